@@ -1,0 +1,1 @@
+"""Generated code of the `.proto` files beside it. Use it through `headgate.pb`."""

@@ -1,0 +1,1 @@
+"""The adapter to Alibaba Cloud DataWorks, API 2024-05-18."""
