@@ -1,0 +1,1 @@
+"""Generated code of the rule options of protovalidate, which our generated code imports."""

@@ -671,6 +671,7 @@ class UpstreamOperation(_message.Message):
     BIZ_DATES_FIELD_NUMBER: _builtins.int
     INTENT_TIME_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
+    WORKFLOW_INSTANCE_IDS_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Position in the job's operations, from 0; never changes."""
     action: _builtins.str
@@ -695,6 +696,12 @@ class UpstreamOperation(_message.Message):
     def intent_time(self) -> _timestamp_pb2.Timestamp:
         """When the intent was recorded."""
 
+    @_builtins.property
+    def workflow_instance_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The instances it made, as upstream told or as the search found them; empty while unknown. In no promised order:
+        which date an id belongs to is read from the instance.
+        """
+
     def __init__(
         self,
         *,
@@ -707,10 +714,11 @@ class UpstreamOperation(_message.Message):
         biz_dates: _abc.Iterable[_workflow_instance_pb2.DateRange] | None = ...,
         intent_time: _timestamp_pb2.Timestamp | None = ...,
         attempts: _builtins.int = ...,
+        workflow_instance_ids: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["intent_time", b"intent_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "attempts", b"attempts", "biz_dates", b"biz_dates", "index", b"index", "intent_time", b"intent_time", "marker", b"marker", "operation_id", b"operation_id", "outcome", b"outcome", "upstream_request_ids", b"upstream_request_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "attempts", b"attempts", "biz_dates", b"biz_dates", "index", b"index", "intent_time", b"intent_time", "marker", b"marker", "operation_id", b"operation_id", "outcome", b"outcome", "upstream_request_ids", b"upstream_request_ids", "workflow_instance_ids", b"workflow_instance_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

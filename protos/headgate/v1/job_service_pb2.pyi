@@ -290,7 +290,9 @@ class WatchJobRequest(_message.Message):
     mode: _watch_pb2.WatchMode.ValueType
     """Every event, or the latest state."""
     incarnation: _builtins.str
-    """The incarnation of the stream that is continued; empty on a first watch."""
+    """The incarnation of the last message of the stream that is continued; checked against the event before
+    start_revision. Empty means no check.
+    """
     @_builtins.property
     def progress_interval(self) -> _duration_pb2.Duration:
         """Longest silence, 1 s to 5 min; absent means 15 s."""

@@ -82,7 +82,7 @@ class JobServiceStub:
       * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired. Do not retry.
       * OUT_OF_RANGE, REVISION_COMPACTED: the history before compact_revision (metadata) is gone; come back with 0.
       * OUT_OF_RANGE, REVISION_FUTURE: the job has no such revision; current_revision (metadata) is its last. The store
-        may have lost events in a failover; come back with 0.
+        may have lost events in a failover; come back with 0. (current_revision + 1 is fine: it waits for that event.)
       * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams; wait as RetryInfo says.
       * UNAVAILABLE: come back with the last revision + 1.
     """
@@ -207,7 +207,7 @@ class JobServiceAsyncStub(JobServiceStub):
       * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired. Do not retry.
       * OUT_OF_RANGE, REVISION_COMPACTED: the history before compact_revision (metadata) is gone; come back with 0.
       * OUT_OF_RANGE, REVISION_FUTURE: the job has no such revision; current_revision (metadata) is its last. The store
-        may have lost events in a failover; come back with 0.
+        may have lost events in a failover; come back with 0. (current_revision + 1 is fine: it waits for that event.)
       * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams; wait as RetryInfo says.
       * UNAVAILABLE: come back with the last revision + 1.
     """
@@ -353,7 +353,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
           * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired. Do not retry.
           * OUT_OF_RANGE, REVISION_COMPACTED: the history before compact_revision (metadata) is gone; come back with 0.
           * OUT_OF_RANGE, REVISION_FUTURE: the job has no such revision; current_revision (metadata) is its last. The store
-            may have lost events in a failover; come back with 0.
+            may have lost events in a failover; come back with 0. (current_revision + 1 is fine: it waits for that event.)
           * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams; wait as RetryInfo says.
           * UNAVAILABLE: come back with the last revision + 1.
         """

@@ -106,8 +106,8 @@ class WatchJobResponse(_message.Message):
     resume_token: _builtins.str
     """Where to continue a WatchJobs stream; empty in WatchJob."""
     incarnation: _builtins.str
-    """Which history the revision belongs to. It changes when the store lost acknowledged events in a failover; send it
-    back as `incarnation`, and a lost tail is told instead of rewritten.
+    """Which history the revision belongs to: a digest of the event at `revision`. Send it back with the next
+    start_revision; should the store have lost acknowledged events in a failover, that is told instead of rewritten.
     """
     @_builtins.property
     def snapshot(self) -> _job_pb2.Job:

@@ -1,0 +1,282 @@
+"""The commit: the only way to change a job. Its script text, its arguments and its answers; adapters run it.
+
+One Lua script compares revision and fence and then writes log, state, feed, indexes, idempotency record and the ARQ
+entry of the next tick together, or nothing. Lua does not roll back, so everything that can refuse comes before the
+first write, and the first write is the one that can fail. Redis' own clock is the only clock. Ids stay strings: Lua's numbers
+are doubles (measured: 9007199254740993 becomes ...992).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from headgate import entries, keys, pb
+from headgate.lifecycle import JOB_TERMINAL
+
+FEED_LENGTH: Final = 50_000
+"""About how many events the feed keeps. A reader that falls behind further reads the logs instead."""
+
+GRACE_MS: Final = 5_000
+"""How long a due tick may be late before the reaper rings again. More than a lease, or it rings for nothing."""
+
+REQUEST_TTL_MS: Final = 8 * 24 * 3600 * 1000
+"""How long a request_id is remembered; the API promises 7 days."""
+
+SCRIPT: Final = """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+if ARGV[13] ~= '' then
+  local seen = redis.call('GET', KEYS[9])
+  if seen then return {-3, seen, now} end
+end
+local rev = tonumber(redis.call('HGET', KEYS[1], 'rev') or '0')
+if rev ~= tonumber(ARGV[2]) then return {-1, rev, now} end
+if ARGV[3] ~= '' and redis.call('HGET', KEYS[1], 'fence') ~= ARGV[3] then return {-2, rev, now} end
+if redis.call('LLEN', KEYS[2]) ~= rev then return {-4, rev, now} end
+local first = 19
+local count = #ARGV - first + 1
+for i = 0, count - 1 do
+  redis.call('RPUSH', KEYS[2], ARGV[first + i])
+end
+for i = 0, count - 1 do
+  redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', ARGV[7], '*',
+    'i', ARGV[1], 'r', string.format('%d', rev + i + 1), 'e', ARGV[first + i])
+end
+rev = rev + count
+redis.call('HSET', KEYS[1], 'rev', string.format('%d', rev), 'st', ARGV[15], 'snap', ARGV[5],
+  'hints', ARGV[6], 'att', '0')
+for i, field in ipairs({'reads', 'writes', 'throttled'}) do
+  if ARGV[15 + i] ~= '0' then redis.call('HINCRBY', KEYS[1], field, ARGV[15 + i]) end
+end
+local seq = redis.call('HGET', KEYS[1], 'seq')
+if not seq then
+  seq = redis.call('INCR', KEYS[6])
+  redis.call('HSET', KEYS[1], 'seq', seq)
+  redis.call('ZADD', KEYS[5], seq, ARGV[1])
+end
+if KEYS[7] ~= KEYS[8] then
+  redis.call('ZREM', KEYS[7], ARGV[1])
+  redis.call('ZADD', KEYS[8], seq, ARGV[1])
+end
+if ARGV[4] == '1' then
+  redis.call('ZREM', KEYS[4], ARGV[1])
+  redis.call('ZADD', KEYS[10], now + ARGV[12], ARGV[1])
+else
+  redis.call('ZADD', KEYS[4], now + ARGV[10] + ARGV[12], ARGV[1])
+  redis.call('ZREM', KEYS[10], ARGV[1])
+end
+if ARGV[8] ~= '' then
+  redis.call('PSETEX', KEYS[11], ARGV[10] + ARGV[11], ARGV[9])
+  redis.call('ZADD', KEYS[12], now + ARGV[10], ARGV[8])
+  if ARGV[10] == '0' then
+    redis.call('LPUSH', KEYS[13], ARGV[8])
+    redis.call('LTRIM', KEYS[13], 0, 999)
+  end
+end
+if ARGV[13] ~= '' then redis.call('SET', KEYS[9], ARGV[13], 'PX', ARGV[14]) end
+return {1, rev, now}
+"""
+"""KEYS: 1 job 2 log 3 feed 4 due 5 jobs 6 sequence 7 state before 8 state after 9 request 10 expiring 11 definition
+12 queue 13 kick. ARGV: see `arguments`. Answers {code, revision or record, now in ms}."""
+
+BEGIN_SCRIPT: Final = """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local found = redis.call('HMGET', KEYS[1], 'rev', 'snap', 'hints', 'reads', 'writes', 'throttled')
+if not found[1] then
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  return {0, now}
+end
+local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
+local attempts = redis.call('HINCRBY', KEYS[1], 'att', 1)
+redis.call('ZADD', KEYS[2], 'XX', now + ARGV[2], ARGV[1])
+return {1, now, fence, attempts, found[2], found[3] or '', found[4] or '0', found[5] or '0', found[6] or '0'}
+"""
+"""Takes a job for one tick: a new fence shuts out whoever had it before, and the attempt is counted before anything
+can kill the process. KEYS: 1 job 2 due. ARGV: 1 job id 2 ms until the reaper may ring."""
+
+RELEASE_SCRIPT: Final = """
+if redis.call('HGET', KEYS[1], 'fence') == ARGV[1] and tonumber(redis.call('HGET', KEYS[1], 'att') or '0') > 0 then
+  return redis.call('HINCRBY', KEYS[1], 'att', -1)
+end
+return -1
+"""
+"""Takes back a counted attempt that a shutdown cut short. KEYS: 1 job. ARGV: 1 fence."""
+
+REAP_SCRIPT: Final = """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local late = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
+for _, id in ipairs(late) do redis.call('ZADD', KEYS[1], now + ARGV[2], id) end
+return {now, late}
+"""
+"""Finds jobs whose tick is late and grants each a new grace. KEYS: 1 due. ARGV: 1 at most 2 grace in ms."""
+
+DELETE_SCRIPT: Final = """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local rev = redis.call('HGET', KEYS[1], 'rev')
+if not rev then
+  for i = 3, 6 do redis.call('ZREM', KEYS[i], ARGV[1]) end
+  return 0
+end
+if rev ~= ARGV[2] then return -1 end
+if ARGV[3] == '1' then
+  local due = redis.call('ZSCORE', KEYS[6], ARGV[1])
+  if not due or tonumber(due) > now then return -1 end
+end
+redis.call('DEL', KEYS[1], KEYS[2])
+for i = 3, 6 do redis.call('ZREM', KEYS[i], ARGV[1]) end
+redis.pcall('XADD', KEYS[7], 'MAXLEN', '~', ARGV[4], '*', 'i', ARGV[1], 'r', '0', 'e', '')
+return 1
+"""
+"""Deletes a finished job with its log and tells watchers. KEYS: 1 job 2 log 3 jobs 4 state 5 due 6 expiring 7 feed.
+ARGV: 1 job id 2 revision 3 "1" only if it has expired 4 feed length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """When to look at a job next: the ARQ entry, and in how many ms (0 kicks a worker at once)."""
+
+    entry: entries.Entry
+    delay_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """What makes a submit idempotent: the key of the request id, and the digest of the body it came with."""
+
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Upstream calls made since the last commit."""
+
+    reads: int = 0
+    writes: int = 0
+    throttled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One change of one job.
+
+    Args:
+        before: the job's state at the expected revision; UNSPECIFIED for a new job.
+        job: the job after the events, the fold of its log.
+        expected_revision: the revision that the change was decided at; 0 for a new job.
+        events: the new events as bytes, revisions expected_revision + 1 and up; none changes only timing.
+        fence: what `begin` gave; None for writers that hold no tick, such as a server.
+        hints: scratch of the worker. Losing it changes timing only.
+        wake: the next tick; None for a terminal job.
+        request: for a submit, its idempotency record.
+    """
+
+    before: pb.JobState.ValueType
+    job: pb.Job
+    expected_revision: int
+    events: tuple[bytes, ...]
+    fence: int | None = None
+    hints: bytes = b""
+    wake: Wake | None = None
+    request: RequestRecord | None = None
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """It is done: the job stands at `revision`, and it was `now_ms` by the store's clock."""
+
+    revision: int
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Somebody else moved the job on to `revision` first; nothing was written."""
+
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """Somebody else has taken the job since; nothing was written, and nothing may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The request id was used before, for this job and with this digest; nothing was written."""
+
+    job_id: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """Log and state of the job disagree, which only a loss in the store can bring about; nothing was written."""
+
+    revision: int
+
+
+Answer = Committed | Stale | Fenced | Duplicate | Damaged
+
+
+def script_keys(commit: Commit) -> list[str]:
+    """KEYS of the script."""
+    job_id = keys.job_id(commit.job.name)
+    after = keys.state(commit.job.state)
+    before = keys.state(commit.before)
+    entry = commit.wake.entry.id if commit.wake else "none"
+    request = commit.request.key if commit.request else "hg:request:none"
+    indexes = [keys.FEED, keys.DUE, keys.JOBS, keys.SEQUENCE, before, after, request, keys.EXPIRING]
+    arq = [keys.arq_job(entry), keys.TICKS, keys.kick(keys.TICKS)]
+    return [keys.job(job_id), keys.log(job_id), *indexes, *arq]
+
+
+def script_arguments(commit: Commit) -> list[bytes | str | int]:
+    """ARGV of the script."""
+    job_id = keys.job_id(commit.job.name)
+    terminal = commit.job.state in JOB_TERMINAL
+    wake = commit.wake
+    after_end_ms = commit.job.ttl_after_end.ToMilliseconds()
+    usage = commit.usage
+    return [
+        job_id,
+        commit.expected_revision,
+        "" if commit.fence is None else commit.fence,
+        int(terminal),
+        commit.job.SerializeToString(),
+        commit.hints,
+        FEED_LENGTH,
+        wake.entry.id if wake else "",
+        wake.entry.definition if wake else "",
+        wake.delay_ms if wake else 0,
+        entries.DEFINITION_TTL_MS,
+        after_end_ms if terminal else GRACE_MS,
+        f"{job_id} {commit.request.digest}" if commit.request else "",
+        REQUEST_TTL_MS,
+        int(commit.job.state),
+        usage.reads,
+        usage.writes,
+        usage.throttled,
+        *commit.events,
+    ]
+
+
+def parse_answer(raw: Sequence[int | bytes]) -> Answer:
+    """What the script answered."""
+    code, detail, now_ms = raw[0], raw[1], int(raw[2])
+    if code == 1:
+        return Committed(int(detail), now_ms)
+    if code == -1:
+        return Stale(int(detail))
+    if code == -2:
+        return Fenced()
+    if code == -3:
+        job_id, digest = bytes(detail).decode().split(" ")
+        return Duplicate(job_id, digest)
+    return Damaged(int(detail))

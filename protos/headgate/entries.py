@@ -1,0 +1,117 @@
+"""ARQ entries as values: what stands in Redis for a tick or a read. JSON, never pickle.
+
+An entry is only an alarm: it says "look at job X" or "answer this read". Ids are never reused, so that a finished id
+can never block a new entry.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+TICK: Final = "tick"
+"""Name of the ARQ function that looks at a job."""
+
+READ: Final = "read"
+"""Name of the ARQ function that answers a read."""
+
+DEFINITION_TTL_MS: Final = 30 * 24 * 3600 * 1000
+"""How long a definition outlives its due time. A lost definition costs a reaper's grace, never a job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An ARQ entry: its id and its definition as bytes."""
+
+    id: str
+    definition: bytes
+
+
+def encode(definition: dict[str, Any]) -> bytes:
+    """Serialise an ARQ definition; the serializer of pool and worker."""
+    return json.dumps(definition, separators=(",", ":")).encode()
+
+
+def decode(raw: bytes) -> dict[str, Any]:
+    """Parse an ARQ definition; the deserializer of pool and worker.
+
+    Raises:
+        ValueError: it is not a JSON object. Nothing in it is ever executed.
+    """
+    found = json.loads(raw)
+    if not isinstance(found, dict):
+        raise ValueError("an ARQ definition is a JSON object")
+    return found
+
+
+def tick(job_id: str, *, nonce: str, now_ms: int) -> Entry:
+    """An entry that looks at a job. `nonce` makes the id unlike any before, 12 hex digits or more."""
+    definition: dict[str, Any] = {"t": None, "f": TICK, "a": [job_id], "k": {}, "et": now_ms}
+    return Entry(f"tick:{job_id}:{nonce}", encode(definition))
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """A read that a worker answers.
+
+    Args:
+        id: number of the read within the asking process; comes back with the answer.
+        method: name of the RPC, such as "GetWorkflowInstance".
+        request: the RPC's request message as bytes.
+        reply_to: key of the list the answer is pushed to.
+        deadline_ms: by the store's clock; an answer after that interests nobody.
+    """
+
+    id: int
+    method: str
+    request: bytes
+    reply_to: str
+    deadline_ms: int
+
+
+def read(asked: ReadRequest, *, nonce: str, now_ms: int) -> Entry:
+    """An entry that answers a read."""
+    body = base64.b64encode(asked.request).decode()
+    arguments = [asked.id, asked.method, body, asked.reply_to, asked.deadline_ms]
+    return Entry(f"read:{nonce}", encode({"t": None, "f": READ, "a": arguments, "k": {}, "et": now_ms}))
+
+
+def parse_read(arguments: list[Any]) -> ReadRequest:
+    """The read that an entry's arguments stand for.
+
+    Raises:
+        ValueError: the arguments are not those of `read`.
+    """
+    try:
+        number, method, body, reply_to, deadline_ms = arguments
+        return ReadRequest(
+            int(number), str(method), base64.b64decode(body, validate=True), str(reply_to), int(deadline_ms)
+        )
+    except TypeError as error:
+        raise ValueError("not the arguments of a read") from error
+
+
+@dataclass(frozen=True, slots=True)
+class ReadReply:
+    """The answer to a read: the reply message as bytes, or a google.rpc.Status as bytes when it failed."""
+
+    id: int
+    ok: bool
+    payload: bytes
+
+
+def encode_reply(reply: ReadReply) -> bytes:
+    """The answer as it is pushed: `<id> <0 or 1> ` and the payload."""
+    return b"%d %d " % (reply.id, reply.ok) + reply.payload
+
+
+def decode_reply(raw: bytes) -> ReadReply:
+    """The answer as it was pushed.
+
+    Raises:
+        ValueError: the bytes are not those of `encode_reply`.
+    """
+    number, ok, payload = raw.split(b" ", 2)
+    return ReadReply(int(number), ok == b"1", payload)

@@ -1,0 +1,105 @@
+"""Names of everything headgate keeps in Redis. One place, so that no two processes can disagree."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final
+
+from headgate import pb
+
+PREFIX: Final = "hg:"
+
+FEED: Final = "hg:feed"
+"""Stream of all events of all jobs, trimmed; live fan-out only. Fields: i job id, r revision, e event bytes."""
+
+DUE: Final = "hg:due"
+"""Sorted set of unfinished jobs; score = when, in ms, a tick must have looked at it. The reaper's index."""
+
+EXPIRING: Final = "hg:expiring"
+"""Sorted set of finished jobs; score = when, in ms, job and log are deleted."""
+
+JOBS: Final = "hg:jobs"
+"""Sorted set of all jobs; score = number of acceptance."""
+
+SEQUENCE: Final = "hg:sequence"
+"""Counter behind the scores of JOBS."""
+
+TICKS: Final = "headgate:ticks"
+"""ARQ queue of ticks."""
+
+READS: Final = "headgate:reads"
+"""ARQ queue of reads: a lane of its own, so that a flood of ticks never delays a Get."""
+
+WORKERS: Final = "hg:workers"
+"""Sorted set of worker processes; score = when, in ms, it last said it lives."""
+
+_JOB_NAME: Final = re.compile(r"jobs/([a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)\Z")
+
+
+def job(job_id: str) -> str:
+    """Hash of a job: rev, st, snap (Job bytes), fence, att, hints, seq, usage counters."""
+    return f"hg:job:{job_id}"
+
+
+def log(job_id: str) -> str:
+    """List of a job's events as bytes; position + 1 = revision."""
+    return f"hg:log:{job_id}"
+
+
+def state(value: pb.JobState.ValueType) -> str:
+    """Sorted set of the jobs in a state, scored as JOBS."""
+    return f"hg:jobs:{int(value)}"
+
+
+def request(caller: str, request_id: str) -> str:
+    """String that makes a submit idempotent: "<job id> <body digest>"."""
+    digest = hashlib.blake2b(f"{caller}\n{request_id}".encode(), digest_size=16).hexdigest()
+    return f"hg:request:{digest}"
+
+
+def observation(connection: str, instance_id: int | str) -> str:
+    """String with the last observation of an instance, as bytes."""
+    return f"hg:seen:{connection}:{instance_id}"
+
+
+def replies(process_id: str) -> str:
+    """List on which one server process gets the answers to its reads."""
+    return f"hg:replies:{process_id}"
+
+
+def kick(queue: str) -> str:
+    """List that wakes a worker of the queue at once."""
+    return f"{queue}:kick"
+
+
+def arq_job(entry_id: str) -> str:
+    """ARQ's own key of an entry's definition (arq 0.28)."""
+    return f"arq:job:{entry_id}"
+
+
+def arq_in_progress(entry_id: str) -> str:
+    """ARQ's own key that marks a running entry (arq 0.28)."""
+    return f"arq:in-progress:{entry_id}"
+
+
+def arq_retry(entry_id: str) -> str:
+    """ARQ's own key that counts an entry's starts (arq 0.28)."""
+    return f"arq:retry:{entry_id}"
+
+
+def job_name(job_id: str) -> str:
+    """Resource name of a job."""
+    return f"jobs/{job_id}"
+
+
+def job_id(name: str) -> str:
+    """The id in a resource name.
+
+    Raises:
+        ValueError: it is not "jobs/{job_id}".
+    """
+    match = _JOB_NAME.match(name)
+    if match is None:
+        raise ValueError(f"not the name of a job: {name[:80]!r}")
+    return match.group(1)

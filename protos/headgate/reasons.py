@@ -1,0 +1,139 @@
+"""Reasons of errors: the machine-readable word in google.rpc.ErrorInfo.reason, with what a caller should do.
+
+docs/errors.md is this table for people; a test keeps the two alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+DOMAIN: Final = "headgate"
+"""google.rpc.ErrorInfo.domain of every error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a reason says.
+
+    Args:
+        code: name of the gRPC status code it comes with; in a job's `error` the code means the same.
+        cause: what happened.
+        action: what the caller should do.
+    """
+
+    code: str
+    cause: str
+    action: str
+
+
+class Reason(Enum):
+    """Every reason there is. The name is what goes over the wire."""
+
+    FIELD_INVALID = Meaning(
+        "INVALID_ARGUMENT", "Fields break the rules of the API.", "Mend every field that BadRequest names."
+    )
+    REQUEST_ID_REUSED = Meaning(
+        "INVALID_ARGUMENT", "The request_id was used with another body.", "Use a fresh request_id."
+    )
+    PAGE_TOKEN_INVALID = Meaning(
+        "INVALID_ARGUMENT", "The page token belongs to other arguments.", "Start again without a token."
+    )
+    MESSAGE_MALFORMED = Meaning(
+        "INVALID_ARGUMENT", "The request can't be parsed.", "Check that client and server share the API."
+    )
+    JOB_EXISTS = Meaning(
+        "ALREADY_EXISTS", "The job_id is taken.", "Choose another job_id, or read the job that has it."
+    )
+    JOB_UNKNOWN = Meaning("NOT_FOUND", "No such job, or it has expired.", "Check the name. Do not retry.")
+    INSTANCE_UNKNOWN = Meaning(
+        "NOT_FOUND", "Upstream has no such instance.", "Check the id; upstream keeps backfills about 30 days."
+    )
+    CONNECTION_UNKNOWN = Meaning(
+        "NOT_FOUND", "No connection of that name.", "Ask the operator which connections there are."
+    )
+    REVISION_COMPACTED = Meaning(
+        "OUT_OF_RANGE", "The log no longer reaches back so far.", "Watch again with start_revision 0."
+    )
+    REVISION_FUTURE = Meaning("OUT_OF_RANGE", "The job has no such revision.", "Watch again with start_revision 0.")
+    RESUME_TOKEN_EXPIRED = Meaning(
+        "OUT_OF_RANGE", "The feed no longer reaches back so far.", "Watch again without a token."
+    )
+    ETAG_MISMATCH = Meaning("ABORTED", "The job has changed since it was read.", "Read it and decide again.")
+    PLAN_CHANGED = Meaning("ABORTED", "The plan is no longer what would happen.", "Plan again.")
+    STATE_CONFLICT = Meaning(
+        "FAILED_PRECONDITION", "The job's state does not allow that.", "Read the job's state first."
+    )
+    BACKFILL_OVERLAP = Meaning(
+        "FAILED_PRECONDITION",
+        "Another active backfill covers some of the dates.",
+        "Wait for it, or choose another overlap policy.",
+    )
+    UPSTREAM_REFUSED = Meaning(
+        "FAILED_PRECONDITION", "Upstream refused the call.", "See upstream's code in the metadata."
+    )
+    UPSTREAM_DENIED = Meaning(
+        "FAILED_PRECONDITION",
+        "Upstream does not accept the worker's credentials or rights.",
+        "Ask the operator to check the connection.",
+    )
+    UPSTREAM_QPS = Meaning(
+        "RESOURCE_EXHAUSTED", "Upstream's rate limit is used up.", "Wait as RetryInfo says, then repeat."
+    )
+    UPSTREAM_DAILY = Meaning(
+        "RESOURCE_EXHAUSTED", "Upstream's daily allowance is spent.", "Wait as RetryInfo says, then repeat."
+    )
+    UPSTREAM_UNAVAILABLE = Meaning(
+        "UNAVAILABLE", "Upstream failed or could not be reached.", "Repeat after RetryInfo; reads are safe."
+    )
+    UPSTREAM_AMBIGUOUS = Meaning(
+        "UNKNOWN",
+        "Whether upstream executed a call that is not safe to repeat can't be told.",
+        "Look in the console for the marker, then ResolveJob.",
+    )
+    RUNS_FAILED = Meaning(
+        "ABORTED", "Some of the runs did not succeed.", "See the job's runs; RetryJob runs those dates again."
+    )
+    RUN_SKIPPED = Meaning(
+        "ABORTED", "The run was not started, since an earlier one failed.", "RetryJob runs those dates again."
+    )
+    CREATE_FAILED = Meaning(
+        "FAILED_PRECONDITION",
+        "Upstream could not make the instances.",
+        "See upstream's message; mend the spec.",
+    )
+    DEADLINE_PASSED = Meaning(
+        "DEADLINE_EXCEEDED",
+        "The job did not end before its deadline.",
+        "Submit again with a longer deadline.",
+    )
+    JOB_POISONED = Meaning(
+        "INTERNAL", "Looking at the job killed its worker again and again.", "Report it with the job's log."
+    )
+    STORE_UNAVAILABLE = Meaning(
+        "UNAVAILABLE", "Redis can't be reached or refuses writes.", "Repeat after RetryInfo with the same id."
+    )
+    STORE_FULL = Meaning(
+        "RESOURCE_EXHAUSTED", "Redis has reached its memory limit.", "Wait, or ask the operator for room."
+    )
+    WORKER_UNAVAILABLE = Meaning(
+        "UNAVAILABLE", "No worker answered the read in time.", "Repeat after RetryInfo; reads are safe."
+    )
+    CALLER_LIMIT = Meaning(
+        "RESOURCE_EXHAUSTED", "A limit of this server is reached.", "Wait as RetryInfo says, then repeat."
+    )
+    SERVER_DRAINING = Meaning("UNAVAILABLE", "This server is going away.", "Repeat; another server answers.")
+    METHOD_UNBUILT = Meaning(
+        "UNIMPLEMENTED",
+        "The method is declared but not built yet.",
+        "See GetServerInfo.unimplemented_methods.",
+    )
+    DEADLINE_TOO_SHORT = Meaning(
+        "DEADLINE_EXCEEDED",
+        "The call's deadline passed before an answer was there.",
+        "Repeat with more time.",
+    )
+    INTERNAL_ERROR = Meaning(
+        "INTERNAL", "Something broke here; the error id stands in the server's log.", "Report the error id."
+    )
