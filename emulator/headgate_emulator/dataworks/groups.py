@@ -1,8 +1,8 @@
 """Which instance waits for which: the parallelism group of one create operation.
 
 Seed 000 shows width 1 only: each date waits for the one before. For a wider group no source says what
-happens, so both readings are here: `chains` (date i waits for date i - N) and `batches` (each batch of N waits
-for all of the batch before).
+happens, so both readings are here: `chains` (date i waits for date i - N) and `batches` (each batch of N
+waits for all of the batch before).
 """
 
 from collections.abc import Sequence

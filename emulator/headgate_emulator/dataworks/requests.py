@@ -1,7 +1,8 @@
 """The parameters of each operation, declared: names, types, what is required.
 
 Upstream names are PascalCase and are derived from ours. Complex parameters arrive as JSON text in one form
-field, verbatim, newlines included; scalars as text (`True` from the SDK, `true` from the CLI). Source: SDK 9.11.
+field, verbatim, newlines included; scalars as text (`True` from the SDK, `true` from the CLI). Source:
+SDK 9.11.
 """
 
 import re

@@ -5,7 +5,7 @@ Pure values. Times are epoch milliseconds of the emulator's clock; the plan's le
 
 from dataclasses import dataclass, replace
 
-from headgate_emulator.dataworks.statuses import TERMINAL, IllegalMove, Status, check_move
+from headgate_emulator.dataworks.statuses import TERMINAL, IllegalMoveError, Status, check_move
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,5 +114,5 @@ def _enter(run: Run, at: int) -> Run:
 
 def _plan(run: Run) -> Plan:
     if run.plan is None:
-        raise IllegalMove("a run without a plan does not move")
+        raise IllegalMoveError("a run without a plan does not move")
     return run.plan

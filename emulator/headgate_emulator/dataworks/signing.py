@@ -85,7 +85,7 @@ def verify(
 ) -> Signed:
     """Say who signed `request`.
 
-    `keys` maps access key ids to secrets, `now_ms` is epoch milliseconds. Raises ApiError with the real codes:
+    `keys` maps access key ids to secrets, `now_ms` is epoch ms. Raises ApiError with the real codes:
     MissingAccessKeyId, IncompleteSignature, InvalidTimeStamp.*, SignatureNonceUsed,
     InvalidAccessKeyId.NotFound, SignatureDoesNotMatch.
     """
@@ -130,9 +130,7 @@ def rpc1_signature(secret: str, *, method: str, params: Mapping[str, str]) -> st
     return base64.b64encode(hmac.new(f"{secret}&".encode(), text.encode(), hashlib.sha1).digest()).decode()
 
 
-def _verify_acs3(
-    request: WireRequest, keys: Mapping[str, str], now_ms: int, nonce_used: NonceUsed
-) -> Signed:
+def _verify_acs3(request: WireRequest, keys: Mapping[str, str], now_ms: int, nonce_used: NonceUsed) -> Signed:
     found = _AUTHORIZATION.fullmatch(request.headers["authorization"].strip())
     if found is None:
         raise _incomplete("the Authorization header cannot be read")
@@ -154,9 +152,7 @@ def _verify_acs3(
     return Signed(found["key"], "ACS3", nonce)
 
 
-def _verify_rpc1(
-    request: WireRequest, keys: Mapping[str, str], now_ms: int, nonce_used: NonceUsed
-) -> Signed:
+def _verify_rpc1(request: WireRequest, keys: Mapping[str, str], now_ms: int, nonce_used: NonceUsed) -> Signed:
     params = {**request.query, **request.form}
     for name in ("AccessKeyId", "Timestamp", "SignatureNonce", "SignatureMethod"):
         if not params.get(name):

@@ -47,11 +47,11 @@ MOVES: Mapping[Status, frozenset[Status]] = {
 }
 
 
-class IllegalMove(Exception):
+class IllegalMoveError(Exception):
     """A status was asked to become one that cannot follow it."""
 
 
 def check_move(old: Status, new: Status) -> None:
-    """Raise IllegalMove unless `new` may follow `old`."""
+    """Raise IllegalMoveError unless `new` may follow `old`."""
     if new not in MOVES[old]:
-        raise IllegalMove(f"{new} cannot follow {old}")
+        raise IllegalMoveError(f"{new} cannot follow {old}")
