@@ -69,8 +69,8 @@ class ListInstances:
     project_id: int
     biz_date_millis: int
     name: str = ""
-    type: pb.WorkflowInstanceType = pb.WORKFLOW_INSTANCE_TYPE_UNSPECIFIED
-    env_type: pb.EnvType = pb.ENV_TYPE_UNSPECIFIED
+    type: pb.WorkflowInstanceType.ValueType = pb.WORKFLOW_INSTANCE_TYPE_UNSPECIFIED
+    env_type: pb.EnvType.ValueType = pb.ENV_TYPE_UNSPECIFIED
     ids: tuple[int, ...] = ()
     page_number: int = 1
     page_size: int = 100

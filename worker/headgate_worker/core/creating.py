@@ -1,0 +1,327 @@
+"""Creating instances: intent before effect, then the wait for upstream's asynchronous answer, then ids mapped to dates.
+
+Rules return a step or None; absorbers turn an outcome into a change. A create that failed without doing anything is sent
+again; one whose outcome is not known is left to `reconciling`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from headgate import dates, pb
+from headgate.lifecycle import RUN_TERMINAL
+from headgate.reasons import Reason
+from headgate_worker.core import errors, pacing
+from headgate_worker.core.calls import (
+    Call,
+    CreateInstances,
+    ExecuteAdhoc,
+    Failure,
+    FailureKind,
+    GetCreateResult,
+    GetInstance,
+    GetRerunResult,
+    OperationResult,
+    OperationStatus,
+    Outcome,
+    Reply,
+    RerunInstances,
+)
+from headgate_worker.core.runs import observe
+from headgate_worker.core.steps import (
+    Act,
+    Change,
+    Step,
+    operation_changed,
+    operation_with,
+    run_with,
+    runs_changed,
+    timestamp,
+)
+from headgate_worker.core.view import View
+
+DEFAULT_AHEAD: Final = 60
+"""Instances that may stand created but not finished when the caller did not say (BackfillSpec.max_created_ahead)."""
+
+_ACTION_OF: Final = {
+    "create": "CreateWorkflowInstances",
+    "backfill": "CreateWorkflowInstances",
+    "adhoc": "ExecuteAdhocWorkflowInstance",
+    "rerun": "RerunWorkflowInstances",
+}
+
+OPEN: Final = frozenset({pb.OPERATION_OUTCOME_INTENDED, pb.OPERATION_OUTCOME_AMBIGUOUS})
+"""Outcomes that nobody knows: nothing may be sent before they are reconciled."""
+
+_MADE: Final = frozenset({pb.OPERATION_OUTCOME_CONFIRMED, pb.OPERATION_OUTCOME_ADOPTED})
+
+
+def create(view: View) -> Step | None:
+    """Intend the next call that makes instances, and send it; also one that was provably not executed before."""
+    if view.kind not in _ACTION_OF or view.job.state != pb.JOB_STATE_RUNNING:
+        return None
+    if any(op.outcome in OPEN for op in view.job.operations):
+        return None
+    again = [op for op in view.job.operations if op.outcome == pb.OPERATION_OUTCOME_NOT_SENT]
+    operation = again[0] if again else _next_operation(view)
+    if operation is None:
+        return None
+    intended = operation_with(
+        operation,
+        outcome=pb.OPERATION_OUTCOME_INTENDED,
+        attempts=operation.attempts + 1,
+        intent_time=timestamp(view.now_ms),
+    )
+    draft = operation_changed(intended, *_covered(view, intended), message=f"{intended.action} intended")
+    return Act((draft,), _call(view, intended), intended.index)
+
+
+def _next_operation(view: View) -> pb.UpstreamOperation | None:
+    operations = view.job.operations
+    row = pb.UpstreamOperation(index=len(operations), action=_ACTION_OF[view.kind], marker=_name(view.job))
+    if view.kind == "backfill":
+        ranges = _next_ranges(view)
+        return operation_with(row, biz_dates=ranges) if ranges else None
+    if operations:
+        return None
+    return operation_with(row, biz_dates=view.job.create.periods.biz_dates) if view.kind == "create" else row
+
+
+def _next_ranges(view: View) -> tuple[pb.DateRange, ...]:
+    """The dates of the next call: as many as fit the window, at most 7 ranges, in the order they are to run."""
+    spec, runs = view.job.backfill, view.job.runs
+    planned = [dates.from_message(run.biz_date) for run in runs if run.state == pb.RUN_STATE_PLANNED]
+    unfinished = sum(run.state not in RUN_TERMINAL and run.state != pb.RUN_STATE_PLANNED for run in runs)
+    window = spec.max_created_ahead or DEFAULT_AHEAD
+    room = window - unfinished
+    # A window that is nearly full waits until it is half empty: many small creates would cost more of the quota.
+    if not planned or room < min(len(planned), max(1, window // 2)):
+        return ()
+    newest_first = spec.default_run_properties.order == pb.BACKFILL_ORDER_DESC
+    calls = dates.to_calls(sorted(sorted(planned, reverse=newest_first)[:room]))
+    return calls[-1] if newest_first else calls[0]
+
+
+def _covered(view: View, operation: pb.UpstreamOperation) -> list[pb.InstanceRun]:
+    """The rows that the operation is to create, now CREATING."""
+    if view.kind == "rerun":
+        return []
+    days = {dates.from_message(day) for day in map(dates.to_message, dates.walk(operation.biz_dates))}
+    return [
+        run_with(run, state=pb.RUN_STATE_CREATING, operation_index=operation.index)
+        for run in view.job.runs
+        if run.state == pb.RUN_STATE_PLANNED and (not days or dates.from_message(run.biz_date) in days)
+    ]
+
+
+def _name(job: pb.Job) -> str:
+    spec = job.WhichOneof("spec")
+    return str(getattr(job, spec).name) if spec else ""
+
+
+def _call(view: View, operation: pb.UpstreamOperation) -> Call:
+    job = view.job
+    if view.kind == "adhoc":
+        return ExecuteAdhoc(job.adhoc)
+    if view.kind == "rerun":
+        return RerunInstances(job.rerun)
+    if view.kind == "create":
+        return CreateInstances(job.create)
+    return CreateInstances(backfill_create(job.backfill, operation))
+
+
+def backfill_create(spec: pb.BackfillSpec, operation: pb.UpstreamOperation) -> pb.CreateWorkflowInstancesSpec:
+    """What one call of a backfill asks of upstream."""
+    return pb.CreateWorkflowInstancesSpec(
+        project_id=spec.project_id,
+        env_type=spec.env_type,
+        workflow_id=spec.workflow_id,
+        name=operation.marker,
+        type=pb.WORKFLOW_INSTANCE_TYPE_SUPPLEMENT_DATA,
+        periods=pb.Periods(biz_dates=operation.biz_dates, start_time=spec.start_time, end_time=spec.end_time),
+        workflow_parameters=spec.workflow_parameters,
+        task_parameters=spec.task_parameters,
+        auto_start_enabled=spec.start_mode == pb.START_MODE_UPSTREAM,
+        default_run_properties=spec.default_run_properties,
+        comment=spec.comment,
+        tags=spec.tags,
+        extra=spec.extra if spec.HasField("extra") else None,
+    )
+
+
+def absorb_create(view: View, subject: int, outcome: Outcome) -> Change:
+    """What became of a call that makes instances."""
+    operation = view.job.operations[subject]
+    operation = operation_with(
+        operation,
+        upstream_request_ids=[*operation.upstream_request_ids, *filter(None, [outcome.request_id])],
+    )
+    if isinstance(outcome, Failure):
+        return _not_created(view, operation, outcome)
+    if isinstance(outcome.body, int):
+        return _made(view, operation, (outcome.body,))
+    accepted = operation_with(operation, outcome=pb.OPERATION_OUTCOME_ACCEPTED, operation_id=str(outcome.body))
+    return Change((operation_changed(accepted, message=f"{operation.action} accepted"),), view.hints.settled())
+
+
+def _not_created(view: View, operation: pb.UpstreamOperation, failure: Failure) -> Change:
+    hints = pacing.after_failure(view, failure)
+    if failure.kind in (FailureKind.THROTTLED, FailureKind.FROZEN, FailureKind.TRANSIENT):
+        row = operation_with(operation, outcome=pb.OPERATION_OUTCOME_NOT_SENT)
+        draft = operation_changed(row, message=f"{operation.action} not executed: {failure.code}")
+        draft.type = _WAITS.get(failure.kind, pb.EVENT_TYPE_RETRY_SCHEDULED)
+        return Change((draft,), hints)
+    if failure.kind is FailureKind.AMBIGUOUS:
+        row = operation_with(operation, outcome=pb.OPERATION_OUTCOME_AMBIGUOUS)
+        return Change((operation_changed(row, message=f"{operation.action}: {failure.code}"),), hints)
+    return Change(refused(view, operation, failure), hints)
+
+
+_WAITS: Final = {
+    FailureKind.THROTTLED: pb.EVENT_TYPE_THROTTLED,
+    FailureKind.FROZEN: pb.EVENT_TYPE_THROTTLED,
+}
+
+
+def refused(view: View, operation: pb.UpstreamOperation, failure: Failure) -> tuple[pb.JobEvent, ...]:
+    """The drafts for an operation that upstream won't do: its runs have failed."""
+    row = operation_with(operation, outcome=pb.OPERATION_OUTCOME_REFUSED)
+    error = errors.of_failure(failure, operation.action)
+    failed = [
+        run_with(run, state=pb.RUN_STATE_FAILED, error=error)
+        for run in view.job.runs
+        if run.operation_index == row.index and run.state == pb.RUN_STATE_CREATING
+    ]
+    draft = operation_changed(row, *failed, message=f"{operation.action} refused: {failure.code}")
+    draft.error.CopyFrom(error)
+    return (draft,)
+
+
+def confirm(view: View) -> Step | None:
+    """Ask whether an accepted create has made its instances."""
+    pending = [op for op in view.job.operations if op.outcome == pb.OPERATION_OUTCOME_ACCEPTED]
+    if not pending or view.kind == "rerun":
+        return None
+    if view.now_ms < view.hints.operation_poll_at_ms:
+        return None
+    return Act(call=GetCreateResult(pending[0].operation_id), subject=pending[0].index)
+
+
+def confirm_rerun(view: View) -> Step | None:
+    """Ask whether an accepted rerun has begun."""
+    pending = [op for op in view.job.operations if op.outcome == pb.OPERATION_OUTCOME_ACCEPTED]
+    if not pending or view.kind != "rerun" or view.now_ms < view.hints.operation_poll_at_ms:
+        return None
+    return Act(call=GetRerunResult(pending[0].operation_id), subject=pending[0].index)
+
+
+def absorb_result(view: View, subject: int, outcome: Outcome) -> Change:
+    """What an asynchronous create or rerun has come to."""
+    if isinstance(outcome, Failure):
+        return Change((), pacing.after_failure(view, outcome))
+    operation, result = view.job.operations[subject], outcome.body
+    assert isinstance(result, OperationResult)  # noqa: S101  # the adapter's contract, told to the type checker
+    if result.status is OperationStatus.DONE:
+        return _made(view, operation, result.instance_ids)
+    if result.status is OperationStatus.PENDING:
+        wait = view.now_ms + view.policy.operation_poll_ms
+        return Change((), replace(view.hints.settled(), operation_poll_at_ms=wait))
+    failure = Failure(FailureKind.REFUSED, "CreateFailure", result.failure_message, request_id=outcome.request_id)
+    drafts = refused(view, operation, failure)
+    drafts[0].error.CopyFrom(errors.status(Reason.CREATE_FAILED, result.failure_message[:1024]))
+    return Change(drafts, view.hints.settled())
+
+
+def _made(view: View, operation: pb.UpstreamOperation, ids: tuple[int, ...]) -> Change:
+    row = operation_with(
+        operation, outcome=pb.OPERATION_OUTCOME_CONFIRMED, workflow_instance_ids=list(dict.fromkeys(ids))
+    )
+    draft = operation_changed(row, message=f"{operation.action} made {len(row.workflow_instance_ids)} instances")
+    return Change((draft,), replace(view.hints.settled(), operation_poll_at_ms=0))
+
+
+def unplaced(job: pb.Job) -> list[tuple[pb.UpstreamOperation, int]]:
+    """Instances that exist but whose date was not read yet, with the operation that made them."""
+    placed = {run.workflow_instance_id for run in job.runs}
+    return [
+        (op, instance_id)
+        for op in job.operations
+        if op.outcome in _MADE
+        for instance_id in op.workflow_instance_ids
+        if instance_id not in placed
+    ]
+
+
+def place(view: View) -> Step | None:
+    """Read an instance whose date is not known: ids are mapped to dates by reading them, never by position."""
+    waiting = unplaced(view.job)
+    if not waiting:
+        return None
+    operation, instance_id = waiting[0]
+    return Act(call=GetInstance(instance_id), subject=operation.index)
+
+
+def absorb_place(view: View, subject: int, call: GetInstance, outcome: Outcome) -> Change:
+    """Put an instance that was read for the first time on the row of its date."""
+    if isinstance(outcome, Failure):
+        return _unreadable(view, subject, call, outcome)
+    seen = outcome.body
+    assert isinstance(seen, pb.WorkflowInstance)  # noqa: S101
+    row = run_with(_row_for(view.job, subject, seen), workflow_instance_id=call.id, state=pb.RUN_STATE_CREATED)
+    if _starts_itself(view):
+        row = run_with(row, state=pb.RUN_STATE_STARTING, started_by=pb.STARTED_BY_UPSTREAM)
+    return Change((runs_changed(observe(row, seen, stopping=False)),), view.hints.settled())
+
+
+def _starts_itself(view: View) -> bool:
+    """Whether upstream starts the instances without being asked."""
+    job = view.job
+    by_spec = {
+        "adhoc": True,
+        "backfill": job.backfill.start_mode == pb.START_MODE_UPSTREAM,
+        "create": job.create.auto_start_enabled,
+    }
+    return by_spec.get(view.kind, False)
+
+
+def _row_for(job: pb.Job, operation_index: int, seen: pb.WorkflowInstance) -> pb.InstanceRun:
+    """The row that waits for this instance, or a new one at the end for an instance nobody had planned."""
+    for run in job.runs:
+        waits = run.operation_index == operation_index and not run.workflow_instance_id
+        if waits and (not run.HasField("biz_date") or run.biz_date == seen.biz_date):
+            return run
+    return pb.InstanceRun(index=len(job.runs), operation_index=operation_index, attempt=1)
+
+
+def _unreadable(view: View, subject: int, call: GetInstance, failure: Failure) -> Change:
+    hints = pacing.after_failure(view, failure)
+    if failure.kind is not FailureKind.NOT_FOUND or view.hints.failures < _UNREADABLE_TRIES:
+        return Change((), hints)
+    row = pb.InstanceRun(index=len(view.job.runs), operation_index=subject, attempt=1, workflow_instance_id=call.id)
+    lost = run_with(row, state=pb.RUN_STATE_UNRESOLVED, error=errors.of_failure(failure, "GetWorkflowInstance"))
+    return Change((runs_changed(lost, message="an instance that was made can't be read"),), hints.settled())
+
+
+_UNREADABLE_TRIES: Final = 5
+"""Reads of a fresh instance that may say it does not exist before that is believed: listing may lag behind creation."""
+
+
+def missing(view: View) -> Step | None:
+    """Runs of an operation that is done and made no instance for their date have failed: nothing will ever run there."""
+    if unplaced(view.job):
+        return None
+    made = {op.index for op in view.job.operations if op.outcome in _MADE}
+    error = errors.status(Reason.CREATE_FAILED, "upstream made no instance for this date")
+    lost = [
+        run_with(run, state=pb.RUN_STATE_FAILED, error=error)
+        for run in view.job.runs
+        if run.state == pb.RUN_STATE_CREATING and run.operation_index in made
+    ]
+    return Act((runs_changed(*lost, message="no instance was made for some dates"),)) if lost else None
+
+
+def done(job: pb.Job) -> bool:
+    """Whether every intended operation is done and every instance is on its row."""
+    settled = all(op.outcome in _MADE or op.outcome == pb.OPERATION_OUTCOME_REFUSED for op in job.operations)
+    return bool(job.operations) and settled and not unplaced(job)

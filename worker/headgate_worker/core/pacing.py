@@ -1,0 +1,47 @@
+"""When to look again: intervals between reads, and waits after failures. Jitter comes from a die that is passed in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+from headgate import pb
+from headgate_worker.core.calls import Failure, FailureKind
+from headgate_worker.core.view import Hints, Policy, View
+
+_SHANGHAI = timezone(timedelta(hours=8))
+
+
+def poll_interval_ms(running_ms: int, policy: Policy) -> int:
+    """Time until the next read of an instance that has been running for `running_ms`."""
+    return int(min(policy.poll_max_ms, max(policy.poll_min_ms, running_ms * policy.poll_share)))
+
+
+def next_poll_ms(view: View, run: pb.InstanceRun) -> int:
+    """When to read a run again, jittered by a tenth either way so that runs of one start spread out."""
+    since = run.started_time.ToMilliseconds() if run.HasField("started_time") else view.now_ms
+    interval = poll_interval_ms(max(0, view.now_ms - since), view.policy)
+    return view.now_ms + int(interval * (0.9 + 0.2 * view.die))
+
+
+def backoff_ms(failures: int, die: float, policy: Policy) -> int:
+    """Wait after the n-th failure in a row: doubling, capped, and jittered down to half."""
+    longest = min(policy.backoff_max_ms, policy.backoff_min_ms * 2 ** min(failures - 1, 16))
+    return int(longest * (0.5 + 0.5 * die))
+
+
+def next_day_ms(now_ms: int) -> int:
+    """Start of the next day in Asia/Shanghai, when daily allowances are assumed to begin again."""
+    now = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(_SHANGHAI)
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return int(midnight.timestamp() * 1000)
+
+
+def after_failure(view: View, failure: Failure) -> Hints:
+    """The hints after a failed call: one more failure, and no call before the wait is over."""
+    failures = view.hints.failures + 1
+    wait_ms = backoff_ms(failures, view.die, view.policy)
+    if failure.retry_after_seconds is not None:
+        wait_ms = max(wait_ms, int(failure.retry_after_seconds * 1000))
+    retry_at = next_day_ms(view.now_ms) if failure.kind is FailureKind.FROZEN else view.now_ms + wait_ms
+    return replace(view.hints, failures=failures, retry_at_ms=retry_at)

@@ -1,0 +1,141 @@
+"""What to do next with a job, and what an outcome changes. The one door to the decisions of this package.
+
+Pure: no clock, no randomness, no I/O; whoever drives it passes them in. Rules are asked in order, and the first that has
+something to say is followed. The order matters only where it says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from headgate import pb
+from headgate.lifecycle import JOB_TERMINAL, RUN_FRONTIER
+from headgate_worker.core import concluding, creating, observing, reconciling, starting, stopping
+from headgate_worker.core.calls import (
+    CreateInstances,
+    ExecuteAdhoc,
+    GetCreateResult,
+    GetInstance,
+    GetRerunResult,
+    ListInstances,
+    Outcome,
+    RerunInstances,
+    StartInstances,
+    StopInstances,
+)
+from headgate_worker.core.steps import Act, Change, Rest, Step, Wait, after
+from headgate_worker.core.view import View
+
+Rule = Callable[[View], Step | None]
+
+IDLE_MS: Final = 60_000
+"""Longest time between two ticks of a job that waits for something without a time of its own."""
+
+
+def _begin(view: View) -> Step | None:
+    """Leave QUEUED, in the same commit as the first thing that is done."""
+    if view.job.state != pb.JOB_STATE_QUEUED:
+        return None
+    draft = pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=pb.JOB_STATE_RUNNING, message="a worker has begun")
+    following = plan(after(view, (draft,)))
+    if isinstance(following, Act):
+        return Act((draft, *following.drafts), following.call, following.subject)
+    return Act((draft,))
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    stopping.overdue,
+    _begin,
+    # Deciding needs no call: it goes before the wait for a failed call to be over.
+    stopping.stuck,
+    stopping.drop,
+    creating.missing,
+    concluding.halt,
+    concluding.conclude,
+)
+"""Rules that commit without asking upstream."""
+
+CALLING_RULES: Final[tuple[Rule, ...]] = (
+    reconciling.reconcile,
+    creating.confirm,
+    creating.confirm_rerun,
+    creating.place,
+    stopping.stop,
+    creating.create,
+    starting.start,
+    starting.blocked,
+    stopping.watch_stopped,
+    observing.read,
+)
+"""Rules that ask upstream; none is asked while a failed call has its wait."""
+
+
+def plan(view: View) -> Step:
+    """The next step for a job."""
+    if view.job.state in JOB_TERMINAL:
+        return Rest()
+    for rule in RULES:
+        step = rule(view)
+        if step is not None:
+            return step
+    return _plan_call(view)
+
+
+def _plan_call(view: View) -> Step:
+    if view.job.state == pb.JOB_STATE_NEEDS_ATTENTION:
+        return Wait(_latest(view))
+    if view.now_ms < view.hints.retry_at_ms:
+        return Wait(min(view.hints.retry_at_ms, _latest(view)))
+    for rule in CALLING_RULES:
+        step = rule(view)
+        if step is not None:
+            return step
+    return Wait(_next_look_ms(view))
+
+
+def _latest(view: View) -> int:
+    """The latest time a job may be left alone: its deadline, or its cancel's watchdog."""
+    latest = view.now_ms + IDLE_MS
+    if view.job.HasField("deadline_time") and view.job.deadline_time.ToMilliseconds() > view.now_ms:
+        latest = min(latest, view.job.deadline_time.ToMilliseconds())
+    return latest
+
+
+def _next_look_ms(view: View) -> int:
+    """When the first thing that this job waits for may have happened."""
+    hints = view.hints
+    runs = view.job.runs
+    polled = RUN_FRONTIER | observing.NOT_YET_STARTED
+    times = [hints.poll_at_ms.get(run.index, 0) for run in runs if run.state in polled]
+    times += [
+        run.parent_end_time.ToMilliseconds() + starting.grace_ms(view)
+        for run in runs
+        if run.state == pb.RUN_STATE_BLOCKED and run.HasField("parent_end_time")
+    ]
+    times.append(hints.operation_poll_at_ms)
+    return min([at for at in times if at > view.now_ms] + [_latest(view)])
+
+
+def absorb(view: View, act: Act, outcome: Outcome) -> Change:
+    """What the outcome of an act's call changes. `view.job` may have moved on since the act was planned."""
+    call, subject = act.call, act.subject
+    if isinstance(call, CreateInstances | ExecuteAdhoc | RerunInstances):
+        return creating.absorb_create(view, subject, outcome)
+    if isinstance(call, GetCreateResult | GetRerunResult):
+        return creating.absorb_result(view, subject, outcome)
+    if isinstance(call, StartInstances):
+        return starting.absorb_start(view, call, outcome)
+    if isinstance(call, StopInstances):
+        return stopping.absorb_stop(view, call, outcome)
+    if isinstance(call, ListInstances):
+        return reconciling.absorb_search(view, subject, call, outcome)
+    assert isinstance(call, GetInstance)  # noqa: S101  # the last kind of call that a rule makes
+    return _absorb_get(view, call, subject, outcome)
+
+
+def _absorb_get(view: View, call: GetInstance, subject: int, outcome: Outcome) -> Change:
+    placing = any(instance_id == call.id for _, instance_id in creating.unplaced(view.job))
+    if placing:
+        return creating.absorb_place(view, subject, call, outcome)
+    return observing.absorb_read(view, subject, call, outcome)

@@ -1,0 +1,147 @@
+"""What a decision is made from: the job, the worker's hints, the time, a die, and the policy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from headgate import pb
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Numbers that decisions use, all in ms. Set once per worker process.
+
+    Args:
+        poll_min_ms: shortest time between two reads of an instance.
+        poll_max_ms: longest time between two reads of an instance that runs.
+        poll_share: next read after this share of the time it has been running.
+        operation_poll_ms: time between two looks at an asynchronous create.
+        backoff_min_ms: first wait after a failed call.
+        backoff_max_ms: longest wait after failed calls.
+        adopt_grace_ms: how long a child may stay NotRun after its parent's end before it is started.
+        start_grace_ms: how long a started instance may stay NotRun before the start is repeated.
+        start_attempts: how often one instance is started at most.
+        settle_ms: how long after an intent a search that finds nothing is repeated before a person is asked.
+        clock_skew_ms: how far upstream's clock may be behind ours when creation times are compared.
+        stop_watchdog_ms: how long a cancel may stay unconfirmed before a person is asked.
+        batch: most instance ids in one start or stop.
+    """
+
+    poll_min_ms: int = 1_000
+    poll_max_ms: int = 15_000
+    poll_share: float = 0.1
+    operation_poll_ms: int = 1_000
+    backoff_min_ms: int = 1_000
+    backoff_max_ms: int = 60_000
+    adopt_grace_ms: int = 90_000
+    start_grace_ms: int = 60_000
+    start_attempts: int = 3
+    settle_ms: int = 180_000
+    clock_skew_ms: int = 300_000
+    stop_watchdog_ms: int = 600_000
+    batch: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """Scratch of the worker between ticks, stored beside the job. Losing it changes timing only.
+
+    Args:
+        failures: failed calls in a row.
+        retry_at_ms: no call upstream before this.
+        poll_at_ms: run index to the time of its next read.
+        operation_poll_at_ms: time of the next look at an asynchronous create, or of the next search.
+        starts: run index to how often it was started.
+        asked_at_ms: run index to when it was last started.
+        found: business date in ms to the instance ids that the present search has found.
+    """
+
+    failures: int = 0
+    retry_at_ms: int = 0
+    poll_at_ms: Mapping[int, int] = field(default_factory=dict)
+    operation_poll_at_ms: int = 0
+    starts: Mapping[int, int] = field(default_factory=dict)
+    asked_at_ms: Mapping[int, int] = field(default_factory=dict)
+    found: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def poll(self, run_index: int, at_ms: int) -> Hints:
+        """The hints with the next read of a run set."""
+        return replace(self, poll_at_ms={**self.poll_at_ms, run_index: at_ms})
+
+    def started(self, run_index: int, at_ms: int) -> Hints:
+        """The hints with one more start of a run."""
+        starts = {**self.starts, run_index: self.starts.get(run_index, 0) + 1}
+        return replace(self, starts=starts, asked_at_ms={**self.asked_at_ms, run_index: at_ms})
+
+    def forget(self, run_index: int) -> Hints:
+        """The hints without a run that has ended."""
+        keep = [
+            {k: v for k, v in m.items() if k != run_index} for m in (self.poll_at_ms, self.starts, self.asked_at_ms)
+        ]
+        return replace(self, poll_at_ms=keep[0], starts=keep[1], asked_at_ms=keep[2])
+
+    def settled(self) -> Hints:
+        """The hints after a call that brought an answer."""
+        return replace(self, failures=0, retry_at_ms=0)
+
+
+def encode_hints(hints: Hints) -> bytes:
+    """The hints as they are stored."""
+    plain = {
+        "f": hints.failures,
+        "r": hints.retry_at_ms,
+        "p": {str(k): v for k, v in hints.poll_at_ms.items()},
+        "o": hints.operation_poll_at_ms,
+        "s": {str(k): v for k, v in hints.starts.items()},
+        "a": {str(k): v for k, v in hints.asked_at_ms.items()},
+        "m": {str(k): list(v) for k, v in hints.found.items()},
+    }
+    return json.dumps({k: v for k, v in plain.items() if v}, separators=(",", ":")).encode()
+
+
+def decode_hints(raw: bytes) -> Hints:
+    """The hints as they were stored; fresh ones where the bytes are not hints, since they are only hints."""
+    try:
+        plain = json.loads(raw) if raw else {}
+        return _parse(plain)
+    except (ValueError, TypeError, AttributeError):
+        return Hints()
+
+
+def _parse(plain: Mapping[str, Any]) -> Hints:
+    return Hints(
+        failures=int(plain.get("f", 0)),
+        retry_at_ms=int(plain.get("r", 0)),
+        poll_at_ms={int(k): int(v) for k, v in plain.get("p", {}).items()},
+        operation_poll_at_ms=int(plain.get("o", 0)),
+        starts={int(k): int(v) for k, v in plain.get("s", {}).items()},
+        asked_at_ms={int(k): int(v) for k, v in plain.get("a", {}).items()},
+        found={int(k): tuple(int(i) for i in v) for k, v in plain.get("m", {}).items()},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything a decision may look at.
+
+    Args:
+        job: the job as it stands; never changed by a decision.
+        hints: the worker's scratch.
+        now_ms: the store's clock.
+        die: a random number, 0 <= die < 1, for jitter.
+        policy: the numbers.
+    """
+
+    job: pb.Job
+    hints: Hints
+    now_ms: int
+    die: float = 0.5
+    policy: Policy = Policy()
+
+    @property
+    def kind(self) -> str:
+        """Which kind of job it is: the name of the spec that is set, such as "backfill"."""
+        return self.job.WhichOneof("spec") or ""
