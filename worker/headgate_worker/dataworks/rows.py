@@ -1,0 +1,82 @@
+"""One workflow instance or task instance of a reply. Pure. Members and types: SDK 9.11, seeds 000 and 002."""
+
+from __future__ import annotations
+
+from google.protobuf import timestamp_pb2
+from google.type.date_pb2 import Date
+
+from headgate import pb
+from headgate_worker.dataworks import words
+from headgate_worker.dataworks.dates import business_date
+from headgate_worker.dataworks.fields import Members
+
+PARAMETERS_LENGTH = 1024 * 1024
+WORD_LENGTH = 128
+MAX_TAGS = 1000
+MAX_RUN_NUMBER = 2**31 - 1
+
+
+def instance(row: Members, read_at: timestamp_pb2.Timestamp, request_id: str) -> pb.WorkflowInstance:
+    """A workflow instance. Only Id is needed; words that we do not know are kept raw and count as UNSPECIFIED."""
+    type_raw, status_raw, env_raw = (_word(row, name) for name in ("Type", "Status", "EnvType"))
+    return pb.WorkflowInstance(
+        id=row.needed_id("Id"),
+        workflow_id=row.count("WorkflowId"),
+        workflow_task_instance_id=row.count("WorkflowTaskInstanceId"),
+        unified_workflow_instance_id=row.count("UnifiedWorkflowInstanceId"),
+        name=row.text("Name"),
+        type=words.INSTANCE_TYPE_OF.get(type_raw, pb.WORKFLOW_INSTANCE_TYPE_UNSPECIFIED),
+        type_raw=type_raw,
+        status=words.INSTANCE_STATUS_OF.get(status_raw, pb.WORKFLOW_INSTANCE_STATUS_UNSPECIFIED),
+        status_raw=status_raw,
+        biz_date=_biz_date(row, "BizDate"),
+        biz_date_millis=row.millis("BizDate"),
+        started_time=row.time("StartedTime"),
+        finished_time=row.time("FinishedTime"),
+        create_time=row.time("CreateTime"),
+        modify_time=row.time("ModifyTime"),
+        project_id=row.count("ProjectId"),
+        env_type=words.ENV_TYPE_OF.get(env_raw, pb.ENV_TYPE_UNSPECIFIED),
+        env_type_raw=env_raw,
+        owner=_word(row, "Owner"),
+        create_user=_word(row, "CreateUser"),
+        modify_user=_word(row, "ModifyUser"),
+        workflow_parameters=row.text("WorkflowParameters", length=PARAMETERS_LENGTH),
+        tags=_tags(row),
+        observe_time=read_at,
+        upstream_request_id=request_id,
+    )
+
+
+def task(row: Members, read_at: timestamp_pb2.Timestamp, request_id: str) -> pb.TaskInstance:
+    """A task instance. Only Id is needed; its message has no place for `request_id`."""
+    return pb.TaskInstance(
+        id=row.needed_id("Id"),
+        task_id=row.count("TaskId"),
+        task_name=row.text("TaskName"),
+        task_type=_word(row, "TaskType"),
+        status=_word(row, "Status"),
+        workflow_instance_id=row.count("WorkflowInstanceId"),
+        biz_date=_biz_date(row, "Bizdate"),
+        started_time=row.time("StartedTime"),
+        finished_time=row.time("FinishedTime"),
+        run_number=row.count("RunNumber", most=MAX_RUN_NUMBER),
+        trigger_type=_word(row, "TriggerType"),
+        trigger_recurrence=_word(row, "TriggerRecurrence"),
+        owner=_word(row, "Owner"),
+        project_id=row.count("ProjectId"),
+        observe_time=read_at,
+    )
+
+
+def _word(row: Members, name: str) -> str:
+    return row.text(name, length=WORD_LENGTH)
+
+
+def _biz_date(row: Members, name: str) -> Date | None:
+    millis = row.millis(name)
+    return business_date(millis) if millis else None
+
+
+def _tags(row: Members) -> list[pb.Tag]:
+    return [pb.Tag(key=tag.text("Key"), value=tag.text("Value")) for tag in row.members("Tags")[:MAX_TAGS]]
