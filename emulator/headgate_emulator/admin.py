@@ -1,5 +1,6 @@
 """The admin endpoints: look at the emulator and bend it while it runs. JSON, unsigned, this machine only."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
@@ -14,10 +15,10 @@ from headgate_emulator.dataworks.instances import Instance
 from headgate_emulator.dataworks.quota import EDITIONS, Edition, Limits
 from headgate_emulator.dataworks.replies import instance_json
 from headgate_emulator.dataworks.rules import Rules
-from headgate_emulator.dataworks.statuses import IllegalMoveError, Status
-from headgate_emulator.fault_book import TooManyFaultsError
+from headgate_emulator.dataworks.statuses import IllegalMove, Status
+from headgate_emulator.fault_book import TooManyFaults
 from headgate_emulator.faults import CallFault, Fault, RunFault
-from headgate_emulator.scenario import BadScenarioError, complaints, load, scenario_from, shipped
+from headgate_emulator.scenario import BadScenario, Scenario, complaints, load, scenario_from, shipped
 from headgate_emulator.state import EmulatorState
 
 FOREIGN_USER = "200527038829990001"
@@ -31,7 +32,7 @@ T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class RefusedError(Exception):
+class Refused(Exception):
     """An admin call cannot be done; the message says why."""
 
 
@@ -123,7 +124,7 @@ class Admin:
         """The ledger's rows; `?action=` and `?after=SEQ` narrow them."""
         after = request.query.get("after", "0")
         if not after.isdecimal():
-            raise RefusedError("after: a row number is expected")
+            raise Refused("after: a row number is expected")
         ledger = self._state.ledger
         rows = ledger.rows(action=request.query.get("action"), after=int(after))
         dropped = ledger.total - len(ledger)
@@ -206,16 +207,12 @@ class Admin:
         for identity in change.ids:
             self._meddle(change.action, identity, now)
             self._state.world.touch(identity, change.user, now)
-        return _json(
-            {"instances": [_instance_row(self._state.world.instance(one, now)) for one in change.ids]}
-        )
+        return _json({"instances": [_instance_row(self._state.world.instance(one, now)) for one in change.ids]})
 
     async def reset(self, request: web.Request) -> web.Response:
         """Forget everything and begin again."""
         order = await _body(request, TypeAdapter(ResetOrder))
-        if order.name is not None and order.name not in shipped():
-            raise RefusedError(f"name: one of {', '.join(shipped())} is expected")
-        chosen = load(order.name) if order.name is not None else None
+        chosen = None if order.name is None else await asyncio.to_thread(_load_shipped, order.name)
         self._state.reset(scenario_from(order.scenario) if order.scenario is not None else chosen)
         return _json({"title": self._state.scenario.title})
 
@@ -244,12 +241,18 @@ class Admin:
                 return await handler(request)
             except ValidationError as error:
                 return _json({"error": complaints(error)}, 400)
-            except (RefusedError, BadScenarioError, TooManyFaultsError) as error:
+            except (Refused, BadScenario, TooManyFaults) as error:
                 return _json({"error": str(error)}, 400)
-            except (ApiError, IllegalMoveError) as error:
+            except (ApiError, IllegalMove) as error:
                 return _json({"error": str(error)}, 409)
 
         return guarded
+
+
+def _load_shipped(name: str) -> Scenario:
+    if name not in shipped():
+        raise Refused(f"name: one of {', '.join(shipped())} is expected")
+    return load(name)
 
 
 async def _body(request: web.Request, adapter: TypeAdapter[T]) -> T:

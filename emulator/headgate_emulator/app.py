@@ -16,7 +16,7 @@ from headgate_emulator.dataworks.gateway import Gateway
 from headgate_emulator.dataworks.world import World
 from headgate_emulator.fault_book import FaultBook
 from headgate_emulator.ledger import Ledger
-from headgate_emulator.scenario import BadScenarioError, Scenario, complaints, load
+from headgate_emulator.scenario import BadScenario, Scenario, complaints, load
 from headgate_emulator.settings import Settings
 from headgate_emulator.state import EmulatorState
 
@@ -90,7 +90,7 @@ async def serve(
     """Run an emulator inside this event loop until the block ends.
 
     Without settings: the environment's, but on a free port of 127.0.0.1. `scenario` wins over the one that
-    the settings name. Raises BadScenarioError, and OSError if the address is taken.
+    the settings name. Raises BadScenario, and OSError if the address is taken.
     """
     chosen = settings or Settings(listen="127.0.0.1:0")
     begin = scenario if scenario is not None else await asyncio.to_thread(_scenario, chosen)
@@ -115,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         asyncio.run(_run(settings))
     except ValidationError as error:
         return _complain(complaints(error))
-    except (BadScenarioError, OSError) as error:
+    except (BadScenario, OSError) as error:
         return _complain(str(error))
     return 0
 
@@ -137,9 +137,7 @@ def _scenario(settings: Settings) -> Scenario:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="headgate emulator", description="A DataWorks that runs here.")
-    parser.add_argument(
-        "--listen", metavar="HOST:PORT", help="default 127.0.0.1:18080; port 0 takes a free one"
-    )
+    parser.add_argument("--listen", metavar="HOST:PORT", help="default 127.0.0.1:18080; port 0 takes a free one")
     parser.add_argument("--scenario", metavar="FILE", help="a TOML file, or the name of a shipped scenario")
     return parser
 

@@ -18,9 +18,7 @@ class Clock:
     with their own clock, which cannot follow a jump. Rates are counted in `paced_ms`: real time plus jumps.
     """
 
-    def __init__(
-        self, wall: WallClock = system_wall_ms, *, start_ms: int | None = None, scale: float = 1.0
-    ) -> None:
+    def __init__(self, wall: WallClock = system_wall_ms, *, start_ms: int | None = None, scale: float = 1.0) -> None:
         self._wall = wall
         self._anchor_wall = wall()
         self._anchor = self._anchor_wall if start_ms is None else start_ms

@@ -11,7 +11,7 @@ MAX_FAULTS = 1000
 F = TypeVar("F", bound=RunFault | CallFault)
 
 
-class TooManyFaultsError(Exception):
+class TooManyFaults(Exception):
     """The book already holds as many faults as it may."""
 
 
@@ -31,10 +31,10 @@ class FaultBook:
         self.add(faults)
 
     def add(self, faults: Iterable[RunFault | CallFault]) -> None:
-        """Switch faults on, after those already there. Raises TooManyFaultsError above 1000, adding none."""
+        """Switch faults on, after those already there. Raises TooManyFaults above 1000, adding none."""
         new = [Armed(fault, fault.count) for fault in faults]
         if len(self._armed) + len(new) > MAX_FAULTS:
-            raise TooManyFaultsError(f"at most {MAX_FAULTS} faults may be switched on")
+            raise TooManyFaults(f"at most {MAX_FAULTS} faults may be switched on")
         self._armed += new
 
     def take(self, kind: type[F], matches: Callable[[F], bool]) -> F | None:

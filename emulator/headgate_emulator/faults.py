@@ -29,10 +29,24 @@ class _OnRun:
     biz_date: date | None = None
     name: str | None = None
 
-    def matches(self, biz_date: date | None, name: str) -> bool:
+    def matches(self, biz_date: date, name: str) -> bool:
         """Whether a run of this date and name is meant."""
         if self.biz_date is not None and self.biz_date != biz_date:
             return False
+        return self.name is None or fnmatchcase(name, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OnCreate:
+    """Matches create operations by a glob over the name they give; None matches all."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    name: str | None = None
+    count: Count = 1
+
+    def matches(self, name: str) -> bool:
+        """Whether an operation of this name is meant."""
         return self.name is None or fnmatchcase(name, self.name)
 
 
@@ -85,27 +99,25 @@ class StuckStop(_OnRun):
     instance_id: int | None = None
     count: Count = 1
 
-    def matches_instance(self, identity: int, biz_date: date | None, name: str) -> bool:
+    def matches_instance(self, identity: int, biz_date: date, name: str) -> bool:
         """Whether a stop of this instance is meant."""
         return self.instance_id in (None, identity) and self.matches(biz_date, name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DelayCreate(_OnRun):
+class DelayCreate(_OnCreate):
     """A create operation of a matching name stays Creating for `seconds`."""
 
     kind: Literal["delay_create"] = "delay_create"
     seconds: Seconds
-    count: Count = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FailCreate(_OnRun):
+class FailCreate(_OnCreate):
     """A create operation of a matching name ends in CreateFailure."""
 
     kind: Literal["fail_create"] = "fail_create"
     message: str = "Non-existent TaskIDs: [1023697426]"
-    count: Count = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+MAX_TEXT = 16_384
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerRow:
@@ -47,9 +49,10 @@ class Ledger:
         return self._total
 
     def write(self, row: LedgerRow) -> LedgerRow:
-        """Append a row; returns it with its number."""
+        """Append a row; returns it with its number. Parameters are cut to 16,384 characters."""
         self._total += 1
-        numbered = replace(row, seq=self._total)
+        params = {name[:MAX_TEXT]: value[:MAX_TEXT] for name, value in row.params.items()}
+        numbered = replace(row, seq=self._total, params=params)
         self._rows.append(numbered)
         return numbered
 

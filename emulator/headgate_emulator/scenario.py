@@ -22,7 +22,7 @@ from headgate_emulator.faults import Fault
 _STRICT = ConfigDict(extra="forbid")
 
 
-class BadScenarioError(Exception):
+class BadScenario(Exception):
     """A scenario cannot be read; the message names the place."""
 
 
@@ -74,19 +74,19 @@ _SCENARIO = TypeAdapter(Scenario)
 
 
 def scenario_from(content: Mapping[str, Any]) -> Scenario:
-    """Check decoded TOML or JSON. Raises BadScenarioError naming every wrong place."""
+    """Check decoded TOML or JSON. Raises BadScenario naming every wrong place."""
     try:
         return _SCENARIO.validate_python(content)
     except ValidationError as error:
-        raise BadScenarioError(complaints(error)) from error
+        raise BadScenario(complaints(error)) from error
 
 
 def load(name: str) -> Scenario:
-    """Read a scenario file, or a shipped scenario by its name without `.toml`. Raises BadScenarioError."""
+    """Read a scenario file, or a shipped scenario by its name without `.toml`. Raises BadScenario."""
     try:
         content = tomllib.loads(_text(name))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadScenarioError(f"scenario {name}: {error}") from error
+        raise BadScenario(f"scenario {name}: {error}") from error
     return scenario_from(content)
 
 

@@ -24,7 +24,9 @@ class Settings(BaseSettings):
     seed: makes invented ids repeatable. ledger_rows: how many calls are remembered.
     """
 
-    model_config = SettingsConfigDict(env_prefix="HEADGATE_EMULATOR_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="HEADGATE_EMULATOR_", frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
     listen: Annotated[str, Field(pattern=r"^[^\s]+:\d{1,5}$")] = "127.0.0.1:18080"
     keys: SecretStr = SecretStr("testid:testsecret")

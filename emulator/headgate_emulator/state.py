@@ -57,7 +57,5 @@ def _ids(scenario: Scenario, seed: int | None) -> IdSource:
         first_instance_id=start.first_instance_id,
         stride=start.stride,
     )
-    ids.preset(
-        instance_ids=start.instance_ids, operation_ids=start.operation_ids, request_ids=start.request_ids
-    )
+    ids.preset(instance_ids=start.instance_ids, operation_ids=start.operation_ids, request_ids=start.request_ids)
     return ids

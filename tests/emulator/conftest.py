@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -112,6 +113,13 @@ async def reply_of(response: aiohttp.ClientResponse) -> Reply:
     return Reply(response.status, body, dict(response.headers), raw)
 
 
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("HEADGATE_EMULATOR_"):
+            monkeypatch.delenv(name)
+
+
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
@@ -119,7 +127,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-def begin(monkeypatch: pytest.MonkeyPatch) -> Begin:
+def begin() -> Begin:
     @asynccontextmanager
     async def run(scenario: Scenario | None = None, /, **settings: Any) -> AsyncIterator[RunningEmulator]:
         given = {"listen": "127.0.0.1:0", "time_scale": 0.0, "seed": 1, **settings}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from headgate_emulator.dataworks.dates import business_date, days, midnight_ms
-from headgate_emulator.dataworks.errors import invalid, missing
+from headgate_emulator.dataworks.errors import ApiError, invalid, missing
 from headgate_emulator.dataworks.groups import parents_of
 from headgate_emulator.dataworks.ids import IdSource
 from headgate_emulator.dataworks.instances import Instance, Tag, TaskInstance, TaskSpec
@@ -22,16 +22,22 @@ from headgate_emulator.dataworks.requests import (
 from headgate_emulator.dataworks.rules import Rules
 
 MAX_DATES = 3660
+MAX_TASK_INSTANCES = 200_000
 SCHEDULED_WORKFLOW = 1
 
 Catalogue = Mapping[int, TaskSpec]
 
 
-def check_create(request: CreateWorkflowInstances) -> None:
-    """Raise ApiError for what the documentation demands of some types only (seed 001)."""
+def check_create(request: CreateWorkflowInstances, catalogue: Catalogue, rules: Rules, now: int) -> None:
+    """Raise ApiError for what the documentation demands of some types only (seed 001), and for excess."""
     _check_periods(request)
     if request.type == "SupplementData":
         _check_backfill(request.default_run_properties)
+    if request.type == "SmokeTest" and rules.require_bizdate_intervals:
+        _check_intervals(request.periods)
+    tasks = tasks_of(request.default_run_properties or RunProperties(), catalogue)
+    if len(dates_of(request, now)) * len(tasks) > MAX_TASK_INSTANCES:
+        raise invalid("Periods.BizDates", f"more than {MAX_TASK_INSTANCES} task instances")
 
 
 def instances_of(
@@ -105,9 +111,7 @@ def tasks_of(properties: RunProperties, catalogue: Catalogue) -> list[TaskSpec]:
     if properties.mode == "AllDownstream":
         wanted = _with_downstream(wanted, catalogue)
     excluded = set(properties.exclude_task_ids)
-    return [
-        catalogue.get(task, TaskSpec(id=task, name=f"task_{task}")) for task in wanted if task not in excluded
-    ]
+    return [catalogue.get(task, TaskSpec(id=task, name=f"task_{task}")) for task in wanted if task not in excluded]
 
 
 def _check_periods(request: CreateWorkflowInstances) -> None:
@@ -126,6 +130,11 @@ def _check_ranges(periods: Periods) -> None:
         raise invalid("Periods.BizDates", "StartBizDate is after EndBizDate")
     if sum((one.end_biz_date - one.start_biz_date).days + 1 for one in periods.biz_dates) > MAX_DATES:
         raise invalid("Periods.BizDates", f"more than {MAX_DATES} dates")
+
+
+def _check_intervals(periods: Periods | None) -> None:
+    if periods is None or not periods.bizdate_intervals:
+        raise ApiError("InvalidParameter", 400, "BizdateIntervals not set")
 
 
 def _check_backfill(properties: RunProperties | None) -> None:

@@ -62,9 +62,7 @@ class QuotaMeter:
         if _full(self._in_second[kind], own) or _full(sum(self._in_second.values()), self.limits.total_qps):
             raise self._refusal("Throttling.User", "Request was denied due to user flow control.")
         if _full(self._in_day, self.limits.daily_calls):
-            raise self._refusal(
-                "Throttling.Api.Risk", "The daily number of calls has been used up.", final=True
-            )
+            raise self._refusal("Throttling.Api.Risk", "The daily number of calls has been used up.", final=True)
         self._in_second[kind] += 1
         self._in_day += 1
 

@@ -33,9 +33,7 @@ def _biz_date(value: Any) -> Any:
 Id = Annotated[int, Field(ge=0, lt=2**63)]
 Ids = Annotated[list[Id], Field(max_length=MAX_IDS)]
 Epoch = Annotated[int, Field(ge=0, lt=2**48)]
-BizDate = Annotated[
-    Epoch, BeforeValidator(_biz_date), AfterValidator(lambda ms: midnight_ms(business_date(ms)))
-]
+BizDate = Annotated[Epoch, BeforeValidator(_biz_date), AfterValidator(lambda ms: midnight_ms(business_date(ms)))]
 Env = Literal["Prod", "Dev"]
 ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d$")]
 Page = Annotated[int, Field(ge=1)]
@@ -66,6 +64,7 @@ class Periods(Request):
     """Which dates a backfill covers: at most seven ranges."""
 
     biz_dates: Annotated[list[DateRange], Field(min_length=1, max_length=7)]
+    bizdate_intervals: list[dict[str, str]] | None = None
     start_time: ClockTime | None = None
     end_time: ClockTime | None = None
 
@@ -78,12 +77,12 @@ class Analysis(Request):
 
 
 class RunProperties(Request):
-    """How a backfill runs."""
+    """How a backfill runs; at most 500 roots, 2,000 tasks in all (console page)."""
 
     mode: Literal["General", "ManualSelection", "Chain", "AllDownstream"] = "ManualSelection"
-    root_task_ids: Ids = []
-    include_task_ids: Ids = []
-    exclude_task_ids: Ids = []
+    root_task_ids: Annotated[list[Id], Field(max_length=500)] = []
+    include_task_ids: Annotated[list[Id], Field(max_length=2000)] = []
+    exclude_task_ids: Annotated[list[Id], Field(max_length=2000)] = []
     parallelism: Annotated[int, Field(ge=1, le=10)] | None = None
     order: Literal["Asc", "Desc"] = "Asc"
     analysis: Analysis | None = None

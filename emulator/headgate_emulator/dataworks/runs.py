@@ -5,7 +5,7 @@ Pure values. Times are epoch milliseconds of the emulator's clock; the plan's le
 
 from dataclasses import dataclass, replace
 
-from headgate_emulator.dataworks.statuses import TERMINAL, IllegalMoveError, Status, check_move
+from headgate_emulator.dataworks.statuses import TERMINAL, IllegalMove, Status, check_move
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +107,10 @@ def _enter(run: Run, at: int) -> Run:
     status = _plan(run).phases[run.phase + 1].status
     check_move(run.status, status)
     started = at if status is Status.RUNNING else run.started_at
-    return replace(
-        run, status=status, phase=run.phase + 1, step=run.step + 1, entered_at=at, started_at=started
-    )
+    return replace(run, status=status, phase=run.phase + 1, step=run.step + 1, entered_at=at, started_at=started)
 
 
 def _plan(run: Run) -> Plan:
     if run.plan is None:
-        raise IllegalMoveError("a run without a plan does not move")
+        raise IllegalMove("a run without a plan does not move")
     return run.plan

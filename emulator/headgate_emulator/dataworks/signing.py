@@ -178,13 +178,9 @@ def _check_freshness(stamp: str, nonce: str, now_ms: int, nonce_used: NonceUsed)
     try:
         sent = datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
-        raise ApiError(
-            "InvalidTimeStamp.Format", 400, "The time stamp is not YYYY-MM-DDThh:mm:ssZ."
-        ) from None
+        raise ApiError("InvalidTimeStamp.Format", 400, "The time stamp is not YYYY-MM-DDThh:mm:ssZ.") from None
     if abs(sent.timestamp() * 1000 - now_ms) > MAX_SKEW_MS:
-        raise ApiError(
-            "InvalidTimeStamp.Expired", 400, "The time stamp is more than 15 minutes off the server's."
-        )
+        raise ApiError("InvalidTimeStamp.Expired", 400, "The time stamp is more than 15 minutes off the server's.")
     if nonce_used(nonce):
         raise ApiError("SignatureNonceUsed", 400, "The specified signature nonce was used already.")
 

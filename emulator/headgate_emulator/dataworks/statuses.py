@@ -35,9 +35,7 @@ MOVES: Mapping[Status, frozenset[Status]] = {
             Status.FAILURE,
         }
     ),
-    Status.WAIT_TIME: frozenset(
-        {Status.CHECKING_CONDITION, Status.WAIT_RESOURCE, Status.RUNNING, Status.FAILURE}
-    ),
+    Status.WAIT_TIME: frozenset({Status.CHECKING_CONDITION, Status.WAIT_RESOURCE, Status.RUNNING, Status.FAILURE}),
     Status.CHECKING_CONDITION: frozenset({Status.WAIT_RESOURCE, Status.RUNNING, Status.FAILURE}),
     Status.WAIT_RESOURCE: frozenset({Status.RUNNING, Status.FAILURE}),
     Status.RUNNING: frozenset({Status.CHECKING, Status.SUCCESS, Status.FAILURE}),
@@ -47,11 +45,11 @@ MOVES: Mapping[Status, frozenset[Status]] = {
 }
 
 
-class IllegalMoveError(Exception):
+class IllegalMove(Exception):
     """A status was asked to become one that cannot follow it."""
 
 
 def check_move(old: Status, new: Status) -> None:
-    """Raise IllegalMoveError unless `new` may follow `old`."""
+    """Raise IllegalMove unless `new` may follow `old`."""
     if new not in MOVES[old]:
-        raise IllegalMoveError(f"{new} cannot follow {old}")
+        raise IllegalMove(f"{new} cannot follow {old}")

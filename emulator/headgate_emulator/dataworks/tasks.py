@@ -113,9 +113,7 @@ def _span(run: Run, index: int, last: int, now: int) -> tuple[int | None, int | 
 
 def _status(run: Run, started: int | None, finished: int | None, fails: bool) -> Status:
     if started is None:
-        return (
-            run.status if run.status not in TERMINAL | {Status.RUNNING, Status.CHECKING} else Status.NOT_RUN
-        )
+        return run.status if run.status not in TERMINAL | {Status.RUNNING, Status.CHECKING} else Status.NOT_RUN
     if finished is None:
         return Status.RUNNING
     failed = run.status is Status.FAILURE and (fails or finished == run.finished_at)

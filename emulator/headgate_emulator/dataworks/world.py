@@ -30,6 +30,9 @@ from headgate_emulator.faults import DelayCreate, FailCreate, StuckStop
 
 Alarm = Callable[[int], None]
 
+MAX_PAST_RUNS = 100
+_DAY_SECONDS = 86_400
+
 
 @dataclass(slots=True)
 class _State:
@@ -74,11 +77,11 @@ class World:
     def create(self, request: CreateWorkflowInstances, now: int) -> str:
         """Accept a create request; returns the operation id. The instances appear when it is Created."""
         self.advance(now)
-        check_create(request)
+        check_create(request, self._catalogue, self.rules, now)
         self._check_room()
         operation = self._ids.operation_id()
-        delay = self._faults.take(DelayCreate, lambda fault: fault.matches(None, request.name))
-        failure = self._faults.take(FailCreate, lambda fault: fault.matches(None, request.name))
+        delay = self._faults.take(DelayCreate, lambda fault: fault.matches(request.name))
+        failure = self._faults.take(FailCreate, lambda fault: fault.matches(request.name))
         self._state.creations[operation] = Creation("Creating")
         at = now + millis(delay.seconds if delay else self.rules.create_seconds)
         self._wake(at, lambda when: self._finish_create(operation, request, failure, when))
@@ -133,6 +136,7 @@ class World:
     def rerun(self, request: RerunWorkflowInstances, now: int) -> str:
         """Accept a rerun of ended instances of a manual workflow; returns the operation id."""
         self.advance(now)
+        self._check_room()
         operation = self._ids.operation_id()
         self._state.reruns[operation] = Rerunning("NotRun")
         at = now + millis(self.rules.rerun_seconds)
@@ -166,7 +170,8 @@ class World:
         self._state.instances[identity] = replace(instance, modify_user=user, modify_time=now)
 
     def _check_room(self) -> None:
-        if len(self._state.instances) >= self.rules.max_instances:
+        state = self._state
+        if max(len(state.instances), len(state.creations), len(state.reruns)) >= self.rules.max_instances:
             raise ApiError("Throttling.Resource", 429, "The number of instances has reached its limit.")
 
     def _finish_create(
@@ -225,8 +230,8 @@ class World:
         return run.status is not Status.NOT_RUN or self.rules.stop_not_run == "fails"
 
     def _settle_stop(self, identity: int, number: int, at: int) -> None:
-        instance = self._state.instances[identity]
-        if instance.run.number == number and not instance.run.over:
+        instance = self._state.instances.get(identity)
+        if instance is not None and instance.run.number == number and not instance.run.over:
             self._set_run(instance, end(instance.run, Status.FAILURE, at), at)
             self._release_children(identity, at)
 
@@ -236,14 +241,14 @@ class World:
         self._set_run(instance, begin(instance.run, plan, at), at)
 
     def _proceed(self, identity: int, number: int, step: int, at: int) -> None:
-        instance = self._state.instances[identity]
-        if (instance.run.number, instance.run.step) != (number, step):
+        instance = self._state.instances.get(identity)
+        if instance is None or (instance.run.number, instance.run.step) != (number, step):
             return
         self._set_run(instance, proceed(instance.run, at), at)
         self._release_children(identity, at)
 
     def _rerun(self, instance: Instance, at: int) -> None:
-        fresh = replace(instance, past=(*instance.past, instance.run), run=again(instance.run))
+        fresh = replace(instance, past=(*instance.past, instance.run)[-MAX_PAST_RUNS:], run=again(instance.run))
         self._state.instances[instance.id] = fresh
         self._begin(instance.id, at)
 
@@ -259,7 +264,9 @@ class World:
 
     def _adopter(self, child: int) -> Alarm:
         def adopt(at: int) -> None:
-            instance = self._state.instances[child]
+            instance = self._state.instances.get(child)
+            if instance is None:
+                return
             queued = instance.named or self.rules.auto_start_scope == "all"
             free = self.rules.auto_start != "never" and not self._waits_for(instance, self.rules.auto_start)
             if instance.status is Status.NOT_RUN and queued and free:
@@ -270,8 +277,8 @@ class World:
     def _waits_for(self, instance: Instance, condition: str) -> int | None:
         """The first parent that holds `instance` back; `condition` names the end that lets it go."""
         for parent in instance.parents:
-            run = self._state.instances[parent].run
-            if not run.over or (condition == "success_only" and run.status is not Status.SUCCESS):
+            found = self._state.instances.get(parent)
+            if found is not None and not _lets_go(found.run, condition):
                 return parent
         return None
 
@@ -281,7 +288,19 @@ class World:
             self._state.children.setdefault(parent, []).append(instance.id)
         for task in instance.tasks:
             self._state.task_owners[task.id] = instance.id
+        gone_at = instance.create_time + millis(self.rules.retention_days * _DAY_SECONDS)
+        self._wake(gone_at, lambda _: self._forget(instance))
+
+    def _forget(self, instance: Instance) -> None:
+        del self._state.instances[instance.id]
+        self._state.children.pop(instance.id, None)
+        for task in instance.tasks:
+            del self._state.task_owners[task.id]
 
     def _wake(self, at: int, alarm: Alarm) -> None:
         self._state.alarm_count += 1
         heapq.heappush(self._state.alarms, (at, self._state.alarm_count, alarm))
+
+
+def _lets_go(run: Run, condition: str) -> bool:
+    return run.over and (condition != "success_only" or run.status is Status.SUCCESS)

@@ -1,0 +1,505 @@
+"""The world by itself: time is a number, ids are counted, nothing is sent anywhere."""
+
+import json
+from collections.abc import Callable
+from datetime import date
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headgate_emulator.dataworks.errors import ApiError
+from headgate_emulator.dataworks.ids import IdSource
+from headgate_emulator.dataworks.instances import Entry, Instance, TaskSpec
+from headgate_emulator.dataworks.requests import (
+    CreateWorkflowInstances,
+    ExecuteAdhocWorkflowInstance,
+    RerunWorkflowInstances,
+    read,
+)
+from headgate_emulator.dataworks.rules import Rules
+from headgate_emulator.dataworks.statuses import TERMINAL, Status
+from headgate_emulator.dataworks.world import MAX_PAST_RUNS, World
+from headgate_emulator.fault_book import FaultBook
+from headgate_emulator.faults import DelayCreate, FailCreate, FailRun, RunFor, StuckStop
+
+NOW = 1_739_000_000_000
+Make = Callable[..., World]
+
+
+def world_of(*faults: Any, tasks: tuple[TaskSpec, ...] = (), **rules: Any) -> World:
+    given_rules = Rules(**{"create_seconds": 0, "run_seconds": 10, **rules})
+    return World(given_rules, FaultBook(faults), IdSource(Random(1)), {task.id: task for task in tasks})
+
+
+def backfill(days: int = 2, **changes: Any) -> CreateWorkflowInstances:
+    properties = {
+        "Mode": "AllDownstream",
+        "RootTaskIds": [1],
+        "Parallelism": 1,
+        "Analysis": {"Enabled": False, "Blocked": False},
+        **changes.pop("Properties", {}),
+    }
+    dates = [{"StartBizDate": "2025-02-05", "EndBizDate": f"2025-02-{4 + days:02}"}]
+    params = {
+        "ProjectId": "257880",
+        "WorkflowId": "5188541262300189362",
+        "Name": "n",
+        "Type": "SupplementData",
+        "Periods": json.dumps({"BizDates": dates}),
+        "DefaultRunProperties": json.dumps(properties),
+        **changes,
+    }
+    return read(CreateWorkflowInstances, params)
+
+
+def created(world: World, request: CreateWorkflowInstances, now: int = NOW) -> list[int]:
+    return list(world.creation(world.create(request, now), now).instance_ids)
+
+
+def manual(**changes: Any) -> CreateWorkflowInstances:
+    params = {"ProjectId": "1", "WorkflowId": "77", "Name": "m", "Type": "ManualWorkflow", **changes}
+    return read(CreateWorkflowInstances, params)
+
+
+def statuses(world: World, seconds: float) -> list[str]:
+    world.advance(NOW + round(seconds * 1000))
+    return [str(one.status) for one in world.instances]
+
+
+def test_creation_takes_its_time_and_ids_follow_the_dates() -> None:
+    world = world_of(create_seconds=3)
+
+    operation = world.create(backfill(), NOW)
+
+    assert world.creation(operation, NOW + 2999).status == "Creating"
+    assert world.instances == []
+    ready = world.creation(operation, NOW + 3000)
+    assert (ready.status, ready.instance_ids) == ("Created", (1000341554601, 1000341554605))
+    assert [one.biz_date for one in world.instances] == [1738684800000, 1738771200000]
+
+
+def test_creation_can_be_slow_and_can_fail() -> None:
+    world = world_of(DelayCreate(name="n", seconds=60), FailCreate(message="no such task"))
+
+    operation = world.create(backfill(), NOW)
+
+    assert world.creation(operation, NOW + 59_000).status == "Creating"
+    failed = world.creation(operation, NOW + 60_000)
+    assert (failed.status, failed.failure, failed.instance_ids) == ("CreateFailure", "no such task", ())
+
+
+def test_an_unknown_id_is_not_found() -> None:
+    world = world_of()
+
+    for ask in (world.creation, world.rerunning):
+        with pytest.raises(ApiError, match=r"InvalidOperation\.NotFound"):
+            ask("nope", NOW)
+    with pytest.raises(ApiError, match=r"InvalidWorkflowInstance\.NotFound"):
+        world.instance(1, NOW)
+    with pytest.raises(ApiError, match=r"InvalidTaskInstance\.NotFound"):
+        world.task_owner(1, NOW)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_start_names_the_parent_whatever_the_order_of_ids(reverse: bool) -> None:
+    world = world_of()
+    first, second = created(world, backfill())
+
+    entries = world.start(sorted([first, second], reverse=reverse), NOW)
+
+    assert entries[first] == Entry(True)
+    message = f"Because of parallelism config, wait for parent workflowInstance[{first}] to finish"
+    assert entries[second] == Entry(False, message)
+
+
+def test_descending_order_starts_with_the_last_date() -> None:
+    world = world_of()
+    first, second = created(world, backfill(Properties={"Order": "Desc"}))
+
+    entries = world.start([first, second], NOW)
+
+    assert (entries[first].success, entries[second].success) == (False, True)
+
+
+def test_width_two_runs_two_dates_at_a_time() -> None:
+    world = world_of(RunFor(biz_date=date(2025, 2, 5), seconds=30))
+    ids = created(world, backfill(4, Properties={"Parallelism": 2}))
+
+    world.start(ids, NOW)
+
+    assert statuses(world, 0) == ["Running", "Running", "NotRun", "NotRun"]
+    assert statuses(world, 10) == ["Running", "Success", "NotRun", "Running"]
+    assert statuses(world, 30) == ["Success", "Success", "Running", "Success"]
+
+
+def test_batches_wait_for_the_whole_batch_before() -> None:
+    world = world_of(RunFor(biz_date=date(2025, 2, 5), seconds=30), topology="batches")
+    ids = created(world, backfill(4, Properties={"Parallelism": 2}))
+
+    world.start(ids, NOW)
+
+    assert statuses(world, 10) == ["Running", "Success", "NotRun", "NotRun"]
+    assert statuses(world, 30) == ["Success", "Success", "Running", "Running"]
+
+
+def test_a_queued_child_starts_in_the_moment_its_parent_ends() -> None:
+    world = world_of()
+    first, second = created(world, backfill())
+    world.start([first, second], NOW)
+
+    world.advance(NOW + 100_000)
+
+    parent, child = world.instances
+    assert parent.run.finished_at == child.run.started_at == NOW + 10_000
+    assert child.run.finished_at == NOW + 20_000
+
+
+def test_a_child_that_no_start_named_stays_unless_all_may_start() -> None:
+    for scope, expected in (("named", "NotRun"), ("all", "Running")):
+        world = world_of(auto_start_scope=scope)
+        first, _ = created(world, backfill())
+        world.start([first], NOW)
+        assert statuses(world, 10) == ["Success", expected]
+
+
+@pytest.mark.parametrize(
+    ("auto_start", "after_success", "after_failure"),
+    [("success_only", "Running", "NotRun"), ("any_end", "Running", "Running"), ("never", "NotRun", "NotRun")],
+)
+def test_which_end_of_a_parent_starts_its_child(auto_start: str, after_success: str, after_failure: str) -> None:
+    for faults, expected in (((), after_success), ((FailRun(),), after_failure)):
+        world = world_of(*faults, auto_start=auto_start)
+        world.start(created(world, backfill()), NOW)
+        assert statuses(world, 10)[1] == expected
+
+
+def test_an_adoption_can_be_late() -> None:
+    world = world_of(auto_start_delay_seconds=5)
+    world.start(created(world, backfill()), NOW)
+
+    assert statuses(world, 14.999)[1] == "NotRun"
+    assert statuses(world, 15)[1] == "Running"
+
+
+@pytest.mark.parametrize(("release", "success"), [("any_end", True), ("success_only", False)])
+def test_whether_a_start_gets_past_a_failed_parent_is_a_rule(release: str, success: bool) -> None:
+    world = world_of(FailRun(), release=release)
+    first, second = created(world, backfill())
+    world.start([first, second], NOW)
+
+    assert world.start([second], NOW + 10_000)[second].success is success
+
+
+def test_auto_start_begins_at_creation() -> None:
+    world = world_of()
+    created(world, backfill(AutoStartEnabled="True"))
+
+    assert statuses(world, 0) == ["Running", "NotRun"]
+    assert statuses(world, 20) == ["Success", "Success"]
+
+
+def test_an_absent_auto_start_means_what_the_rule_says() -> None:
+    for default, expected in ((False, "NotRun"), (True, "Running")):
+        world = world_of(auto_start_default=default)
+        created(world, backfill())
+        assert statuses(world, 0)[0] == expected
+
+
+def test_a_start_of_what_has_begun_or_is_absent_is_a_false_entry() -> None:
+    world = world_of(language="zh")
+    first, _ = created(world, backfill())
+    world.start([first], NOW)
+
+    entries = world.start([first, 5], NOW)
+
+    assert entries[first].message == f"workflowInstance[{first}]无法启动，当前状态为Running"
+    assert entries[5] == Entry(False, "该实例不存在。")
+
+
+def test_the_course_passes_through_every_status_that_has_a_span() -> None:
+    world = world_of(wait_time_seconds=1, condition_seconds=1, wait_resource_seconds=1, checking_seconds=1)
+    first, _ = created(world, backfill())
+    world.start([first], NOW)
+
+    seen = [statuses(world, at)[0] for at in (0, 1, 2, 3, 13, 14)]
+
+    assert seen == ["WaitTime", "CheckingCondition", "WaitResource", "Running", "Checking", "Success"]
+    assert world.instances[0].run.started_at == NOW + 3000
+
+
+def test_a_stop_settles_later_and_ends_in_failure() -> None:
+    world = world_of(stop_seconds=2)
+    first, second = created(world, backfill())
+    world.start([first, second], NOW)
+
+    assert world.stop([first], NOW + 1000) == {first: Entry(True)}
+
+    assert statuses(world, 2.999) == ["Running", "NotRun"]
+    assert statuses(world, 3) == ["Failure", "NotRun"]
+    assert world.stop([first, 5], NOW + 4000)[first].success is False
+
+
+def test_a_run_that_ends_before_its_stop_settles_has_ended() -> None:
+    world = world_of(stop_seconds=60)
+    first, _ = created(world, backfill())
+    world.start([first], NOW)
+
+    world.stop([first], NOW)
+
+    assert statuses(world, 100)[0] == "Success"
+
+
+@pytest.mark.parametrize(("rule", "expected"), [("stays", "NotRun"), ("fails", "Failure")])
+def test_a_stop_of_what_never_ran_is_a_rule(rule: str, expected: str) -> None:
+    world = world_of(stop_not_run=rule)
+    first, second = created(world, backfill())
+    world.start([first, second], NOW)
+
+    world.stop([second], NOW)
+
+    assert statuses(world, 60) == ["Success", expected]
+
+
+def test_a_stuck_stop_never_settles_and_the_next_one_does() -> None:
+    world = world_of(StuckStop(instance_id=1000341554601))
+    first, _ = created(world, backfill())
+    world.start([first], NOW)
+
+    assert world.stop([first], NOW)[first].success
+    assert statuses(world, 86_400)[0] == "Running"
+
+    world.stop([first], NOW + 86_400_000)
+    assert statuses(world, 86_402)[0] == "Failure"
+
+
+def test_a_failing_date_fails_once() -> None:
+    world = world_of(FailRun(biz_date=date(2025, 2, 6)), auto_start="any_end")
+    world.start(created(world, backfill(3)), NOW)
+
+    assert statuses(world, 30) == ["Success", "Failure", "Success"]
+
+
+def test_instances_report_what_seed_000_reports() -> None:
+    world = world_of(listing_lag_seconds=4)
+    created(world, backfill())
+
+    one = world.instances[0]
+
+    assert (one.workflow_id, one.create_user, one.modify_user) == (1, "200527038829996354", "200527038829996354")
+    assert (one.create_time, one.modify_time, one.visible_at) == (NOW, NOW, NOW + 4000)
+    assert one.run.started_at is one.run.finished_at is None
+
+
+def test_a_manual_workflow_keeps_its_own_id_and_takes_yesterday() -> None:
+    world = world_of()
+    created(world, manual())
+
+    assert (world.instances[0].workflow_id, world.instances[0].type) == (77, "ManualWorkflow")
+    assert world.instances[0].biz_date == 1738857600000  # NOW is on 2025-02-08 in UTC+8
+
+
+def test_downstream_tasks_come_from_the_catalogue() -> None:
+    tasks = (TaskSpec(id=1, name="a", downstream=(2, 3)), TaskSpec(id=2, name="b", downstream=(3,)))
+    world = world_of(tasks=tasks)
+    created(world, backfill(1, Properties={"ExcludeTaskIds": [2]}))
+    created(world, backfill(1))
+
+    assert [[task.spec.name for task in one.tasks] for one in world.instances] == [
+        ["a", "task_3"],
+        ["a", "b", "task_3"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"Periods": ""}, "MissingPeriods"),
+        ({"DefaultRunProperties": ""}, "MissingDefaultRunProperties"),
+        ({"DefaultRunProperties": "{}"}, "MissingParallelism"),
+        ({"Properties": {"Analysis": None}}, "MissingAnalysis"),
+        ({"Properties": {"RootTaskIds": []}}, "MissingRootTaskIds"),
+        ({"Properties": {"RootTaskIds": [1, 2]}}, "InvalidParameter"),
+        ({"Properties": {"Mode": "Chain"}}, "InvalidParameter"),
+        ({"Periods": '{"BizDates":[{"StartBizDate":"2025-02-06","EndBizDate":"2025-02-05"}]}'}, "InvalidParameter"),
+        ({"Periods": '{"BizDates":[{"StartBizDate":"1925-02-06","EndBizDate":"2025-02-05"}]}'}, "InvalidParameter"),
+        (
+            {
+                "Periods": '{"BizDates":[{"StartBizDate":"2025-02-06","EndBizDate":"2025-02-06"}],'
+                '"StartTime":"00:00:00"}'
+            },
+            "MissingEndTime",
+        ),
+    ],
+)
+def test_a_create_that_makes_no_sense_is_refused(changes: dict[str, Any], code: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        world_of().create(backfill(**changes), NOW)
+
+    assert caught.value.refusal.code == code
+
+
+def test_an_undocumented_member_can_be_demanded() -> None:
+    world = world_of(require_bizdate_intervals=True)
+
+    with pytest.raises(ApiError, match="BizdateIntervals not set"):
+        world.create(manual(Type="SmokeTest"), NOW)
+
+
+def test_overlapping_ranges_give_each_date_once() -> None:
+    one = {"StartBizDate": "2025-02-05", "EndBizDate": "2025-02-06"}
+    world = world_of()
+
+    assert len(created(world, backfill(Periods=json.dumps({"BizDates": [one, one]})))) == 2
+
+
+def adhoc(**changes: Any) -> ExecuteAdhocWorkflowInstance:
+    task = {
+        "ClientUniqueCode": "c1",
+        "Name": "t",
+        "Type": "ODPS_SQL",
+        "Owner": "1",
+        "RuntimeResource": {"ResourceGroupId": "g"},
+        "Script": {"Content": "select 1"},
+    }
+    params = {"ProjectId": "1", "Name": "a", "Owner": "200", "Tasks": json.dumps([task]), **changes}
+    return read(ExecuteAdhocWorkflowInstance, params)
+
+
+def test_an_ad_hoc_instance_runs_at_once_and_its_date_is_made_midnight() -> None:
+    world = world_of()
+
+    identity = world.execute_adhoc(adhoc(BizDate="1738700000123"), NOW)
+
+    one = world.instance(identity, NOW)
+    assert (one.status, one.biz_date, one.owner) == (Status.RUNNING, 1738684800000, "200")
+    assert world.instance(world.execute_adhoc(adhoc(BizDate="20250205"), NOW), NOW).biz_date == 1738684800000
+
+
+def test_an_ad_hoc_task_needs_its_client_code() -> None:
+    with pytest.raises(ApiError, match="MissingClientUniqueCode"):
+        adhoc(Tasks='[{"Name":"t","Type":"T","Owner":"1","RuntimeResource":{"ResourceGroupId":"g"}}]')
+
+
+def rerun(**changes: Any) -> RerunWorkflowInstances:
+    params = {"ProjectId": "1", "Type": "ManualWorkflow", "WorkflowId": "77", **changes}
+    return read(RerunWorkflowInstances, params)
+
+
+def test_a_rerun_adds_a_run_to_ended_manual_instances() -> None:
+    world = world_of(FailRun())
+    (one,) = created(world, manual(AutoStartEnabled="true"))
+
+    operation = world.rerun(rerun(Ids=f"[{one}]"), NOW + 10_000)
+
+    assert world.rerunning(operation, NOW + 10_500).status == "NotRun"
+    assert world.rerunning(operation, NOW + 11_000).status == "Success"
+    again = world.instance(one, NOW + 21_000)
+    assert (again.status, again.run.number, [run.status for run in again.past]) == ("Success", 2, ["Failure"])
+
+
+def test_a_rerun_that_matches_nothing_fails() -> None:
+    world = world_of()
+    created(world, backfill(AutoStartEnabled="true"))
+
+    operation = world.rerun(rerun(), NOW + 60_000)
+
+    assert world.rerunning(operation, NOW + 61_000).status == "Failure"
+
+
+def test_only_the_last_runs_of_an_instance_are_kept() -> None:
+    world = world_of(run_seconds=0)
+    one = world.execute_adhoc(adhoc(), NOW)
+
+    for _ in range(MAX_PAST_RUNS + 5):
+        world.rerun_one(one, NOW)
+        world.advance(NOW)
+
+    assert len(world.instance(one, NOW).past) == MAX_PAST_RUNS
+
+
+def test_a_running_instance_cannot_be_rerun() -> None:
+    world = world_of()
+
+    with pytest.raises(ApiError, match="InvalidStatus"):
+        world.rerun_one(world.execute_adhoc(adhoc(), NOW), NOW)
+
+
+def test_somebody_else_can_end_a_run_and_release_its_child() -> None:
+    world = world_of()
+    first, second = created(world, backfill())
+    world.start([first, second], NOW)
+
+    world.finish_one(first, Status.SUCCESS, NOW + 1000)
+    world.touch(first, "someone", NOW + 1000)
+
+    assert statuses(world, 1) == ["Success", "Running"]
+    assert world.instance(first, NOW + 1000).modify_user == "someone"
+
+
+def test_instances_are_forgotten_after_a_month() -> None:
+    world = world_of()
+    first, second = created(world, backfill())
+    world.start([first, second], NOW)
+
+    world.advance(NOW + 31 * 86_400_000)
+
+    assert world.instances == []
+    with pytest.raises(ApiError, match="NotFound"):
+        world.instance(first, NOW)
+
+
+def test_a_full_world_refuses_more() -> None:
+    world = world_of(max_instances=1)
+    world.execute_adhoc(adhoc(), NOW)
+
+    with pytest.raises(ApiError, match=r"Throttling\.Resource"):
+        world.create(backfill(), NOW)
+
+
+@given(
+    st.integers(1, 12),
+    st.integers(1, 10),
+    st.sampled_from(["Asc", "Desc"]),
+    st.sampled_from(["chains", "batches"]),
+    st.lists(st.integers(0, 40), max_size=20),
+)
+def test_a_started_group_always_ends_and_never_runs_wider_than_asked(
+    days: int, width: int, order: str, topology: Any, jumps: list[int]
+) -> None:
+    world = world_of(topology=topology)
+    ids = created(world, backfill(days, Properties={"Parallelism": width, "Order": order}))
+    world.start(ids, NOW)
+
+    now = NOW
+    for jump in [*jumps, 10 * days]:
+        now += jump * 1000
+        world.advance(now)
+        assert sum(one.status is Status.RUNNING for one in world.instances) <= width
+
+    assert all(one.status is Status.SUCCESS for one in world.instances)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["start", "stop", "advance"]), st.integers(0, 3)), max_size=30))
+def test_how_often_time_is_looked_at_changes_nothing(steps: list[tuple[str, int]]) -> None:
+    often, seldom = world_of(), world_of()
+    ids = created(often, backfill(4))
+    assert created(seldom, backfill(4)) == ids
+
+    now = NOW
+    for what, which in steps:
+        now += 3000
+        often.advance(now - 1500)
+        for world in (often, seldom):
+            if what != "advance":
+                getattr(world, what)([ids[which]], now)
+
+    assert _facts(often, now + 100_000) == _facts(seldom, now + 100_000)
+
+
+def _facts(world: World, now: int) -> list[Instance]:
+    world.advance(now)
+    assert all(one.run.finished_at is None or one.status in TERMINAL for one in world.instances)
+    return world.instances
