@@ -15,7 +15,7 @@ from google.protobuf import timestamp_pb2
 
 from headgate_worker.core.calls import ACTIONS, NOT_REPEATABLE, Call, Failure, FailureKind, Outcome, Reply
 from headgate_worker.dataworks import answers, errors
-from headgate_worker.dataworks.connections import Answer, Progress, ReplyTooLarge
+from headgate_worker.dataworks.connections import Answer, Progress, ReplyTooLarge, Stage
 from headgate_worker.dataworks.credentials import CredentialCache, CredentialsUnavailable, DefaultChain, static
 from headgate_worker.dataworks.extra import Unsendable
 from headgate_worker.dataworks.quiet import quiet_sdk
@@ -96,10 +96,11 @@ class DataWorks:
     async def _ready(self) -> Transport:
         if self._closed:
             raise RuntimeError("this DataWorks was closed")
+        if self._transport is not None:
+            return self._transport
         async with self._opening:
-            if self._transport is None:
-                self._transport = await open_transport(self._settings)
-        return self._transport
+            self._transport = self._transport or await open_transport(self._settings)
+            return self._transport
 
     async def _within(self, transport: Transport, call: Call, timeout_seconds: float) -> Outcome:
         progress = Progress()
@@ -120,11 +121,11 @@ class DataWorks:
         outcome = self._outcome(call, answer)
         if not (isinstance(outcome, Failure) and errors.wants_new_credentials(outcome.code)):
             return outcome
+        # Refused for its token means not executed: from here on only the second attempt counts.
+        progress.stage = Stage.CREDENTIALS
         renewed = await self._credentials.renew(credentials)
         if renewed == credentials:
             return outcome
-        # Refused for its token means not executed, so whatever becomes of it now, only this attempt counts.
-        progress.stage = Progress().stage
         answer = await transport.exchange(prepared, renewed, alone=alone, progress=progress)
         return self._outcome(call, answer)
 

@@ -22,6 +22,7 @@ RETRY_AFTER_SECONDS = (1.0, 60.0)
 _CODE_LENGTH = 128
 _XML_MEMBER = re.compile(r"<(Code|Message|RequestId)>([^<]{1,2000})</\1>")
 _NOT_THERE = re.compile(r"does ?n[o']t exist|not found|不存在", re.IGNORECASE)
+_STRING_TO_SIGN = re.compile(r"[ ,.]*(the )?(server )?string ?to ?sign.*", re.IGNORECASE | re.DOTALL)
 _RENEWABLE = re.compile(r"(Invalid|Missing)SecurityToken", re.IGNORECASE)
 
 
@@ -78,7 +79,9 @@ def envelope(body: Mapping[str, Any]) -> Envelope | None:
     if not isinstance(code, str | int) or isinstance(code, bool) or code == "":
         return None
     message = body.get("Message", body.get("message"))
-    return Envelope(one_line(str(code), _CODE_LENGTH), one_line(message if isinstance(message, str) else ""))
+    # A refused signature is explained with what was signed: keys, token and parameters.
+    plain = _STRING_TO_SIGN.sub("", message) if isinstance(message, str) else ""
+    return Envelope(one_line(str(code), _CODE_LENGTH), one_line(plain))
 
 
 def xml_members(text: str) -> Mapping[str, str]:

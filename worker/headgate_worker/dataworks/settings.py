@@ -61,7 +61,7 @@ class DataWorksSettings:
         ca_file: PEM file of authorities to trust instead of the system's; None trusts the system's.
         max_connections: sockets at most, to each of the two pools. A call beyond waits within its own deadline.
         max_reply_bytes: longest reply body that is read, counted after decompression.
-        connect_timeout_seconds: most that TCP connect may take; a call's own deadline holds besides.
+        connect_timeout_seconds: most that TCP connect and TLS handshake may take; a call's deadline holds besides.
         keepalive_seconds: how long an idle connection is kept; must stay below the server's own patience.
 
     Raises:

@@ -43,7 +43,7 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is not typed
 
     def __init__(self, config: Config, scheme: str, connections: Connections) -> None:
         super().__init__(config)
-        self._url = URL(f"{scheme}://{self._endpoint}/")
+        self.url = URL(f"{scheme}://{self._endpoint}/")
         self._connections = connections
         self._agent = Utils.get_user_agent(self._user_agent)
 
@@ -71,7 +71,7 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is not typed
         )
         runtime.answer = await self._connections.send(
             params.method,
-            URL(f"{self._url}?{query_text(query)}", encoded=True) if query else self._url,
+            URL(f"{self.url}?{query_text(query)}", encoded=True) if query else self.url,
             signed_headers(unsigned, runtime.credentials, seconds=time.time(), nonce=secrets.token_hex(16)),
             unsigned.form,
             alone=runtime.alone,
