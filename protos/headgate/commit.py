@@ -2,8 +2,8 @@
 
 One Lua script compares revision and fence and then writes log, state, feed, indexes, idempotency record and the ARQ
 entry of the next tick together, or nothing. Lua does not roll back, so everything that can refuse comes before the
-first write, and the first write is the one that can fail. Redis' own clock is the only clock. Ids stay strings: Lua's numbers
-are doubles (measured: 9007199254740993 becomes ...992).
+first write, and the first write is the one that can fail. Redis' own clock is the only clock. Ids stay strings: Lua's
+numbers are doubles (measured: 9007199254740993 becomes ...992).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from headgate.lifecycle import JOB_TERMINAL
 FEED_LENGTH: Final = 50_000
 """About how many events the feed keeps. A reader that falls behind further reads the logs instead."""
 
-GRACE_MS: Final = 5_000
-"""How long a due tick may be late before the reaper rings again. More than a lease, or it rings for nothing."""
+GRACE_MS: Final = 2_000
+"""How long a due tick may be late before the reaper rings again; of a running tick, how long after its lease."""
 
 REQUEST_TTL_MS: Final = 8 * 24 * 3600 * 1000
 """How long a request_id is remembered; the API promises 7 days."""
@@ -35,7 +35,7 @@ local rev = tonumber(redis.call('HGET', KEYS[1], 'rev') or '0')
 if rev ~= tonumber(ARGV[2]) then return {-1, rev, now} end
 if ARGV[3] ~= '' and redis.call('HGET', KEYS[1], 'fence') ~= ARGV[3] then return {-2, rev, now} end
 if redis.call('LLEN', KEYS[2]) ~= rev then return {-4, rev, now} end
-local first = 19
+local first = 20
 local count = #ARGV - first + 1
 for i = 0, count - 1 do
   redis.call('RPUSH', KEYS[2], ARGV[first + i])
@@ -49,6 +49,11 @@ redis.call('HSET', KEYS[1], 'rev', string.format('%d', rev), 'st', ARGV[15], 'sn
   'hints', ARGV[6], 'att', '0')
 for i, field in ipairs({'reads', 'writes', 'throttled'}) do
   if ARGV[15 + i] ~= '0' then redis.call('HINCRBY', KEYS[1], field, ARGV[15 + i]) end
+end
+local delay = ARGV[10]
+if ARGV[19] ~= '' then
+  if ARGV[8] ~= '' and redis.call('HDEL', KEYS[1], 'ring') == 1 then delay = '0' end
+  redis.call('HSET', KEYS[1], 'lease', ARGV[19] == '0' and '0' or string.format('%d', now + ARGV[19]))
 end
 local seq = redis.call('HGET', KEYS[1], 'seq')
 if not seq then
@@ -64,13 +69,13 @@ if ARGV[4] == '1' then
   redis.call('ZREM', KEYS[4], ARGV[1])
   redis.call('ZADD', KEYS[10], now + ARGV[12], ARGV[1])
 else
-  redis.call('ZADD', KEYS[4], now + ARGV[10] + ARGV[12], ARGV[1])
+  redis.call('ZADD', KEYS[4], now + delay + ARGV[12], ARGV[1])
   redis.call('ZREM', KEYS[10], ARGV[1])
 end
 if ARGV[8] ~= '' then
-  redis.call('PSETEX', KEYS[11], ARGV[10] + ARGV[11], ARGV[9])
-  redis.call('ZADD', KEYS[12], now + ARGV[10], ARGV[8])
-  if ARGV[10] == '0' then
+  redis.call('PSETEX', KEYS[11], delay + ARGV[11], ARGV[9])
+  redis.call('ZADD', KEYS[12], now + delay, ARGV[8])
+  if delay == '0' then
     redis.call('LPUSH', KEYS[13], ARGV[8])
     redis.call('LTRIM', KEYS[13], 0, 999)
   end
@@ -89,21 +94,42 @@ if not found[1] then
   redis.call('ZREM', KEYS[2], ARGV[1])
   return {0, now}
 end
+if tonumber(redis.call('HGET', KEYS[1], 'lease') or '0') > now then
+  redis.call('HSET', KEYS[1], 'ring', '1')
+  return {2, now}
+end
 local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
 local attempts = redis.call('HINCRBY', KEYS[1], 'att', 1)
-redis.call('ZADD', KEYS[2], 'XX', now + ARGV[2], ARGV[1])
+redis.call('HSET', KEYS[1], 'lease', string.format('%d', now + ARGV[2]))
+redis.call('HDEL', KEYS[1], 'ring')
+redis.call('ZADD', KEYS[2], 'XX', now + ARGV[2] + ARGV[3], ARGV[1])
 return {1, now, fence, attempts, found[2], found[3] or '', found[4] or '0', found[5] or '0', found[6] or '0'}
 """
 """Takes a job for one tick: a new fence shuts out whoever had it before, and the attempt is counted before anything
-can kill the process. KEYS: 1 job 2 due. ARGV: 1 job id 2 ms until the reaper may ring."""
+can kill the process. A job whose lease runs is not taken; whoever has it is asked to ring again at its end. KEYS: 1
+job 2 due. ARGV: 1 job id 2 lease in ms 3 ms after the lease until the reaper rings. Answers {0} when the job is gone,
+{2} when it is busy, else {1, now, fence, attempts, snapshot, hints, reads, writes, throttled}."""
+
+RENEW_SCRIPT: Final = """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], 'lease', string.format('%d', now + ARGV[3]))
+redis.call('ZADD', KEYS[2], 'XX', now + ARGV[3] + ARGV[4], ARGV[1])
+return 1
+"""
+"""Keeps a job for another lease. KEYS: 1 job 2 due. ARGV: 1 job id 2 fence 3 lease in ms 4 grace in ms."""
 
 RELEASE_SCRIPT: Final = """
-if redis.call('HGET', KEYS[1], 'fence') == ARGV[1] and tonumber(redis.call('HGET', KEYS[1], 'att') or '0') > 0 then
-  return redis.call('HINCRBY', KEYS[1], 'att', -1)
+if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'lease', '0')
+if ARGV[2] == '1' and tonumber(redis.call('HGET', KEYS[1], 'att') or '0') > 0 then
+  redis.call('HINCRBY', KEYS[1], 'att', -1)
 end
-return -1
+return 1
 """
-"""Takes back a counted attempt that a shutdown cut short. KEYS: 1 job. ARGV: 1 fence."""
+"""Gives a job back before its tick is over. KEYS: 1 job. ARGV: 1 fence 2 "1" takes the counted attempt back, for a
+tick that a shutdown cut short; "0" leaves it, for one that broke."""
 
 REAP_SCRIPT: Final = """
 local t = redis.call('TIME')
@@ -174,6 +200,7 @@ class Commit:
         hints: scratch of the worker. Losing it changes timing only.
         wake: the next tick; None for a terminal job.
         request: for a submit, its idempotency record.
+        lease_ms: for how long the writer keeps the job from now on; 0 gives it back; None for a writer without a tick.
     """
 
     before: pb.JobState.ValueType
@@ -185,6 +212,7 @@ class Commit:
     wake: Wake | None = None
     request: RequestRecord | None = None
     usage: Usage = Usage()
+    lease_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +291,7 @@ def script_arguments(commit: Commit) -> list[bytes | str | int]:
         usage.reads,
         usage.writes,
         usage.throttled,
+        "" if commit.lease_ms is None else commit.lease_ms,
         *commit.events,
     ]
 

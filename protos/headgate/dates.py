@@ -1,4 +1,4 @@
-"""Business dates: sets of them, and the fewest ranges that make such a set. Pure calendar arithmetic, no time zones."""
+"""Business dates: sets of them, and the fewest ranges that make such a set. Pure calendar arithmetic."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ MAX_RANGES_PER_CALL: Final = 7
 """Most date ranges one CreateWorkflowInstances takes (SDK 9.11)."""
 
 
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+_DAY_MILLIS: Final = 86_400_000
+_SHANGHAI_MILLIS: Final = 8 * 3_600_000  # UTC+8 all year; no summer time since 1991
+
+
 def from_message(message: Date) -> date:
     """The calendar date; ValueError when the message is not a full, existing date."""
     return date(message.year, message.month, message.day)
@@ -26,6 +31,16 @@ def from_message(message: Date) -> date:
 def to_message(day: date) -> Date:
     """The date as google.type.Date."""
     return Date(year=day.year, month=day.month, day=day.day)
+
+
+def midnight_millis(day: date) -> int:
+    """Midnight of a business date in Asia/Shanghai, ms since 1970: upstream's way to write a date (seed 000)."""
+    return (day.toordinal() - _EPOCH) * _DAY_MILLIS - _SHANGHAI_MILLIS
+
+
+def business_date(millis: int) -> date:
+    """The date in Asia/Shanghai at a time in ms since 1970; ValueError outside of years 1 to 9999."""
+    return date.fromordinal(_EPOCH + (millis + _SHANGHAI_MILLIS) // _DAY_MILLIS)
 
 
 def walk(ranges: Iterable[pb.DateRange]) -> Iterator[date]:

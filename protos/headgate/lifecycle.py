@@ -3,7 +3,8 @@
 Theory of operation. A job moves only by events, and an event names the state that holds after it.
 `JOB_TRANSITIONS` lists every allowed move; one that is not in it is an error by construction, and nothing is changed.
 Staying where one is, is always allowed. Runs have no such table: a run is what upstream last said of it, and upstream
-may say anything after anything (an operator reruns a failed instance in the console); what headgate adds is which run states are final for its job.
+may say anything after anything (an operator reruns a failed instance in the console); what headgate adds is which run
+states are final for its job.
 """
 
 from __future__ import annotations

@@ -20,3 +20,43 @@ class Upstream(Protocol):
     async def aclose(self) -> None:
         """Close connections; calls after it are an error."""
         ...
+
+
+class Upstreams(Protocol):
+    """The upstreams of a deployment, by the name of their connection."""
+
+    def get(self, connection: str) -> Upstream:
+        """The upstream of a connection; "" is the default one.
+
+        Raises:
+            KeyError: there is no such connection.
+        """
+        ...
+
+
+class Clock(Protocol):
+    """Time, by the store's clock."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970 by the store's clock."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, for measuring how long something took."""
+        ...
+
+    def set(self, now_ms: int) -> None:
+        """Take over what the store has just said."""
+        ...
+
+
+class Dice(Protocol):
+    """Randomness."""
+
+    def roll(self) -> float:
+        """A number, 0 <= number < 1."""
+        ...
+
+    def nonce(self) -> str:
+        """12 hex digits, never the same twice."""
+        ...

@@ -209,7 +209,9 @@ class _OperationOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Oper
     OPERATION_OUTCOME_ADOPTED: _OperationOutcome.ValueType  # 5
     """The search found its instances."""
     OPERATION_OUTCOME_REFUSED: _OperationOutcome.ValueType  # 6
-    """Upstream refused it, or it provably was not executed and will not be."""
+    """Upstream refused it, or could not do it; it is not sent again."""
+    OPERATION_OUTCOME_NOT_SENT: _OperationOutcome.ValueType  # 7
+    """It provably was not executed, such as when upstream throttled it; it is sent again."""
 
 class OperationOutcome(_OperationOutcome, metaclass=_OperationOutcomeEnumTypeWrapper):
     """What is known of a call upstream that is not safe to repeat."""
@@ -227,7 +229,9 @@ OPERATION_OUTCOME_AMBIGUOUS: OperationOutcome.ValueType  # 4
 OPERATION_OUTCOME_ADOPTED: OperationOutcome.ValueType  # 5
 """The search found its instances."""
 OPERATION_OUTCOME_REFUSED: OperationOutcome.ValueType  # 6
-"""Upstream refused it, or it provably was not executed and will not be."""
+"""Upstream refused it, or could not do it; it is not sent again."""
+OPERATION_OUTCOME_NOT_SENT: OperationOutcome.ValueType  # 7
+"""It provably was not executed, such as when upstream throttled it; it is sent again."""
 Global___OperationOutcome: _TypeAlias = OperationOutcome  # noqa: Y015
 
 class _CancelMode:
@@ -495,6 +499,7 @@ class InstanceRun(_message.Message):
     OBSERVE_TIME_FIELD_NUMBER: _builtins.int
     PARENT_END_TIME_FIELD_NUMBER: _builtins.int
     FAILURE_DIGEST_FIELD_NUMBER: _builtins.int
+    STOP_TIME_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Position in the job's runs, from 0; never changes."""
     workflow_instance_id: _builtins.int
@@ -543,6 +548,10 @@ class InstanceRun(_message.Message):
     def failure_digest(self) -> Global___FailureDigest:
         """Why it failed: the failing task and the end of its log."""
 
+    @_builtins.property
+    def stop_time(self) -> _timestamp_pb2.Timestamp:
+        """When upstream accepted this job's wish to stop it; absent when it was not asked."""
+
     def __init__(
         self,
         *,
@@ -563,10 +572,11 @@ class InstanceRun(_message.Message):
         observe_time: _timestamp_pb2.Timestamp | None = ...,
         parent_end_time: _timestamp_pb2.Timestamp | None = ...,
         failure_digest: Global___FailureDigest | None = ...,
+        stop_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["biz_date", b"biz_date", "error", b"error", "failure_digest", b"failure_digest", "finished_time", b"finished_time", "observe_time", b"observe_time", "parent_end_time", b"parent_end_time", "started_time", b"started_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["biz_date", b"biz_date", "error", b"error", "failure_digest", b"failure_digest", "finished_time", b"finished_time", "observe_time", b"observe_time", "parent_end_time", b"parent_end_time", "started_time", b"started_time", "stop_time", b"stop_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "biz_date", b"biz_date", "blocked_by_id", b"blocked_by_id", "error", b"error", "failure_digest", b"failure_digest", "finished_time", b"finished_time", "flow_instance_id", b"flow_instance_id", "index", b"index", "observe_time", b"observe_time", "operation_index", b"operation_index", "parent_end_time", b"parent_end_time", "started_by", b"started_by", "started_time", b"started_time", "state", b"state", "upstream_message", b"upstream_message", "upstream_status", b"upstream_status", "workflow_instance_id", b"workflow_instance_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "biz_date", b"biz_date", "blocked_by_id", b"blocked_by_id", "error", b"error", "failure_digest", b"failure_digest", "finished_time", b"finished_time", "flow_instance_id", b"flow_instance_id", "index", b"index", "observe_time", b"observe_time", "operation_index", b"operation_index", "parent_end_time", b"parent_end_time", "started_by", b"started_by", "started_time", b"started_time", "state", b"state", "stop_time", b"stop_time", "upstream_message", b"upstream_message", "upstream_status", b"upstream_status", "workflow_instance_id", b"workflow_instance_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

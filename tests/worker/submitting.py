@@ -1,0 +1,83 @@
+"""Submitting jobs to a store without a server in between, for tests of the worker."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import date
+
+from headgate import dates, entries, keys, pb
+from headgate.commit import Commit, Committed, Wake
+from headgate_worker.core.steps import timestamp
+from headgate_worker.store import Store
+
+SEED_ROOT_TASK = 1023697426
+SEED_PROJECT = 257880
+
+
+def seed_backfill(**fields: object) -> pb.BackfillSpec:
+    """The backfill of seed 000."""
+    spec = pb.BackfillSpec(
+        project_id=SEED_PROJECT,
+        env_type=pb.ENV_TYPE_PROD,
+        workflow_id=5188541262300189362,
+        name="devinTestSparkSQL20run1",
+        biz_dates=days("2025-02-05", "2025-02-06"),
+        default_run_properties=pb.DefaultRunProperties(
+            mode=pb.BACKFILL_MODE_ALL_DOWNSTREAM,
+            parallelism=1,
+            root_task_ids=[SEED_ROOT_TASK],
+            analysis=pb.Analysis(),
+        ),
+    )
+    spec.MergeFrom(pb.BackfillSpec(**fields))  # type: ignore[arg-type]
+    return spec
+
+
+def days(first: str, last: str) -> list[pb.DateRange]:
+    """One range of dates, both ends included."""
+    ends = [dates.to_message(date.fromisoformat(day)) for day in (first, last)]
+    return [pb.DateRange(start_biz_date=ends[0], end_biz_date=ends[1])]
+
+
+def backfill_job(spec: pb.BackfillSpec, **fields: object) -> pb.Job:
+    """The job that a backfill is accepted as."""
+    runs = [
+        pb.InstanceRun(
+            index=i, biz_date=dates.to_message(day), state=pb.RUN_STATE_PLANNED, attempt=1, operation_index=-1
+        )
+        for i, day in enumerate(dates.chosen(spec))
+    ]
+    return new_job(backfill=spec, runs=runs, until=pb.UNTIL_FINISHED, **fields)
+
+
+def new_job(**fields: object) -> pb.Job:
+    """A job as it is accepted, with an id of its own."""
+    job = pb.Job(
+        name=f"jobs/t-{secrets.token_hex(5)}",
+        uid=secrets.token_hex(8),
+        state=pb.JOB_STATE_QUEUED,
+        until=pb.UNTIL_FINISHED,
+    )
+    job.ttl_after_end.FromSeconds(3600)
+    job.MergeFrom(pb.Job(**fields))  # type: ignore[arg-type]
+    return job
+
+
+async def submit(store: Store, job: pb.Job) -> str:
+    """Put a job into the store as a server would; its id."""
+    now_ms = await store.now_ms()
+    event = pb.JobEvent(
+        revision=1, type=pb.EVENT_TYPE_ACCEPTED, state=job.state, job=job, event_time=timestamp(now_ms), actor="test"
+    )
+    from headgate.log import fold
+
+    job_id = keys.job_id(job.name)
+    change = Commit(
+        before=pb.JOB_STATE_UNSPECIFIED,
+        job=fold(None, event),
+        expected_revision=0,
+        events=(event.SerializeToString(deterministic=True),),
+        wake=Wake(entries.tick(job_id, nonce=secrets.token_hex(6), now_ms=now_ms)),
+    )
+    assert isinstance(await store.commit(change), Committed)
+    return job_id

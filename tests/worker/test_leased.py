@@ -1,0 +1,243 @@
+"""The leased ARQ worker on a real Redis: nothing lost, nothing run by two at once, nothing unpickled."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from headgate import entries, keys
+from headgate_cli.dev.redis_server import RedisServer
+from headgate_worker.leased import Function, LaneOptions, LeasedWorker
+from headgate_worker.redis_clients import blocking_client
+from tests.worker.conftest import eventually
+
+QUEUE = "headgate:test"
+
+
+@asynccontextmanager
+async def lane(
+    redis: Redis, server: RedisServer, functions: dict[str, Function], *, owner: str = "me", **options: float
+) -> AsyncIterator[LeasedWorker]:
+    """A lane that runs."""
+    blocking = blocking_client(server.url, block_seconds=1.0)
+    settings = {"slots": 10, "lease_ms": 1_000, "drain_seconds": 2.0, **options}
+    worker = LeasedWorker(redis, blocking, functions, LaneOptions(QUEUE, **settings), owner)  # type: ignore[arg-type]
+    async with asyncio.TaskGroup() as group:
+        group.create_task(worker.main())
+        try:
+            yield worker
+        finally:
+            worker.stop()
+    await blocking.aclose()
+
+
+async def put(redis: Redis, entry_id: str, definition: bytes, *, kick: bool = True, delay_ms: int = 0) -> None:
+    """An entry, as a commit or a stock ARQ client puts it."""
+    now_ms = int(time.time() * 1000)
+    await redis.psetex(keys.arq_job(entry_id), 60_000, definition)
+    await redis.zadd(QUEUE, {entry_id: now_ms + delay_ms})
+    if kick:
+        await redis.lpush(keys.kick(QUEUE), entry_id)  # type: ignore[misc]
+
+
+def definition(name: str, *arguments: object) -> bytes:
+    return entries.encode({"t": None, "f": name, "a": list(arguments), "k": {}, "et": 0})
+
+
+async def idle(redis: Redis) -> bool:
+    return bool(await redis.zcard(QUEUE) == 0)
+
+
+async def nothing() -> None:
+    """An entry that does nothing."""
+
+
+async def test_a_kick_starts_an_entry_at_once(redis: Redis, redis_server: RedisServer) -> None:
+    seen: list[str] = []
+
+    async def work(name: str) -> None:
+        seen.append(name)
+
+    async with lane(redis, redis_server, {"work": work}, poll_seconds=30.0):
+        await put(redis, "e1", definition("work", "one"))
+        await eventually(lambda: idle(redis), seconds=5)
+
+    assert seen == ["one"]
+    assert await redis.exists(keys.arq_job("e1"), keys.arq_in_progress("e1")) == 0
+
+
+async def test_a_delayed_entry_starts_without_a_kick(redis: Redis, redis_server: RedisServer) -> None:
+    async def work() -> None:
+        return None
+
+    async with lane(redis, redis_server, {"work": work}, poll_seconds=0.2):
+        await put(redis, "e1", definition("work"), kick=False, delay_ms=300)
+        await eventually(lambda: idle(redis), seconds=5)
+
+
+async def test_a_hostile_pickle_is_never_executed(redis: Redis, redis_server: RedisServer, tmp_path: Path) -> None:
+    trap = tmp_path / "trap"
+
+    class Bomb:
+        def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
+            return os.mkdir, (str(trap),)
+
+    async with lane(redis, redis_server, {"work": nothing}) as worker:
+        await put(redis, "bomb", pickle.dumps({"f": "work", "a": [Bomb()], "k": {}, "t": None, "et": 0}))
+
+        async def put_back() -> bool:
+            return not worker.running and bool(await redis.zscore(QUEUE, "bomb"))
+
+        await eventually(put_back)
+
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize("raw", [definition("newer"), b"[]", b"{}", b'{"f": 1, "a": 2}', b"\xff\xfe"])
+async def test_what_is_not_understood_is_put_back(redis: Redis, redis_server: RedisServer, raw: bytes) -> None:
+    async with lane(redis, redis_server, {"work": nothing}):
+        await put(redis, "e1", raw)
+
+        async def put_back() -> bool:
+            return await redis.exists(keys.arq_in_progress("e1")) == 0 and (await redis.zscore(QUEUE, "e1") or 0) > (
+                time.time() * 1000
+            )
+
+        await eventually(put_back)
+
+    assert await redis.get(keys.arq_job("e1")) == raw
+
+
+async def test_an_entry_that_breaks_comes_again(redis: Redis, redis_server: RedisServer) -> None:
+    tries: list[int] = []
+
+    async def work() -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise RuntimeError("broken")
+
+    async with lane(redis, redis_server, {"work": work}):
+        await put(redis, "e1", definition("work"))
+        await eventually(lambda: idle(redis))
+
+    assert len(tries) == 2
+
+
+async def test_a_running_entry_is_renewed_and_not_run_twice(redis: Redis, redis_server: RedisServer) -> None:
+    runs: list[str] = []
+    release = asyncio.Event()
+
+    async def work() -> None:
+        runs.append("x")
+        await release.wait()
+
+    async with (
+        lane(redis, redis_server, {"work": work}, owner="a", lease_ms=300, poll_seconds=0.1),
+        lane(redis, redis_server, {"work": work}, owner="b", lease_ms=300, poll_seconds=0.1),
+    ):
+        await put(redis, "e1", definition("work"))
+        await asyncio.sleep(1.2)  # four leases: what is watched is that nothing happens
+        release.set()
+        await eventually(lambda: idle(redis))
+
+    assert runs == ["x"]
+
+
+async def test_a_lost_lease_cuts_the_entry_off_and_leaves_the_successor_alone(
+    redis: Redis, redis_server: RedisServer
+) -> None:
+    cut = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cut.set()
+            raise
+
+    async with lane(redis, redis_server, {"work": work}, lease_ms=300) as worker:
+        await put(redis, "e1", definition("work"))
+
+        async def runs() -> bool:
+            return bool(worker.running)
+
+        await eventually(runs)
+        await redis.set(keys.arq_in_progress("e1"), "successor")
+        async with asyncio.timeout(5):
+            await cut.wait()
+
+    assert await redis.get(keys.arq_in_progress("e1")) == b"successor"
+    assert await redis.exists(keys.arq_job("e1")) == 1
+
+
+async def test_a_drain_lets_entries_end_and_puts_late_ones_back(redis: Redis, redis_server: RedisServer) -> None:
+    started = asyncio.Event()
+
+    async def work() -> None:
+        started.set()
+        await asyncio.sleep(60)
+
+    async with lane(redis, redis_server, {"work": work}, drain_seconds=0.1):
+        await put(redis, "e1", definition("work"))
+        await started.wait()
+
+    assert await redis.exists(keys.arq_in_progress("e1")) == 0
+    score = await redis.zscore(QUEUE, "e1")
+    assert score is not None
+    assert score <= time.time() * 1000 + 1_000
+
+
+async def test_slots_bound_what_runs_and_all_of_it_runs(redis: Redis, redis_server: RedisServer) -> None:
+    most, now, done = 0, 0, 0
+
+    async def work() -> None:
+        nonlocal most, now, done
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.001)
+        now -= 1
+        done += 1
+
+    async with lane(redis, redis_server, {"work": work}, slots=7):
+        for number in range(200):
+            await put(redis, f"e{number}", definition("work"))
+        await eventually(lambda: idle(redis))
+
+    assert done == 200
+    assert most <= 7
+
+
+async def test_redis_may_go_and_come_back(redis: Redis, redis_server: RedisServer) -> None:
+    seen: list[str] = []
+
+    async def work(name: str) -> None:
+        seen.append(name)
+
+    async with lane(redis, redis_server, {"work": work}, poll_seconds=0.1) as worker:
+        await redis_server.kill()
+        await redis_server.start()
+        await eventually(lambda: _ping(redis))
+        await put(redis, "e1", definition("work", "after"))
+        await eventually(lambda: idle(redis))
+        assert not worker.running
+
+    assert seen == ["after"]
+
+
+async def _ping(redis: Redis) -> bool:
+    try:
+        return bool(await redis.ping())
+    except OSError:
+        return False
+    except Exception as error:
+        if type(error).__module__.startswith("redis"):
+            return False
+        raise

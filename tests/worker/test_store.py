@@ -1,0 +1,197 @@
+"""The scripts on a real Redis: who may write, what is written together, and what a lost reply means."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from headgate import entries, keys, log, pb
+from headgate.commit import Commit, Committed, Damaged, Fenced, Stale, Wake
+from headgate_worker.core.steps import apply
+from headgate_worker.store import Busy, Store, Taken
+from tests.worker.submitting import backfill_job, seed_backfill, submit
+
+RUNNING = pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=pb.JOB_STATE_RUNNING)
+SUCCEEDED = pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=pb.JOB_STATE_SUCCEEDED)
+
+
+async def taken(store: Store, job_id: str) -> Taken:
+    """The job, taken for a tick."""
+    found = await store.begin(job_id)
+    assert isinstance(found, Taken)
+    return found
+
+
+def change(
+    found: Taken, *drafts: pb.JobEvent, fence: int | None = -1, wake_ms: int | None = None, lease_ms: int = 2_000
+) -> Commit:
+    """A commit on top of a taken job; fence -1 means the taken one."""
+    job, events = apply(found.job, drafts, now_ms=found.now_ms)
+    entry = entries.tick(keys.job_id(job.name), nonce=secrets.token_hex(6), now_ms=found.now_ms)
+    return Commit(
+        before=found.job.state,
+        job=job,
+        expected_revision=found.job.revision,
+        events=tuple(event.SerializeToString(deterministic=True) for event in events),
+        fence=found.fence if fence == -1 else fence,
+        wake=None if wake_ms is None else Wake(entry, wake_ms),
+        lease_ms=lease_ms,
+    )
+
+
+async def everything(redis: Redis) -> dict[bytes, bytes]:
+    """Every key of the store with its serialised value."""
+    return {key: await redis.dump(key) async for key in redis.scan_iter()}
+
+
+async def test_a_commit_writes_log_state_feed_and_indexes_together(store: Store, redis: Redis) -> None:
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    found = await taken(store, job_id)
+
+    answer = await store.commit(change(found, RUNNING))
+
+    assert isinstance(answer, Committed)
+    assert answer.revision == 2
+    events: list[bytes] = await redis.lrange(keys.log(job_id), 0, -1)  # type: ignore[misc]
+    assert log.replay(map(pb.JobEvent.FromString, events)) == await store.load(job_id)
+    feed = await redis.xrange(keys.FEED)
+    assert [(fields[b"i"].decode(), fields[b"r"], fields[b"e"]) for _, fields in feed] == [
+        (job_id, b"1", events[0]),
+        (job_id, b"2", events[1]),
+    ]
+    assert await redis.zscore(keys.state(pb.JOB_STATE_QUEUED), job_id) is None
+    assert await redis.zscore(keys.state(pb.JOB_STATE_RUNNING), job_id) == 1
+    assert await redis.zscore(keys.DUE, job_id) is not None
+
+
+async def test_a_stale_commit_writes_nothing(store: Store, redis: Redis) -> None:
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    found = await taken(store, job_id)
+    await store.commit(change(found, RUNNING))
+    before = await everything(redis)
+
+    answer = await store.commit(change(found, RUNNING, RUNNING))
+
+    assert answer == Stale(2)
+    assert await everything(redis) == before
+
+
+async def test_a_fenced_writer_writes_nothing(store: Store, redis: Redis) -> None:
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    zombie = await taken(store, job_id)
+    await store.release(job_id, zombie.fence, uncount=False)
+    successor = await taken(store, job_id)
+    before = await everything(redis)
+
+    assert await store.commit(change(zombie, RUNNING)) == Fenced()
+    assert not await store.renew(job_id, zombie.fence)
+    assert await everything(redis) == before
+    assert isinstance(await store.commit(change(successor, RUNNING)), Committed)
+
+
+async def test_a_job_is_taken_by_one_tick_at_a_time_and_rings_again(store: Store, redis: Redis) -> None:
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    found = await taken(store, job_id)
+
+    assert isinstance(await store.begin(job_id), Busy)
+    await store.commit(change(found, RUNNING, wake_ms=3_600_000, lease_ms=0))
+
+    due_in = await redis.zrange(keys.TICKS, 0, -1, withscores=True)
+    assert len(due_in) == 2  # the submit's own tick, and the one that was to come in an hour: at once instead
+    assert max(score for _, score in due_in) < found.now_ms + 60_000
+    assert isinstance(await store.begin(job_id), Taken)
+
+
+async def test_a_terminal_job_leaves_due_and_stands_to_expire(store: Store, redis: Redis) -> None:
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    found = await taken(store, job_id)
+    await store.commit(change(found, RUNNING, SUCCEEDED, lease_ms=0))
+
+    assert await redis.zscore(keys.DUE, job_id) is None
+    expires = await redis.zscore(keys.EXPIRING, job_id)
+    assert expires is not None
+    assert abs(expires - found.now_ms - 3_600_000) < 10_000
+
+
+async def test_an_expired_job_is_deleted_with_everything(store: Store, redis: Redis) -> None:
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    found = await taken(store, job_id)
+    await store.commit(change(found, RUNNING, SUCCEEDED, lease_ms=0))
+
+    assert not await store.delete_expired(job_id)
+    await redis.zadd(keys.EXPIRING, {job_id: 1})
+    assert await store.expired_jobs(2, 10) == (job_id,)
+    assert await store.delete_expired(job_id)
+
+    left = [key.decode() async for key in redis.scan_iter()]
+    assert not [key for key in left if job_id in key and not key.startswith("arq:job:tick:")]
+    for index in (keys.JOBS, keys.EXPIRING, keys.state(pb.JOB_STATE_SUCCEEDED)):
+        assert await redis.zcard(index) == 0
+
+
+async def test_a_log_that_lost_its_tail_is_not_written_over(store: Store, redis: Redis) -> None:
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    found = await taken(store, job_id)
+    await redis.rpop(keys.log(job_id))  # type: ignore[misc]
+
+    assert await store.commit(change(found, RUNNING)) == Damaged(1)
+
+
+async def test_a_lost_reply_is_read_back(store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    found = await taken(store, job_id)
+    run, calls = store._run, 0
+
+    async def lose_the_first_reply(commit: Commit) -> object:
+        nonlocal calls
+        calls += 1
+        answer = await run(commit)
+        if calls == 1:
+            raise RedisConnectionError("the reply was lost")
+        return answer
+
+    monkeypatch.setattr(store, "_run", lose_the_first_reply)
+    answer = await store.commit(change(found, RUNNING))
+
+    assert isinstance(answer, Committed)
+    assert answer.revision == 2
+    assert await redis.llen(keys.log(job_id)) == 2  # type: ignore[misc]
+
+
+async def test_attempts_count_ticks_that_died_and_not_those_given_back(store: Store) -> None:
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    first = await taken(store, job_id)
+    await store.release(job_id, first.fence, uncount=True)
+    second = await taken(store, job_id)
+    await store.release(job_id, second.fence, uncount=False)
+    third = await taken(store, job_id)
+
+    assert [found.attempts for found in (first, second, third)] == [1, 1, 2]
+    await store.commit(change(third, RUNNING, wake_ms=0, lease_ms=0))
+    assert (await taken(store, job_id)).attempts == 1
+
+
+async def test_the_reaper_finds_late_jobs_once_a_grace(store: Store, redis: Redis) -> None:
+    job_ids = [await submit(store, backfill_job(seed_backfill())) for _ in range(3)]
+    await redis.zadd(keys.DUE, dict.fromkeys(job_ids, 1))
+
+    _, late = await store.late_jobs(10)
+    assert sorted(late) == sorted(job_ids)
+    _, again = await store.late_jobs(10)
+    assert not again
+
+
+async def test_ids_beyond_doubles_survive(store: Store, redis: Redis) -> None:
+    job = backfill_job(seed_backfill(workflow_id=9007199254740993))
+    job_id = await submit(store, job)
+    found = await taken(store, job_id)
+    assert found.job.backfill.workflow_id == 9007199254740993
+
+
+def test_every_key_has_the_prefix() -> None:
+    found: Sequence[str] = [keys.FEED, keys.DUE, keys.JOBS, keys.EXPIRING, keys.job("a"), keys.log("a")]
+    assert all(key.startswith(keys.PREFIX) for key in found)

@@ -1,0 +1,141 @@
+"""A worker process put together: connect, run the lanes and the reaper, drain, close."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from headgate import entries, keys
+from headgate_worker import metrics, ops
+from headgate_worker.clock import StoreClock, SystemDice
+from headgate_worker.connections import Connections, connect
+from headgate_worker.core.view import Policy
+from headgate_worker.crash import crash_point
+from headgate_worker.engine import Engine
+from headgate_worker.leased import Function, LaneOptions, LeasedWorker
+from headgate_worker.reads import Reader
+from headgate_worker.reaper import Reaper
+from headgate_worker.redis_clients import blocking_client, check_store, command_client
+from headgate_worker.settings import Settings
+from headgate_worker.store import Store
+from headgate_worker.tick import TickLimits
+
+_log = logging.getLogger(__name__)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The numbers of decisions, as the settings have them."""
+    return Policy(
+        poll_min_ms=int(settings.poll_min_seconds * 1000),
+        poll_max_ms=int(settings.poll_max_seconds * 1000),
+        operation_poll_ms=int(settings.poll_min_seconds * 1000),
+        adopt_grace_ms=int(settings.adopt_grace_seconds * 1000),
+        settle_ms=int(settings.settle_seconds * 1000),
+        stop_watchdog_ms=int(settings.stop_watchdog_seconds * 1000),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a worker is made of, once everything is connected."""
+
+    store: Store
+    reaper: Reaper
+    ticks: LeasedWorker
+    reads: LeasedWorker
+    worker_id: str
+
+
+async def run(
+    settings: Settings,
+    *,
+    stop: asyncio.Event,
+    ready: Callable[[str], None],
+    upstreams: Connections | None = None,
+) -> None:
+    """Be a worker until `stop` is set, then drain. `ready` is called with the address of the side door.
+
+    Raises:
+        UnfitStore: the store may lose jobs, or can't be written.
+        redis.exceptions.RedisError: the store can't be reached at the start; later it may come and go.
+        ValueError: a setting of the upstream makes no sense.
+    """
+    async with AsyncExitStack() as stack:
+        redis = command_client(settings.redis_url.get_secret_value(), connections=64)
+        stack.push_async_callback(redis.aclose)
+        await check_store(redis)
+        connections = upstreams or await connect(settings)
+        stack.push_async_callback(connections.aclose)
+        parts = await _assemble(settings, redis, connections, stack)
+        address = await _open_side_door(settings, parts, stack)
+        await _work(parts, stop, lambda: ready(address))
+
+
+async def _assemble(settings: Settings, redis: Redis, connections: Connections, stack: AsyncExitStack) -> Parts:
+    store = Store(redis, lease_ms=int(settings.lease_seconds * 1000))
+    clock, dice = StoreClock(await store.now_ms()), SystemDice()
+    worker_id = f"{os.getpid()}-{secrets.token_hex(4)}"
+    engine = Engine(
+        store,
+        connections,
+        clock,
+        dice,
+        policy=policy_of(settings),
+        limits=TickLimits(call_seconds=settings.call_seconds, attempts=settings.tick_attempts),
+        checkpoint=crash_point(settings.crash_at),
+    )
+    reader = Reader(store, connections, clock)
+
+    def lane(queue: str, functions: dict[str, Function], slots: int) -> LeasedWorker:
+        lease_ms = int(settings.lease_seconds * 1000)
+        options = LaneOptions(queue, slots, lease_ms=lease_ms, drain_seconds=settings.drain_seconds)
+        blocking = blocking_client(settings.redis_url.get_secret_value(), block_seconds=options.poll_seconds)
+        stack.push_async_callback(blocking.aclose)
+        return LeasedWorker(redis, blocking, functions, options, worker_id)
+
+    return Parts(
+        store,
+        Reaper(store, clock, dice, worker_id, period_seconds=settings.reaper_seconds),
+        lane(keys.TICKS, {entries.TICK: engine.tick}, settings.tick_slots),
+        lane(keys.READS, {entries.READ: reader.read}, settings.read_slots),
+        worker_id,
+    )
+
+
+async def _open_side_door(settings: Settings, parts: Parts, stack: AsyncExitStack) -> str:
+    async def wrong() -> str:
+        try:
+            await parts.store.heartbeat(parts.worker_id, await parts.store.now_ms(), lifetime_ms=15_000)
+        except RedisError as error:
+            return f"the store can't be written ({type(error).__name__})"
+        return ""
+
+    registry = metrics.registry(parts.ticks, parts.reads, parts.reaper)
+    runner, address = await ops.listen(ops.application(wrong, registry), settings.ops_listen)
+    stack.push_async_callback(runner.cleanup)
+    return address
+
+
+async def _work(parts: Parts, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+    async with asyncio.TaskGroup() as group:
+        reaper = group.create_task(parts.reaper.run(), name="reaper")
+        lanes = [group.create_task(lane.main(), name=lane.queue_name) for lane in (parts.ticks, parts.reads)]
+        ready()
+        await stop.wait()
+        _log.info("draining: taking nothing more")
+        parts.ticks.stop()
+        parts.reads.stop()
+        await asyncio.wait(lanes)
+        reaper.cancel()
+    try:
+        await parts.store.forget_worker(parts.worker_id)
+    except RedisError:
+        _log.info("the store is away; it forgets this worker by itself")

@@ -1,0 +1,161 @@
+"""A tick: take a job, decide, act upstream, commit, and say when to look again. The decisions are in `core`.
+
+What holds here, whatever dies: an effect that is not safe to repeat goes out only after its intent was committed under
+this tick's fence and while its lease lasts; what came of it is committed on top of whatever the job has become
+meanwhile; and a tick that lost its job writes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from headgate import pb
+from headgate.lifecycle import JOB_TERMINAL
+from headgate.reasons import Reason
+from headgate_worker.core import errors
+from headgate_worker.core.calls import NOT_REPEATABLE, Call, Outcome, Reply
+from headgate_worker.core.plan import absorb, plan
+from headgate_worker.core.steps import Act, Rest, Wait
+from headgate_worker.core.view import Policy, View
+from headgate_worker.ports import Clock, Dice, Upstreams
+from headgate_worker.store import Busy, Store, Taken
+from headgate_worker.tick import Checkpoint, LostJob, Moved, Tick, TickLimits, described, no_checkpoint
+
+_log = logging.getLogger(__name__)
+
+STEPS_PER_TICK: Final = 400
+"""Most steps of one tick; the job goes on in the next one."""
+
+DECISIONS: Final = 20
+"""How often one outcome is decided anew while others move the job on at the same time."""
+
+
+class Engine:
+    """Drives jobs, one tick at a time.
+
+    Args:
+        checkpoint: called with the name of each point of a tick, for fault experiments; see docs/reliability.md.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        upstreams: Upstreams,
+        clock: Clock,
+        dice: Dice,
+        *,
+        policy: Policy,
+        limits: TickLimits,
+        checkpoint: Checkpoint = no_checkpoint,
+    ) -> None:
+        self._store = store
+        self._upstreams = upstreams
+        self._clock = clock
+        self._dice = dice
+        self._policy = policy
+        self._limits = limits
+        self._checkpoint = checkpoint
+
+    async def tick(self, job_id: str) -> None:
+        """Look at a job once. A tick too many is harmless; a job that is gone, busy or terminal is left alone."""
+        began = self._clock.monotonic()
+        taken = await self._store.begin(job_id)
+        if taken is None or isinstance(taken, Busy):
+            return
+        self._clock.set(taken.now_ms)
+        self._checkpoint("taken")
+        if taken.job.state in JOB_TERMINAL:
+            await self._store.release(job_id, taken.fence, uncount=True)
+            return
+        await self._with_job(job_id, taken, began)
+
+    async def _with_job(self, job_id: str, taken: Taken, began: float) -> None:
+        tick = Tick(self._store, self._clock, self._dice, taken, began, self._checkpoint)
+        try:
+            await self._drive_keeping(tick)
+        except LostJob:
+            _log.info("job %s was taken over; this tick wrote nothing more", job_id)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._store.release(job_id, taken.fence, uncount=True))
+            raise
+        except Exception:
+            await self._store.release(job_id, taken.fence, uncount=False)
+            raise
+
+    async def _drive_keeping(self, tick: Tick) -> None:
+        """Drive the job with its lease renewed beside it; the first error of either ends both."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                keeper = group.create_task(tick.keep(), name=f"keep {tick.job_id}")
+                await self._drive(tick)
+                keeper.cancel()
+        except BaseExceptionGroup as errors_of_both:
+            raise errors_of_both.exceptions[0] from errors_of_both
+
+    async def _drive(self, tick: Tick) -> None:
+        if tick.taken.attempts > self._limits.attempts:
+            await tick.commit(_poisoned(tick))
+            return
+        for _ in range(STEPS_PER_TICK):
+            if tick.elapsed() > self._limits.seconds:
+                break
+            try:
+                if await self._step(tick):
+                    return
+            except Moved:
+                await tick.reload()
+        await tick.go_on_later()
+
+    async def _step(self, tick: Tick) -> bool:
+        """Take one step; whether the tick is over."""
+        step = plan(self._view(tick))
+        if isinstance(step, Act):
+            await self._act(tick, step)
+            return tick.job.state in JOB_TERMINAL
+        if isinstance(step, Wait):
+            await tick.commit((), wake_ms=step.until_ms)
+        assert isinstance(step, Wait | Rest)  # noqa: S101  # nothing else is left, told to the type checker
+        return True
+
+    def _view(self, tick: Tick) -> View:
+        return View(tick.job, tick.hints, self._clock.now_ms(), self._dice.roll(), self._policy)
+
+    async def _act(self, tick: Tick, act: Act) -> None:
+        if act.drafts:
+            await tick.commit(act.drafts)
+        if act.call is None:
+            return
+        self._checkpoint("intended")
+        if type(act.call) in NOT_REPEATABLE and not tick.holds_lease():
+            raise LostJob  # the intent is on record: whoever has the job now searches before it sends
+        outcome = await self._call(tick, act.call)
+        self._checkpoint("answered")
+        await self._absorb(tick, act, outcome)
+
+    async def _call(self, tick: Tick, call: Call) -> Outcome:
+        upstream = self._upstreams.get(tick.job.connection)
+        outcome = await upstream.call(call, timeout_seconds=self._limits.call_seconds)
+        tick.count(call, outcome)
+        if isinstance(outcome, Reply) and isinstance(outcome.body, pb.WorkflowInstance):
+            await self._store.put_observation(tick.job.connection, outcome.body)
+        return outcome
+
+    async def _absorb(self, tick: Tick, act: Act, outcome: Outcome) -> None:
+        for _ in range(DECISIONS):
+            change = absorb(self._view(tick), act, outcome)
+            try:
+                await tick.take(change, described(act, outcome))
+                return
+            except Moved:
+                await tick.reload()
+        raise LostJob
+
+
+def _poisoned(tick: Tick) -> tuple[pb.JobEvent, ...]:
+    deaths = tick.taken.attempts - 1
+    said = f"looking at the job ended its worker {deaths} times in a row"
+    error = errors.status(Reason.JOB_POISONED, said, attempts=str(deaths))
+    state = pb.JOB_STATE_FAILED
+    return (pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=state, error=error, message=said),)

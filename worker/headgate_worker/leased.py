@@ -1,0 +1,273 @@
+"""An ARQ worker whose claims are leases: wire-compatible with arq 0.28, and safe where that is not.
+
+Everything we change about ARQ is in this module. The same keys mean the same to a stock worker. What differs, each
+after a measured failure of the stock one: a claim carries its owner and a lease that is renewed, so that a killed
+worker's entry is free after seconds instead of timeout + 10 s; finishing checks the owner, so that a paused worker
+can't delete its successor's entry; a kick list wakes a worker at once instead of at its next poll; Redis errors never
+leave the loop; an entry whose function or definition is not understood is put back for a worker that does, never
+deleted; no results are kept and nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from arq.worker import Worker, func
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from headgate import entries, keys
+
+_log = logging.getLogger(__name__)
+
+_CLAIM: Final = """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
+local claimed = {}
+for _, id in ipairs(due) do
+  redis.call('ZADD', KEYS[1], 'XX', now + ARGV[2], id)
+  if redis.call('SET', 'arq:in-progress:' .. id, ARGV[3], 'NX', 'PX', ARGV[2]) then
+    claimed[#claimed + 1] = id
+    claimed[#claimed + 1] = redis.call('GET', 'arq:job:' .. id) or ''
+  end
+end
+if #due < tonumber(ARGV[1]) then redis.call('DEL', KEYS[2]) end
+local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+return {claimed, first[2] and math.max(0, tonumber(first[2]) - now) or -1}
+"""
+"""Claims due entries: the owner and a lease on each, and its score moved to the lease's end, so that running entries
+leave the head of the queue. Kicks are for entries that are due: when all of those are claimed, none is left over. KEYS:
+1 queue 2 kick. ARGV: 1 at most 2 lease in ms 3 owner. Answers the ids with their definitions, and the ms until the next
+entry is due (-1: none)."""
+
+_RENEW: Final = """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local lost = {}
+for i = 3, #ARGV do
+  local key = 'arq:in-progress:' .. ARGV[i]
+  if redis.call('GET', key) == ARGV[2] then
+    redis.call('PEXPIRE', key, ARGV[1])
+    redis.call('ZADD', KEYS[1], 'XX', now + ARGV[1], ARGV[i])
+  else
+    lost[#lost + 1] = ARGV[i]
+  end
+end
+return lost
+"""
+"""Renews leases. KEYS: 1 queue. ARGV: 1 lease in ms 2 owner 3.. entry ids. Answers the ids that are somebody else's."""
+
+_FINISH: Final = """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+if redis.call('GET', KEYS[2]) ~= ARGV[2] then return 0 end
+redis.call('DEL', KEYS[2], KEYS[4])
+if ARGV[3] == '' then
+  redis.call('ZREM', KEYS[1], ARGV[1])
+  redis.call('DEL', KEYS[3])
+else
+  redis.call('ZADD', KEYS[1], 'XX', now + ARGV[3], ARGV[1])
+end
+return 1
+"""
+"""Ends a claim. KEYS: 1 queue 2 in-progress 3 definition 4 retry counter. ARGV: 1 entry id 2 owner 3 ms until it is due
+again, '' when it is done."""
+
+PUT_BACK_MS: Final = 2_000
+"""When an entry that broke, or that this version does not understand, is due again."""
+
+Function = Callable[..., Awaitable[None]]
+"""What an entry runs: it takes the entry's arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneOptions:
+    """How one lane works.
+
+    Args:
+        queue: the ARQ queue.
+        slots: entries that run side by side.
+        poll_seconds: longest sleep; the safety net behind the kick list.
+        lease_ms: life of a claim that is not renewed.
+        drain_seconds: how long running entries may go on after a stop before they are cut off.
+    """
+
+    queue: str
+    slots: int
+    poll_seconds: float = 1.0
+    lease_ms: int = 6_000
+    drain_seconds: float = 15.0
+
+
+class LeasedWorker(Worker):
+    """One lane of a worker process: claims entries of a queue and runs them."""
+
+    def __init__(
+        self, redis: Redis, blocking: Redis, functions: dict[str, Function], options: LaneOptions, owner: str
+    ) -> None:
+        # The base class is given what it would otherwise open itself, and no signal handlers: the process has its own.
+        super().__init__(
+            functions=[func(function, name=name) for name, function in functions.items()],  # type: ignore[arg-type]
+            queue_name=options.queue,
+            redis_pool=redis,  # type: ignore[arg-type]  # only commands that every client has are used
+            handle_signals=False,
+            max_jobs=options.slots,
+            job_timeout=300,
+            keep_result=0,
+            max_tries=10**6,
+            job_serializer=entries.encode,
+            job_deserializer=entries.decode,
+        )
+        self._options = options
+        self._functions = functions
+        self._redis = redis
+        self._blocking = blocking
+        self._owner = owner
+        self._stopping = asyncio.Event()
+        self._slot_free = asyncio.Event()
+        self._claim = redis.register_script(_CLAIM)
+        self._renew = redis.register_script(_RENEW)
+        self._finish = redis.register_script(_FINISH)
+        self.running: dict[str, asyncio.Task[None]] = {}
+
+    def stop(self) -> None:
+        """Claim nothing more; `main` returns when the running entries have ended or were cut off."""
+        self._stopping.set()
+        self._slot_free.set()
+
+    async def main(self) -> None:
+        """Claim and run until stopped. Redis may go and come back; the loop does not end for that."""
+        async with asyncio.TaskGroup() as group:
+            renewing = group.create_task(self._renew_leases(), name=f"renew {self._options.queue}")
+            while not self._stopping.is_set():
+                await self._claim_or_wait(group)
+            await self._drain()
+            renewing.cancel()
+
+    async def _claim_or_wait(self, group: asyncio.TaskGroup) -> None:
+        try:
+            free = self._options.slots - len(self.running)
+            if free <= 0:
+                self._slot_free.clear()
+                await self._slot_free.wait()
+                return
+            claimed, next_ms = await self._claim_entries(free)
+            for entry_id, definition in claimed:
+                self._begin(group, entry_id, definition)
+            if len(claimed) < free:
+                await self._sleep(next_ms)
+        except RedisError as error:
+            _log.warning("lane %s: the store is away (%s)", self._options.queue, type(error).__name__)
+            await self._pause(1.0)
+
+    async def _claim_entries(self, free: int) -> tuple[list[tuple[str, bytes]], int]:
+        raw, next_ms = await self._claim(
+            keys=[self._options.queue, keys.kick(self._options.queue)],
+            args=[free, self._options.lease_ms, self._owner],
+        )
+        pairs = zip(raw[::2], raw[1::2], strict=True)
+        return [(entry_id.decode(), bytes(definition)) for entry_id, definition in pairs], int(next_ms)
+
+    async def _sleep(self, next_ms: int) -> None:
+        """Sleep until a kick, the next due entry, or the poll delay, whichever is first."""
+        longest = self._options.poll_seconds
+        seconds = longest if next_ms < 0 else min(longest, max(0.005, next_ms / 1000))
+        kick = asyncio.ensure_future(self._blocking.blpop([keys.kick(self._options.queue)], timeout=seconds))  # type: ignore[arg-type]
+        stop = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait((kick, stop), return_when=asyncio.FIRST_COMPLETED)
+            if kick.done():
+                kick.result()
+        finally:
+            kick.cancel()
+            stop.cancel()
+            await asyncio.gather(kick, stop, return_exceptions=True)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+    def _begin(self, group: asyncio.TaskGroup, entry_id: str, definition: bytes) -> None:
+        task = group.create_task(self._run_entry(entry_id, definition), name=entry_id)
+        self.running[entry_id] = task
+        task.add_done_callback(lambda _: self._ended(entry_id))
+
+    def _ended(self, entry_id: str) -> None:
+        self.running.pop(entry_id, None)
+        self._slot_free.set()
+
+    async def _run_entry(self, entry_id: str, definition: bytes) -> None:
+        put_back_ms: int | None = None
+        try:
+            put_back_ms = await self._call_function(entry_id, definition)
+        except asyncio.CancelledError:
+            put_back_ms = 0  # cut off by a shutdown or a lost lease: at once for whoever comes next
+        except RedisError as error:
+            _log.warning("entry %s: the store is away (%s)", entry_id, type(error).__name__)
+            put_back_ms = PUT_BACK_MS
+        except Exception:
+            # The owner of a task: what broke is logged once, and the entry is tried again.
+            _log.exception("entry %s broke", entry_id)
+            put_back_ms = PUT_BACK_MS
+        await asyncio.shield(self._end_claim(entry_id, put_back_ms))
+
+    async def _call_function(self, entry_id: str, definition: bytes) -> int | None:
+        """Run an entry; the ms until it is due again when it is not understood, None when it is done."""
+        if not definition:
+            return None  # its definition has expired: only an id is left, and the reaper knows the job
+        try:
+            parsed = entries.decode(definition)
+            function = self._functions[parsed["f"]]
+            arguments = list(parsed["a"])
+        except (ValueError, KeyError, TypeError):
+            _log.warning("entry %s is not understood by this version; put back", entry_id)
+            return PUT_BACK_MS
+        await function(*arguments)
+        self.jobs_complete += 1
+        return None
+
+    async def _end_claim(self, entry_id: str, put_back_ms: int | None) -> None:
+        marks = [keys.arq_in_progress(entry_id), keys.arq_job(entry_id), keys.arq_retry(entry_id)]
+        again = "" if put_back_ms is None else put_back_ms
+        try:
+            await self._finish(keys=[self._options.queue, *marks], args=[entry_id, self._owner, again])
+        except RedisError as error:
+            # The lease ends by itself, and the entry is claimed again: a tick too many, which is harmless.
+            _log.warning("entry %s: its end could not be recorded (%s)", entry_id, type(error).__name__)
+
+    async def _renew_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self._options.lease_ms / 3000)
+            if self.running:
+                await self._renew_once(tuple(self.running))
+
+    async def _renew_once(self, ids: Sequence[str]) -> None:
+        arguments: list[Any] = [self._options.lease_ms, self._owner, *ids]
+        try:
+            lost = await self._renew(keys=[self._options.queue], args=arguments)
+        except RedisError as error:
+            _log.warning("lane %s: leases not renewed (%s)", self._options.queue, type(error).__name__)
+            return
+        for entry_id in lost:
+            task = self.running.get(entry_id.decode())
+            if task is not None:
+                _log.warning("entry %s was taken over", entry_id.decode())
+                task.cancel()
+
+    async def _drain(self) -> None:
+        tasks = tuple(self.running.values())
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=self._options.drain_seconds)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=5.0)

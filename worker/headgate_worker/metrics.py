@@ -1,0 +1,37 @@
+"""Figures of a worker for Prometheus, read from its parts when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from headgate_worker.leased import LeasedWorker
+from headgate_worker.reaper import Reaper
+
+Family = GaugeMetricFamily | CounterMetricFamily
+
+
+class _Parts(Collector):
+    def __init__(self, ticks: LeasedWorker, reads: LeasedWorker, reaper: Reaper) -> None:
+        self._lanes = {"ticks": ticks, "reads": reads}
+        self._reaper = reaper
+
+    def collect(self) -> Iterator[Family]:
+        running = GaugeMetricFamily("headgate_worker_running", "Entries that run now.", labels=["lane"])
+        done = CounterMetricFamily("headgate_worker_entries", "Entries that were run.", labels=["lane"])
+        for name, lane in self._lanes.items():
+            running.add_metric([name], len(lane.running))
+            done.add_metric([name], lane.jobs_complete)
+        yield running
+        yield done
+        yield CounterMetricFamily("headgate_worker_rung", "Late jobs that were rung for.", value=self._reaper.rung)
+
+
+def registry(ticks: LeasedWorker, reads: LeasedWorker, reaper: Reaper) -> CollectorRegistry:
+    """The figures of one worker."""
+    found = CollectorRegistry()
+    found.register(_Parts(ticks, reads, reaper))
+    return found

@@ -1,0 +1,195 @@
+"""Answering reads: a short ARQ entry carries an RPC's request here, the answer goes straight back to the server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+
+from headgate import dates, entries, pb
+from headgate.reasons import Reason
+from headgate_worker.core import errors
+from headgate_worker.core.calls import (
+    ACTIONS,
+    Body,
+    Call,
+    Failure,
+    FailureKind,
+    GetInstance,
+    InstancePage,
+    ListInstances,
+)
+from headgate_worker.ports import Clock, Upstream, Upstreams
+from headgate_worker.store import Store
+from headgate_worker.walk import BadToken, Walk
+
+_log = logging.getLogger(__name__)
+
+SIDE_BY_SIDE: Final = 8
+"""Most upstream calls that one batch read makes at the same time."""
+
+UPSTREAM_PAGE: Final = 100
+"""Rows of one upstream page; the limit there is not documented, so we stay below what others allow."""
+
+
+class ReadFailed(Exception):
+    """A read that can't be answered; carries the status for the caller."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(status.message)
+        self.status = status
+
+
+def retryable(status: Status, seconds: float) -> Status:
+    """The status with the time after which a repeat may help."""
+    info = RetryInfo()
+    info.retry_delay.FromMilliseconds(int(seconds * 1000))
+    detail = AnyMessage()
+    detail.Pack(info)
+    status.details.append(detail)
+    return status
+
+
+_RETRY_SECONDS: Final[Mapping[FailureKind, float]] = {
+    FailureKind.THROTTLED: 1.0,
+    FailureKind.FROZEN: 3600.0,
+    FailureKind.TRANSIENT: 1.0,
+    FailureKind.AMBIGUOUS: 1.0,
+}
+
+
+def of_failure(failure: Failure, call: Call) -> Status:
+    """A failed read as the status its caller gets."""
+    status = errors.of_failure(failure, ACTIONS[type(call)])
+    seconds = _RETRY_SECONDS.get(failure.kind)
+    if seconds is None:
+        return status
+    return retryable(status, max(seconds, failure.retry_after_seconds or 0.0))
+
+
+class Reader:
+    """Answers the reads of servers."""
+
+    def __init__(self, store: Store, upstreams: Upstreams, clock: Clock) -> None:
+        self._store = store
+        self._upstreams = upstreams
+        self._clock = clock
+        self._methods: dict[str, Callable[[bytes, float], Awaitable[Message]]] = {
+            "GetWorkflowInstance": self._get,
+            "BatchGetWorkflowInstances": self._batch_get,
+            "ListWorkflowInstances": self._list,
+        }
+
+    async def read(self, *arguments: Any) -> None:
+        """Answer one read; nobody is answered after the caller's deadline."""
+        asked = entries.parse_read(list(arguments))
+        left = (asked.deadline_ms - await self._store.now_ms()) / 1000
+        if left <= 0:
+            return
+        answer = await self._answer(asked, left)
+        await self._store.reply(asked.reply_to, answer)
+
+    async def _answer(self, asked: entries.ReadRequest, left: float) -> entries.ReadReply:
+        try:
+            message = await self._methods[asked.method](asked.request, left)
+            return entries.ReadReply(asked.id, ok=True, payload=message.SerializeToString())
+        except ReadFailed as failed:
+            return entries.ReadReply(asked.id, ok=False, payload=failed.status.SerializeToString())
+        except KeyError:
+            status = errors.status(Reason.METHOD_UNBUILT, f"this worker can't answer {asked.method}")
+            return entries.ReadReply(asked.id, ok=False, payload=status.SerializeToString())
+
+    async def _call(self, connection: str, call: Call, left: float) -> Body:
+        outcome = await self._upstream(connection).call(call, timeout_seconds=left)
+        if isinstance(outcome, Failure):
+            raise ReadFailed(of_failure(outcome, call))
+        if isinstance(outcome.body, pb.WorkflowInstance):
+            await self._store.put_observation(connection, outcome.body)
+        return outcome.body
+
+    def _upstream(self, connection: str) -> Upstream:
+        try:
+            return self._upstreams.get(connection)
+        except KeyError:
+            raise ReadFailed(errors.status(Reason.CONNECTION_UNKNOWN, f"no connection {connection!r}")) from None
+
+    async def _get(self, raw: bytes, left: float) -> pb.WorkflowInstance:
+        request = pb.GetWorkflowInstanceRequest.FromString(raw)
+        return await self._instance(request.connection, request.id, left)
+
+    async def _instance(self, connection: str, instance_id: int, left: float) -> pb.WorkflowInstance:
+        body = await self._call(connection, GetInstance(instance_id), left)
+        assert isinstance(body, pb.WorkflowInstance)  # noqa: S101  # the adapter's contract
+        return body
+
+    async def _batch_get(self, raw: bytes, left: float) -> pb.BatchGetWorkflowInstancesResponse:
+        request = pb.BatchGetWorkflowInstancesRequest.FromString(raw)
+        gate = asyncio.Semaphore(SIDE_BY_SIDE)
+
+        async def one(instance_id: int) -> pb.WorkflowInstance:
+            async with gate:
+                return await self._instance(request.connection, instance_id, left)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(instance_id)) for instance_id in request.ids]
+        except* ReadFailed as failed:
+            first = failed.exceptions[0]
+        else:
+            return pb.BatchGetWorkflowInstancesResponse(workflow_instances=[task.result() for task in tasks])
+        raise first
+
+    async def _list(self, raw: bytes, left: float) -> pb.ListWorkflowInstancesResponse:
+        request = pb.ListWorkflowInstancesRequest.FromString(raw)
+        try:
+            walk = Walk.begin(request)
+        except BadToken as error:
+            raise ReadFailed(errors.status(Reason.PAGE_TOKEN_INVALID, str(error))) from None
+        return await self._collect(request, walk, self._clock.monotonic() + left)
+
+    async def _collect(
+        self, request: pb.ListWorkflowInstancesRequest, walk: Walk, deadline: float
+    ) -> pb.ListWorkflowInstancesResponse:
+        size = min(request.page_size or 50, 200)
+        rows: list[pb.WorkflowInstance] = []
+        unreachable: list[str] = []
+        while walk.more() and len(rows) < size:
+            try:
+                page = await self._page(request, walk, deadline - self._clock.monotonic())
+            except ReadFailed:
+                if not request.return_partial_success:
+                    raise
+                unreachable.append(walk.day.isoformat())
+                walk = walk.next_day()
+                continue
+            taken, walk = walk.take(page, lambda seen: _matches(request, seen), size - len(rows))
+            rows += taken
+        token = walk.token() if walk.more() else ""
+        return pb.ListWorkflowInstancesResponse(workflow_instances=rows, next_page_token=token, unreachable=unreachable)
+
+    async def _page(self, request: pb.ListWorkflowInstancesRequest, walk: Walk, left: float) -> InstancePage:
+        call = ListInstances(
+            request.project_id,
+            dates.midnight_millis(walk.day),
+            name=request.name,
+            type=request.type,
+            env_type=request.env_type,
+            ids=tuple(request.ids),
+            page_number=walk.page,
+            page_size=UPSTREAM_PAGE,
+        )
+        body = await self._call(request.connection, call, max(0.1, left))
+        assert isinstance(body, InstancePage)  # noqa: S101
+        return body
+
+
+def _matches(request: pb.ListWorkflowInstancesRequest, seen: pb.WorkflowInstance) -> bool:
+    if request.exact_name and seen.name != request.name:
+        return False
+    return not request.statuses or seen.status in request.statuses

@@ -1,0 +1,61 @@
+"""The reaper: rings for jobs whose tick is late, and deletes what has expired. Every worker runs one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from redis.exceptions import RedisError
+
+from headgate import entries
+from headgate_worker.ports import Clock, Dice
+from headgate_worker.store import Store
+
+_log = logging.getLogger(__name__)
+
+LATE_PER_ROUND: Final = 500
+"""Most late jobs that one round rings for; a full round is followed by the next at once."""
+
+EXPIRED_PER_ROUND: Final = 100
+"""Most jobs that one round deletes."""
+
+WORKER_LIFETIME_MS: Final = 15_000
+"""A worker that has not said that it lives for so long is taken for dead."""
+
+
+class Reaper:
+    """Looks for late and expired jobs, every `period_seconds` and a jitter of half of that."""
+
+    def __init__(self, store: Store, clock: Clock, dice: Dice, worker_id: str, *, period_seconds: float) -> None:
+        self._store = store
+        self._clock = clock
+        self._dice = dice
+        self._worker_id = worker_id
+        self._period = period_seconds
+        self.rung = 0
+
+    async def run(self) -> None:
+        """Go on until cancelled. Redis may go and come back."""
+        while True:
+            full = False
+            try:
+                full = await self.round()
+            except RedisError as error:
+                _log.warning("the reaper can't reach the store (%s)", type(error).__name__)
+            if not full:
+                await asyncio.sleep(self._period * (0.75 + 0.5 * self._dice.roll()))
+
+    async def round(self) -> bool:
+        """One look at everything; whether there may be more late jobs."""
+        now_ms, late = await self._store.late_jobs(LATE_PER_ROUND)
+        self._clock.set(now_ms)
+        if late:
+            _log.info("ringing for %d late jobs", len(late))
+            ticks = [entries.tick(job_id, nonce=self._dice.nonce(), now_ms=now_ms) for job_id in late]
+            await self._store.ring(ticks, now_ms)
+            self.rung += len(late)
+        for job_id in await self._store.expired_jobs(now_ms, EXPIRED_PER_ROUND):
+            await self._store.delete_expired(job_id)
+        await self._store.heartbeat(self._worker_id, now_ms, lifetime_ms=WORKER_LIFETIME_MS)
+        return len(late) == LATE_PER_ROUND

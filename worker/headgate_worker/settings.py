@@ -1,0 +1,58 @@
+"""Settings of a worker process: environment variables HEADGATE_*. The only place that reads the environment.
+
+Cloud credentials come by the Alibaba default chain (ALIBABA_CLOUD_ACCESS_KEY_ID and others) and are never settings
+of ours.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What a worker is told from outside. A bad value stops the process with the variable's name."""
+
+    model_config = SettingsConfigDict(env_prefix="HEADGATE_", extra="ignore", frozen=True)
+
+    redis_url: SecretStr = Field(default=SecretStr("redis://127.0.0.1:6379/0"), description="Where the jobs are kept.")
+    ops_listen: str = Field(
+        default="0.0.0.0:8080", description="HTTP address of health and metrics; port 0 takes a free one."
+    )
+    dataworks_endpoint: str = Field(
+        default="", description="DataWorks address; empty means the region's own, by HTTPS."
+    )
+    dataworks_region: str = Field(default="cn-hangzhou", description="DataWorks region.")
+    tick_slots: int = Field(default=100, ge=1, le=1000, description="Ticks that run side by side.")
+    read_slots: int = Field(default=50, ge=1, le=1000, description="Reads that run side by side.")
+    lease_seconds: float = Field(default=6.0, ge=1, le=60, description="Life of a claim that is not renewed.")
+    call_seconds: float = Field(default=10.0, ge=0.1, le=60, description="Longest time of one call upstream.")
+    drain_seconds: float = Field(
+        default=15.0, ge=0, le=300, description="How long running ticks may go on after SIGTERM."
+    )
+    reaper_seconds: float = Field(default=0.75, ge=0.1, le=60, description="Time between two looks for late jobs.")
+    poll_min_seconds: float = Field(
+        default=1.0, gt=0, le=3600, description="Shortest time between two reads of an instance."
+    )
+    poll_max_seconds: float = Field(
+        default=15.0, gt=0, le=3600, description="Longest time between two reads of an instance."
+    )
+    adopt_grace_seconds: float = Field(default=90.0, ge=0, le=3600, description="How long a child may stay NotRun.")
+    settle_seconds: float = Field(
+        default=180.0, ge=0, le=86400, description="When a lost create must show in a search."
+    )
+    stop_watchdog_seconds: float = Field(
+        default=600.0, ge=1, le=86400, description="When a stuck cancel asks a person."
+    )
+    tick_attempts: int = Field(
+        default=5, ge=1, le=100, description="Ticks of a job that may kill their worker in a row."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Least level that is logged."
+    )
+    log_format: Literal["text", "json"] = Field(default="text", description="Shape of log lines.")
+    crash_at: str = Field(
+        default="", description="Fault experiments only: die by SIGKILL at this point of a tick, such as committed:2."
+    )

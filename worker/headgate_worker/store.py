@@ -1,0 +1,186 @@
+"""The worker's adapter to the store: takes jobs, commits changes, keeps observations. Each method is one round trip.
+
+Nothing here retries blindly. A commit whose reply was lost is read back: the log says whether it was ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from headgate import commit, entries, keys, pb
+from headgate.commit import Answer, Commit, Committed, Stale
+
+OBSERVATION_TTL_MS: Final = 24 * 3600 * 1000
+"""How long an observation is kept: the API's longest max_staleness."""
+
+COMMIT_PATIENCE: Final = (0.05, 0.1, 0.2, 0.4, 0.8, *[1.0] * 12)
+"""Seconds between the tries of a commit: about 14 s in all."""
+
+_LOST_REPLY: Final = (RedisConnectionError, RedisTimeoutError)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A job taken for one tick.
+
+    Args:
+        fence: shuts out whoever had the job before.
+        attempts: ticks that began since the last commit, this one included.
+        now_ms: the store's clock.
+    """
+
+    job: pb.Job
+    fence: int
+    attempts: int
+    hints: bytes
+    now_ms: int
+
+
+class Busy:
+    """Another tick has the job; it was asked to ring again at its end."""
+
+
+class Store:
+    """Jobs in Redis, as a worker needs them.
+
+    Args:
+        redis: a client that does not decode replies.
+        lease_ms: for how long a tick keeps its job without saying anything; 2,000 to 60,000.
+        grace_ms: how long a tick may be late before the reaper rings.
+    """
+
+    def __init__(self, redis: Redis, *, lease_ms: int, grace_ms: int = commit.GRACE_MS) -> None:
+        self._redis: Any = redis  # its stubs mix the answers of the blocking and the async client
+        self.lease_ms = lease_ms
+        self._grace_ms = grace_ms
+        self._renew = redis.register_script(commit.RENEW_SCRIPT)
+        self._commit = redis.register_script(commit.SCRIPT)
+        self._begin = redis.register_script(commit.BEGIN_SCRIPT)
+        self._release = redis.register_script(commit.RELEASE_SCRIPT)
+        self._reap = redis.register_script(commit.REAP_SCRIPT)
+        self._delete = redis.register_script(commit.DELETE_SCRIPT)
+
+    async def begin(self, job_id: str) -> Taken | Busy | None:
+        """Take a job for one tick; None when there is no such job any more."""
+        arguments: list[str | int] = [job_id, self.lease_ms, self._grace_ms]
+        raw = await self._begin(keys=[keys.job(job_id), keys.DUE], args=arguments)
+        if raw[0] != 1:
+            return Busy() if raw[0] == 2 else None
+        _, now_ms, fence, attempts, snapshot, hints, *_ = raw
+        return Taken(pb.Job.FromString(snapshot), int(fence), int(attempts), bytes(hints), int(now_ms))
+
+    async def load(self, job_id: str) -> pb.Job | None:
+        """The job as it stands, without taking it."""
+        snapshot = await self._redis.hget(keys.job(job_id), "snap")
+        return pb.Job.FromString(bytes(snapshot)) if snapshot else None
+
+    async def commit(self, change: Commit) -> Answer:
+        """Run the commit script, patiently: what it compares makes every repeat safe.
+
+        After a lost reply the log says whether the change was applied. An effect upstream whose outcome could not be
+        committed would have to be searched for, so a store that is away for a while is waited for.
+
+        Raises:
+            redis.exceptions.RedisError: the store could not be reached, or refused to write, for COMMIT_PATIENCE.
+        """
+        run = self._run
+        for delay in COMMIT_PATIENCE:
+            try:
+                return await run(change)
+            except _LOST_REPLY:
+                run = self._after_lost_reply
+            except (ReadOnlyError, OutOfMemoryError):
+                await self._redis.connection_pool.disconnect(inuse_connections=False)
+            await asyncio.sleep(delay)
+        return await run(change)
+
+    async def _run(self, change: Commit) -> Answer:
+        raw = await self._commit(keys=commit.script_keys(change), args=commit.script_arguments(change))
+        return commit.parse_answer(raw)
+
+    async def _after_lost_reply(self, change: Commit) -> Answer:
+        answer = await self._run(change)
+        if not isinstance(answer, Stale) or not change.events:
+            return answer
+        job_id = keys.job_id(change.job.name)
+        first = change.expected_revision
+        written = await self._redis.lrange(keys.log(job_id), first, first + len(change.events) - 1)
+        if list(written) == list(change.events):
+            return Committed(first + len(change.events), 0)
+        return answer
+
+    async def renew(self, job_id: str, fence: int) -> bool:
+        """Keep a job for another lease; False when somebody else has taken it."""
+        arguments: list[str | int] = [job_id, fence, self.lease_ms, self._grace_ms]
+        return bool(await self._renew(keys=[keys.job(job_id), keys.DUE], args=arguments))
+
+    async def release(self, job_id: str, fence: int, *, uncount: bool) -> None:
+        """Give a job back before its tick is over; `uncount` takes back the attempt that was counted."""
+        await self._release(keys=[keys.job(job_id)], args=[fence, int(uncount)])
+
+    async def late_jobs(self, limit: int) -> tuple[int, tuple[str, ...]]:
+        """The store's clock in ms, and at most `limit` jobs whose tick is late; each gets a new grace."""
+        now_ms, late = await self._reap(keys=[keys.DUE], args=[limit, self._grace_ms])
+        return int(now_ms), tuple(job_id.decode() for job_id in late)
+
+    async def ring(self, ticks: Sequence[entries.Entry], now_ms: int) -> None:
+        """Put ticks on the queue, due now."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            for tick in ticks:
+                pipe.psetex(keys.arq_job(tick.id), entries.DEFINITION_TTL_MS, tick.definition)
+                pipe.zadd(keys.TICKS, {tick.id: now_ms})
+                pipe.lpush(keys.kick(keys.TICKS), tick.id)
+            pipe.ltrim(keys.kick(keys.TICKS), 0, 999)
+            await pipe.execute()
+
+    async def expired_jobs(self, now_ms: int, limit: int) -> tuple[str, ...]:
+        """At most `limit` finished jobs that are to be deleted."""
+        found = await self._redis.zrangebyscore(keys.EXPIRING, "-inf", now_ms, start=0, num=limit)
+        return tuple(job_id.decode() for job_id in found)
+
+    async def delete_expired(self, job_id: str) -> bool:
+        """Delete a finished job with its log, if it still has expired; whether it did."""
+        revision, state = await self._redis.hmget(keys.job(job_id), "rev", "st")
+        state_key = f"hg:jobs:{(state or b'0').decode()}"
+        indexes = [keys.JOBS, state_key, keys.DUE, keys.EXPIRING, keys.FEED]
+        answer = await self._delete(
+            keys=[keys.job(job_id), keys.log(job_id), *indexes],
+            args=[job_id, (revision or b"0").decode(), 1, commit.FEED_LENGTH],
+        )
+        return bool(answer == 1)
+
+    async def put_observation(self, connection: str, seen: pb.WorkflowInstance) -> None:
+        """Keep what was last read of an instance, for callers who allow staleness."""
+        key = keys.observation(connection, seen.id)
+        await self._redis.set(key, seen.SerializeToString(), px=OBSERVATION_TTL_MS)
+
+    async def reply(self, to: str, answer: entries.ReadReply) -> None:
+        """Answer a read. The list vanishes by itself when nobody takes from it."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.rpush(to, entries.encode_reply(answer))
+            pipe.pexpire(to, 60_000)
+            await pipe.execute()
+
+    async def now_ms(self) -> int:
+        """The store's clock."""
+        seconds, micros = await self._redis.time()
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    async def heartbeat(self, worker_id: str, now_ms: int, *, lifetime_ms: int) -> None:
+        """Say that this worker lives, and forget those that have not said so for `lifetime_ms`."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.zadd(keys.WORKERS, {worker_id: now_ms})
+            pipe.zremrangebyscore(keys.WORKERS, "-inf", now_ms - lifetime_ms)
+            await pipe.execute()
+
+    async def forget_worker(self, worker_id: str) -> None:
+        """Say that this worker is gone."""
+        await self._redis.zrem(keys.WORKERS, worker_id)

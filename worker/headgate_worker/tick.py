@@ -1,0 +1,182 @@
+"""One job taken for one tick: its lease, what was decided, and the commits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from redis.exceptions import RedisError
+
+from headgate import entries, keys, pb
+from headgate.commit import Answer, Commit, Committed, Stale, Usage, Wake
+from headgate.lifecycle import JOB_TERMINAL
+from headgate_worker.core.calls import ACTIONS, WRITES, Call, Failure, FailureKind, Outcome
+from headgate_worker.core.steps import Act, Change, apply
+from headgate_worker.core.view import decode_hints, encode_hints
+from headgate_worker.ports import Clock, Dice
+from headgate_worker.store import Store, Taken
+
+Checkpoint = Callable[[str], None]
+"""Called with the name of a point of a tick."""
+
+POINTS: Final = ("taken", "committing", "committed", "intended", "answered")
+"""Every point of a tick, in the order they are first reached."""
+
+
+def no_checkpoint(name: str) -> None:
+    """Do nothing at a point of a tick."""
+
+
+class LostJob(Exception):
+    """The job was taken by somebody else, or is gone: this tick must not write any more."""
+
+
+class Moved(Exception):
+    """Somebody else has moved the job on: what was decided has to be decided anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class TickLimits:
+    """Bounds of one tick.
+
+    Args:
+        seconds: begin nothing new after this long.
+        call_seconds: longest time one call upstream may take.
+        attempts: ticks of one job that may die in a row before it is given up as poisoned.
+    """
+
+    seconds: float = 5.0
+    call_seconds: float = 10.0
+    attempts: int = 5
+
+
+class Tick:
+    """A job while one tick has it."""
+
+    def __init__(
+        self, store: Store, clock: Clock, dice: Dice, taken: Taken, began: float, checkpoint: Checkpoint
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._dice = dice
+        self._checkpoint = checkpoint
+        self._began = began
+        self._lease_ends = began + store.lease_ms / 1000
+        self._usage = Usage()
+        self.taken = taken
+        self.job = taken.job
+        self.hints = decode_hints(taken.hints)
+        self.job_id = keys.job_id(taken.job.name)
+
+    def elapsed(self) -> float:
+        """Seconds since the tick began."""
+        return self._clock.monotonic() - self._began
+
+    def holds_lease(self) -> bool:
+        """Whether the lease has surely not ended: it is counted from before it was asked for."""
+        return self._clock.monotonic() < self._lease_ends
+
+    async def keep(self) -> None:
+        """Renew the lease until cancelled; LostJob when somebody else has the job."""
+        while True:
+            await asyncio.sleep(self._store.lease_ms / 3000)
+            asked = self._clock.monotonic()
+            try:
+                kept = await self._store.renew(self.job_id, self.taken.fence)
+            except RedisError:
+                continue  # a lease that lapses meanwhile shows in holds_lease, and a commit finds out
+            if not kept:
+                raise LostJob
+            self._lease_ends = max(self._lease_ends, asked + self._store.lease_ms / 1000)
+
+    def count(self, call: Call, outcome: Outcome) -> None:
+        """Put a call on the job's bill; it is written with the next commit."""
+        throttled = isinstance(outcome, Failure) and outcome.kind in (FailureKind.THROTTLED, FailureKind.FROZEN)
+        write = type(call) in WRITES
+        self._usage = replace(
+            self._usage,
+            reads=self._usage.reads + (not write),
+            writes=self._usage.writes + write,
+            throttled=self._usage.throttled + throttled,
+        )
+
+    async def take(self, change: Change, call: pb.UpstreamCall) -> None:
+        """Commit what an outcome changes; hints alone wait for the next commit."""
+        for draft in change.drafts:
+            draft.upstream_call.CopyFrom(call)
+        before, self.hints = self.hints, change.hints
+        if not change.drafts:
+            return
+        try:
+            await self.commit(change.drafts)
+        except Moved:
+            self.hints = before
+            raise
+
+    async def commit(self, drafts: tuple[pb.JobEvent, ...], *, wake_ms: int | None = None) -> None:
+        """Commit drafts on top of the job; with `wake_ms` the tick is over and the job is given back.
+
+        Raises:
+            Moved: somebody else has moved the job on.
+            LostJob: somebody else has the job.
+        """
+        now_ms = self._clock.now_ms()
+        job, events = apply(self.job, drafts, now_ms=now_ms)
+        over = wake_ms is not None or job.state in JOB_TERMINAL
+        change = Commit(
+            before=self.job.state,
+            job=job,
+            expected_revision=self.job.revision,
+            events=tuple(event.SerializeToString(deterministic=True) for event in events),
+            fence=self.taken.fence,
+            hints=encode_hints(self.hints),
+            wake=None if wake_ms is None else self._wake(now_ms, wake_ms),
+            usage=self._usage,
+            lease_ms=0 if over else self._store.lease_ms,
+        )
+        await self._run(change)
+        self.job, self._usage = job, Usage()
+
+    async def _run(self, change: Commit) -> None:
+        self._checkpoint("committing")
+        asked = self._clock.monotonic()
+        # A commit cut off by a shutdown may or may not be applied: it is seen through to its answer.
+        answer: Answer = await asyncio.shield(self._store.commit(change))
+        self._checkpoint("committed")
+        if isinstance(answer, Stale):
+            raise Moved
+        if not isinstance(answer, Committed):
+            raise LostJob
+        self._lease_ends = max(self._lease_ends, asked + self._store.lease_ms / 1000)
+
+    def _wake(self, now_ms: int, wake_ms: int) -> Wake:
+        entry = entries.tick(self.job_id, nonce=self._dice.nonce(), now_ms=now_ms)
+        return Wake(entry, max(0, wake_ms - now_ms))
+
+    async def reload(self) -> None:
+        """Read the job again after somebody else moved it on; LostJob when it is gone."""
+        job = await self._store.load(self.job_id)
+        if job is None:
+            raise LostJob
+        self.job = job
+
+    async def go_on_later(self) -> None:
+        """End the tick with the next one due at once."""
+        try:
+            await self.commit((), wake_ms=self._clock.now_ms())
+        except Moved:
+            await self.reload()
+            await self.commit((), wake_ms=self._clock.now_ms())
+
+
+def described(act: Act, outcome: Outcome) -> pb.UpstreamCall:
+    """The call of an act, as an event shows it."""
+    call = pb.UpstreamCall(
+        action=ACTIONS[type(act.call)],
+        upstream_request_id=outcome.request_id,
+        code=outcome.code if isinstance(outcome, Failure) else "",
+    )
+    call.latency.FromMicroseconds(int(outcome.latency_seconds * 1_000_000))
+    return call

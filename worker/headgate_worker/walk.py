@@ -1,0 +1,107 @@
+"""Walking a list over dates and pages: where one page of ours ends and the next begins.
+
+Upstream lists one business date a call, by page number, ascending by id. New rows come at the end, so a walk that
+remembers date, page and last id shows every row that was there all the time exactly once.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+
+from headgate import dates, pb
+from headgate_worker.core.calls import InstancePage
+
+
+class BadToken(ValueError):
+    """The page token does not belong to these arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Where a walk stands.
+
+    Args:
+        days: the dates to walk, oldest first, each once.
+        at: position in `days`; len(days) when the walk is over.
+        page: upstream's page of that date, from 1.
+        last_id: rows up to this id of that date have been shown.
+        digest: what the arguments were; a token of others is refused.
+    """
+
+    days: tuple[date, ...]
+    at: int
+    page: int
+    last_id: int
+    digest: str
+
+    @classmethod
+    def begin(cls, request: pb.ListWorkflowInstancesRequest) -> Walk:
+        """The start of a walk, or the place that the request's token names.
+
+        Raises:
+            BadToken: the token was not made by a walk with these arguments.
+        """
+        days = tuple(sorted(set(dates.walk(request.biz_dates))))
+        fresh = cls(days, 0, 1, 0, _digest(request))
+        return fresh._at_token(request.page_token) if request.page_token else fresh
+
+    def _at_token(self, token: str) -> Walk:
+        try:
+            at, page, last_id, digest = json.loads(base64.urlsafe_b64decode(token.encode()))
+            found = replace(self, at=int(at), page=int(page), last_id=int(last_id))
+        except (ValueError, TypeError):
+            raise BadToken("the page token can't be read; start again without it") from None
+        if digest != self.digest or not 0 <= found.at < len(self.days) or found.page < 1:
+            raise BadToken("the page token belongs to other arguments; start again without it")
+        return found
+
+    def token(self) -> str:
+        """The token that continues here."""
+        plain = json.dumps([self.at, self.page, self.last_id, self.digest]).encode()
+        return base64.urlsafe_b64encode(plain).decode()
+
+    def more(self) -> bool:
+        """Whether there is anything left to walk."""
+        return self.at < len(self.days)
+
+    @property
+    def day(self) -> date:
+        """The date that is walked now; only while there is more."""
+        return self.days[self.at]
+
+    def next_day(self) -> Walk:
+        """The walk at the beginning of the next date."""
+        return replace(self, at=self.at + 1, page=1, last_id=0)
+
+    def take(
+        self, page: InstancePage, wanted: Callable[[pb.WorkflowInstance], bool], room: int
+    ) -> tuple[list[pb.WorkflowInstance], Walk]:
+        """At most `room` rows of an upstream page that are new and wanted, and where the walk stands then."""
+        taken: list[pb.WorkflowInstance] = []
+        last_id = self.last_id
+        for seen in page.instances:
+            if seen.id <= self.last_id:
+                continue
+            if wanted(seen):
+                if len(taken) == room:
+                    return taken, replace(self, last_id=last_id)
+                taken.append(seen)
+            last_id = seen.id
+        return taken, self._after_page(page, last_id)
+
+    def _after_page(self, page: InstancePage, last_id: int) -> Walk:
+        full = len(page.instances) > 0 and self.page * len(page.instances) < page.total_count
+        return replace(self, page=self.page + 1, last_id=last_id) if full else self.next_day()
+
+
+def _digest(request: pb.ListWorkflowInstancesRequest) -> str:
+    bare = pb.ListWorkflowInstancesRequest()
+    bare.CopyFrom(request)
+    bare.page_token = ""
+    bare.page_size = 0
+    return hashlib.blake2b(bare.SerializeToString(deterministic=True), digest_size=6).hexdigest()
