@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from tests.dataworks.server import Server, listening
 
 from headgate_worker.dataworks.client import DataWorks
 from headgate_worker.dataworks.credentials import CredentialCache
 from headgate_worker.dataworks.settings import Credentials, DataWorksSettings
+from tests.dataworks.server import Server, listening
 
 MakeClient = Callable[..., DataWorks]
 

@@ -7,9 +7,17 @@ from typing import TypeVar
 from google.type.date_pb2 import Date
 
 from headgate import pb
+from headgate_worker.core import calls
 from headgate_worker.core.calls import Failure, Outcome, Reply
+from headgate_worker.ports import Upstream
 
 B = TypeVar("B")
+
+SECONDS = 10.0
+"""Deadline of calls that must not run into it."""
+
+SHORT = 0.5
+"""Deadline of calls that must."""
 
 FIRST, SECOND = 1000341554601, 1000341554605
 FEBRUARY_5, FEBRUARY_6 = 1738684800000, 1738771200000
@@ -63,3 +71,13 @@ def failure_of(outcome: Outcome) -> Failure:
     """The outcome, which must be a failure."""
     assert isinstance(outcome, Failure), outcome
     return outcome
+
+
+GET, START = calls.GetInstance(5), calls.StartInstances((5,))
+CREATE, ADHOC = calls.CreateInstances(seed_spec()), calls.ExecuteAdhoc(adhoc_spec())
+RERUN = calls.RerunInstances(pb.RerunWorkflowInstancesSpec(project_id=1, workflow_id=2))
+
+
+async def ask(upstream: Upstream, call: calls.Call, seconds: float = SECONDS) -> Outcome:
+    """Call with a deadline."""
+    return await upstream.call(call, timeout_seconds=seconds)

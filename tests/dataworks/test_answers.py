@@ -7,8 +7,6 @@ from typing import Any
 import aiohttp
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from tests.dataworks.server import REQUEST_ID
-from tests.dataworks.specs import FIRST, adhoc_spec, failure_of, seed_spec
 
 from headgate import pb
 from headgate_worker.core import calls
@@ -16,6 +14,8 @@ from headgate_worker.core.calls import FailureKind
 from headgate_worker.dataworks import answers
 from headgate_worker.dataworks.connections import Answer, ReplyTooLarge, SentTwice, Stage
 from headgate_worker.dataworks.replies import Reading
+from tests.dataworks.server import REQUEST_ID
+from tests.dataworks.specs import FIRST, adhoc_spec, failure_of, seed_spec
 
 GET, START = calls.GetInstance(FIRST), calls.StartInstances((FIRST,))
 CREATE, ADHOC = calls.CreateInstances(seed_spec()), calls.ExecuteAdhoc(adhoc_spec())
@@ -50,6 +50,7 @@ UNUSABLE: list[tuple[str, bytes, int]] = [
     ("not text", b"\xff\xfe\x00\x01\xc3\x28", 200),
     ("deep", b"[" * 200_000, 200),
     ("deep object", b'{"a":' * 200_000, 200),
+    ("a million lists", b'{"OperationId": "op", "a": [' + b"[]," * 1_000_000 + b"1]}", 200),
     ("not a number", b'{"OperationId": NaN}', 200),
     ("endless number", b'{"OperationId": -Infinity}', 200),
     ("huge number", b'{"WorkflowInstanceId": ' + b"9" * 10_000 + b"}", 200),

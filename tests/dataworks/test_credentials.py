@@ -10,18 +10,15 @@ from typing import Any
 import pytest
 from alibabacloud_credentials.provider import URLCredentialsProvider
 from alibabacloud_credentials.utils import auth_util
-from tests.dataworks.conftest import MakeClient
-from tests.dataworks.server import Seen, Server, always, http, listening, properly, refusal
-from tests.dataworks.specs import failure_of, seed_spec
 
 from headgate_worker.core import calls
 from headgate_worker.core.calls import FailureKind
 from headgate_worker.dataworks import credentials as module
 from headgate_worker.dataworks.credentials import CredentialCache, CredentialsUnavailable, DefaultChain
 from headgate_worker.dataworks.settings import Credentials
-
-GET, START, CREATE = calls.GetInstance(5), calls.StartInstances((5,)), calls.CreateInstances(seed_spec())
-SECONDS = 10.0
+from tests.dataworks.conftest import MakeClient
+from tests.dataworks.server import Seen, Server, always, http, listening, properly, refusal
+from tests.dataworks.specs import CREATE, GET, SECONDS, SHORT, START, ask, failure_of
 
 
 class Clock:
@@ -189,18 +186,18 @@ async def test_calls_go_on_while_credentials_are_refreshed(
 ) -> None:
     client = client_of(server, source=cache)
     await client.open()
-    assert isinstance(await client.call(GET, timeout_seconds=SECONDS), calls.Reply)
+    assert isinstance(await ask(client, GET), calls.Reply)
     clock.now += module.RENEW_SECONDS
     provider.go.clear()
 
-    outcomes = await asyncio.gather(*(client.call(GET, timeout_seconds=SECONDS) for _ in range(32)))
+    outcomes = await asyncio.gather(*(ask(client, GET) for _ in range(32)))
 
     assert all(isinstance(outcome, calls.Reply) for outcome in outcomes)
     assert {seen.headers["x-acs-accesskey-id"] for seen in server.seen} == {"key-1"}
     assert provider.asked == [False, False]
     provider.go.set()
     await finished()
-    await client.call(GET, timeout_seconds=SECONDS)
+    await ask(client, GET)
     assert server.seen[-1].headers["x-acs-accesskey-id"] == "key-2"
 
 
@@ -220,7 +217,7 @@ async def test_call_refused_for_its_token_is_sent_again_with_another(
 ) -> None:
     server.behave = rejecting("key-1")
 
-    outcome = await client_of(server, source=cache).call(call, timeout_seconds=SECONDS)
+    outcome = await ask(client_of(server, source=cache), call)
 
     assert isinstance(outcome, calls.Reply)
     assert [seen.headers["x-acs-accesskey-id"] for seen in server.seen] == ["key-1", "key-2"]
@@ -233,7 +230,7 @@ async def test_second_refusal_of_the_token_is_final(
 ) -> None:
     server.behave = rejecting("key-1", "key-2", "key-3")
 
-    failure = failure_of(await client_of(server, source=cache).call(CREATE, timeout_seconds=SECONDS))
+    failure = failure_of(await ask(client_of(server, source=cache), CREATE))
 
     assert (failure.kind, failure.code) == (FailureKind.DENIED, "InvalidSecurityToken.Expired")
     assert len(server.seen) == 2
@@ -245,7 +242,7 @@ async def test_same_key_again_is_not_tried(
     server.behave = rejecting("key-1")
     provider.same = True
 
-    failure = failure_of(await client_of(server, source=cache).call(CREATE, timeout_seconds=SECONDS))
+    failure = failure_of(await ask(client_of(server, source=cache), CREATE))
 
     assert failure.kind is FailureKind.DENIED
     assert len(server.seen) == 1
@@ -262,7 +259,7 @@ async def test_reply_lost_after_a_renewal_is_ambiguous(
 
     server.behave = reject_then_hang_up
 
-    failure = failure_of(await client_of(server, source=cache).call(CREATE, timeout_seconds=SECONDS))
+    failure = failure_of(await ask(client_of(server, source=cache), CREATE))
 
     assert (failure.kind, failure.code) == (FailureKind.AMBIGUOUS, "connection_lost")
 
@@ -274,7 +271,7 @@ async def test_renewal_that_takes_too_long_leaves_nothing_in_doubt(
     await cache.current()
     provider.go.clear()
 
-    failure = failure_of(await client_of(server, source=cache).call(CREATE, timeout_seconds=0.5))
+    failure = failure_of(await ask(client_of(server, source=cache), CREATE, SHORT))
 
     assert (failure.kind, failure.code) == (FailureKind.TRANSIENT, "credentials_unavailable")
     provider.go.set()
@@ -286,7 +283,7 @@ async def test_no_credentials_is_denied_and_nothing_is_sent(
 ) -> None:
     provider.error = ValueError("leak")
 
-    failure = failure_of(await client_of(server, source=cache).call(CREATE, timeout_seconds=SECONDS))
+    failure = failure_of(await ask(client_of(server, source=cache), CREATE))
 
     assert (failure.kind, failure.code) == (FailureKind.DENIED, "credentials_unavailable")
     assert "leak" not in failure.message
@@ -356,7 +353,7 @@ async def test_provider_that_fetches_over_http_does_not_stop_the_loop(
         metadata.behave = always(http(json.dumps(given)))
         source = CredentialCache(DefaultChain(lambda: URLCredentialsProvider(uri=f"{metadata.url}/keys")))
         client = client_of(server, source=source)
-        outcomes = await asyncio.gather(*(client.call(GET, timeout_seconds=SECONDS) for _ in range(8)))
+        outcomes = await asyncio.gather(*(ask(client, GET) for _ in range(8)))
 
         assert len(metadata.seen) == 1
     assert all(isinstance(outcome, calls.Reply) for outcome in outcomes)

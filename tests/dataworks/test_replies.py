@@ -7,13 +7,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.date_pb2 import Date
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.dataworks.specs import FEBRUARY_5, FIRST, SECOND, adhoc_spec, seed_spec
 
 from headgate import pb
 from headgate_worker.core import calls
 from headgate_worker.dataworks.dates import LAST_MILLIS
 from headgate_worker.dataworks.fields import MalformedReply, Members
 from headgate_worker.dataworks.replies import NothingThere, Reading, read
+from tests.dataworks.specs import FEBRUARY_5, FIRST, SECOND, adhoc_spec, seed_spec
 
 NOW = Reading(Timestamp(seconds=1739022300), "request")
 CREATE = calls.CreateInstances(seed_spec())
@@ -190,6 +190,7 @@ def test_text_that_is_none_makes_a_reply_malformed(name: str, value: Any) -> Non
             page("WorkflowInstances", {"Id": 1, "Status": "Running"}, {"Id": 1, "Status": "Success"}),
             "PagingInfo.WorkflowInstances",
         ),
+        (LIST, page("WorkflowInstances", *[{"Id": 1}] * 10_001), "PagingInfo.WorkflowInstances"),
         (TASKS, page("TaskInstances", total=1), "PagingInfo.TaskInstances"),
         (TASKS, page("TaskInstances", {"Id": 1, "RunNumber": 2**31}), "PagingInfo.TaskInstances[0].RunNumber"),
         (TASK, {"TaskInstance": {"Id": 8}}, "TaskInstance.Id"),

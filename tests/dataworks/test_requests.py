@@ -10,12 +10,12 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.date_pb2 import Date
-from tests.dataworks.server import Seen, Server, always, http
-from tests.dataworks.specs import FEBRUARY_5, adhoc_spec, failure_of, seed_spec
 
 from headgate import pb
 from headgate_worker.core import calls
 from headgate_worker.dataworks.client import DataWorks
+from tests.dataworks.server import Seen, Server, always, http
+from tests.dataworks.specs import FEBRUARY_5, adhoc_spec, failure_of, seed_spec
 
 SEED_PROPERTIES = {
     "Analysis": {"Enabled": False, "Blocked": False},

@@ -8,12 +8,12 @@ from alibabacloud_dataworks_public20240518 import models
 from alibabacloud_dataworks_public20240518.client import Client
 from alibabacloud_tea_openapi.models import Config
 from darabonba.runtime import RuntimeOptions
-from tests.dataworks.server import Seen, Server
 
 from headgate_worker.core import calls
 from headgate_worker.dataworks.client import DataWorks
 from headgate_worker.dataworks.settings import Credentials
 from headgate_worker.dataworks.signing import FORM, Unsigned, query_text, signed_headers
+from tests.dataworks.server import Seen, Server
 
 SECONDS_2025_02_08_13H = 1739019600.0
 NONCE = "d410180a5abf7fe235dd9b74aca91fc0"

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from blockbuster import BlockBusterFunction, blockbuster_ctx
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.dataworks.conftest import MakeClient
-from tests.dataworks.server import Server, listening
-from tests.dataworks.specs import failure_of, seed_spec
 
 from headgate_worker.core import calls
 from headgate_worker.core.calls import FailureKind
 from headgate_worker.dataworks.client import DataWorks
 from headgate_worker.dataworks.settings import DataWorksSettings
+from tests.dataworks.conftest import MakeClient
+from tests.dataworks.server import Server, listening
+from tests.dataworks.specs import CREATE, GET, ask, failure_of
 
-GET, CREATE = calls.GetInstance(5), calls.CreateInstances(seed_spec())
 Key = ec.EllipticCurvePrivateKey
 
 
@@ -95,14 +95,14 @@ async def test_trusted_server_is_called_over_kept_and_fresh_connections(
     client = client_of(secure, ca_file=authority.file)
 
     for call in (GET, GET, CREATE, CREATE):
-        assert isinstance(await client.call(call, timeout_seconds=10), calls.Reply)
+        assert isinstance(await ask(client, call), calls.Reply)
 
     assert [seen.connection for seen in secure.seen] == [1, 1, 2, 3]
 
 
 async def refused(client: DataWorks) -> None:
     for call in (GET, CREATE):
-        failure = failure_of(await client.call(call, timeout_seconds=10))
+        failure = failure_of(await ask(client, call))
         assert (failure.kind, failure.code) == (FailureKind.TRANSIENT, "connect_failed")
         assert "certificate" in failure.message
 
@@ -136,7 +136,7 @@ async def test_server_that_speaks_no_tls_gets_nothing(client_of: MakeClient) -> 
     async with await asyncio.start_server(complain, "127.0.0.1", 0) as listener:
         port = listener.sockets[0].getsockname()[1]
         client = client_of(Server(scheme="https", port=port))
-        failure = failure_of(await client.call(CREATE, timeout_seconds=10))
+        failure = failure_of(await ask(client, CREATE))
 
     assert (failure.kind, failure.code) == (FailureKind.TRANSIENT, "connect_failed")
 
@@ -150,7 +150,7 @@ async def test_handshake_that_never_ends_means_that_nothing_was_sent(client_of: 
     port = listener.sockets[0].getsockname()[1]
     client = client_of(Server(scheme="https", port=port))
 
-    failure = failure_of(await client.call(CREATE, timeout_seconds=0.2))
+    failure = failure_of(await ask(client, CREATE, 0.2))
 
     assert (failure.kind, failure.code) == (FailureKind.TRANSIENT, "connect_failed")
     listener.close()
@@ -163,3 +163,15 @@ async def test_missing_file_of_authorities_is_told_at_once(tmp_path: Path) -> No
     with pytest.raises(OSError):
         await client.open()
     await client.aclose()
+
+
+async def test_authorities_are_read_off_the_loop(secure: Server, authority: Authority, client_of: MakeClient) -> None:
+    with blockbuster_ctx() as detector:
+        # The mark of a blocking read; the scripted server's own TLS is out of its reach.
+        detector.functions["ssl.SSLContext.load_verify_locations"] = BlockBusterFunction(
+            ssl.SSLContext, "load_verify_locations"
+        )
+        detector.functions["ssl.SSLContext.load_verify_locations"].activate()
+        client = client_of(secure, ca_file=authority.file)
+        await client.open()
+        assert isinstance(await ask(client, GET), calls.Reply)

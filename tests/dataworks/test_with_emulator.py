@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.dataworks.specs import FEBRUARY_5, FIRST, SECOND, adhoc_spec, body_of, failure_of, seed_spec
 
 from headgate import pb
 from headgate_emulator.app import RunningEmulator, serve
@@ -16,8 +15,7 @@ from headgate_worker.core import calls
 from headgate_worker.dataworks.client import DataWorks
 from headgate_worker.dataworks.settings import Credentials, DataWorksSettings
 from headgate_worker.ports import Upstream
-
-SECONDS = 10.0
+from tests.dataworks.specs import ADHOC, CREATE, FEBRUARY_5, FIRST, SECOND, ask, body_of, failure_of, seed_spec
 
 
 @pytest.fixture
@@ -35,15 +33,15 @@ async def dataworks(emulator: RunningEmulator) -> AsyncIterator[Upstream]:
 
 
 async def created(emulator: RunningEmulator, dataworks: Upstream) -> calls.OperationResult:
-    reply = await dataworks.call(calls.CreateInstances(seed_spec()), timeout_seconds=SECONDS)
+    reply = await ask(dataworks, CREATE)
     operation = body_of(reply, str)
     emulator.advance(1)
-    result = await dataworks.call(calls.GetCreateResult(operation), timeout_seconds=SECONDS)
+    result = await ask(dataworks, calls.GetCreateResult(operation))
     return body_of(result, calls.OperationResult)
 
 
 async def read(dataworks: Upstream, id: int) -> pb.WorkflowInstance:
-    return body_of(await dataworks.call(calls.GetInstance(id), timeout_seconds=SECONDS), pb.WorkflowInstance)
+    return body_of(await ask(dataworks, calls.GetInstance(id)), pb.WorkflowInstance)
 
 
 async def test_session_of_seed_000_is_read_to_its_end(emulator: RunningEmulator, dataworks: Upstream) -> None:
@@ -51,7 +49,7 @@ async def test_session_of_seed_000_is_read_to_its_end(emulator: RunningEmulator,
     assert result == calls.OperationResult(calls.OperationStatus.DONE, (FIRST, SECOND))
     emulator.advance(64)
 
-    started = await dataworks.call(calls.StartInstances((FIRST, SECOND), "because"), timeout_seconds=SECONDS)
+    started = await ask(dataworks, calls.StartInstances((FIRST, SECOND), "because"))
     said = body_of(started, dict)
     assert said[FIRST] == calls.PerInstance(success=True)
     assert not said[SECOND].success
@@ -68,9 +66,9 @@ async def test_session_of_seed_000_is_read_to_its_end(emulator: RunningEmulator,
 
 
 async def test_create_result_is_pending_at_first(emulator: RunningEmulator, dataworks: Upstream) -> None:
-    reply = await dataworks.call(calls.CreateInstances(seed_spec()), timeout_seconds=SECONDS)
+    reply = await ask(dataworks, CREATE)
 
-    result = await dataworks.call(calls.GetCreateResult(body_of(reply, str)), timeout_seconds=SECONDS)
+    result = await ask(dataworks, calls.GetCreateResult(body_of(reply, str)))
 
     assert body_of(result, calls.OperationResult).status is calls.OperationStatus.PENDING
 
@@ -86,7 +84,7 @@ async def test_instances_are_listed_by_date_name_and_id(emulator: RunningEmulato
         ids=(FIRST, SECOND),
     )
 
-    page = body_of(await dataworks.call(call, timeout_seconds=SECONDS), calls.InstancePage)
+    page = body_of(await ask(dataworks, call), calls.InstancePage)
 
     assert [row.id for row in page.instances] == [FIRST]
     assert page.total_count == 1
@@ -96,32 +94,32 @@ async def test_instances_are_listed_by_date_name_and_id(emulator: RunningEmulato
 
 async def test_stop_says_what_became_of_each_instance(emulator: RunningEmulator, dataworks: Upstream) -> None:
     await created(emulator, dataworks)
-    await dataworks.call(calls.StartInstances((FIRST,)), timeout_seconds=SECONDS)
+    await ask(dataworks, calls.StartInstances((FIRST,)))
 
-    stopped = await dataworks.call(calls.StopInstances((FIRST,), "enough"), timeout_seconds=SECONDS)
+    stopped = await ask(dataworks, calls.StopInstances((FIRST,), "enough"))
 
     assert body_of(stopped, dict)[FIRST].success
 
 
 async def test_tasks_of_an_instance_and_their_logs_are_read(emulator: RunningEmulator, dataworks: Upstream) -> None:
     await created(emulator, dataworks)
-    await dataworks.call(calls.StartInstances((FIRST,)), timeout_seconds=SECONDS)
+    await ask(dataworks, calls.StartInstances((FIRST,)))
     emulator.advance(100)
 
-    listed = await dataworks.call(calls.ListTasks(257880, FEBRUARY_5, FIRST), timeout_seconds=SECONDS)
+    listed = await ask(dataworks, calls.ListTasks(257880, FEBRUARY_5, FIRST))
     page = body_of(listed, calls.TaskPage)
     assert page.total_count == len(page.tasks) > 0
     assert {task.workflow_instance_id for task in page.tasks} == {FIRST}
 
     task = page.tasks[0]
-    one = body_of(await dataworks.call(calls.GetTask(task.id), timeout_seconds=SECONDS), pb.TaskInstance)
+    one = body_of(await ask(dataworks, calls.GetTask(task.id)), pb.TaskInstance)
     assert (one.task_id, one.status) == (task.task_id, task.status)
-    log = await dataworks.call(calls.GetTaskLog(task.id, 1), timeout_seconds=SECONDS)
+    log = await ask(dataworks, calls.GetTaskLog(task.id, 1))
     assert body_of(log, str)
 
 
 async def test_adhoc_instance_runs_at_once(emulator: RunningEmulator, dataworks: Upstream) -> None:
-    reply = await dataworks.call(calls.ExecuteAdhoc(adhoc_spec()), timeout_seconds=SECONDS)
+    reply = await ask(dataworks, ADHOC)
 
     instance = await read(dataworks, body_of(reply, int))
 
@@ -131,23 +129,23 @@ async def test_adhoc_instance_runs_at_once(emulator: RunningEmulator, dataworks:
 async def test_manual_workflow_runs_again(emulator: RunningEmulator, dataworks: Upstream) -> None:
     spec = seed_spec()
     spec.type = pb.WORKFLOW_INSTANCE_TYPE_MANUAL_WORKFLOW
-    made = body_of(await dataworks.call(calls.CreateInstances(spec), timeout_seconds=SECONDS), str)
+    made = body_of(await ask(dataworks, calls.CreateInstances(spec)), str)
     emulator.advance(1)
-    result = await dataworks.call(calls.GetCreateResult(made), timeout_seconds=SECONDS)
+    result = await ask(dataworks, calls.GetCreateResult(made))
     ids = body_of(result, calls.OperationResult).instance_ids
-    await dataworks.call(calls.StartInstances(ids), timeout_seconds=SECONDS)
+    await ask(dataworks, calls.StartInstances(ids))
     emulator.advance(10_000)
 
     again = pb.RerunWorkflowInstancesSpec(project_id=257880, workflow_id=spec.workflow_id, ids=ids)
-    operation = body_of(await dataworks.call(calls.RerunInstances(again), timeout_seconds=SECONDS), str)
+    operation = body_of(await ask(dataworks, calls.RerunInstances(again)), str)
     emulator.advance(10_000)
-    rerun = await dataworks.call(calls.GetRerunResult(operation), timeout_seconds=SECONDS)
+    rerun = await ask(dataworks, calls.GetRerunResult(operation))
 
     assert body_of(rerun, calls.OperationResult).status is calls.OperationStatus.DONE
 
 
 async def test_missing_instance_is_not_found(dataworks: Upstream) -> None:
-    failure = failure_of(await dataworks.call(calls.GetInstance(404), timeout_seconds=SECONDS))
+    failure = failure_of(await ask(dataworks, calls.GetInstance(404)))
 
     assert failure.kind is calls.FailureKind.NOT_FOUND
 
@@ -155,7 +153,7 @@ async def test_missing_instance_is_not_found(dataworks: Upstream) -> None:
 async def test_wrong_secret_is_denied(emulator: RunningEmulator) -> None:
     settings = DataWorksSettings(endpoint=emulator.url, credentials=Credentials("testid", "wrong"))
     async with DataWorks(settings) as client:
-        failure = failure_of(await client.call(calls.GetInstance(FIRST), timeout_seconds=SECONDS))
+        failure = failure_of(await ask(client, calls.GetInstance(FIRST)))
 
     assert (failure.kind, failure.code) == (calls.FailureKind.DENIED, "SignatureDoesNotMatch")
     assert failure.request_id
@@ -166,9 +164,9 @@ async def test_lost_reply_to_a_create_is_ambiguous_and_it_was_made(
 ) -> None:
     emulator.faults.add([LostReply(action="Create*")])
 
-    failure = failure_of(await dataworks.call(calls.CreateInstances(seed_spec()), timeout_seconds=SECONDS))
+    failure = failure_of(await ask(dataworks, CREATE))
     emulator.advance(1)
-    found = await dataworks.call(calls.ListInstances(257880, FEBRUARY_5), timeout_seconds=SECONDS)
+    found = await ask(dataworks, calls.ListInstances(257880, FEBRUARY_5))
 
     assert (failure.kind, failure.code) == (calls.FailureKind.AMBIGUOUS, "connection_lost")
     assert body_of(found, calls.InstancePage).total_count == 1
@@ -178,6 +176,6 @@ async def test_lost_reply_to_a_create_is_ambiguous_and_it_was_made(
 async def test_throttled_call_says_how_long_to_wait(emulator: RunningEmulator, dataworks: Upstream) -> None:
     emulator.faults.add([ErrorReply(action="*", code="Throttling.User", status=429, retry_after_ms=2500)])
 
-    failure = failure_of(await dataworks.call(calls.GetInstance(FIRST), timeout_seconds=SECONDS))
+    failure = failure_of(await ask(dataworks, calls.GetInstance(FIRST)))
 
     assert (failure.kind, failure.retry_after_seconds) == (calls.FailureKind.THROTTLED, 2.5)

@@ -92,7 +92,7 @@ class CredentialCache:
     async def _bring(self, anew: bool) -> Credentials | None:
         try:
             self._held = await asyncio.to_thread(self._fetch, anew)
-        except Exception as error:
+        except Exception as error:  # the SDK's providers let any exception out, a KeyError of a reply included
             self._refused = f"no provider gave credentials ({type(error).__name__})"
             self._not_before = self._clock() + PAUSE_SECONDS
             # The SDK's message may quote a metadata reply, keys and all, so only its class is told.

@@ -136,6 +136,8 @@ def retry_after_seconds(header: str | None) -> float | None:
 
 def one_line(text: str, length: int = MESSAGE_LENGTH) -> str:
     """`text` without control characters, line breaks and broken surrogates, cut to `length` characters."""
+    if text.isascii() and text.isprintable() and " " not in text and len(text) <= length:
+        return text  # ids and codes, every call has one
     printable = "".join(char if char.isprintable() else " " for char in text[: 4 * length])
     line = " ".join(printable.split())
     return line if len(line) <= length else line[: length - 1] + "…"

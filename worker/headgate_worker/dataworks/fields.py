@@ -7,7 +7,7 @@ MalformedReply with the path of the member. The SDK's response models check noth
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf import timestamp_pb2
@@ -17,6 +17,9 @@ from headgate_worker.dataworks.dates import LAST_MILLIS
 MAX_ID = 2**63 - 1
 TEXT_LENGTH = 4096
 """Characters that an ordinary text member may have."""
+
+LIST_LENGTH = 10_000
+"""Items that a list may have; pages ask for 500 at most, and a backfill has fewer dates by far."""
 
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _BOOLEANS: Mapping[str, bool] = {"true": True, "false": False}
@@ -43,13 +46,9 @@ class Members:
         """Where `name` stands in the whole reply."""
         return f"{self._path}.{name}" if self._path else name
 
-    def has(self, name: str) -> bool:
-        """Whether the member is there and not null."""
-        return self._data.get(name) is not None
-
-    def keys(self) -> Iterator[str]:
-        """The names of all members."""
-        return iter(self._data)
+    def has(self, name: str, *, null: bool = False) -> bool:
+        """Whether the member is there; one that is null counts only with `null`."""
+        return name in self._data and (null or self._data[name] is not None)
 
     def member(self, name: str) -> Members:
         """An object that must be there."""
@@ -123,7 +122,7 @@ class Members:
         value = self._data.get(name)
         if value is None:
             return []
-        if not isinstance(value, list):
+        if not isinstance(value, list) or len(value) > LIST_LENGTH:
             raise MalformedReply(self.path(name))
         return value
 
@@ -135,11 +134,3 @@ class Members:
         if type(value) is not int or not 0 <= value <= most:
             raise MalformedReply(self.path(name))
         return value
-
-
-def decimal_id(text: str) -> int | None:
-    """The id that a member name spells, None when it spells none."""
-    if not _DECIMAL.fullmatch(text):
-        return None
-    value = int(text)
-    return value if 0 < value <= MAX_ID else None

@@ -14,7 +14,7 @@ from google.protobuf import timestamp_pb2
 
 from headgate_worker.core import calls
 from headgate_worker.dataworks import rows
-from headgate_worker.dataworks.fields import MalformedReply, Members, decimal_id
+from headgate_worker.dataworks.fields import MalformedReply, Members
 
 R = TypeVar("R")
 
@@ -73,10 +73,8 @@ def _per_instance(
     call: calls.StartInstances | calls.StopInstances, reply: Members, reading: Reading
 ) -> dict[int, calls.PerInstance]:
     """Only ids that were asked about; one that the reply leaves out is left out here."""
-    said = reply.member("SuccessInfo")
-    asked = frozenset(call.ids)
-    found = {name: decimal_id(name) for name in said.keys()}  # noqa: SIM118 - not a dict
-    return {id: _one_instance(said.member(name)) for name, id in found.items() if id in asked and id is not None}
+    info = reply.member("SuccessInfo")
+    return {id: _one_instance(info.member(str(id))) for id in call.ids if info.has(str(id))}
 
 
 def _one_instance(said: Members) -> calls.PerInstance:
@@ -142,7 +140,7 @@ def _instance_id(call: calls.ExecuteAdhoc, reply: Members, reading: Reading) -> 
 
 
 def _log(call: calls.GetTaskLog, reply: Members, reading: Reading) -> str:
-    if "TaskInstanceLog" not in reply.keys():  # noqa: SIM118 - null is an empty log, absent is not
+    if not reply.has("TaskInstanceLog", null=True):  # null is an empty log, absent is not
         raise MalformedReply("TaskInstanceLog")
     return reply.text("TaskInstanceLog", length=LOG_LENGTH)
 
