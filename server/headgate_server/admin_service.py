@@ -1,0 +1,48 @@
+"""AdminService: what this deployment is and may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Final
+
+from headgate import dates, pb
+from headgate_server import listing, long_poll
+from headgate_server.rpc import Call
+from headgate_server.unbuilt import UNBUILT
+
+FEATURES: Final = ("backfills", "jobs", "workflow_instances")
+"""What is built, by word."""
+
+_FIXED_LIMITS: Final[Mapping[str, int]] = {
+    "max_biz_dates_per_backfill": dates.MAX_DATES,
+    "max_ids_per_start": 1_000,
+    "max_ids_per_stop": 1_000,
+    "max_jobs_per_page": listing.MAX_PAGE_SIZE,
+    "max_events_per_page": long_poll.MAX_PAGE_SIZE,
+}
+
+
+class AdminService:
+    """Facts about the deployment.
+
+    Args:
+        limits: limits that depend on settings, by name.
+    """
+
+    def __init__(self, limits: Mapping[str, int]) -> None:
+        self._limits = {**_FIXED_LIMITS, **limits}
+
+    async def get_server_info(self, _request: pb.GetServerInfoRequest, _: Call) -> pb.ServerInfo:
+        """GetServerInfo."""
+        return pb.ServerInfo(
+            version=version(), features=FEATURES, limits=self._limits, unimplemented_methods=sorted(UNBUILT)
+        )
+
+
+def version() -> str:
+    """Version of headgate; "0" when it is not installed."""
+    try:
+        return metadata.version("headgate")
+    except metadata.PackageNotFoundError:
+        return "0"

@@ -1,0 +1,153 @@
+"""Put a server process together, serve, drain, take it apart."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from headgate_server import catalog, channel, fitness, ops
+from headgate_server.admin_service import AdminService
+from headgate_server.clock import StoreClock
+from headgate_server.health import Health
+from headgate_server.hub import Hub
+from headgate_server.intake import Intake
+from headgate_server.job_service import JobService
+from headgate_server.metrics import Metrics
+from headgate_server.pipe import Pipe
+from headgate_server.reads import Reads
+from headgate_server.redis_feed import RedisFeed
+from headgate_server.redis_lane import RedisLane
+from headgate_server.redis_link import RedisLink
+from headgate_server.redis_store import RedisStore
+from headgate_server.settings import Settings, parse_address
+from headgate_server.steering import Steering
+from headgate_server.watch import Watching
+from headgate_server.workflow_service import BackfillService, WorkflowInstanceService
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A server that serves.
+
+    Args:
+        grpc_port: its gRPC port.
+        ops_port: its HTTP port.
+    """
+
+    grpc_port: int
+    ops_port: int
+
+
+class Parts:
+    """Everything of a process that lives as long as it does."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.clock = StoreClock()
+        self.link = RedisLink(settings.redis_url, timeout=settings.redis_timeout)
+        timeout, link = settings.redis_timeout, self.link
+        self.writes = Pipe(link.connection, timeout=timeout, on_group=self.metrics.commits_grouped)
+        self.reads = Pipe(link.connection, timeout=timeout)
+        self.store = RedisStore(writes=self.writes, reads=self.reads, clock=self.clock)
+        self.feed = RedisFeed(link.connection(), timeout=timeout)
+        self.hub = Hub(self.feed, self.store, self.clock)
+        self.lane = RedisLane(self.reads, link.connection(), secrets.token_hex(8), timeout=timeout)
+        self.reading = Reads(self.lane, self.store, self.clock, timeout=settings.read_timeout)
+        self.health = Health(link.probe, lambda: self.hub.following, catalog.SERVICES)
+        self._show()
+
+    def _show(self) -> None:
+        hub, watch = self.hub, self.metrics.watch
+        watch("headgate_open_watches", "Streams that are open.", lambda: hub.watchers)
+        watch("headgate_hub_lag_seconds", "How old the last event was when it was read.", lambda: hub.lag_seconds)
+        watch("headgate_ready", "Whether calls can be served.", lambda: not self.health.why_not())
+
+    def implementations(self) -> dict[str, object]:
+        """What serves each service."""
+        settings = self.settings
+        intake = Intake(self.store, self.clock, ttl_seconds=settings.job_ttl)
+        watching = Watching(
+            self.hub,
+            self.store,
+            self.clock,
+            max_age_seconds=settings.max_stream_age,
+            max_delay_seconds=settings.reconnect_spread,
+        )
+        steering = Steering(self.store, self.clock)
+        return {
+            "headgate.v1.JobService": JobService(
+                self.store, intake, steering, watching, max_watches=settings.max_watches
+            ),
+            "headgate.v1.BackfillService": BackfillService(intake),
+            "headgate.v1.WorkflowInstanceService": WorkflowInstanceService(intake, self.reading),
+            "headgate.v1.AdminService": AdminService({"max_watches_per_process": settings.max_watches}),
+        }
+
+    async def close(self) -> None:
+        """Let every connection go."""
+        await self.feed.close()
+        await self.lane.close()
+        await self.link.close()
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Serving]:
+    """Serve until the block ends, then drain.
+
+    Raises:
+        StoreUnfit: this Redis would lose jobs.
+        StoreUnavailable: Redis can't be reached.
+        OSError: a port is taken.
+    """
+    parts = Parts(settings)
+    try:
+        parts.clock.learn(await fitness.check(parts.link.client))
+        host, port = parse_address(settings.ops_listen)
+        async with ops.serving(host, port, parts.metrics, parts.health.why_not) as ops_port, _tasks(parts):
+            server = _grpc_server(parts)
+            grpc_port = channel.bind(server, settings)
+            await server.start()
+            await parts.health.check()
+            try:
+                yield Serving(grpc_port, ops_port)
+            finally:
+                await _drain(parts, server)
+    finally:
+        await parts.close()
+
+
+@asynccontextmanager
+async def _tasks(parts: Parts) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as group:
+        jobs = (parts.writes.run(), parts.reads.run(), parts.hub.run(), parts.hub.audit())
+        tasks = [group.create_task(job) for job in (*jobs, parts.reading.run(), parts.health.run())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+def _grpc_server(parts: Parts) -> grpc.aio.Server:
+    server = grpc.aio.server(options=channel.server_options(parts.settings))
+    server.add_generic_rpc_handlers(tuple(catalog.handlers(parts.implementations(), parts.metrics)))
+    health_pb2_grpc.add_HealthServicer_to_server(parts.health.servicer, server)
+    if parts.settings.reflection:
+        health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+        reflection.enable_server_reflection((*catalog.SERVICES, health_name, reflection.SERVICE_NAME), server)
+    return server
+
+
+async def _drain(parts: Parts, server: grpc.aio.Server) -> None:
+    await parts.health.drain()
+    await asyncio.sleep(parts.settings.drain_delay)
+    parts.hub.drain()
+    await server.stop(parts.settings.drain_seconds)

@@ -1,0 +1,76 @@
+"""What the hub leaves with one watcher: a few hints at most, and marks that never get lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final
+
+from headgate_server.cursor import Hint
+
+MAX_HINTS: Final = 64
+"""Most hints kept for a watcher. With more to come they are thrown away, and it reads the log instead."""
+
+
+class Bell:
+    """One watcher's end of the hub. Its size is bounded, however slow the watcher.
+
+    `dirty` says that the log must be read; `deleted` and `draining` that the stream must end.
+    """
+
+    __slots__ = ("_waiter", "deleted", "dirty", "draining", "hints", "sent")
+
+    def __init__(self) -> None:
+        self.hints: deque[Hint] = deque()
+        self.dirty = True
+        self.deleted = False
+        self.draining = False
+        self.sent = 0
+        self._waiter: asyncio.Future[None] | None = None
+
+    def ring(self, hint: Hint) -> None:
+        """Leave a hint."""
+        if len(self.hints) < MAX_HINTS:
+            self.hints.append(hint)
+            self.wake()
+        else:
+            self.doubt()
+
+    def doubt(self) -> None:
+        """Ask for a look into the log."""
+        self.hints.clear()
+        self.dirty = True
+        self.wake()
+
+    def compare(self, revision: int) -> None:
+        """Ask for a look into the log if the job stands elsewhere than the watcher, and nothing is on its way."""
+        if revision != self.sent and not self.hints:
+            self.doubt()
+
+    def delete(self) -> None:
+        """Say that the job was deleted."""
+        self.deleted = True
+        self.wake()
+
+    def drain(self) -> None:
+        """Say that the server is going away."""
+        self.draining = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Wake the watcher if it waits."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def wait(self, until: float) -> None:
+        """Wait for something to do, or until the loop's clock says `until`."""
+        if self.hints or self.dirty or self.deleted or self.draining:
+            return
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        timer = loop.call_at(until, self.wake)
+        try:
+            await self._waiter
+        finally:
+            timer.cancel()
+            self._waiter = None

@@ -1,0 +1,93 @@
+"""All RPCs, found in the descriptors: each has a handler of its name, or stands in `unbuilt`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from typing import Any, Final
+
+import grpc
+from google.longrunning import operations_proto_pb2
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message_factory import GetMessageClass
+
+from headgate.reasons import Reason
+from headgate.v1 import (
+    admin_service_pb2,
+    backfill_service_pb2,
+    flow_instance_service_pb2,
+    job_service_pb2,
+    task_instance_service_pb2,
+    workflow_instance_service_pb2,
+)
+from headgate_server import rpc
+from headgate_server.errors import Refused
+from headgate_server.unbuilt import UNBUILT
+
+_FILES: Final = (
+    admin_service_pb2,
+    backfill_service_pb2,
+    flow_instance_service_pb2,
+    job_service_pb2,
+    task_instance_service_pb2,
+    workflow_instance_service_pb2,
+    operations_proto_pb2,
+)
+
+LONG_POLL_SECONDS: Final = 75.0
+"""How long a long poll may take; it may wait for 60 s."""
+
+_SECONDS: Final = {"headgate.v1.JobService.ListJobEvents": LONG_POLL_SECONDS}
+
+SERVICES: Final[Mapping[str, ServiceDescriptor]] = {
+    service.full_name: service for file in _FILES for service in file.DESCRIPTOR.services_by_name.values()
+}
+"""Every service this server declares, by full name."""
+
+
+def methods() -> Iterator[MethodDescriptor]:
+    """Every RPC this server declares."""
+    for service in SERVICES.values():
+        yield from service.methods
+
+
+def handlers(implementations: Mapping[str, object], observer: rpc.Observer) -> Iterator[grpc.GenericRpcHandler]:
+    """A grpc handler per service.
+
+    Args:
+        implementations: by full name of the service; an RPC's handler is the method of its name in snake case.
+        observer: is told of every call that ended.
+
+    Raises:
+        AttributeError: an RPC has no handler and is not in `unbuilt`.
+    """
+    for name, service in SERVICES.items():
+        made = {method.name: _handler(method, implementations.get(name), observer) for method in service.methods}
+        yield grpc.method_handlers_generic_handler(name, made)
+
+
+def snake(name: str) -> str:
+    """An RPC's name as the name of its handler."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def _handler(method: MethodDescriptor, implementation: object, observer: rpc.Observer) -> Any:
+    request = GetMessageClass(method.input_type)
+    name = method.full_name
+    if method.server_streaming:
+        return rpc.stream(name, request, _stream(name, implementation, method.name), observer)
+    answer = _unbuilt if name in UNBUILT else getattr(implementation, snake(method.name))
+    return rpc.unary(name, request, answer, observer, seconds=_SECONDS.get(name, rpc.UNARY_SECONDS))
+
+
+def _stream(name: str, implementation: object, method: str) -> rpc.Stream:
+    found: rpc.Stream = _unbuilt_stream if name in UNBUILT else getattr(implementation, snake(method))
+    return found
+
+
+async def _unbuilt(_request: Any, _call: rpc.Call) -> bytes:
+    raise Refused(Reason.METHOD_UNBUILT, "this method is not built yet; see GetServerInfo")
+
+
+async def _unbuilt_stream(_request: Any, _call: rpc.Call) -> AsyncGenerator[bytes, None]:
+    yield await _unbuilt(_request, _call)

@@ -1,0 +1,59 @@
+"""How the gRPC port is opened: limits, keepalive, TLS."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import grpc
+
+from headgate_server.settings import Settings, parse_address
+
+MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
+"""Largest request that is read at all. Far above what any field may hold, so that a field too long is named."""
+
+_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),  # this core waits a minute for a ping's answer otherwise
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.max_connection_age_ms", 1_200_000),
+    ("grpc.max_connection_age_grace_ms", 60_000),
+    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_metadata_size", 8_192),
+    ("grpc.absolute_max_metadata_size", 16_384),
+    ("grpc.max_concurrent_streams", 10_000),
+    ("grpc.server.max_pending_requests", 50_000),  # a storm of reconnects is shed with CANCELLED otherwise
+    ("grpc.server.max_pending_requests_hard_limit", 100_000),
+)
+
+
+def server_options(settings: Settings) -> list[tuple[str, Any]]:
+    """Options of the gRPC server. A second process on the port is refused unless it is wanted."""
+    return [*_OPTIONS, ("grpc.so_reuseport", int(settings.processes > 1))]
+
+
+def bind(server: grpc.aio.Server, settings: Settings) -> int:
+    """Open the gRPC port; the port.
+
+    Raises:
+        OSError: the port is taken, or the TLS files can't be read.
+    """
+    host, port = parse_address(settings.listen)
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        if settings.tls_cert is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, _credentials(settings))
+    except RuntimeError:
+        raise OSError(f"HEADGATE_LISTEN: the port of {address} can't be opened") from None
+
+
+def _credentials(settings: Settings) -> grpc.ServerCredentials:
+    if settings.tls_cert is None or settings.tls_key is None:
+        raise ValueError("TLS needs a certificate and a key")
+    pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
+    roots = settings.tls_client_ca.read_bytes() if settings.tls_client_ca else None
+    return grpc.ssl_server_credentials([pair], roots, require_client_auth=roots is not None)

@@ -1,0 +1,69 @@
+"""Whether calls can be served: a write into Redis now and then, the hub, and drain; told to grpc.health.v1.
+
+Liveness does not depend on it: killing every server because Redis is down helps nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
+
+from grpc_health.v1 import health, health_pb2
+
+from headgate_server.errors import ServerError
+
+PROBE_SECONDS: Final = 1.0
+"""How often Redis is tried."""
+
+
+class Health:
+    """The health of one process, per service.
+
+    Args:
+        probe: writes something into the store; raises ServerError when that can't be done.
+        following: whether the feed is being read.
+        services: full names of the services that depend on the store; "" stands for the whole server.
+    """
+
+    def __init__(
+        self, probe: Callable[[], Awaitable[None]], following: Callable[[], bool], services: Iterable[str]
+    ) -> None:
+        self.servicer = health.aio.HealthServicer()
+        self._probe = probe
+        self._following = following
+        self._services = ("", *services)
+        self._reason = "starting"
+
+    def why_not(self) -> str:
+        """Why calls can't be served now; empty when they can."""
+        return self._reason
+
+    async def run(self) -> None:
+        """Try the store until cancelled."""
+        while True:
+            await self.check()
+            await asyncio.sleep(PROBE_SECONDS)
+
+    async def check(self) -> None:
+        """Try the store once and tell what was found."""
+        reason = await self._find_reason()
+        if self._reason != "draining":
+            await self._tell(reason)
+
+    async def drain(self) -> None:
+        """Say NOT_SERVING from now on."""
+        await self._tell("draining")
+
+    async def _find_reason(self) -> str:
+        try:
+            await self._probe()
+        except ServerError:
+            return "the store can't be written"
+        return "" if self._following() else "the feed can't be read"
+
+    async def _tell(self, reason: str) -> None:
+        self._reason = reason
+        status = health_pb2.HealthCheckResponse.NOT_SERVING if reason else health_pb2.HealthCheckResponse.SERVING
+        for service in self._services:
+            await self.servicer.set(service, status)

@@ -1,0 +1,188 @@
+"""Live fan-out: one reader of the feed per process rings the bells of the watchers.
+
+The feed only makes things fast. Nothing depends on it: after every reconnect, and whenever the feed looks odd, all
+watchers look into their logs, and an audit every few seconds compares where jobs stand with where their watchers
+stand. So whatever the feed loses is found within that time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from google.protobuf.message import DecodeError
+
+from headgate import keys, log, pb
+from headgate.lifecycle import JOB_TERMINAL
+from headgate_server import wire
+from headgate_server.bell import Bell
+from headgate_server.clock import StoreClock
+from headgate_server.cursor import Hint
+from headgate_server.errors import ServerError
+
+_log = logging.getLogger(__name__)
+
+AUDIT_SECONDS: Final = 5.0
+"""How long a loss in the feed can go unnoticed."""
+
+AUDIT_CHUNK: Final = 500
+"""Jobs compared at a time, so that an audit never stands long before other reads."""
+
+RECONNECT_SECONDS: Final = 0.2
+"""Pause before the feed is read again after a failure."""
+
+FeedId = tuple[int, int]
+"""Id of an entry: when it was written, ms by the store's clock, and a number within that ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the feed; revision 0 says that the job was deleted."""
+
+    id: FeedId
+    job_id: str
+    revision: int
+    event: bytes
+
+
+class Feed(Protocol):
+    """Port: the stream of all events."""
+
+    async def tip(self) -> FeedId:
+        """Id of the newest entry; zero when the feed is empty."""
+
+    async def read(self, after: FeedId) -> list[Entry]:
+        """The entries after an id, waiting for one for a while; empty when none came."""
+
+
+class Revisions(Protocol):
+    """Port: where jobs stand."""
+
+    async def revisions(self, job_ids: Sequence[str]) -> list[int]:
+        """Last revisions, 0 for a job that is not there."""
+
+
+def ready(entry: Entry) -> Hint:
+    """An entry made ready to be sent to any number of watchers.
+
+    Raises:
+        DecodeError: the entry does not hold an event.
+    """
+    event = pb.JobEvent.FromString(entry.event)
+    incarnation = log.incarnation(entry.event)
+    name = keys.job_name(entry.job_id).encode()
+    message = wire.event(name, entry.revision, entry.event, incarnation.encode())
+    return Hint(entry.revision, incarnation, event.type, event.state in JOB_TERMINAL, message)
+
+
+class Hub:
+    """The bells of all watchers of this process, and the tasks that ring them."""
+
+    def __init__(self, feed: Feed, revisions: Revisions, clock: StoreClock) -> None:
+        self._feed = feed
+        self._revisions = revisions
+        self._clock = clock
+        self._bells: dict[str, set[Bell]] = {}
+        self._draining = False
+        self.watchers = 0
+        self.following = False
+        self.lag_seconds = 0.0
+
+    @contextmanager
+    def watching(self, job_id: str) -> Iterator[Bell]:
+        """A bell for a job; it is dirty at first, so that its owner begins by reading the log."""
+        bell = Bell()
+        bell.draining = self._draining
+        self._bells.setdefault(job_id, set()).add(bell)
+        self.watchers += 1
+        try:
+            yield bell
+        finally:
+            self.watchers -= 1
+            bells = self._bells[job_id]
+            bells.discard(bell)
+            if not bells:
+                del self._bells[job_id]
+
+    def drain(self) -> None:
+        """Tell every watcher, and every later one, that this server is going away."""
+        self._draining = True
+        for bell in self._all():
+            bell.drain()
+
+    async def run(self) -> None:
+        """Read the feed until cancelled, through every failure of it."""
+        while True:
+            try:
+                await self._follow()
+            except ServerError as error:
+                _log.warning("the feed can't be read: %s", type(error).__name__)
+            finally:
+                self.following = False
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def audit(self) -> None:
+        """Compare watchers with their jobs, now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(AUDIT_SECONDS)
+            try:
+                await self.compare()
+            except ServerError as error:
+                _log.warning("watchers can't be compared with their jobs: %s", type(error).__name__)
+
+    async def compare(self) -> None:
+        """Compare every watcher with its job, and ask those that stand elsewhere to look into the log."""
+        job_ids = list(self._bells)
+        for start in range(0, len(job_ids), AUDIT_CHUNK):
+            chunk = job_ids[start : start + AUDIT_CHUNK]
+            for job_id, revision in zip(chunk, await self._revisions.revisions(chunk), strict=True):
+                for bell in self._bells.get(job_id, ()):
+                    bell.compare(revision)
+
+    async def _follow(self) -> None:
+        position = await self._feed.tip()
+        self._doubt_all()
+        self.following = True
+        while True:
+            entries = await self._feed.read(position)
+            for entry in entries:
+                self._ring(entry)
+            position = entries[-1].id if entries else await self._recheck(position)
+            self.lag_seconds = self._lag(entries)
+
+    async def _recheck(self, position: FeedId) -> FeedId:
+        tip = await self._feed.tip()
+        if tip >= position:
+            return position
+        self._doubt_all()  # the feed was lost, or the store's clock went back in a failover
+        return tip
+
+    def _lag(self, entries: list[Entry]) -> float:
+        return max(0.0, (self._clock.now_ms() - entries[-1].id[0]) / 1000) if entries else 0.0
+
+    def _ring(self, entry: Entry) -> None:
+        bells = self._bells.get(entry.job_id)
+        if not bells:
+            return
+        if entry.revision == 0:
+            for bell in bells:
+                bell.delete()
+            return
+        try:
+            hint = ready(entry)
+        except DecodeError:
+            _log.exception("the feed has an entry that is no event")
+            return
+        for bell in bells:
+            bell.ring(hint)
+
+    def _all(self) -> list[Bell]:
+        return [bell for bells in self._bells.values() for bell in bells]
+
+    def _doubt_all(self) -> None:
+        for bell in self._all():
+            bell.doubt()

@@ -1,0 +1,118 @@
+"""Take a submit: record the job once, however often it is asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from google.rpc.error_details_pb2 import ResourceInfo
+
+from headgate import commit, keys, pb
+from headgate.reasons import Reason
+from headgate_server import requests
+from headgate_server.clock import StoreClock
+from headgate_server.cursor import Page
+from headgate_server.errors import Refused, StoreDamaged
+from headgate_server.redis_store import Stored
+from headgate_server.rpc import Call
+from headgate_server.submission import Chance, Submission, submission
+from headgate_server.watch import unknown_job
+
+_RANDOM_BYTES: Final = 24
+
+
+class Jobs(Protocol):
+    """Port: records and loads jobs."""
+
+    async def submit(self, change: commit.Commit) -> commit.Answer:
+        """Make a change, all or nothing."""
+
+    async def load(self, job_id: str) -> Stored | None:
+        """A job as it stands; None when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A job that stands recorded.
+
+    Args:
+        job_id: which job.
+        body: the Job as bytes.
+        page: its log, where this very submit began it; None where it is an earlier one's.
+    """
+
+    job_id: str
+    body: bytes
+    page: Page | None
+
+
+class Intake:
+    """Submits of all kinds.
+
+    Args:
+        ttl_seconds: how long a job is kept after its end when its caller does not say.
+    """
+
+    def __init__(
+        self, jobs: Jobs, clock: StoreClock, *, ttl_seconds: int, random: Callable[[int], bytes] = os.urandom
+    ) -> None:
+        self._jobs = jobs
+        self._clock = clock
+        self._ttl_seconds = ttl_seconds
+        self._random = random
+
+    async def submit(self, request: Any, call: Call) -> Accepted:
+        """Check a request and record its job; with validate_only make the job and record nothing.
+
+        Raises:
+            Refused: the request breaks a rule, or its ids are taken.
+            StoreUnavailable: whether it was recorded is not known; the same request_id finds out.
+            StoreFull: nothing was recorded.
+        """
+        requests.check(request)
+        made = submission(request, self._chance(call))
+        if request.validate_only:
+            return await self._rehearse(made)
+        match await self._jobs.submit(made.commit):
+            case commit.Committed():
+                page = made.page()
+                return Accepted(_id(made), page.job, page)
+            case commit.Duplicate(job_id, digest):
+                return await self._join(made, job_id, digest)
+            case commit.Stale():
+                raise await self._taken(_id(made))
+            case other:
+                raise StoreDamaged(str(other))
+
+    def _chance(self, call: Call) -> Chance:
+        now_ms, random = self._clock.now_ms(), self._random(_RANDOM_BYTES)
+        return Chance(now_ms, random, ttl_seconds=self._ttl_seconds, trace_parent=call.trace_parent)
+
+    async def _rehearse(self, made: Submission) -> Accepted:
+        if await self._jobs.load(_id(made)) is not None:
+            raise await self._taken(_id(made))
+        page = made.page()
+        return Accepted(_id(made), page.job, page)
+
+    async def _join(self, made: Submission, job_id: str, digest: str) -> Accepted:
+        if digest != made.digest:
+            metadata = {"job": keys.job_name(job_id)}
+            raise Refused(Reason.REQUEST_ID_REUSED, "request_id was used with another body", metadata=metadata)
+        stored = await self._jobs.load(job_id)
+        if stored is None:
+            raise unknown_job(job_id)
+        return Accepted(job_id, stored.body, None)
+
+    async def _taken(self, job_id: str) -> Refused:
+        name = keys.job_name(job_id)
+        stored = await self._jobs.load(job_id)
+        state = pb.JobState.Name(pb.Job.FromString(stored.body).state) if stored else ""
+        metadata = {"job": name, "state": state.removeprefix("JOB_STATE_")}
+        resource = ResourceInfo(resource_type="headgate.v1.Job", resource_name=name)
+        return Refused(Reason.JOB_EXISTS, f"{name} exists already", metadata=metadata, details=(resource,))
+
+
+def _id(made: Submission) -> str:
+    return keys.job_id(made.job.name)

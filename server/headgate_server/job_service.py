@@ -1,0 +1,135 @@
+"""JobService: find jobs, follow them, steer them. Each handler checks, asks one part of the server, and answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, Final
+
+from google.protobuf.empty_pb2 import Empty
+
+from headgate import keys, pb
+from headgate.reasons import Reason
+from headgate_server import control, long_poll, requests
+from headgate_server.errors import Refused
+from headgate_server.intake import Intake
+from headgate_server.listing import list_jobs
+from headgate_server.redis_store import RedisStore
+from headgate_server.rpc import Call
+from headgate_server.steering import Steering
+from headgate_server.submission import KINDS
+from headgate_server.watch import Watching, Wish, unknown_job
+
+PROGRESS_SECONDS: Final = 15.0
+"""Longest silence of a stream whose caller does not say."""
+
+
+class JobService:
+    """Jobs.
+
+    Args:
+        max_watches: most streams that this process serves at a time.
+    """
+
+    def __init__(
+        self, store: RedisStore, intake: Intake, steering: Steering, watching: Watching, *, max_watches: int
+    ) -> None:
+        self._store = store
+        self._intake = intake
+        self._steering = steering
+        self._watching = watching
+        self._max_watches = max_watches
+
+    async def get_job(self, request: pb.GetJobRequest, _: Call) -> bytes:
+        """GetJob."""
+        requests.check(request)
+        job_id = keys.job_id(request.name)
+        stored = await self._store.load(job_id)
+        if stored is None:
+            raise unknown_job(job_id)
+        return stored.body
+
+    async def list_jobs(self, request: pb.ListJobsRequest, _: Call) -> pb.ListJobsResponse:
+        """ListJobs."""
+        requests.check(request)
+        return await list_jobs(self._store, request)
+
+    async def count_jobs(self, request: pb.CountJobsRequest, _: Call) -> pb.CountJobsResponse:
+        """CountJobs."""
+        requests.check(request)
+        counts = await self._store.count()
+        rows = (pb.StateCount(state=state, count=count) for state, count in counts.items() if count)
+        return pb.CountJobsResponse(counts=rows)
+
+    async def watch_job(self, request: pb.WatchJobRequest, _: Call) -> AsyncGenerator[bytes, None]:
+        """WatchJob."""
+        requests.check(request)
+        self._check_room()
+        wish = Wish(
+            job_id=keys.job_id(request.name),
+            start_revision=request.start_revision,
+            latest_only=request.mode == pb.WATCH_MODE_LATEST_ONLY,
+            progress_seconds=_progress_seconds(request),
+            types=frozenset(request.types),
+            incarnation=request.incarnation,
+        )
+        async with aclosing(self._watching.follow(wish)) as messages:
+            async for message in messages:
+                yield message
+
+    async def run_job(self, request: pb.RunJobRequest, call: Call) -> AsyncGenerator[bytes, None]:
+        """RunJob."""
+        requests.check(request)
+        self._check_room()
+        kind = request.WhichOneof("request") or ""
+        carried: Any = getattr(request, kind)
+        if type(carried) not in KINDS:
+            raise Refused(Reason.METHOD_UNBUILT, f"{kind} is not built yet; see GetServerInfo")
+        accepted = await self._intake.submit(carried, call)
+        latest_only = request.mode == pb.WATCH_MODE_LATEST_ONLY
+        wish = Wish(accepted.job_id, latest_only=latest_only, progress_seconds=_progress_seconds(request))
+        async with aclosing(self._watching.follow(wish, accepted.page)) as messages:
+            async for message in messages:
+                yield message
+
+    async def list_job_events(self, request: pb.ListJobEventsRequest, call: Call) -> bytes:
+        """ListJobEvents."""
+        requests.check(request)
+        seconds = request.wait.ToMilliseconds() / 1000
+        if call.deadline is not None:
+            remaining = call.deadline - asyncio.get_running_loop().time()
+            seconds = min(seconds, max(0.0, remaining - long_poll.MARGIN_SECONDS))
+        return await long_poll.list_events(self._watching.hub, self._store, request, seconds)
+
+    async def cancel_job(self, request: pb.CancelJobRequest, _: Call) -> bytes:
+        """CancelJob."""
+        requests.check(request)
+        return await self._steering.change(request, control.cancel)
+
+    async def pause_job(self, request: pb.PauseJobRequest, _: Call) -> bytes:
+        """PauseJob."""
+        requests.check(request)
+        return await self._steering.change(request, control.pause)
+
+    async def resume_job(self, request: pb.ResumeJobRequest, _: Call) -> bytes:
+        """ResumeJob."""
+        requests.check(request)
+        return await self._steering.change(request, control.resume)
+
+    async def delete_job(self, request: pb.DeleteJobRequest, _: Call) -> Empty:
+        """DeleteJob."""
+        requests.check(request)
+        await self._steering.delete(request)
+        return Empty()
+
+    def _check_room(self) -> None:
+        if self._watching.hub.watchers >= self._max_watches:
+            metadata = {"limit": str(self._max_watches)}
+            raise Refused(Reason.CALLER_LIMIT, "too many streams", metadata=metadata, retry_seconds=5)
+
+
+def _progress_seconds(request: pb.WatchJobRequest | pb.RunJobRequest) -> float:
+    if not request.HasField("progress_interval"):
+        return PROGRESS_SECONDS
+    return request.progress_interval.ToMilliseconds() / 1000

@@ -1,0 +1,130 @@
+"""One page of a list of jobs: walk an index in order of acceptance, ask the filter, stop when the page is full.
+
+The order never changes, and a page token says where the walk stands, so every job that is there all the time is shown
+exactly once. A page ends early when it has become large or has passed many jobs that do not match; the token goes on.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from headgate import keys, pb
+from headgate.reasons import Reason
+from headgate_server import filters
+from headgate_server.errors import Refused
+from headgate_server.redis_store import Stored
+from headgate_server.status import bad_request
+
+PAGE_SIZE: Final = 50
+MAX_PAGE_SIZE: Final = 200
+MAX_PAGE_BYTES: Final = 3 * 1024 * 1024
+"""Clients refuse messages of more than 4 MiB unless told otherwise."""
+
+MAX_WALKED: Final = 2_000
+"""Most jobs that one call looks at."""
+
+_CHUNK: Final = 200
+_ORDERS: Final = {"": True, "create_time desc": True, "create_time": False, "create_time asc": False}
+"""Whether each order has the newest first."""
+
+
+class Index(Protocol):
+    """Port: walks jobs in order of acceptance."""
+
+    async def walk(self, index: str, *, after: int, newest_first: bool, count: int) -> list[tuple[str, int]]:
+        """Ids and acceptance numbers of the next jobs."""
+
+    async def load_many(self, job_ids: Sequence[str]) -> list[Stored | None]:
+        """Jobs as they stand; None for each that is gone."""
+
+
+@dataclass(slots=True)
+class _Page:
+    size: int
+    after: int
+    jobs: list[pb.Job] = field(default_factory=list)
+    walked: int = 0
+    bytes: int = 0
+
+    def is_full(self) -> bool:
+        return len(self.jobs) >= self.size or self.walked >= MAX_WALKED or self.bytes >= MAX_PAGE_BYTES
+
+    def pass_by(self, number: int, stored: Stored | None, wanted: filters.Filter) -> None:
+        self.after = number
+        self.walked += 1
+        if stored is None:
+            return
+        job = pb.Job.FromString(stored.body)
+        if wanted.passes(job):
+            self.jobs.append(job)
+            self.bytes += len(stored.body)
+
+
+async def list_jobs(index: Index, request: pb.ListJobsRequest) -> pb.ListJobsResponse:
+    """The page that a checked request asks for.
+
+    Raises:
+        Refused: the filter or the order can't be read, or the token belongs to other arguments.
+    """
+    wanted, newest_first = _filter(request.filter), _order(request.order_by)
+    page = _Page(_size(request.page_size), read_token(request))
+    source = keys.JOBS if wanted.state is None else keys.state(wanted.state)
+    while not page.is_full():
+        chunk = await index.walk(source, after=page.after, newest_first=newest_first, count=_CHUNK)
+        stored = await index.load_many([job_id for job_id, _ in chunk])
+        for (_, number), found in zip(chunk, stored, strict=True):
+            if page.is_full():
+                break
+            page.pass_by(number, found, wanted)
+        else:
+            if len(chunk) < _CHUNK:
+                return pb.ListJobsResponse(jobs=page.jobs)
+    return pb.ListJobsResponse(jobs=page.jobs, next_page_token=write_token(request, page.after))
+
+
+def write_token(request: pb.ListJobsRequest, after: int) -> str:
+    """A token that says where the walk stands, bound to the arguments."""
+    return base64.urlsafe_b64encode(_digest(request) + after.to_bytes(8, "big")).decode().rstrip("=")
+
+
+def read_token(request: pb.ListJobsRequest) -> int:
+    """Where the walk stands; 0 to begin.
+
+    Raises:
+        Refused: PAGE_TOKEN_INVALID.
+    """
+    token = request.page_token
+    if not token:
+        return 0
+    try:
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+    except ValueError:
+        raw = b""
+    if len(raw) != 16 or raw[:8] != _digest(request):
+        raise Refused(Reason.PAGE_TOKEN_INVALID, "page_token belongs to other arguments")
+    return int.from_bytes(raw[8:], "big")
+
+
+def _digest(request: pb.ListJobsRequest) -> bytes:
+    return hashlib.blake2b(f"{request.filter}\n{request.order_by}".encode(), digest_size=8).digest()
+
+
+def _size(asked: int) -> int:
+    return min(asked or PAGE_SIZE, MAX_PAGE_SIZE)
+
+
+def _filter(text: str) -> filters.Filter:
+    try:
+        return filters.parse(text)
+    except filters.BadFilter as error:
+        raise bad_request([("filter", str(error))]) from error
+
+
+def _order(text: str) -> bool:
+    if text not in _ORDERS:
+        raise bad_request([("order_by", 'is neither "create_time" nor "create_time desc"')])
+    return _ORDERS[text]

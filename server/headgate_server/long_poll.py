@@ -1,0 +1,79 @@
+"""A part of a log for callers without streams: what is there, or what comes within a wait."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from headgate import keys, pb
+from headgate.lifecycle import JOB_TERMINAL
+from headgate_server import wire
+from headgate_server.bell import Bell
+from headgate_server.cursor import Page, check_start
+from headgate_server.hub import Hub
+from headgate_server.watch import Logs, unknown_job
+
+PAGE_SIZE: Final = 100
+MAX_PAGE_SIZE: Final = 1_000
+MAX_PAGE_BYTES: Final = 3 * 1024 * 1024
+"""Clients refuse messages of more than 4 MiB unless told otherwise."""
+
+MARGIN_SECONDS: Final = 0.1
+"""How long before its caller's deadline a wait ends, so that the empty answer still arrives."""
+
+
+async def list_events(hub: Hub, logs: Logs, request: pb.ListJobEventsRequest, seconds: float) -> bytes:
+    """The ListJobEventsResponse to a checked request, as bytes.
+
+    Args:
+        hub: rings when there is something new.
+        logs: where to read.
+        request: what was asked.
+        seconds: how long to wait when there is nothing yet.
+
+    Raises:
+        Refused: no such job, or no such revision.
+        StoreUnavailable: the log can't be read.
+    """
+    until = asyncio.get_running_loop().time() + seconds
+    with hub.watching(keys.job_id(request.name)) as bell:
+        page = await _page(logs, request, bell)
+        while not page.events and not _is_over(page, bell, until):
+            await bell.wait(until)
+            page = await _page(logs, request, bell)
+    return _answer(page)
+
+
+async def _page(logs: Logs, request: pb.ListJobEventsRequest, bell: Bell) -> Page:
+    bell.hints.clear()
+    bell.dirty = False
+    job_id, first = keys.job_id(request.name), max(1, request.start_revision)
+    page = await logs.read_log(job_id, first=first, count=min(request.page_size or PAGE_SIZE, MAX_PAGE_SIZE))
+    if page is None:
+        raise unknown_job(job_id)
+    check_start(first, page)
+    bell.sent = page.revision
+    return page
+
+
+def _is_over(page: Page, bell: Bell, until: float) -> bool:
+    late = asyncio.get_running_loop().time() >= until
+    return late or bell.draining or page.state in JOB_TERMINAL
+
+
+def _answer(page: Page) -> bytes:
+    events = _fitting(page.events)
+    following = page.first + len(events)
+    end = page.state in JOB_TERMINAL and following > page.revision
+    return wire.events_page(events, next_revision=following, end=end)
+
+
+def _fitting(events: tuple[bytes, ...]) -> list[bytes]:
+    fitting: list[bytes] = []
+    size = 0
+    for event in events:
+        size += len(event)
+        if fitting and size > MAX_PAGE_BYTES:
+            break
+        fitting.append(event)
+    return fitting

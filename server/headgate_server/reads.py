@@ -1,0 +1,165 @@
+"""Reads of upstream, which only workers can do: asked on the read lane, or served from the last observation.
+
+A question has a deadline. What a worker answers later is dropped; reads change nothing, so nothing is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+
+from headgate import entries, pb
+from headgate.reasons import Reason
+from headgate_server.clock import StoreClock
+from headgate_server.errors import Refused, Relayed, ServerError
+from headgate_server.rpc import Call
+
+_log = logging.getLogger(__name__)
+
+MAX_ASKED: Final = 2_000
+"""Most questions of one process that are open."""
+
+LINGER_MS: Final = 5_000
+"""How long a question outlives its deadline in the store."""
+
+MARGIN_SECONDS: Final = 0.05
+"""How long before its caller's deadline a read gives up, so that the caller learns why."""
+
+RECONNECT_SECONDS: Final = 0.2
+"""Pause before answers are looked for again after a failure."""
+
+
+class Lane(Protocol):
+    """Port: carries questions to workers and their answers back."""
+
+    reply_to: str
+
+    async def ask(self, entry: entries.Entry, *, now_ms: int, ttl_ms: int) -> None:
+        """Put a question up for any worker."""
+
+    async def take(self) -> list[bytes]:
+        """The answers that have come, waiting for one for a while."""
+
+
+class Observations(Protocol):
+    """Port: what was last seen of instances."""
+
+    async def observations(self, connection: str, ids: Sequence[int]) -> list[bytes | None]:
+        """Serialised instances in the order asked for; None for each that was never seen."""
+
+
+class Reads:
+    """The read side of a server process. `run` must be running.
+
+    Args:
+        timeout: longest time, in seconds, a caller waits for a worker.
+    """
+
+    def __init__(
+        self,
+        lane: Lane,
+        seen: Observations,
+        clock: StoreClock,
+        *,
+        timeout: float,
+        nonce: Callable[[], str] = lambda: secrets.token_hex(8),
+    ) -> None:
+        self._lane = lane
+        self._seen = seen
+        self._clock = clock
+        self._timeout = timeout
+        self._nonce = nonce
+        self._numbers = itertools.count(1)
+        self._open: dict[int, asyncio.Future[entries.ReadReply]] = {}
+
+    async def run(self) -> None:
+        """Hand answers to those who wait for them, until cancelled, through every failure of the store."""
+        while True:
+            try:
+                for raw in await self._lane.take():
+                    self._hand_over(raw)
+            except ServerError as error:
+                _log.warning("answers can't be taken: %s", type(error).__name__)
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def ask(self, method: str, request: Message, call: Call) -> bytes:
+        """A worker's answer to a read: the response message as bytes.
+
+        Args:
+            method: name of the RPC, such as "GetWorkflowInstance".
+            request: its request.
+            call: tells how long its caller waits.
+
+        Raises:
+            Refused: no worker answered in time.
+            Relayed: a worker answered with an error.
+            StoreUnavailable: the question could not be put up.
+        """
+        if len(self._open) >= MAX_ASKED:
+            raise Refused(Reason.CALLER_LIMIT, "too many reads wait for workers", retry_seconds=1)
+        seconds, refusal = self._patience(call)
+        number = next(self._numbers)
+        self._open[number] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._put(number, method, request, seconds)
+                reply = await self._open[number]
+        except TimeoutError:
+            raise refusal from None
+        finally:
+            del self._open[number]
+        if not reply.ok:
+            raise Relayed(reply.payload)
+        return reply.payload
+
+    async def recent(self, connection: str, ids: Sequence[int], max_staleness: Duration) -> list[bytes] | None:
+        """The last observations of instances, if every one of them is recent enough; else None."""
+        oldest_ms = self._clock.now_ms() - max_staleness.ToMilliseconds()
+        if max_staleness.ToMilliseconds() <= 0:
+            return None
+        found = [raw for raw in await self._seen.observations(connection, ids) if raw and _seen_ms(raw) >= oldest_ms]
+        return found if len(found) == len(ids) else None
+
+    async def _put(self, number: int, method: str, request: Message, seconds: float) -> None:
+        now_ms, wait_ms = self._clock.now_ms(), int(seconds * 1000)
+        asked = entries.ReadRequest(number, method, request.SerializeToString(), self._lane.reply_to, now_ms + wait_ms)
+        entry = entries.read(asked, nonce=self._nonce(), now_ms=now_ms)
+        await self._lane.ask(entry, now_ms=now_ms, ttl_ms=wait_ms + LINGER_MS)
+
+    def _patience(self, call: Call) -> tuple[float, Refused]:
+        remaining = self._remaining(call)
+        if remaining < self._timeout:
+            return max(0.0, remaining), Refused(Reason.DEADLINE_TOO_SHORT, "no worker answered within the deadline")
+        return self._timeout, Refused(Reason.WORKER_UNAVAILABLE, "no worker answered in time", retry_seconds=2)
+
+    def _remaining(self, call: Call) -> float:
+        if call.deadline is None:
+            return self._timeout
+        return call.deadline - asyncio.get_running_loop().time() - MARGIN_SECONDS
+
+    def _hand_over(self, raw: bytes) -> None:
+        try:
+            reply = entries.decode_reply(raw)
+        except ValueError:
+            _log.warning("a worker sent an answer of %d bytes that can't be read", len(raw))
+            return
+        waiting = self._open.get(reply.id)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(reply)
+
+
+def _seen_ms(raw: bytes) -> int:
+    return int(pb.WorkflowInstance.FromString(raw).observe_time.ToMilliseconds())
+
+
+def batch(found: Sequence[bytes]) -> pb.BatchGetWorkflowInstancesResponse:
+    """The reply of a batch get, from instances as bytes in the order asked for."""
+    instances = [pb.WorkflowInstance.FromString(raw) for raw in found]
+    return pb.BatchGetWorkflowInstancesResponse(workflow_instances=instances)

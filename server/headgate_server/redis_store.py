@@ -1,0 +1,219 @@
+"""Jobs in Redis: commit, load, read a log, list, count, delete.
+
+Adapter: the only module that runs the commit script. Reads are repeated when their reply is lost. A commit is repeated
+too, which its expected revision makes safe: at worst the second one finds the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from redis.exceptions import NoScriptError
+
+from headgate import commit, keys, pb
+from headgate_server import wire
+from headgate_server.clock import StoreClock
+from headgate_server.cursor import Page
+from headgate_server.pipe import Command, Pipe, ReplyLost
+from headgate_server.redis_errors import translated
+
+PAUSES: Final = (0.02, 0.1, 0.3, 0.6)
+"""Seconds before a lost command is sent again; after the last one the store counts as unavailable."""
+
+PATIENCE_SECONDS: Final = 2.0
+"""After this long no command is sent again: a store that hangs would otherwise hold every caller for many timeouts."""
+
+_COLUMNS: Final = ("rev", "st", "snap", "reads", "writes", "throttled")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A job as it stands.
+
+    Args:
+        revision: its last revision.
+        body: the Job as bytes, call counters included.
+        hints: the worker's scratch, which a commit must hand on.
+    """
+
+    revision: int
+    body: bytes
+    hints: bytes = b""
+
+
+class Script:
+    """A Lua script that is sent by its digest, and in full when Redis has forgotten it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    async def run(self, pipe: Pipe, names: Sequence[str], arguments: Sequence[bytes | str | int]) -> Any:
+        """Run it and give its answer."""
+        tail = (len(names), *names, *arguments)
+        try:
+            return await pipe.call(("EVALSHA", self._digest, *tail))
+        except NoScriptError:
+            return await pipe.call(("EVAL", self._text, *tail))
+
+
+_COMMIT: Final = Script(commit.SCRIPT)
+_DELETE: Final = Script(commit.DELETE_SCRIPT)
+
+
+class RedisStore:
+    """Jobs in Redis.
+
+    Args:
+        writes: pipe for commits.
+        reads: pipe for everything else, so that a long read never stands before a commit.
+        clock: learns the time from every commit.
+    """
+
+    def __init__(self, *, writes: Pipe, reads: Pipe, clock: StoreClock) -> None:
+        self._writes = writes
+        self._reads = reads
+        self._clock = clock
+
+    async def submit(self, change: commit.Commit) -> commit.Answer:
+        """Make a change, all or nothing.
+
+        Raises:
+            StoreUnavailable: no answer after several tries; whether it was done is not known.
+            StoreFull: nothing was written.
+        """
+        names, arguments = commit.script_keys(change), commit.script_arguments(change)
+        raw, repeated = await _insist(lambda: _COMMIT.run(self._writes, names, arguments))
+        self._clock.learn(int(raw[2]))
+        return await self._recognise(change, commit.parse_answer(raw), repeated=repeated)
+
+    async def _recognise(self, change: commit.Commit, answer: commit.Answer, *, repeated: bool) -> commit.Answer:
+        if not (repeated and isinstance(answer, commit.Stale) and change.events):
+            return answer
+        first = change.expected_revision
+        written = await self._read(
+            ("LRANGE", keys.log(keys.job_id(change.job.name)), first, first + len(change.events) - 1)
+        )
+        ours = tuple(written) == change.events
+        return commit.Committed(first + len(change.events), self._clock.now_ms()) if ours else answer
+
+    async def load(self, job_id: str) -> Stored | None:
+        """A job as it stands; None when there is none."""
+        return _stored(await self._read(("HMGET", keys.job(job_id), *_COLUMNS, "hints")))
+
+    async def load_many(self, job_ids: Sequence[str]) -> list[Stored | None]:
+        """Jobs as they stand, in the order asked for; None for each that is not there."""
+        rows = await asyncio.gather(*(self.load(job_id) for job_id in job_ids))
+        return list(rows)
+
+    async def read_log(self, job_id: str, *, first: int, count: int, with_job: bool = False) -> Page | None:
+        """A part of a log with the state it belongs to, read in one moment; None when there is no such job.
+
+        Args:
+            job_id: whose log.
+            first: revision to begin at, from 1.
+            count: most events to read, from 1.
+            with_job: whether the page shall carry the job itself.
+        """
+        page = await self._read_page(job_id, first, count, 0, with_job=with_job)
+        if page is not None and 1 < page.kept_from <= first:
+            page = await self._read_page(job_id, first, count, page.kept_from - 1, with_job=with_job)
+        return page
+
+    async def _read_page(self, job_id: str, first: int, count: int, cut: int, *, with_job: bool) -> Page | None:
+        columns = _COLUMNS if with_job else _COLUMNS[:2]
+        begin, log_key = first - 1 - cut, keys.log(job_id)
+        row, length, events, last = await self._read(
+            ("MULTI",),
+            ("HMGET", keys.job(job_id), *columns),
+            ("LLEN", log_key),
+            ("LRANGE", log_key, begin, begin + count - 1),
+            ("LRANGE", log_key, -1, -1),
+            ("EXEC",),
+        )
+        if row[0] is None:
+            return None
+        revision = int(row[0])
+        body = _body(row) if with_job else b""
+        kept_from = max(1, revision - length + 1)
+        return Page(revision, _state(row[1]), kept_from, first, tuple(events), last[0] if last else b"", body)
+
+    async def revisions(self, job_ids: Sequence[str]) -> list[int]:
+        """The last revisions of jobs, in the order asked for; 0 for each that is not there."""
+        rows = await asyncio.gather(*(self._read(("HGET", keys.job(job_id), "rev")) for job_id in job_ids))
+        return [int(row or 0) for row in rows]
+
+    async def walk(self, index: str, *, after: int, newest_first: bool, count: int) -> list[tuple[str, int]]:
+        """Ids and acceptance numbers of jobs of an index, in order.
+
+        Args:
+            index: `keys.JOBS` or `keys.state(...)`.
+            after: acceptance number that the walk stands at; 0 to begin.
+            newest_first: the order.
+            count: how many at most.
+        """
+        if newest_first:
+            bounds = ("ZREVRANGEBYSCORE", index, f"({after}" if after else "+inf", "-inf")
+        else:
+            bounds = ("ZRANGEBYSCORE", index, f"({after}", "+inf")
+        found = await self._read((*bounds, "WITHSCORES", "LIMIT", 0, count))
+        return [(found[i].decode(), int(float(found[i + 1]))) for i in range(0, len(found), 2)]
+
+    async def count(self) -> dict[pb.JobState.ValueType, int]:
+        """How many jobs are in each state."""
+        states = [state for state in pb.JobState.values() if state != pb.JOB_STATE_UNSPECIFIED]
+        sizes = await asyncio.gather(*(self._read(("ZCARD", keys.state(state))) for state in states))
+        return dict(zip(states, sizes, strict=True))
+
+    async def delete(self, job_id: str, *, revision: int, state: pb.JobState.ValueType) -> bool:
+        """Delete a job with its log and tell its watchers; False when it has moved on from `revision`.
+
+        A job that is gone already counts as deleted.
+        """
+        indexes = (keys.JOBS, keys.state(state), keys.DUE, keys.EXPIRING, keys.FEED)
+        names = (keys.job(job_id), keys.log(job_id), *indexes)
+        arguments = (job_id, revision, "0", commit.FEED_LENGTH)
+        answer, _ = await _insist(lambda: _DELETE.run(self._writes, names, arguments))
+        return bool(answer >= 0)
+
+    async def observations(self, connection: str, ids: Sequence[int]) -> list[bytes | None]:
+        """The last observations of instances as bytes, in the order asked for."""
+        found = await self._read(("MGET", *(keys.observation(connection, id_) for id_ in ids)))
+        return list(found)
+
+    async def _read(self, *commands: Command) -> Any:
+        reply, _ = await _insist(lambda: self._reads.call(*commands))
+        return reply
+
+
+async def _insist(action: Callable[[], Awaitable[Any]]) -> tuple[Any, bool]:
+    """The reply of a repeatable action, and whether it took more than one try."""
+    started = time.monotonic()
+    for tries, pause in enumerate((0.0, *PAUSES)):
+        if pause:
+            await asyncio.sleep(pause)
+        try:
+            with translated():
+                return await action(), tries > 0
+        except ReplyLost:
+            if time.monotonic() - started > PATIENCE_SECONDS:
+                break
+    raise ReplyLost("no reply")
+
+
+def _state(raw: bytes | None) -> pb.JobState.ValueType:
+    return pb.JobState.ValueType(int(raw or 0))
+
+
+def _body(row: Sequence[bytes | None]) -> bytes:
+    reads, writes, throttled = (int(value or 0) for value in row[3:6])
+    return wire.with_usage(row[2] or b"", reads=reads, writes=writes, throttled=throttled)
+
+
+def _stored(row: Sequence[bytes | None]) -> Stored | None:
+    return None if row[0] is None else Stored(int(row[0]), _body(row), row[6] or b"")

@@ -1,0 +1,172 @@
+"""Check requests: the field rules of the .proto files, and the rules that those can't state. Pure.
+
+Every complaint of one request is told at once. Nothing of a request that breaks a rule goes further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import protovalidate
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from headgate import pb
+from headgate.reasons import Reason
+from headgate_server import calendar_rules
+from headgate_server.calendar_rules import Violation
+from headgate_server.errors import Refused
+from headgate_server.status import bad_request
+
+if TYPE_CHECKING:
+    from protovalidate._gen.buf.validate.validate_pb import FieldPath
+    from protovalidate._gen.buf.validate.validate_pb import Violation as Found
+
+MAX_VIOLATIONS: Final = 100
+"""Most complaints told at once."""
+
+LARGE_BYTES: Final = 64 * 1024
+"""Requests above this size get only their first complaint, so that a hostile one stays cheap."""
+
+CONNECTIONS: Final = frozenset({""})
+"""Names of the connections there are; empty is the default one."""
+
+_LONGEST_TIMESTAMP: Final = 253_402_300_799
+"""Seconds of the end of the year 9999."""
+
+_validator: Final = protovalidate.Validator()
+
+
+def check(request: Message) -> None:
+    """Refuse a request that breaks a rule.
+
+    Raises:
+        Refused: FIELD_INVALID with a BadRequest, or CONNECTION_UNKNOWN.
+    """
+    large = request.ByteSize() > LARGE_BYTES
+    violations = [_tell(item.proto) for item in _validator.collect_violations(request, fail_fast=large)]
+    if not (large and violations):
+        violations += _beyond(request, "")
+    if violations:
+        raise bad_request(violations[:MAX_VIOLATIONS])
+    _check_connection(request)
+
+
+def _tell(found: Found) -> Violation:
+    path = _path(found.field)
+    if found.rule is None and "." in found.rule_id:  # a rule on a message: its id begins with the field it is about
+        path = ".".join(filter(None, (path, found.rule_id.split(".")[0])))
+    return path or "request", found.message[:200] or found.rule_id
+
+
+def _path(path: FieldPath | None) -> str:
+    return ".".join(_step(element) for element in path.elements) if path is not None else ""
+
+
+def _step(element: Any) -> str:
+    subscript = element.subscript
+    if subscript is None:
+        return str(element.field_name)
+    if subscript.field == "index":
+        return f"{element.field_name}[{subscript.value}]"
+    return f'{element.field_name}["{str(subscript.value)[:64]}"]'
+
+
+def _check_connection(request: Any) -> None:
+    for part in (request, _carried(request)):
+        name = getattr(part, "connection", "")
+        if name not in CONNECTIONS:
+            metadata = {"connection": name}
+            raise Refused(Reason.CONNECTION_UNKNOWN, f"there is no connection {name!r}", metadata=metadata)
+
+
+def _carried(request: Any) -> Any:
+    kind = request.WhichOneof("request") if isinstance(request, pb.RunJobRequest) else None
+    return getattr(request, kind) if kind else None
+
+
+def _beyond(request: Any, prefix: str) -> list[Violation]:
+    """What field rules can't state, for one kind of request; paths begin with `prefix`."""
+    rule = _RULES.get(type(request))
+    return [(prefix + path, text) for path, text in rule(request)] if rule else []
+
+
+def _run_job(request: pb.RunJobRequest) -> Iterator[Violation]:
+    kind = request.WhichOneof("request")
+    carried = _carried(request)
+    if kind is None:
+        return
+    yield from _beyond(carried, f"{kind}.")
+    if carried.validate_only:
+        yield f"{kind}.validate_only", "RunJob runs; ask for a check with the plain call"
+
+
+def _create(request: pb.CreateWorkflowInstancesRequest) -> Iterator[Violation]:
+    yield from calendar_rules.ranges("spec.periods.biz_dates", request.spec.periods.biz_dates)
+
+
+def _stop(request: pb.StopWorkflowInstancesRequest) -> Iterator[Violation]:
+    if request.until == pb.UNTIL_STARTED:
+        yield "until", "a stop can be followed until ACCEPTED or FINISHED"
+
+
+def _rerun(request: pb.RerunWorkflowInstancesRequest) -> Iterator[Violation]:
+    spec = request.spec
+    if not spec.ids and request.until not in (pb.UNTIL_UNSPECIFIED, pb.UNTIL_ACCEPTED):
+        yield "until", "without ids the instances are not known, so a rerun is followed only until ACCEPTED"
+    yield from _whole_date("spec.biz_date", spec)
+    yield from _times(spec)
+
+
+def _whole_date(path: str, spec: pb.RerunWorkflowInstancesSpec) -> Iterator[Violation]:
+    day = spec.biz_date
+    if not spec.HasField("biz_date"):
+        return
+    if not (2000 <= day.year <= 2099 and 1 <= day.month <= 12 and 1 <= day.day <= 31):
+        yield path, "needs year 2000 to 2099, month 1 to 12 and day 1 to 31"
+    yield from calendar_rules.missing(path, day)
+
+
+def _times(spec: pb.RerunWorkflowInstancesSpec) -> Iterator[Violation]:
+    start, end = spec.start_trigger_time, spec.end_trigger_time
+    if spec.HasField("start_trigger_time") != spec.HasField("end_trigger_time"):
+        yield "spec.end_trigger_time", "start_trigger_time and end_trigger_time go together"
+    for name, time in (("start_trigger_time", start), ("end_trigger_time", end)):
+        if not _is_sound(time):
+            yield f"spec.{name}", "is not a time from 1970 to 9999"
+    if spec.HasField("end_trigger_time") and (end.seconds, end.nanos) < (start.seconds, start.nanos):
+        yield "spec.end_trigger_time", "lies before start_trigger_time"
+
+
+def _is_sound(time: Timestamp) -> bool:
+    return 0 <= time.seconds <= _LONGEST_TIMESTAMP and 0 <= time.nanos < 1_000_000_000
+
+
+def _adhoc(request: pb.ExecuteAdhocWorkflowInstanceRequest) -> Iterator[Violation]:
+    yield from calendar_rules.missing("spec.biz_date", request.spec.biz_date)
+
+
+def _backfill(request: pb.CreateBackfillRequest) -> Iterator[Violation]:
+    spec = request.spec
+    complaints = list(calendar_rules.ranges("spec.biz_dates", spec.biz_dates))
+    for index, day in enumerate(spec.exclude_biz_dates):
+        complaints += calendar_rules.missing(f"spec.exclude_biz_dates[{index}]", day)
+    yield from complaints
+    if spec.biz_dates and not complaints and calendar_rules.countable(spec) and not calendar_rules.chosen(spec):
+        yield "spec.biz_dates", "no date is left after exclusions, days_of_week and month_ends_only"
+
+
+def _list(request: pb.ListWorkflowInstancesRequest) -> Iterator[Violation]:
+    yield from calendar_rules.ranges("biz_dates", request.biz_dates)
+
+
+_RULES: Final[Mapping[type[Message], Callable[[Any], Iterator[Violation]]]] = {
+    pb.CreateWorkflowInstancesRequest: _create,
+    pb.StopWorkflowInstancesRequest: _stop,
+    pb.RerunWorkflowInstancesRequest: _rerun,
+    pb.ExecuteAdhocWorkflowInstanceRequest: _adhoc,
+    pb.CreateBackfillRequest: _backfill,
+    pb.ListWorkflowInstancesRequest: _list,
+    pb.RunJobRequest: _run_job,
+}

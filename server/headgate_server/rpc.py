@@ -1,0 +1,180 @@
+"""Every RPC on its way in and out: parsing, a deadline, errors as statuses, metrics, an access log without payloads.
+
+Handlers get a parsed request and a `Call`, and return a message or its bytes; they know nothing of grpc. This is one of
+the three edges where any exception is caught: its text never reaches a caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+from google.rpc.status_pb2 import Status
+
+from headgate.reasons import Reason
+from headgate_server import status
+from headgate_server.errors import Refused, ServerError
+
+_log = logging.getLogger(__name__)
+_access = logging.getLogger("headgate_server.access")
+
+UNARY_SECONDS: Final = 10.0
+"""How long a unary call may take whose caller gave no deadline."""
+
+SLOW_SECONDS: Final = 1.0
+"""Calls that take longer are logged even if they succeed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a handler knows of the call besides its request.
+
+    Args:
+        deadline: by the loop's clock; None when the caller gave none.
+        trace_parent: W3C trace context; empty when there is none.
+    """
+
+    deadline: float | None = None
+    trace_parent: str = ""
+
+
+class Observer(Protocol):
+    """Port: is told of every call that ended."""
+
+    def rpc_ended(self, method: str, code: str, seconds: float) -> None:
+        """A call of `method` ended with `code` after `seconds`."""
+
+
+Answer = Callable[[Any, Call], Awaitable[Message | bytes]]
+Stream = Callable[[Any, Call], AsyncGenerator[bytes, None]]
+
+
+class Malformed:
+    """Stands for a request that can't be parsed. Raising while parsing would tell the caller Python's own words."""
+
+
+def unary(
+    method: str, request: type[Message], answer: Answer, observer: Observer, *, seconds: float = UNARY_SECONDS
+) -> Any:
+    """A grpc handler for a unary call.
+
+    Args:
+        method: full name, for logs and metrics.
+        request: type of the request.
+        answer: the handler.
+        observer: is told of every call that ended.
+        seconds: how long it may take when the caller gave no deadline.
+    """
+
+    async def handle(received: Any, context: Any) -> Message | bytes:
+        ending = _Ending(method, observer)
+        try:
+            call = _call(context)
+            async with asyncio.timeout(seconds if call.deadline is None else None):
+                return await answer(_parsed(received), call)
+        except asyncio.CancelledError:
+            ending.code = "CANCELLED"
+            raise
+        except Exception as error:
+            await ending.abort(context, error)
+            raise
+        finally:
+            ending.tell()
+
+    return grpc.unary_unary_rpc_method_handler(handle, _parser(request), _serialize)
+
+
+def stream(method: str, request: type[Message], answer: Stream, observer: Observer) -> Any:
+    """A grpc handler for a server stream; headers go out at once."""
+
+    async def handle(received: Any, context: Any) -> AsyncIterator[bytes]:
+        ending = _Ending(method, observer)
+        try:
+            async with aclosing(answer(_parsed(received), _call(context))) as messages:
+                async for message in messages:
+                    yield message
+        except (asyncio.CancelledError, GeneratorExit):
+            ending.code = "CANCELLED"
+            raise
+        except Exception as error:
+            await ending.abort(context, error)
+        finally:
+            ending.tell()
+
+    return grpc.unary_stream_rpc_method_handler(handle, _parser(request), _serialize)
+
+
+class _Ending:
+    """How one call ended."""
+
+    def __init__(self, method: str, observer: Observer) -> None:
+        self._method = method
+        self._observer = observer
+        self._started = time.perf_counter()
+        self.code = "OK"
+
+    async def abort(self, context: Any, error: Exception) -> None:
+        """End the call with an error."""
+        found = _status(error, self._method)
+        code = status.CODES[found.code]
+        self.code = code.name
+        await context.abort(code, found.message, ((status.DETAILS_KEY, found.SerializeToString()),))
+
+    def tell(self) -> None:
+        """Count the call, and log it if it failed or was slow."""
+        seconds = time.perf_counter() - self._started
+        self._observer.rpc_ended(self._method, self.code, seconds)
+        notable = self.code not in ("OK", "CANCELLED") or seconds > SLOW_SECONDS
+        if _access.isEnabledFor(level := logging.INFO if notable else logging.DEBUG):
+            _access.log(level, "%s %s %.1f ms", self._method, self.code, seconds * 1000)
+
+
+def _status(error: Exception, method: str) -> Status:
+    if isinstance(error, TimeoutError):
+        error = Refused(Reason.DEADLINE_TOO_SHORT, "no answer within the call's deadline")
+    if isinstance(error, ServerError) and (known := status.translate(error)) is not None:
+        return known
+    error_id = secrets.token_hex(8)
+    _log.error("%s broke, error id %s", method, error_id, exc_info=error)
+    return status.internal(error_id)
+
+
+def _parser(request: type[Message]) -> Callable[[bytes], Message | Malformed]:
+    def parse(raw: bytes) -> Message | Malformed:
+        try:
+            return request.FromString(raw)
+        except (DecodeError, ValueError):
+            return Malformed()
+
+    return parse
+
+
+def _parsed(received: Any) -> Any:
+    if isinstance(received, Malformed):
+        raise Refused(Reason.MESSAGE_MALFORMED, "the request can't be parsed")
+    return received
+
+
+def _serialize(message: Message | bytes) -> bytes:
+    return message if isinstance(message, bytes) else message.SerializeToString()
+
+
+def _call(context: Any) -> Call:
+    remaining = context.time_remaining()
+    deadline = None if remaining is None else asyncio.get_running_loop().time() + remaining
+    return Call(deadline, _trace_parent(context))
+
+
+def _trace_parent(context: Any) -> str:
+    for key, value in context.invocation_metadata() or ():
+        if key == "traceparent" and len(value) == 55 and value.isascii():
+            return str(value)
+    return ""

@@ -1,0 +1,136 @@
+"""Settings of the server: environment variables HEADGATE_*, read once, checked, printed with secrets masked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX: Final = "HEADGATE_"
+
+_SCHEMES: Final = ("redis", "rediss", "unix")
+
+
+class BadSettings(ValueError):
+    """A setting has a value that can't be used; the message names the variable."""
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Host and port of "host:port"; the host may be an IPv6 address in brackets.
+
+    Raises:
+        ValueError: it is not an address.
+    """
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdecimal() and int(port) <= 65_535):
+        raise ValueError('needs "host:port" with a port from 0 to 65535')
+    return host.strip("[]"), int(port)
+
+
+def _address(text: str) -> str:
+    parse_address(text)
+    return text
+
+
+def _redis_url(text: str) -> str:
+    if urlsplit(text).scheme not in _SCHEMES:
+        raise ValueError("needs a URL that begins with redis://, rediss:// or unix://")
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """All settings of a server process. docs/settings-server.md is this class for people."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    redis_url: Annotated[str, AfterValidator(_redis_url)] = Field(
+        "redis://127.0.0.1:6379/0", description="Redis that holds the jobs; user and password in the URL."
+    )
+    listen: Address = Field("0.0.0.0:50051", description="Address of the gRPC port; port 0 takes a free one.")
+    ops_listen: Address = Field(
+        "0.0.0.0:8080", description="Address of the HTTP port for health and metrics; port 0 takes a free one."
+    )
+    processes: int = Field(
+        1, ge=1, le=64, description="Server processes on the gRPC port; process i takes the HTTP port + i."
+    )
+    max_stream_age: Seconds = Field(
+        1800.0, description="Seconds after which a stream is ended with a resume point, give or take a tenth."
+    )
+    max_watches: int = Field(20_000, ge=1, description="Most open streams per process.")
+    drain_seconds: float = Field(
+        5.0, ge=0, le=600, description="How long, in seconds, open calls may go on after SIGTERM."
+    )
+    drain_delay: float = Field(
+        0.0,
+        ge=0,
+        le=600,
+        description="Seconds between NOT_SERVING and the end of streams, for balancers that need time to notice.",
+    )
+    reconnect_spread: float = Field(
+        3.0, ge=0, le=600, description="Over how many seconds the watchers of a draining server are asked to come back."
+    )
+    job_ttl: int = Field(
+        2_592_000, ge=60, le=34_560_000, description="Seconds a job is kept after its end when its caller does not say."
+    )
+    read_timeout: Seconds = Field(10.0, description="Longest time, in seconds, a read waits for a worker.")
+    redis_timeout: Seconds = Field(3.0, description="Longest time, in seconds, Redis may take to answer.")
+    log_format: Literal["text", "json"] = Field("text", description="How log lines look.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least level that is logged; DEBUG has a line for every call."
+    )
+    reflection: bool = Field(True, description="Whether the gRPC reflection service is on.")
+    tls_cert: Path | None = Field(None, description="File with the server's certificate chain, PEM; turns TLS on.")
+    tls_key: Path | None = Field(None, description="File with the server's private key, PEM.")
+    tls_client_ca: Path | None = Field(
+        None, description="File with the authorities whose client certificates are accepted, PEM; turns mutual TLS on."
+    )
+
+    @model_validator(mode="after")
+    def _whole_tls(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("HEADGATE_TLS_CERT and HEADGATE_TLS_KEY go together")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError("HEADGATE_TLS_CLIENT_CA needs HEADGATE_TLS_CERT")
+        for name in ("tls_cert", "tls_key", "tls_client_ca"):
+            path: Path | None = getattr(self, name)
+            if path is not None and not path.is_file():
+                raise ValueError(f"{PREFIX}{name.upper()}: there is no file {path}")
+        return self
+
+    def masked(self) -> dict[str, str]:
+        """Every variable and its value, without secrets, to be shown."""
+        values = {PREFIX + name.upper(): str(value) for name, value in self if value is not None}
+        values[f"{PREFIX}REDIS_URL"] = mask(self.redis_url)
+        return values
+
+
+def mask(url: str) -> str:
+    """A URL without its password and its query, either of which can hold a secret."""
+    parts = urlsplit(url)
+    credentials, at, place = parts.netloc.rpartition("@")
+    user, colon, _ = credentials.partition(":")
+    return urlunsplit(parts._replace(netloc=f"{user}{colon and ':***'}{at}{place}", query="***" if parts.query else ""))
+
+
+def load(**given: Any) -> Settings:
+    """Settings of the environment, with `given` ones before them.
+
+    Raises:
+        BadSettings: a value can't be used.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise BadSettings("; ".join(_tell(item["loc"], item["msg"]) for item in error.errors())) from None
+
+
+def _tell(place: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return f"{PREFIX}{str(place[0]).upper()}: {message}" if place else message

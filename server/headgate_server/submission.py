@@ -1,0 +1,194 @@
+"""Make a job of a request that passed every check: the job as accepted, its first event, and the commit of both.
+
+Pure: time, randomness and the caller's name are given. The tables say what each kind of request becomes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from google.protobuf.message import Message
+
+from headgate import dates, entries, keys, log, pb
+from headgate.commit import Commit, RequestRecord, Wake
+from headgate_server import calendar_rules
+from headgate_server.clock import timestamp
+from headgate_server.cursor import Page
+
+DEADLINE_SECONDS: Final = 7 * 24 * 3600
+"""How long a job may take when its caller does not say."""
+
+_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """What a submit is given from outside of it.
+
+    Args:
+        now_ms: by the store's clock.
+        random: 24 random bytes or more.
+        caller: who submits.
+        ttl_seconds: how long a job is kept after its end when its caller does not say.
+        trace_parent: W3C trace context; empty when there is none.
+    """
+
+    now_ms: int
+    random: bytes
+    caller: str = "anonymous"
+    ttl_seconds: int = 30 * 24 * 3600
+    trace_parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What one kind of request becomes.
+
+    Args:
+        word: name of the spec in a Job, and beginning of ids that headgate chooses.
+        until: how far the job goes when its caller does not say.
+        runs: the rows it begins with.
+    """
+
+    word: str
+    until: Callable[[Any], pb.Until.ValueType]
+    runs: Callable[[Any], Iterable[pb.InstanceRun]]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A job ready to be recorded.
+
+    Args:
+        job: the job as accepted, at revision 1.
+        commit: what records it.
+        digest: what tells one request body from another.
+    """
+
+    job: pb.Job
+    commit: Commit
+    digest: str
+
+    def page(self) -> Page:
+        """The log as it stands when the commit is done."""
+        event = self.commit.events[0]
+        return Page(1, self.job.state, 1, 1, (event,), event, self.job.SerializeToString())
+
+
+def _per_date(days: Iterable[date]) -> Iterator[pb.InstanceRun]:
+    for index, day in enumerate(days):
+        yield _row(index, pb.RUN_STATE_PLANNED, biz_date=dates.to_message(day))
+
+
+def _per_id(ids: Iterable[int]) -> Iterator[pb.InstanceRun]:
+    for index, id_ in enumerate(ids):
+        yield _row(index, pb.RUN_STATE_CREATED, workflow_instance_id=id_)
+
+
+def _row(index: int, state: pb.RunState.ValueType, **members: Any) -> pb.InstanceRun:
+    return pb.InstanceRun(index=index, state=state, attempt=1, operation_index=-1, **members)
+
+
+def _create_runs(spec: pb.CreateWorkflowInstancesSpec) -> Iterator[pb.InstanceRun]:
+    if spec.type != pb.WORKFLOW_INSTANCE_TYPE_SUPPLEMENT_DATA:
+        return iter(())
+    return _per_date(calendar_rules.chosen(pb.BackfillSpec(biz_dates=spec.periods.biz_dates)))
+
+
+def _adhoc_runs(spec: pb.ExecuteAdhocWorkflowInstanceSpec) -> Iterator[pb.InstanceRun]:
+    yield _row(0, pb.RUN_STATE_PLANNED, **({"biz_date": spec.biz_date} if spec.HasField("biz_date") else {}))
+
+
+def _create_until(spec: pb.CreateWorkflowInstancesSpec) -> pb.Until.ValueType:
+    return pb.UNTIL_FINISHED if spec.auto_start_enabled else pb.UNTIL_ACCEPTED
+
+
+def _finished(_: Any) -> pb.Until.ValueType:
+    return pb.UNTIL_FINISHED
+
+
+def _accepted(_: Any) -> pb.Until.ValueType:
+    return pb.UNTIL_ACCEPTED
+
+
+KINDS: Final[Mapping[type[Message], Kind]] = {
+    pb.CreateWorkflowInstancesRequest: Kind("create", _create_until, _create_runs),
+    pb.StartWorkflowInstancesRequest: Kind("start", _finished, lambda spec: _per_id(spec.ids)),
+    pb.StopWorkflowInstancesRequest: Kind("stop", _finished, lambda spec: _per_id(spec.ids)),
+    pb.RerunWorkflowInstancesRequest: Kind("rerun", _accepted, lambda spec: _per_id(spec.ids)),
+    pb.ExecuteAdhocWorkflowInstanceRequest: Kind("adhoc", _finished, _adhoc_runs),
+    pb.CreateBackfillRequest: Kind("backfill", _finished, lambda spec: _per_date(calendar_rules.chosen(spec))),
+}
+"""Every request that makes a job."""
+
+
+def submission(request: Any, chance: Chance) -> Submission:
+    """The job that a checked request makes; `request` is one of KINDS."""
+    job_id = request.job_id or _job_id(KINDS[type(request)].word, chance.random)
+    job, event = _accept(_job(request, job_id, chance), chance)
+    digest = body_digest(request)
+    record = RequestRecord(keys.request(chance.caller, request.request_id), digest) if request.request_id else None
+    tick = entries.tick(job_id, nonce=chance.random[8:16].hex(), now_ms=chance.now_ms)
+    unborn = pb.JOB_STATE_UNSPECIFIED
+    change = Commit(unborn, job, 0, (event.SerializeToString(),), wake=Wake(tick), request=record)
+    return Submission(job, change, digest)
+
+
+def body_digest(request: Any) -> str:
+    """What stays the same when a request is repeated: 32 hex digits over all of it but its request_id."""
+    body = type(request)()
+    body.CopyFrom(request)
+    body.ClearField("request_id")
+    digest = hashlib.blake2b(request.DESCRIPTOR.full_name.encode(), digest_size=16)
+    digest.update(body.SerializeToString(deterministic=True))
+    return digest.hexdigest()
+
+
+def _job(request: Any, job_id: str, chance: Chance) -> pb.Job:
+    kind, options = KINDS[type(request)], request.options
+    job = pb.Job(
+        name=keys.job_name(job_id),
+        uid=chance.random[16:24].hex(),
+        until=request.until or kind.until(request.spec),
+        connection=request.connection,
+        runs=kind.runs(request.spec),
+        labels=options.labels,
+        creator=chance.caller,
+        priority=options.priority,
+    )
+    getattr(job, kind.word).CopyFrom(request.spec)
+    _set_times(job, options, chance)
+    return job
+
+
+def _set_times(job: pb.Job, options: pb.JobOptions, chance: Chance) -> None:
+    allowed_ms = options.deadline.ToMilliseconds() if options.HasField("deadline") else DEADLINE_SECONDS * 1000
+    job.deadline_time.CopyFrom(timestamp(chance.now_ms + allowed_ms))
+    job.ttl_after_end.seconds = chance.ttl_seconds
+    if options.HasField("ttl_after_end"):
+        job.ttl_after_end.CopyFrom(options.ttl_after_end)
+
+
+def _accept(job: pb.Job, chance: Chance) -> tuple[pb.Job, pb.JobEvent]:
+    event = pb.JobEvent(
+        revision=1,
+        type=pb.EVENT_TYPE_ACCEPTED,
+        event_time=timestamp(chance.now_ms),
+        state=pb.JOB_STATE_QUEUED,
+        job=job,
+        actor=chance.caller,
+        message="accepted",
+        trace_parent=chance.trace_parent,
+    )
+    accepted = log.fold(None, event)
+    event.job.CopyFrom(accepted)
+    return accepted, event
+
+
+def _job_id(word: str, random: bytes) -> str:
+    number = int.from_bytes(random[:8], "big")
+    return f"{word}-" + "".join(_ALPHABET[number >> 5 * place & 31] for place in range(12))

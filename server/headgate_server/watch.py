@@ -1,0 +1,257 @@
+"""One watcher's life: from its start through the log and the hub's hints to an announced end.
+
+Asks `cursor` what to do and does it. Memory per watcher is bounded; a slow one is woken less often and reads the log.
+Cancellation, which is how every stream that is closed ends, passes through untouched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from google.rpc.error_details_pb2 import ResourceInfo
+
+from headgate import keys, log, pb
+from headgate.lifecycle import JOB_TERMINAL
+from headgate.reasons import Reason
+from headgate_server import wire
+from headgate_server.bell import Bell
+from headgate_server.clock import StoreClock, timestamp
+from headgate_server.cursor import Cursor, Page, Verdict, check_start
+from headgate_server.errors import Refused, StoreUnavailable
+from headgate_server.hub import Hub
+
+PAGE: Final = 64
+"""Events that one look into the log reads."""
+
+PATIENCE_SECONDS: Final = 60.0
+"""How long an open stream outlives a store that can't be read; then it ends with UNAVAILABLE."""
+
+PAUSE_SECONDS: Final = 0.5
+"""About how long a stream waits before it looks into an unreadable log again."""
+
+_RESUMABLE: Final = frozenset({pb.STREAM_END_REASON_MAX_STREAM_AGE, pb.STREAM_END_REASON_SERVER_DRAINING})
+
+
+class Logs(Protocol):
+    """Port: reads logs."""
+
+    async def read_log(self, job_id: str, *, first: int, count: int, with_job: bool = False) -> Page | None:
+        """A part of a log with the state it belongs to; None when there is no such job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a watcher asked for.
+
+    Args:
+        job_id: whose job.
+        start_revision: first revision wanted; 0 for a snapshot first.
+        latest_only: snapshots of the newest state instead of every event.
+        progress_seconds: longest silence.
+        types: kinds of events wanted; empty means all.
+        incarnation: digest of the event before `start_revision`; empty for no check.
+    """
+
+    job_id: str
+    start_revision: int = 0
+    latest_only: bool = False
+    progress_seconds: float = 15.0
+    types: frozenset[pb.EventType.ValueType] = frozenset()
+    incarnation: str = ""
+
+    @property
+    def name(self) -> str:
+        """Resource name of the job."""
+        return keys.job_name(self.job_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """What every watcher of a process needs.
+
+    Args:
+        max_age_seconds: about how long a stream lives; each one's own end is spread by a tenth.
+        max_delay_seconds: how far the reconnects of the watchers of a draining server are spread.
+        jitter: a number from 0 to 1, another one each time.
+    """
+
+    hub: Hub
+    logs: Logs
+    clock: StoreClock
+    max_age_seconds: float = 1800.0
+    max_delay_seconds: float = 3.0
+    jitter: Callable[[], float] = random.random
+
+    def follow(self, wish: Wish, first: Page | None = None) -> AsyncGenerator[bytes, None]:
+        """The messages of one stream, each a WatchJobResponse as bytes.
+
+        Args:
+            wish: what was asked for.
+            first: what was just written, for a stream that begins with its own submit.
+
+        Raises:
+            Refused: no such job, or no such revision.
+            StoreUnavailable: the store can't be read.
+        """
+        return _Stream(self, wish, asyncio.get_running_loop().time).run(first)
+
+
+class _Stream:
+    """One watcher. Messages are made in batches: what one look into the log, or the hints at hand, yield."""
+
+    def __init__(self, room: Watching, wish: Wish, now: Callable[[], float]) -> None:
+        self._room = room
+        self._wish = wish
+        self._now = now
+        self._name = wish.name.encode()
+        self._cursor = Cursor(max(0, wish.start_revision - 1), wish.incarnation)
+        self._deadline = now() + room.max_age_seconds * (0.9 + 0.2 * room.jitter())
+        self._quiet_until = 0.0
+        self._unreadable_since: float | None = None
+        self._lost = False
+
+    async def run(self, first: Page | None) -> AsyncGenerator[bytes, None]:
+        with self._room.hub.watching(self._wish.job_id) as bell:
+            batch = await self._open(bell, first)
+            if not (batch or self._lost):
+                batch = [self._progress()]
+            while True:
+                bell.sent = self._cursor.sent
+                for message in batch:
+                    yield message
+                if batch:
+                    self._quiet_until = self._now() + self._wish.progress_seconds
+                if reason := self._reason_to_end(bell):
+                    yield self._end(reason)
+                    return
+                batch = await self._next(bell)
+
+    async def _open(self, bell: Bell, first: Page | None) -> list[bytes]:
+        bell.dirty = False  # the bell rings already, so nothing falls between this look and the next hint
+        page = first or await self._read(with_job=self._wish.start_revision == 0)
+        if page is None:
+            raise unknown_job(self._wish.job_id)
+        check_start(self._wish.start_revision, page)
+        if self._wish.start_revision == 0:
+            return [self._snapshot(page)]
+        return self._take(page, bell)
+
+    async def _next(self, bell: Bell) -> list[bytes]:
+        if bell.dirty or (bell.hints and self._wish.latest_only):
+            return await self._look(bell)
+        if bell.hints:
+            return self._follow(bell)
+        await bell.wait(min(self._quiet_until, self._deadline))
+        return self._progress_if_quiet()
+
+    def _follow(self, bell: Bell) -> list[bytes]:
+        batch = []
+        while bell.hints:
+            hint = bell.hints.popleft()
+            match self._cursor.judge(hint):
+                case Verdict.DOUBT:
+                    bell.doubt()
+                case Verdict.NEXT:
+                    self._cursor.advance(hint.revision, hint.incarnation, terminal=hint.terminal)
+                    if self._wants(hint.type):
+                        batch.append(hint.message)
+                case Verdict.OLD:
+                    continue
+        return batch
+
+    async def _look(self, bell: Bell) -> list[bytes]:
+        bell.hints.clear()
+        bell.dirty = False
+        try:
+            page = await self._read(with_job=self._wish.latest_only)
+        except StoreUnavailable:
+            bell.dirty = True
+            return await self._bear()
+        self._unreadable_since = None
+        if page is None:
+            self._lost = True
+            return []
+        return self._take(page, bell)
+
+    async def _bear(self) -> list[bytes]:
+        now = self._now()
+        self._unreadable_since = self._unreadable_since or now
+        if now - self._unreadable_since > PATIENCE_SECONDS:
+            raise StoreUnavailable("for too long")
+        await asyncio.sleep(PAUSE_SECONDS * (0.5 + self._room.jitter()))
+        return self._progress_if_quiet()
+
+    async def _read(self, *, with_job: bool) -> Page | None:
+        first = self._cursor.first_wanted()
+        count = 1 if self._wish.latest_only else PAGE
+        return await self._room.logs.read_log(self._wish.job_id, first=first, count=count, with_job=with_job)
+
+    def _take(self, page: Page, bell: Bell) -> list[bytes]:
+        if self._cursor.lost_by(page):
+            self._lost = True
+            return []
+        if self._wish.latest_only:
+            return [self._snapshot(page)] if page.revision > self._cursor.sent else []
+        batch = [message for body in self._cursor.unsent(page) for message in self._event(body)]
+        self._cursor.settle(page)
+        bell.dirty = bell.dirty or self._cursor.sent < page.revision
+        return batch
+
+    def _event(self, body: bytes) -> list[bytes]:
+        revision, incarnation = self._cursor.sent + 1, log.incarnation(body)
+        self._cursor.advance(revision, incarnation, terminal=False)
+        if self._wish.types and not self._wants(pb.JobEvent.FromString(body).type):
+            return []
+        return [wire.event(self._name, revision, body, incarnation.encode())]
+
+    def _snapshot(self, page: Page) -> bytes:
+        incarnation = log.incarnation(page.last)
+        self._cursor.advance(page.revision, incarnation, terminal=page.state in JOB_TERMINAL)
+        return wire.snapshot(self._name, page.revision, page.job, incarnation.encode())
+
+    def _wants(self, kind: pb.EventType.ValueType) -> bool:
+        return not self._wish.types or kind in self._wish.types
+
+    def _reason_to_end(self, bell: Bell) -> pb.StreamEndReason.ValueType | None:
+        settled = not (bell.hints or bell.dirty)
+        ends = (
+            (settled and self._cursor.terminal, pb.STREAM_END_REASON_JOB_TERMINAL),
+            (bell.deleted and not bell.hints, pb.STREAM_END_REASON_JOB_DELETED),
+            (self._lost, pb.STREAM_END_REASON_HISTORY_LOST),
+            (bell.draining, pb.STREAM_END_REASON_SERVER_DRAINING),
+            (self._now() >= self._deadline, pb.STREAM_END_REASON_MAX_STREAM_AGE),
+        )
+        return next((reason for applies, reason in ends if applies), None)
+
+    def _progress_if_quiet(self) -> list[bytes]:
+        return [self._progress()] if self._now() >= self._quiet_until else []
+
+    def _progress(self) -> bytes:
+        message = self._response()
+        message.progress.server_time.CopyFrom(timestamp(self._room.clock.now_ms()))
+        return message.SerializeToString()
+
+    def _end(self, reason: pb.StreamEndReason.ValueType) -> bytes:
+        message = self._response()
+        message.end.reason = reason
+        if reason in _RESUMABLE:
+            message.end.resume_revision = self._cursor.sent + 1
+        if reason == pb.STREAM_END_REASON_SERVER_DRAINING:
+            delay_ms = self._room.max_delay_seconds * 1000 * self._room.jitter()
+            message.end.reconnect_delay.FromMilliseconds(int(delay_ms))
+        return message.SerializeToString()
+
+    def _response(self) -> pb.WatchJobResponse:
+        cursor = self._cursor
+        return pb.WatchJobResponse(revision=cursor.sent, job=self._wish.name, incarnation=cursor.incarnation)
+
+
+def unknown_job(job_id: str) -> Refused:
+    """JOB_UNKNOWN for a job."""
+    name = keys.job_name(job_id)
+    resource = ResourceInfo(resource_type="headgate.v1.Job", resource_name=name)
+    return Refused(Reason.JOB_UNKNOWN, f"there is no {name}, or it has expired", details=(resource,))

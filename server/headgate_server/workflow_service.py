@@ -1,0 +1,60 @@
+"""WorkflowInstanceService and BackfillService: writes become jobs, reads go to workers."""
+
+from __future__ import annotations
+
+from google.protobuf.message import Message
+
+from headgate import pb
+from headgate_server import reads, requests
+from headgate_server.intake import Intake
+from headgate_server.reads import Reads
+from headgate_server.rpc import Call
+
+
+class BackfillService:
+    """Backfills are jobs like others."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+
+    async def create_backfill(self, request: pb.CreateBackfillRequest, call: Call) -> bytes:
+        """CreateBackfill."""
+        return (await self._intake.submit(request, call)).body
+
+
+class WorkflowInstanceService:
+    """DataWorks workflow instances."""
+
+    def __init__(self, intake: Intake, reading: Reads) -> None:
+        self._intake = intake
+        self._reads = reading
+
+    async def _submit(self, request: Message, call: Call) -> bytes:
+        return (await self._intake.submit(request, call)).body
+
+    create_workflow_instances = _submit
+    start_workflow_instances = _submit
+    stop_workflow_instances = _submit
+    rerun_workflow_instances = _submit
+    execute_adhoc_workflow_instance = _submit
+
+    async def get_workflow_instance(self, request: pb.GetWorkflowInstanceRequest, call: Call) -> bytes:
+        """GetWorkflowInstance."""
+        requests.check(request)
+        found = await self._reads.recent(request.connection, [request.id], request.max_staleness)
+        return found[0] if found else await self._reads.ask("GetWorkflowInstance", request, call)
+
+    async def batch_get_workflow_instances(
+        self, request: pb.BatchGetWorkflowInstancesRequest, call: Call
+    ) -> Message | bytes:
+        """BatchGetWorkflowInstances."""
+        requests.check(request)
+        found = await self._reads.recent(request.connection, request.ids, request.max_staleness)
+        if found:
+            return reads.batch(found)
+        return await self._reads.ask("BatchGetWorkflowInstances", request, call)
+
+    async def list_workflow_instances(self, request: pb.ListWorkflowInstancesRequest, call: Call) -> bytes:
+        """ListWorkflowInstances."""
+        requests.check(request)
+        return await self._reads.ask("ListWorkflowInstances", request, call)
