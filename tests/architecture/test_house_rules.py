@@ -1,0 +1,76 @@
+"""Rules of the house that no linter knows."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from tests.architecture.repository import SOURCE_ROOTS, python_files, relative, written_by_hand
+
+LONGEST: Final = 400
+NAMES_THAT_SAY_NOTHING: Final = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base", "core"}
+PACKAGES_THAT_SAY_SOMETHING: Final = {"core"}
+
+# Written with brackets, so that these lines do not break the rules they check.
+MACHINE_PATH: Final = re.compile(r"(?<![\w.$})-])/(?:[w]ork|[f]arm|[r]oot|[U]sers|home/[a-z]+)/")
+REGISTRY: Final = re.compile(r"pypi[.]org|python[h]osted[.]|npm[j]s[.]|proxy[.]golang|/(?:simple|packages)/[a-z]")
+
+
+def text_of(path: Path) -> str:
+    try:
+        return path.read_text()
+    except UnicodeDecodeError:
+        return ""
+
+
+def found(pattern: re.Pattern[str]) -> list[str]:
+    return [
+        f"{relative(path)}:{number}"
+        for path in written_by_hand()
+        for number, line in enumerate(text_of(path).splitlines(), start=1)
+        if pattern.search(line)
+    ]
+
+
+def test_no_file_is_too_long_to_be_read_in_one_go() -> None:
+    lengths = {relative(path): len(text_of(path).splitlines()) for path in python_files()}
+
+    assert not {name: length for name, length in lengths.items() if length > LONGEST}
+
+
+def test_modules_are_named_for_what_they_do() -> None:
+    modules = [path for path in python_files() if path.stem != "__init__"]
+    packages = [path.parent for path in python_files() if path.stem == "__init__"]
+    silent = [relative(path) for path in modules if path.stem in NAMES_THAT_SAY_NOTHING]
+    silent += [relative(path) for path in packages if path.name in NAMES_THAT_SAY_NOTHING - PACKAGES_THAT_SAY_SOMETHING]
+
+    assert not silent
+
+
+def test_no_path_of_one_machine_is_written_down() -> None:
+    assert not found(MACHINE_PATH)
+
+
+def test_no_address_of_a_package_registry_is_written_down() -> None:
+    assert not found(REGISTRY)
+
+
+def test_only_settings_modules_and_the_client_read_the_environment() -> None:
+    """Whoever wants to know what can be set reads the settings, and has read everything."""
+    reading = re.compile(r"\bos\.(?:environ|getenv)\b")
+    readers = {
+        relative(path)
+        for path in python_files()
+        if not relative(path).startswith(("tests/", "bench/")) and reading.search(text_of(path))
+    }
+
+    assert {name for name in readers if name.startswith(("server/", "worker/", "emulator/"))} <= {
+        "worker/headgate_worker/dataworks/credentials.py"
+    }
+
+
+def test_every_package_says_that_it_is_typed() -> None:
+    roots = {
+        path.parent for path in python_files() if path.name == "__init__.py" and path.parent.parent.name in SOURCE_ROOTS
+    }
+
+    assert not [relative(path) for path in roots if path.name != "buf" and not (path / "py.typed").exists()]
