@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -28,18 +26,20 @@ def command_client(url: str, *, connections: int) -> Redis:
         # Repeating INCR or LPUSH after a lost reply does it twice (measured): whoever knows that it is safe, repeats.
         retry=Retry(NoBackoff(), 0),
     )
-    return cast("Redis", Redis.from_pool(pool))
+    client: Redis = Redis.from_pool(pool)
+    return client
 
 
 def blocking_client(url: str, *, block_seconds: float) -> Redis:
     """A client for reads that block for at most `block_seconds`; never shared with commands."""
-    return Redis.from_url(
+    client: Redis = Redis.from_url(
         url,
         socket_timeout=block_seconds + BLOCK_MARGIN_SECONDS,
         socket_connect_timeout=2.0,
         socket_keepalive=True,
         retry=Retry(NoBackoff(), 0),
     )
+    return client
 
 
 class UnfitStore(Exception):
