@@ -230,7 +230,7 @@ class Failure:
     Args:
         kind: how it may be treated.
         code: upstream's code such as "Throttling.User", or one of ours in lower case: "connect_failed", "timed_out",
-            "connection_lost", "malformed_reply", "reply_too_large", "credentials_unavailable".
+            "connection_lost", "malformed_reply", "reply_too_large", "credentials_unavailable", "unsendable_call".
         message: one line for people; never holds secrets, signatures or payloads.
         request_id: upstream's RequestId; empty when no reply came.
         http_status: 0 when no reply came.
