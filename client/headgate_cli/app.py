@@ -1,0 +1,23 @@
+"""The command line as a whole. Importing this loads Typer and no client, so that help is fast."""
+
+import typer
+
+from headgate_cli.commands import deployment, instances, jobs, submits
+from headgate_cli.faults import EXIT_STATUSES
+
+_EXITS = "  ".join(f"{status}: {meaning}." for status, meaning in EXIT_STATUSES.items())
+
+app = typer.Typer(
+    help="A gRPC front door to workflow runs: durable jobs, changes streamed back.",
+    epilog=f"Exit status. {_EXITS}",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+submits.register(app)
+jobs.register(app)
+instances.register(app)
+deployment.register(app)

@@ -1,0 +1,97 @@
+"""Commands about the deployment: the processes, everything on one machine, the demo, facts."""
+
+from typing import Annotated
+
+import typer
+
+from headgate_cli.expanding import expanded
+from headgate_cli.launch import PROCESSES, launch
+from headgate_cli.parameters import ConnectionFlag, Reach
+
+_PROCESSES = "Processes"
+_HERE = "On this machine"
+_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command(rich_help_panel=_HERE)(demo)
+    app.command(rich_help_panel=_HERE)(dev)
+    for name in PROCESSES:
+        _register_process(app, name)
+    app.command(rich_help_panel="Deployment")(info)
+    app.command(rich_help_panel="Deployment")(quota)
+
+
+def _register_process(app: typer.Typer, name: str) -> None:
+    # Only for help and for embedding: main.py launches processes before this module is loaded.
+    def run(context: typer.Context) -> None:
+        raise typer.Exit(launch(name, context.args))
+
+    purposes = {
+        "server": "Run a gRPC server; settings by HEADGATE_* variables.",
+        "worker": "Run a worker, which talks to the cloud.",
+        "emulator": "Run a DataWorks that lives on this machine.",
+    }
+    app.command(name, help=purposes[name], context_settings=_PASSED_ON, rich_help_panel=_PROCESSES)(run)
+
+
+def demo(
+    *,
+    run_seconds: Annotated[float, typer.Option(min=0.5, max=60, help="How long each date runs, emulated.")] = 6.0,
+) -> None:
+    """Start everything, run the backfill of two business dates, show it live, stop everything.
+
+    Needs no account and no server; nothing is left behind.
+    """
+    from headgate_cli.work.demo import demo
+
+    raise typer.Exit(demo(run_seconds))
+
+
+def dev(
+    *,
+    listen: Annotated[str, typer.Option(help="gRPC address; port 0: a free one.")] = "127.0.0.1:50051",
+    ops_listen: Annotated[str, typer.Option(help="Address of health and metrics.")] = "127.0.0.1:8080",
+    emulator_listen: Annotated[str, typer.Option(help="Address of the emulator.")] = "127.0.0.1:18080",
+    redis_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the embedded Redis; 0: free.")] = 0,
+    redis_url: Annotated[str, typer.Option(help="A Redis to use instead of an embedded one.")] = "",
+    workers: Annotated[int, typer.Option(min=1, max=16, help="How many workers.")] = 1,
+    run_seconds: Annotated[float, typer.Option(min=0, help="How long each date runs, emulated.")] = 5.0,
+    free_ports: Annotated[bool, typer.Option("--free-ports", help="Take free ports everywhere.")] = False,
+) -> None:
+    """Run Redis, emulator, server and workers together until Ctrl-C.
+
+    Example:
+    headgate dev --free-ports --workers 2
+    """
+    from headgate_cli.dev.deployment import DeploymentOptions
+    from headgate_cli.work.dev import dev
+
+    free = "127.0.0.1:0"
+    options = DeploymentOptions(
+        listen=free if free_ports else listen,
+        ops_listen=free if free_ports else ops_listen,
+        emulator_listen=free if free_ports else emulator_listen,
+        redis_port=redis_port,
+        redis_url=redis_url,
+        workers=workers,
+        environment={"HEADGATE_EMULATOR_RUN_SECONDS": str(run_seconds)},
+    )
+    raise typer.Exit(dev(options))
+
+
+@expanded
+def info(*, reach: Reach) -> None:
+    """Tell the server's version, limits and features."""
+    from headgate_cli.work import admin
+
+    admin.info(reach)
+
+
+@expanded
+def quota(*, connection: ConnectionFlag = "", reach: Reach) -> None:
+    """Tell how the shared upstream quota stands."""
+    from headgate_cli.work import admin
+
+    admin.quota(connection, reach)

@@ -1,0 +1,162 @@
+"""Commands that read workflow instances, task instances and flow instances."""
+
+from typing import Annotated
+
+import typer
+
+from headgate_cli.expanding import expanded
+from headgate_cli.parameters import ConnectionFlag, Reach, Submission
+from headgate_cli.spec_parameters import BizDates, EnvType, Name, ProjectId
+
+_STALENESS = Annotated[
+    str, typer.Option(metavar="SPAN", help="How old the answer may be, such as 30s; default: a fresh read.")
+]
+_MAX_LENGTH = Annotated[int, typer.Option(help="Most bytes to show; 0 means 64 KiB.", show_default=False)]
+
+tasks = typer.Typer(help="Task instances and their logs.", no_args_is_help=True)
+flows = typer.Typer(help="EnOS batch flows.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command("get", rich_help_panel="Workflow instances")(get)
+    app.command("list", rich_help_panel="Workflow instances")(list_instances)
+    app.add_typer(tasks, name="tasks", rich_help_panel="Workflow instances")
+    app.add_typer(flows, name="flows", rich_help_panel="EnOS flows")
+
+
+@expanded
+def get(
+    *,
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Instance ids; comma lists are fine.")],
+    max_staleness: _STALENESS = "",
+    connection: ConnectionFlag = "",
+    reach: Reach,
+) -> None:
+    """Read workflow instances.
+
+    Example:
+    headgate get 1000341554601 --max-staleness 30s
+    """
+    from headgate_cli.work import instances
+
+    instances.get(ids, max_staleness, connection, reach)
+
+
+@expanded
+def list_instances(
+    *,
+    project_id: ProjectId = 0,
+    biz_dates: BizDates = [],  # noqa: B006 - Typer copies it
+    name: Name = "",
+    exact_name: Annotated[bool, typer.Option("--exact-name", help="The name must match exactly.")] = False,
+    env_type: EnvType = "",
+    status: Annotated[
+        list[str], typer.Option(help="Only with this status, such as Running; comma lists, repeatable.")
+    ] = [],  # noqa: B006
+    limit: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 200,
+    connection: ConnectionFlag = "",
+    reach: Reach,
+) -> None:
+    """List workflow instances of a project over business dates, oldest first.
+
+    Example:
+    headgate list --project-id 257880 --biz-dates 2025-02-05..2025-02-06 --name orders
+    """
+    from headgate_cli.work import instances
+
+    wanted = instances.Listing(project_id, biz_dates, name, exact_name, env_type, status, connection)
+    instances.list_instances(wanted, limit, reach)
+
+
+@tasks.command("list")
+@expanded
+def list_tasks(
+    *,
+    workflow_instance_id: Annotated[int, typer.Argument(metavar="INSTANCE", help="Workflow instance id.")],
+    connection: ConnectionFlag = "",
+    reach: Reach,
+) -> None:
+    """List the task instances of a workflow instance."""
+    from headgate_cli.work import instances
+
+    instances.list_tasks(workflow_instance_id, connection, reach)
+
+
+@tasks.command("log")
+@expanded
+def task_log(
+    *,
+    id: Annotated[int, typer.Argument(metavar="TASK_INSTANCE", help="Task instance id.")],
+    run_number: Annotated[int, typer.Option(help="Which run, from 1; 0: the latest.", show_default=False)] = 0,
+    max_length: _MAX_LENGTH = 0,
+    connection: ConnectionFlag = "",
+    reach: Reach,
+) -> None:
+    """Show the end of a task instance's log."""
+    from headgate_cli.work import instances
+
+    instances.task_log(id, run_number, max_length, connection, reach)
+
+
+@flows.command("trigger")
+@expanded
+def trigger(
+    *,
+    flow_id: Annotated[int, typer.Argument(metavar="FLOW", help="Flow id.")],
+    parameter: Annotated[list[str], typer.Option(metavar="KEY=VALUE", help="Parameter of this run; repeatable.")] = [],  # noqa: B006
+    submission: Submission,
+    reach: Reach,
+) -> None:
+    """Trigger a flow and follow its instance.
+
+    Example:
+    headgate flows trigger 2809 --parameter day=2025-02-05 --wait
+    """
+    from headgate_cli.work import submits
+
+    submits.trigger(flow_id, parameter, submission, reach)
+
+
+@flows.command("cancel")
+@expanded
+def cancel_flow(
+    *,
+    instance_id: Annotated[str, typer.Argument(metavar="INSTANCE", help="Flow instance id.")],
+    submission: Submission,
+    reach: Reach,
+) -> None:
+    """Cancel a flow instance and follow it to its end."""
+    from headgate_cli.work import submits
+
+    submits.cancel_flow(instance_id, submission, reach)
+
+
+@flows.command("get")
+@expanded
+def get_flow(
+    *,
+    instance_id: Annotated[str, typer.Argument(metavar="INSTANCE", help="Flow instance id.")],
+    max_staleness: _STALENESS = "",
+    connection: ConnectionFlag = "",
+    reach: Reach,
+) -> None:
+    """Read a flow instance."""
+    from headgate_cli.work import instances
+
+    instances.get_flow(instance_id, max_staleness, connection, reach)
+
+
+@flows.command("log")
+@expanded
+def flow_log(
+    *,
+    task_instance_id: Annotated[str, typer.Argument(metavar="TASK_INSTANCE", help="Task instance id.")],
+    max_length: _MAX_LENGTH = 0,
+    connection: ConnectionFlag = "",
+    reach: Reach,
+) -> None:
+    """Show the log of a flow's task instance."""
+    from headgate_cli.work import instances
+
+    instances.flow_log(task_instance_id, max_length, connection, reach)

@@ -1,0 +1,193 @@
+"""Commands about jobs: find, watch, steer."""
+
+from typing import Annotated
+
+import typer
+
+from headgate_cli.expanding import expanded
+from headgate_cli.parameters import EtagFlag, JobArgument, Reach, ReasonFlag
+
+_CANCEL_MODE = Annotated[
+    str, typer.Option("--mode", help="Stop: stop all (default). Drain: start nothing more. Detach: let go.")
+]
+_PANEL = "Jobs"
+
+jobs = typer.Typer(help="Find, watch and steer jobs.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.add_typer(jobs, name="jobs", rich_help_panel=_PANEL)
+    for command in (watch, cancel, explain):  # what is typed most often has a short form
+        app.command(rich_help_panel=_PANEL)(command)
+        jobs.command()(command)
+
+
+@jobs.command("list")
+@expanded
+def list_jobs(
+    *,
+    filter: Annotated[str, typer.Option(help='Such as: state = RUNNING AND labels.team = "orders".')] = "",
+    limit: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 50,
+    reach: Reach,
+) -> None:
+    """List jobs, newest first.
+
+    Example:
+    headgate jobs list --filter 'state = RUNNING'
+    """
+    from headgate_cli.work import jobs
+
+    jobs.list_jobs(filter, limit, reach)
+
+
+@jobs.command()
+@expanded
+def get(*, job: JobArgument, reach: Reach) -> None:
+    """Show a job as it stands."""
+    from headgate_cli.work import jobs
+
+    jobs.get(job, reach)
+
+
+@expanded
+def watch(
+    *,
+    job: JobArgument,
+    start_revision: Annotated[
+        int, typer.Option(min=0, help="First revision to show; 0: the job as it stands, then what follows.")
+    ] = 1,
+    reach: Reach,
+) -> None:
+    """Follow a job until it ends; Ctrl-C ends the watching, never the job.
+
+    Example:
+    headgate watch orders-2025
+    """
+    from headgate_cli.work import jobs
+
+    jobs.watch(job, start_revision, reach)
+
+
+@jobs.command()
+@expanded
+def events(
+    *,
+    job: JobArgument,
+    start_revision: Annotated[int, typer.Option(min=1, help="First revision to show.")] = 1,
+    reach: Reach,
+) -> None:
+    """Show a job's event log."""
+    from headgate_cli.work import jobs
+
+    jobs.events(job, start_revision, reach)
+
+
+@expanded
+def cancel(
+    *, job: JobArgument, mode: _CANCEL_MODE = "", reason: ReasonFlag = "", etag: EtagFlag = "", reach: Reach
+) -> None:
+    """Ask for the end of a job; it is CANCELLING until upstream confirms.
+
+    Example:
+    headgate cancel orders-2025 --reason "wrong dates"
+    """
+    from headgate_cli.work import jobs
+
+    jobs.cancel(job, mode, reason, etag, reach)
+
+
+@jobs.command()
+@expanded
+def pause(*, job: JobArgument, reason: ReasonFlag = "", etag: EtagFlag = "", reach: Reach) -> None:
+    """Start nothing new; what runs upstream runs on."""
+    from headgate_cli.work import jobs
+
+    jobs.pause(job, reason, etag, reach)
+
+
+@jobs.command()
+@expanded
+def resume(*, job: JobArgument, etag: EtagFlag = "", reach: Reach) -> None:
+    """Let a paused job go on."""
+    from headgate_cli.work import jobs
+
+    jobs.resume(job, etag, reach)
+
+
+@jobs.command()
+@expanded
+def retry(
+    *,
+    job: JobArgument,
+    biz_dates: Annotated[
+        list[str], typer.Option(metavar="DATES", help="Only these dates; default: all that did not succeed.")
+    ] = [],  # noqa: B006 - Typer copies it
+    request_id: Annotated[str, typer.Option(help="Makes it safe to repeat; default: a fresh one.")] = "",
+    etag: EtagFlag = "",
+    reach: Reach,
+) -> None:
+    """Run the failed, or the named, dates of an ended backfill again.
+
+    Example:
+    headgate jobs retry orders-2025 --biz-dates 2025-02-06
+    """
+    from headgate_cli.work import jobs
+
+    jobs.retry(job, biz_dates, request_id, etag, reach)
+
+
+@jobs.command()
+@expanded
+def resolve(
+    *,
+    job: JobArgument,
+    resolution: Annotated[
+        str, typer.Argument(metavar="WHAT", help="What happened upstream: Executed, NotExecuted; or Abandon.")
+    ],
+    operation: Annotated[int, typer.Option(min=0, help="Index of the operation; see headgate jobs get.")] = 0,
+    instance_ids: Annotated[
+        list[str], typer.Option(metavar="IDS", help="With Executed: the instances that it made.")
+    ] = [],  # noqa: B006
+    reason: ReasonFlag = "",
+    etag: EtagFlag = "",
+    reach: Reach,
+) -> None:
+    """Tell a job that needs attention what really happened upstream.
+
+    Example:
+    headgate jobs resolve orders-2025 Executed --instance-ids 1000341554601,1000341554605
+    """
+    from headgate_cli.work import jobs
+
+    jobs.resolve(job, jobs.Decision(resolution, operation, instance_ids, reason, etag), reach)
+
+
+@expanded
+def explain(*, job: JobArgument, reach: Reach) -> None:
+    """Tell why a job is not further than it is.
+
+    Example:
+    headgate explain orders-2025
+    """
+    from headgate_cli.work import jobs
+
+    jobs.explain(job, reach)
+
+
+@jobs.command()
+@expanded
+def delete(*, job: JobArgument, etag: EtagFlag = "", reach: Reach) -> None:
+    """Delete an ended job and its log."""
+    from headgate_cli.work import jobs
+
+    jobs.delete(job, etag, reach)
+
+
+@jobs.command()
+@expanded
+def count(*, reach: Reach) -> None:
+    """Count jobs by state."""
+    from headgate_cli.work import jobs
+
+    jobs.count(reach)

@@ -1,0 +1,24 @@
+"""The `headgate` command. Processes are launched without loading the user interface, and the reverse."""
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from headgate_cli.launch import PROCESSES, launch
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line `argv`, this process's own if not given, and exit with its status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0] in PROCESSES:
+        sys.exit(launch(arguments[0], arguments[1:]))
+    try:
+        from headgate_cli.app import app
+    except ModuleNotFoundError as error:
+        sys.exit(f"headgate needs {error.name}, which is not installed: pip install 'headgate[cli]'")
+    app(arguments, prog_name="headgate")
+    raise AssertionError("the application exits by itself")
+
+
+if __name__ == "__main__":
+    main()

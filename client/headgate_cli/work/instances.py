@@ -1,0 +1,158 @@
+"""What the commands that read instances do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from headgate import pb
+from headgate_cli.arguments import date_spans, ids, pieces, span
+from headgate_cli.faults import UsageFault
+from headgate_cli.parameters import Reach
+from headgate_cli.work import enums
+from headgate_cli.work.describe import INSTANCE_COLUMNS, instance_row, when
+from headgate_cli.work.output import Printer, clean
+from headgate_cli.work.reaching import act
+from headgate_client import Client, date_range
+
+_TASK_COLUMNS = ("ID", "TASK", "NAME", "TYPE", "STATUS", "STARTED", "FINISHED", "RUN")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which instances are wanted, as typed."""
+
+    project_id: int
+    biz_dates: Sequence[str]
+    name: str
+    exact_name: bool
+    env_type: str
+    statuses: Sequence[str]
+    connection: str
+
+
+def get(instance_ids: Sequence[str], max_staleness: str, connection: str, reach: Reach) -> None:
+    """Show workflow instances."""
+
+    async def work(client: Client, printer: Printer) -> None:
+        wanted = ids(instance_ids, "ID")
+        stale = span(max_staleness, "--max-staleness")
+        reads = client.workflow_instances
+        if len(wanted) == 1:
+            found = [await reads.get(wanted[0], max_staleness=stale, connection=connection)]
+        else:
+            found = [*await reads.batch_get(wanted, max_staleness=stale, connection=connection)]
+        if printer.as_json and len(found) == 1:
+            return printer.document(found[0])
+        return _show(found, printer)
+
+    act(reach, work)
+
+
+def list_instances(listing: Listing, limit: int, reach: Reach) -> None:
+    """Show the workflow instances of a project over business dates."""
+
+    async def work(client: Client, printer: Printer) -> None:
+        found = []
+        async for row in client.workflow_instances.list(_list_request(listing, limit)):
+            found.append(row)
+            if len(found) == limit:
+                break
+        _show(found, printer)
+
+    act(reach, work)
+
+
+def _list_request(listing: Listing, limit: int) -> pb.ListWorkflowInstancesRequest:
+    if not listing.biz_dates:
+        raise UsageFault("--biz-dates", "DataWorks lists by business date; write 2025-02-05..2025-02-06")
+    prefix = "WORKFLOW_INSTANCE_STATUS_"
+    statuses = [enums.number(word, pb.WorkflowInstanceStatus, prefix, "--status") for word in pieces(listing.statuses)]
+    return pb.ListWorkflowInstancesRequest(
+        project_id=listing.project_id,
+        biz_dates=[date_range(first, last) for first, last in date_spans(listing.biz_dates)],
+        name=listing.name,
+        exact_name=listing.exact_name,
+        env_type=pb.EnvType.ValueType(enums.number(listing.env_type, pb.EnvType, "ENV_TYPE_", "--env-type")),
+        statuses=[pb.WorkflowInstanceStatus.ValueType(number) for number in statuses],
+        page_size=min(limit, 200),
+        connection=listing.connection,
+    )
+
+
+def _show(found: Sequence[pb.WorkflowInstance], printer: Printer) -> None:
+    if printer.as_json:
+        printer.document(pb.ListWorkflowInstancesResponse(workflow_instances=found))
+    else:
+        printer.table(INSTANCE_COLUMNS, [instance_row(row) for row in found])
+
+
+def list_tasks(workflow_instance_id: int, connection: str, reach: Reach) -> None:
+    """Show the task instances of a workflow instance."""
+
+    async def work(client: Client, printer: Printer) -> None:
+        walk = client.tasks.list(workflow_instance_id, connection=connection)
+        found = [row async for row in walk]
+        if printer.as_json:
+            return printer.document(pb.ListTaskInstancesResponse(task_instances=found))
+        return printer.table(_TASK_COLUMNS, [_task_row(row) for row in found])
+
+    act(reach, work)
+
+
+def _task_row(task: pb.TaskInstance) -> Sequence[str]:
+    return (
+        str(task.id),
+        str(task.task_id),
+        clean(task.task_name),
+        clean(task.task_type),
+        clean(task.status),
+        when(task.started_time),
+        when(task.finished_time),
+        str(task.run_number or ""),
+    )
+
+
+def task_log(id: int, run_number: int, max_length: int, connection: str, reach: Reach) -> None:
+    """Show the end of a task instance's log."""
+
+    async def work(client: Client, printer: Printer) -> None:
+        found = await client.tasks.log(id, run_number=run_number, max_length=max_length, connection=connection)
+        if printer.as_json:
+            return printer.document(found)
+        return _show_log(found.log, found.truncated, printer)
+
+    act(reach, work)
+
+
+def flow_log(task_instance_id: str, max_length: int, connection: str, reach: Reach) -> None:
+    """Show the log of a flow's task instance."""
+
+    async def work(client: Client, printer: Printer) -> None:
+        found = await client.flows.task_log(task_instance_id, max_length=max_length, connection=connection)
+        if printer.as_json:
+            return printer.document(found)
+        return _show_log(found.log, found.truncated, printer)
+
+    act(reach, work)
+
+
+def _show_log(log: str, truncated: bool, printer: Printer) -> None:
+    if truncated:
+        printer.note("this is a part of the log; ask for more with --max-length")
+    for line in log.splitlines():
+        printer.line(clean(line))
+
+
+def get_flow(instance_id: str, max_staleness: str, connection: str, reach: Reach) -> None:
+    """Show a flow instance."""
+
+    async def work(client: Client, printer: Printer) -> None:
+        stale = span(max_staleness, "--max-staleness")
+        found = await client.flows.get(instance_id, max_staleness=stale, connection=connection)
+        if printer.as_json:
+            return printer.document(found)
+        columns = ("INSTANCE", "FLOW", "NAME", "STATUS", "TRIGGERED", "STARTED", "ENDED")
+        words = (found.instance_id, str(found.flow_id), found.flow_name, found.status_desc)
+        times = (found.trigger_time, found.start_time, found.end_time)
+        return printer.table(columns, [tuple(clean(cell) for cell in (*words, *times))])
+
+    act(reach, work)

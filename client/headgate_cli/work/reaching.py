@@ -1,0 +1,100 @@
+"""Run one command against a server: connect, do it, tell errors in a line or two, return the exit status."""
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NoReturn
+
+import grpc
+import typer
+
+from headgate.reasons import Reason
+from headgate_cli import interrupts
+from headgate_cli.faults import NOT_FOUND, REFUSED, UNAVAILABLE, USAGE, UsageFault
+from headgate_cli.parameters import Output, Reach
+from headgate_cli.work.output import Printer, clean
+from headgate_client import Client, ClientOptions, HeadgateError, RetryPolicy, Tls
+
+_AT_A_TERMINAL = RetryPolicy(max_attempts=4, first_delay=0.2, longest_delay=1.0, budget=5.0)
+
+Work = Callable[[Client, Printer], Awaitable[int | None]]
+"""Does something with a client and returns the exit status; None means 0."""
+
+
+def act(reach: Reach, work: Work) -> NoReturn:
+    """Run `work` with a client, and exit with its status, or with the one that its failure means."""
+    printer = Printer(as_json=reach.output is Output.JSON)
+    try:
+        options = client_options(reach)
+        status = interrupts.run(_act(reach.target, options, work, printer))
+    except UsageFault as fault:
+        printer.complain(str(fault))
+        status = USAGE
+    except HeadgateError as error:
+        status = complain(printer, error)
+    except (OSError, ValueError) as error:
+        printer.complain(str(error))
+        status = USAGE
+    raise typer.Exit(status)
+
+
+async def _act(target: str, options: ClientOptions, work: Work, printer: Printer) -> int:
+    async with Client(target or None, options=options) as client:
+        return await work(client, printer) or 0
+
+
+def client_options(reach: Reach) -> ClientOptions:
+    """Return the client's options; OSError when a file can't be read."""
+    options = dataclasses.replace(ClientOptions.from_environment(), retry=_AT_A_TERMINAL)
+    if reach.ca_file:
+        options = dataclasses.replace(options, tls=Tls(ca=Path(reach.ca_file).read_bytes()))
+    elif reach.tls:
+        options = dataclasses.replace(options, tls=options.tls or Tls())
+    if reach.token_file:
+        token = Path(reach.token_file).read_text(encoding="utf-8").strip()
+        options = dataclasses.replace(options, token=token)
+    return options
+
+
+def complain(printer: Printer, error: HeadgateError) -> int:
+    """Say what went wrong, which fields, and what to do next; return the exit status that it means."""
+    word = error.reason or error.code.name
+    printer.complain(f"{clean(error.message) or 'the call failed'} ({word})")
+    for row in (*error.field_violations, *error.preconditions):
+        printer.complain_more(f"{_flag(row.subject)}{clean(row.subject)}: {clean(row.description)}")
+    if advice := _advice(error):
+        printer.complain_more(advice)
+    return exit_status(error)
+
+
+def exit_status(error: HeadgateError) -> int:
+    """Return the exit status that a failed call means."""
+    if error.is_invalid:
+        return USAGE
+    if error.is_unavailable:
+        return UNAVAILABLE
+    return NOT_FOUND if error.is_not_found else REFUSED
+
+
+def _advice(error: HeadgateError) -> str:
+    if not error.reason and error.code is grpc.StatusCode.UNAVAILABLE:
+        return "Is a server running there? Name it with --target or HEADGATE_TARGET; headgate dev starts one."
+    action = Reason[error.reason].value.action if error.reason in Reason.__members__ else ""
+    wait = f" RetryInfo: {error.retry_after:.1f} s." if error.retry_after else ""
+    return action + wait
+
+
+def _flag(field: str) -> str:
+    # "spec.biz_dates[0].end_biz_date" was typed as --biz-dates; a caller at a terminal looks for that.
+    parts = [part.partition("[")[0] for part in field.split(".")]
+    known = [part for part in parts if part in _FLAGS]
+    return f"--{known[-1].replace('_', '-')}: " if known else ""
+
+
+_FLAGS = frozenset(
+    {
+        *("project_id", "workflow_id", "name", "env_type", "biz_dates", "root_task_ids", "include_task_ids"),
+        *("exclude_task_ids", "mode", "parallelism", "order", "comment", "job_id", "request_id", "priority"),
+        *("deadline", "type", "connection", "filter", "start_revision", "max_staleness", "etag"),
+    }
+)
