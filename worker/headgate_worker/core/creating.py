@@ -1,7 +1,7 @@
 """Creating instances: intent before effect, then the wait for upstream's asynchronous answer, then ids mapped to dates.
 
-Rules return a step or None; absorbers turn an outcome into a change. A create that failed without doing anything is sent
-again; one whose outcome is not known is left to `reconciling`.
+Rules return a step or None; absorbers turn an outcome into a change. A create that failed without doing anything is
+sent again; one whose outcome is not known is left to `reconciling`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from headgate_worker.core.calls import (
     OperationResult,
     OperationStatus,
     Outcome,
-    Reply,
     RerunInstances,
 )
 from headgate_worker.core.runs import observe
@@ -308,7 +307,7 @@ _UNREADABLE_TRIES: Final = 5
 
 
 def missing(view: View) -> Step | None:
-    """Runs of an operation that is done and made no instance for their date have failed: nothing will ever run there."""
+    """Fail the runs of an operation that is done and made no instance for their date: nothing will ever run."""
     if unplaced(view.job):
         return None
     made = {op.index for op in view.job.operations if op.outcome in _MADE}

@@ -1,4 +1,4 @@
-"""Reading instances: which one next, and what a read says. Only the frontier is read: what started and has not ended."""
+"""Reading instances: which one next, and what a read says. Only the frontier is read: started, and not ended."""
 
 from __future__ import annotations
 

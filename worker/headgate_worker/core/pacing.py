@@ -19,7 +19,8 @@ def poll_interval_ms(running_ms: int, policy: Policy) -> int:
 
 def next_poll_ms(view: View, run: pb.InstanceRun) -> int:
     """When to read a run again, jittered by a tenth either way so that runs of one start spread out."""
-    since = run.started_time.ToMilliseconds() if run.HasField("started_time") else view.now_ms
+    known = [getattr(run, name) for name in ("started_time", "parent_end_time", "stop_time") if run.HasField(name)]
+    since = max([moment.ToMilliseconds() for moment in known], default=view.now_ms)
     interval = poll_interval_ms(max(0, view.now_ms - since), view.policy)
     return view.now_ms + int(interval * (0.9 + 0.2 * view.die))
 

@@ -1,7 +1,7 @@
 """What to do next with a job, and what an outcome changes. The one door to the decisions of this package.
 
-Pure: no clock, no randomness, no I/O; whoever drives it passes them in. Rules are asked in order, and the first that has
-something to say is followed. The order matters only where it says so.
+Pure: no clock, no randomness, no I/O; whoever drives it passes them in. Rules are asked in order, and the first that
+has something to say is followed. The order matters only where it says so.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from headgate import dates, pb
 from headgate.reasons import Reason
@@ -20,8 +19,6 @@ from headgate_worker.core.creating import OPEN
 from headgate_worker.core.steps import Act, Change, Step, operation_changed, operation_with
 from headgate_worker.core.view import Hints, View
 
-_DAY_MS = 86_400_000
-_SHANGHAI_MS = 8 * 3_600_000
 PAGE = 100
 """Rows of a page of the search; upstream's own limit is not documented (reference: SDK 9.11)."""
 
@@ -39,7 +36,7 @@ def search_days(view: View, operation: pb.UpstreamOperation) -> tuple[int, ...]:
     days = list(dates.walk(operation.biz_dates))
     if view.kind == "adhoc" and view.job.adhoc.HasField("biz_date"):
         days = [dates.from_message(view.job.adhoc.biz_date)]
-    return tuple(int(datetime(d.year, d.month, d.day, tzinfo=UTC).timestamp() * 1000) - _SHANGHAI_MS for d in days)
+    return tuple(map(dates.midnight_millis, days))
 
 
 def reconcile(view: View) -> Step | None:

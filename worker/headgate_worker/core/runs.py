@@ -26,8 +26,8 @@ UNSTARTED: Final = frozenset({pb.RUN_STATE_PLANNED, pb.RUN_STATE_CREATING, pb.RU
 def observe(run: pb.InstanceRun, seen: pb.WorkflowInstance, *, stopping: bool) -> pb.InstanceRun:
     """The run's row after its instance was read.
 
-    An instance that is NotRun leaves the state as it is; a Failure after a stop that upstream accepted is STOPPED, since
-    upstream has no word for that.
+    An instance that is NotRun leaves the state as it is; a Failure after a stop that upstream accepted is STOPPED,
+    since upstream has no word for that.
     """
     row = run_with(run, upstream_status=seen.status_raw, observe_time=seen.observe_time)
     if seen.HasField("biz_date"):

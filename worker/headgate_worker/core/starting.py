@@ -1,7 +1,7 @@
 """Starting instances, and waiting for parents: start once, learn what blocks what, then adopt or start.
 
-"Because of parallelism config, wait for parent workflowInstance[ID] to finish" is no error: the run is BLOCKED on that id
-(seed 000). Upstream starts such a child itself when the parent ends (seen once, in a second public transcript), so a
+"Because of parallelism config, wait for parent workflowInstance[ID] to finish" is no error: the run is BLOCKED on that
+id (seed 000). Upstream starts such a child itself when the parent ends (seen once, in a second public transcript), so a
 child is read first and started only if it is still NotRun after a grace.
 """
 
@@ -38,7 +38,7 @@ def starts_by_us(view: View) -> bool:
 
 
 def start(view: View) -> Step | None:
-    """Start every created instance of the earliest call that is not over, all at once, so that upstream sets the order."""
+    """Start every created instance of the earliest call that is not over, all at once: upstream sets the order."""
     if not starts_by_us(view) or view.job.state != pb.JOB_STATE_RUNNING or unplaced(view.job):
         return None
     ready = [run for run in view.job.runs if run.state == pb.RUN_STATE_CREATED]
@@ -149,8 +149,8 @@ def grace_ms(view: View) -> int:
 def restart(view: View, run: pb.InstanceRun) -> pb.InstanceRun:
     """What becomes of a run whose start was accepted but which was just read NotRun.
 
-    Within the grace it stays. Then it goes back to CREATED to be started again, a bounded number of times, and at last it has
-    failed with upstream's last words.
+    Within the grace it stays. Then it goes back to CREATED to be started again, a bounded number of times, and at last
+    it has failed with upstream's last words.
     """
     asked_at = view.hints.asked_at_ms.get(run.index, view.now_ms)
     if not starts_by_us(view) or view.now_ms - asked_at < view.policy.start_grace_ms:

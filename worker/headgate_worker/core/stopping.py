@@ -26,7 +26,7 @@ def cancelling(view: View) -> bool:
 def overdue(view: View) -> Step | None:
     """Cancel a job that has reached its deadline."""
     job = view.job
-    if not job.HasField("deadline_time") or view.now_ms < job.deadline_time.ToMilliseconds() or cancelling(view):
+    if not job.HasField("deadline_time") or view.now_ms < job.deadline_time.ToMilliseconds() or job.HasField("cancel"):
         return None
     record = pb.CancelRecord(
         actor="headgate",
