@@ -53,16 +53,20 @@ async def _demo(run_seconds: float, printer: Printer) -> int:
     }
     began = time.monotonic()
     try:
-        async with Deployment(DeploymentOptions(environment=emulated), lambda name, line: None) as deployment:
+        async with Deployment(DeploymentOptions(environment=emulated), _unheard) as deployment:
             at = deployment.endpoints
-            printer.line(
-                f"Redis, emulator, server and worker are ready after {time.monotonic() - began:.1f} s: "
-                f"gRPC {at.target}, emulator {at.emulator}"
-            )
-            return await _until_failure(deployment, _backfill(at.target, printer), printer)
+            printer.line(f"Redis, emulator, server and worker are ready after {time.monotonic() - began:.1f} s.")
+            printer.line(f"gRPC {at.target}  emulator {at.emulator}  Redis {at.redis}")
+            status = await _until_failure(deployment, _backfill(at.target, printer), printer)
     except START_ERRORS as error:
         printer.complain(clean_story(str(error)))
-    return FAILED
+        return FAILED
+    printer.line(f"Everything that was started is stopped; {time.monotonic() - began:.1f} s in all.")
+    return status
+
+
+def _unheard(name: str, line: str) -> None:
+    """Leave a line of a process alone; a process that fails shows its last lines by itself."""
 
 
 async def _until_failure(deployment: Deployment, work: Coroutine[Any, Any, int], printer: Printer) -> int:
@@ -88,11 +92,12 @@ async def _backfill(target: str, printer: Printer) -> int:
     try:
         async with await Client.connect(target, options=ClientOptions()) as client:
             handle = await client.backfills.create(demo_spec(), job_id="demo")
-            printer.line(f"{handle.name} is accepted; from here on it would survive anything")
+            printer.line(f"{handle.name} is accepted: two business dates, one after the other.")
             printer.line()
             status = await follow(handle, printer, start_revision=1)
             printer.line()
-            await show_events(handle, printer, title="The event log of the job, each revision once:")
+            await show_events(handle, printer, title="The job's event log:")
+            printer.line()
             return status
     except HeadgateError as error:
         return complain(printer, error)

@@ -18,6 +18,8 @@ EVENT_COLUMNS = ("REV", "TIME", "EVENT", "JOB", "WHAT HAPPENED")
 INSTANCE_COLUMNS = ("ID", "BIZ DATE", "STATUS", "TYPE", "STARTED", "FINISHED", "NAME")
 CAUSE_COLUMNS = ("CAUSE", "ABOUT", "SINCE", "WHAT")
 
+_LOG_LINES = 10
+
 _STYLES = {
     "succeeded": "green",
     "success": "green",
@@ -33,6 +35,19 @@ _STYLES = {
     "stopped": "yellow",
     "skipped": "dim",
     "paused": "yellow",
+}
+
+
+_EXPECTED_WORDS = {
+    pb.RUN_STATE_CREATED: "NotRun",
+    pb.RUN_STATE_STARTING: "NotRun",
+    pb.RUN_STATE_RUNNING: "Running",
+    pb.RUN_STATE_SUCCEEDED: "Success",
+    pb.RUN_STATE_FAILED: "Failure",
+}
+_STARTERS = {
+    pb.STARTED_BY_UPSTREAM: "started by DataWorks",
+    pb.STARTED_BY_OPERATOR: "started by somebody else",
 }
 
 
@@ -114,7 +129,9 @@ def run_row(run: pb.InstanceRun) -> Sequence[str | Text]:
 
 def run_line(run: pb.InstanceRun) -> str:
     """Return a run in a few words: date, instance, state, detail."""
-    return " ".join(part for part in (day(run.biz_date), instance(run), run_state(run), run_detail(run)) if part)
+    detail = run_detail(run)
+    state = f"{run_state(run)}: {detail}" if detail else run_state(run)
+    return " ".join(part for part in (day(run.biz_date), instance(run), state) if part)
 
 
 def instance(run: pb.InstanceRun) -> str:
@@ -123,17 +140,23 @@ def instance(run: pb.InstanceRun) -> str:
 
 
 def run_detail(run: pb.InstanceRun) -> str:
-    """Return what else there is to say of a run: whom it waits for, upstream's word, what went wrong."""
+    """Return what else there is to say of a run: whom it waits for, what went wrong, what is not as expected."""
     if run.state == pb.RUN_STATE_BLOCKED:
         return f"waits for parent {run.blocked_by_id}"
     if run.error.message:
         return clean(run.error.message)
-    started = {
-        pb.STARTED_BY_UPSTREAM: ", started by DataWorks",
-        pb.STARTED_BY_OPERATOR: ", started by somebody else",
-    }.get(run.started_by, "")
-    attempt = f", attempt {run.attempt}" if run.attempt > 1 else ""
-    return f"{clean(run.upstream_status)}{started}{attempt}".removeprefix(", ")
+    said = "" if run.upstream_status == _EXPECTED_WORDS.get(run.state) else clean(run.upstream_status)
+    attempt = f"attempt {run.attempt}" if run.attempt > 1 else ""
+    return ", ".join(part for part in (said, _STARTERS.get(run.started_by, ""), attempt) if part)
+
+
+def failure_lines(job: pb.Job) -> Iterator[str]:
+    """Yield the ends of the logs of the tasks that failed."""
+    for run in job.runs:
+        digest = run.failure_digest
+        if digest.log_tail:
+            yield f"{day(run.biz_date)} {clean(digest.task_name)} ({digest.task_instance_id}) ended its log with:"
+            yield from (f"    {clean(line)}" for line in digest.log_tail.splitlines()[-_LOG_LINES:])
 
 
 def event_row(event: pb.JobEvent) -> Sequence[str | Text]:
@@ -153,19 +176,27 @@ def event_line(event: pb.JobEvent) -> Text:
     return Text.assemble((head, "dim"), f"{event_kind(event):<18} ", "; ".join(event_facts(event)))
 
 
-def event_facts(event: pb.JobEvent) -> Iterator[str]:
-    """Yield what an event says, fact by fact: message, runs, operations, error."""
-    if event.message:
+def event_facts(event: pb.JobEvent) -> Sequence[str]:
+    """Return what an event says, fact by fact: message, runs, operations, error."""
+    facts = [*_facts(event)]
+    return [fact for index, fact in enumerate(facts) if not _is_said(fact, facts[index + 1 :])]
+
+
+def _facts(event: pb.JobEvent) -> Iterator[str]:
+    if event.message and not any(run.workflow_instance_id and instance(run) in event.message for run in event.runs):
         yield clean(event.message)
     if event.type == pb.EVENT_TYPE_ACCEPTED:
         yield subject(event.job)
     yield from (run_line(run) for run in event.runs)
-    for operation in event.operations:
-        yield operation_fact(operation)
-    if event.error.message and event.error.message != event.message:
+    yield from (operation_fact(operation) for operation in event.operations)
+    if event.error.message:
         yield clean(event.error.message)
     if event.type == pb.EVENT_TYPE_STATE_CHANGED and not event.message:
         yield f"the job is {job_state(event)}"
+
+
+def _is_said(fact: str, later: Sequence[str]) -> bool:
+    return any(other.startswith(fact) for other in later)
 
 
 def operation_fact(operation: pb.UpstreamOperation) -> str:

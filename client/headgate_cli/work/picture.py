@@ -22,7 +22,12 @@ from headgate_cli.work.timeline import Lane, Timeline, after_event, after_snapsh
 from headgate_client import EventItem, SnapshotItem, WatchItem
 
 _OTHER_LINES = 7
-_TEXT_WIDTH = 74
+_GUTTER = 2
+_DATE_WIDTH = 10
+_LEAST_NAME = 8
+_STATE_WIDTH = 13
+_RAN_WIDTH = 8
+_DETAIL_WIDTH = 32
 _NARROWEST_BAR = 12
 _WIDEST_BAR = 48
 _MARKS = {
@@ -98,12 +103,15 @@ class Picture:
         return Text.assemble(name, "  ", styled(job_state(self._job)), f"  {subject(self._job)}{done}{elapsed}")
 
     def _table(self, lanes: Sequence[Lane], now: float, width: int) -> Table:
-        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-        for column in ("biz date", "instance", "state"):
-            table.add_column(column, no_wrap=True)
-        cells = min(_WIDEST_BAR, max(_NARROWEST_BAR, width - _TEXT_WIDTH))
-        table.add_column("time", width=cells, no_wrap=True)
-        table.add_column("ran", justify="right", no_wrap=True)
+        names = max((len(instance(lane.run)) for lane in lanes), default=0)
+        fixed = _DATE_WIDTH + max(names, _LEAST_NAME) + _STATE_WIDTH + _RAN_WIDTH + 5 * _GUTTER
+        cells = min(_WIDEST_BAR, max(_NARROWEST_BAR, width - fixed - _DETAIL_WIDTH))
+        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, _GUTTER, 0, 0))
+        table.add_column("biz date", min_width=_DATE_WIDTH, no_wrap=True)
+        table.add_column("instance", min_width=max(names, _LEAST_NAME), no_wrap=True)
+        table.add_column("state", min_width=_STATE_WIDTH, no_wrap=True)
+        table.add_column(_scale(now - self._timeline.begin, cells), min_width=cells, no_wrap=True)
+        table.add_column("ran", justify="right", min_width=_RAN_WIDTH, no_wrap=True)
         table.add_column("", no_wrap=True, overflow="ellipsis")
         for lane in lanes:
             table.add_row(*self._row(lane, now, cells))
@@ -121,6 +129,11 @@ class Picture:
             f"{seconds:.1f} s" if seconds else "",
             Text(run_detail(lane.run), style="dim"),
         )
+
+
+def _scale(seconds: float, cells: int) -> str:
+    end = f"{max(seconds, 0):.0f} s"
+    return "0" + end.rjust(cells - 1)
 
 
 def _most_telling(lanes: Sequence[Lane], room: int) -> Sequence[Lane]:

@@ -8,7 +8,7 @@ from rich.live import Live
 from headgate import pb
 from headgate.lifecycle import is_terminal
 from headgate_cli.faults import JOB_NOT_SUCCEEDED, OK
-from headgate_cli.work.describe import event_line, job_line, run_line
+from headgate_cli.work.describe import event_line, failure_lines, job_line, run_line
 from headgate_cli.work.output import Printer, clean
 from headgate_cli.work.picture import Picture
 from headgate_client import EndItem, EventItem, JobHandle, ProgressItem, SnapshotItem, WatchItem
@@ -47,13 +47,11 @@ async def follow(handle: JobHandle, printer: Printer, *, start_revision: int = 1
 
 def conclude(job: pb.Job, printer: Printer) -> int:
     """Say how the job ended, unless JSON has said it, and return the exit status."""
-    if not printer.as_json:
+    if not printer.as_json and not printer.is_live:  # the picture has said it
         printer.line(job_line(job))
-        for run in job.runs:
-            if run.failure_digest.log_tail:
-                digest = run.failure_digest
-                printer.line(f"  {clean(digest.task_name)} ({digest.task_instance_id}) ended its log with:")
-                printer.line("".join(f"    {clean(line)}\n" for line in digest.log_tail.splitlines()[-10:]).rstrip())
+    if not printer.as_json:
+        for line in failure_lines(job):
+            printer.line(line)
     if job.state == pb.JOB_STATE_SUCCEEDED:
         return OK
     if job.error.message:
