@@ -23,7 +23,7 @@ from headgate_worker.engine import Engine
 from headgate_worker.leased import Function, LaneOptions, LeasedWorker
 from headgate_worker.reads import Reader
 from headgate_worker.reaper import Reaper
-from headgate_worker.redis_clients import blocking_client, check_store, command_client
+from headgate_worker.redis_clients import blocking_client, check_store, close, command_client
 from headgate_worker.settings import Settings
 from headgate_worker.store import Store
 from headgate_worker.tick import TickLimits
@@ -70,7 +70,7 @@ async def run(
     """
     async with AsyncExitStack() as stack:
         redis = command_client(settings.redis_url.get_secret_value(), connections=64)
-        stack.push_async_callback(redis.aclose)
+        stack.push_async_callback(close, redis)
         await check_store(redis)
         connections = upstreams or await connect(settings)
         stack.push_async_callback(connections.aclose)
@@ -98,7 +98,7 @@ async def _assemble(settings: Settings, redis: Redis, connections: Connections, 
         lease_ms = int(settings.lease_seconds * 1000)
         options = LaneOptions(queue, slots, lease_ms=lease_ms, drain_seconds=settings.drain_seconds)
         blocking = blocking_client(settings.redis_url.get_secret_value(), block_seconds=options.poll_seconds)
-        stack.push_async_callback(blocking.aclose)
+        stack.push_async_callback(close, blocking)
         return LeasedWorker(redis, blocking, functions, options, worker_id)
 
     return Parts(
