@@ -1,0 +1,172 @@
+"""The shared quota of one connection: limits, presets by edition, and the script that hands out slots.
+
+DataWorks counts per account and region, all RAM users together, so one hash in Redis serves every worker. A caller does
+not poll for a token: the script gives it the time at which its call may go out, in the order of asking, and the calls
+are spread evenly. A cancel goes ahead of the queue, and everything after it moves back by one. When upstream throttles all
+the same, the rate is lowered and comes back slowly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+READ: Final = "read"
+WRITE: Final = "write"
+
+KEEP_MS: Final = 2 * 24 * 3600 * 1000
+"""How long the hash of an unused connection is kept."""
+
+LOWEST_FACTOR: Final = 100
+"""Thousandths of the rate below which throttling does not push it."""
+
+SCRIPT: Final = """
+local t = redis.call('TIME')
+local now = t[1] * 1000000 + t[2]
+local class = ARGV[1]
+local function number(field) return tonumber(redis.call('HGET', KEYS[1], field) or '0') end
+local day = math.floor((t[1] + 28800) / 86400)
+if number('day') ~= day then
+  redis.call('HDEL', KEYS[1], 'used:read', 'used:write')
+  redis.call('HSET', KEYS[1], 'day', string.format('%d', day))
+end
+local midnight = ((day + 1) * 86400 - 28800) * 1000
+local frozen = number('frozen:' .. class)
+if frozen * 1000 > now then return {2, frozen} end
+local reserve = ARGV[2] == '1' and 0 or tonumber(ARGV[7])
+local used = number('used:' .. class)
+if tonumber(ARGV[5]) > 0 and used + 1 > tonumber(ARGV[5]) - reserve then return {2, midnight} end
+if tonumber(ARGV[6]) > 0 and number('used:read') + number('used:write') + 1 > tonumber(ARGV[6]) - reserve then
+  return {2, midnight}
+end
+local factor = redis.call('HGET', KEYS[1], 'factor') and number('factor') or 1000
+if factor < 1000 and now - number('factor_at') > 5000000 then
+  factor = math.min(1000, factor + 20)
+  redis.call('HSET', KEYS[1], 'factor', string.format('%d', factor), 'factor_at', string.format('%d', now))
+end
+local start = now
+local steps = {}
+for i, lane in ipairs({class, 'total'}) do
+  local qps = tonumber(ARGV[2 + i])
+  if qps > 0 then
+    steps[#steps + 1] = {'tat:' .. lane, 1000000000 / (qps * factor)}
+    if ARGV[2] ~= '1' then start = math.max(start, number('tat:' .. lane)) end
+  end
+end
+if ARGV[2] == '1' then start = math.max(start, number('tat:cancel')) end
+if start - now > tonumber(ARGV[8]) * 1000 then return {3, math.ceil(start / 1000)} end
+for _, step in ipairs(steps) do
+  local from = math.max(number(step[1]), start)
+  redis.call('HSET', KEYS[1], step[1], string.format('%d', from + step[2]))
+  if ARGV[2] == '1' then redis.call('HSET', KEYS[1], 'tat:cancel', string.format('%d', start + step[2])) end
+end
+redis.call('HINCRBY', KEYS[1], 'used:' .. class, 1)
+redis.call('PEXPIRE', KEYS[1], ARGV[9])
+return {1, math.ceil(start / 1000)}
+"""
+"""KEYS: 1 quota. ARGV: see `script_arguments`. Answers {1 go at | 2 frozen until | 3 too far ahead}, and ms."""
+
+THROTTLED_SCRIPT: Final = """
+local t = redis.call('TIME')
+local now = t[1] * 1000000 + t[2]
+local factor = tonumber(redis.call('HGET', KEYS[1], 'factor') or '1000')
+if now - tonumber(redis.call('HGET', KEYS[1], 'factor_at') or '0') > 1000000 then
+  factor = math.max(tonumber(ARGV[1]), math.floor(factor * 0.7))
+  redis.call('HSET', KEYS[1], 'factor', string.format('%d', factor), 'factor_at', string.format('%d', now))
+end
+redis.call('HINCRBY', KEYS[1], 'throttled', 1)
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return factor
+"""
+"""Upstream throttled: a third off the rate, at most once a second. KEYS: 1 quota. ARGV: 1 lowest factor 2 life."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What upstream allows one connection. 0 means no such limit.
+
+    Args:
+        read_qps: reads a second.
+        write_qps: writes a second.
+        total_qps: calls a second, of both classes together.
+        read_daily: reads a day; days begin at midnight in Asia/Shanghai.
+        write_daily: writes a day.
+        total_daily: calls a day, of both classes together.
+        share: how much of a rate is used; the rest covers calls that arrive bunched.
+        cancel_reserve: calls of a day that only a cancel may use.
+    """
+
+    read_qps: float = 0.0
+    write_qps: float = 0.0
+    total_qps: float = 0.0
+    read_daily: int = 0
+    write_daily: int = 0
+    total_daily: int = 0
+    share: float = 0.97
+    cancel_reserve: int = 5
+
+
+EDITIONS: Final[Mapping[str, Limits]] = {
+    "basic": Limits(total_qps=5, total_daily=100),
+    "standard": Limits(total_qps=5),
+    "professional": Limits(total_qps=5),
+    "enterprise": Limits(read_qps=50, write_qps=20),
+    "unlimited": Limits(),
+}
+"""Presets by DataWorks edition, from the usage page of 2026; they move, so each number can be set by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """The call may go out at `at_ms`, and counts as made."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """No call of this class goes out before `until_ms`; nothing was counted."""
+
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Crowded:
+    """The next slot, at `at_ms`, lies further ahead than the caller would wait; nothing was counted."""
+
+    at_ms: int
+
+
+Verdict = Go | Frozen | Crowded
+
+
+def key(connection: str) -> str:
+    """Hash of a connection's quota."""
+    return f"hg:quota:{connection}"
+
+
+def script_arguments(limits: Limits, klass: str, *, cancel: bool, patience_ms: int) -> list[str | int | float]:
+    """ARGV of the script: a call of class "read" or "write" whose caller would wait for `patience_ms`."""
+    own_qps, own_daily = (
+        (limits.write_qps, limits.write_daily) if klass == WRITE else (limits.read_qps, limits.read_daily)
+    )
+    return [
+        klass,
+        int(cancel),
+        own_qps * limits.share,
+        limits.total_qps * limits.share,
+        own_daily,
+        limits.total_daily,
+        limits.cancel_reserve,
+        patience_ms,
+        KEEP_MS,
+    ]
+
+
+def parse_verdict(raw: Sequence[int]) -> Verdict:
+    """What the script answered."""
+    code, at_ms = int(raw[0]), int(raw[1])
+    if code == 1:
+        return Go(at_ms)
+    return Frozen(at_ms) if code == 2 else Crowded(at_ms)

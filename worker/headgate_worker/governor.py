@@ -1,0 +1,57 @@
+"""The governor: one quota for all workers. It says when a call may go out, and learns from what upstream answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redis.asyncio import Redis
+
+from headgate import quota
+from headgate.quota import Limits, Verdict
+from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, Outcome
+from headgate_worker.core.pacing import next_day_ms
+
+
+def class_of(call: Call) -> str:
+    """Which quota a call counts against: "write" where it changes something, else "read"."""
+    return quota.WRITE if type(call) in WRITES else quota.READ
+
+
+class Governor:
+    """The quota of one connection, shared through Redis.
+
+    Args:
+        limits: what upstream allows; every worker of a connection must be told the same.
+    """
+
+    def __init__(self, redis: Redis, connection: str, limits: Limits) -> None:
+        self._redis: Any = redis
+        self._key = quota.key(connection)
+        self._limits = limits
+        self._ask = redis.register_script(quota.SCRIPT)
+        self._throttled = redis.register_script(quota.THROTTLED_SCRIPT)
+
+    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False) -> Verdict:
+        """When the call may go out. A `Go` counts as made, whatever becomes of it.
+
+        Args:
+            call: what is to be asked of upstream.
+            patience_ms: how far ahead a slot may lie; with 0 only one that is free now.
+            cancel: goes ahead of the queue, and may use the day's reserve.
+        """
+        arguments = quota.script_arguments(self._limits, class_of(call), cancel=cancel, patience_ms=patience_ms)
+        return quota.parse_verdict(await self._ask(keys=[self._key], args=arguments))
+
+    async def learn(self, call: Call, outcome: Outcome, now_ms: int) -> None:
+        """Take over what an answer says about the quota: slow down, or stop until the day is over."""
+        if not isinstance(outcome, Failure):
+            return
+        if outcome.kind is FailureKind.THROTTLED:
+            await self._throttled(keys=[self._key], args=[quota.LOWEST_FACTOR, quota.KEEP_MS])
+        if outcome.kind is FailureKind.FROZEN:
+            await self.freeze(class_of(call), next_day_ms(now_ms))
+
+    async def freeze(self, klass: str, until_ms: int) -> None:
+        """Let no call of a class out before a time."""
+        await self._redis.hset(self._key, f"frozen:{klass}", until_ms)
+        await self._redis.pexpire(self._key, quota.KEEP_MS)
