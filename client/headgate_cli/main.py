@@ -1,5 +1,6 @@
 """The `headgate` command. Processes are launched without loading the user interface, and the reverse."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -12,6 +13,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in PROCESSES:
         sys.exit(launch(arguments[0], arguments[1:]))
+    # gRPC's own remarks about connections do not belong between the lines of a command.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         from headgate_cli.app import app
     except ModuleNotFoundError as error:

@@ -2,7 +2,6 @@ import asyncio
 import os
 import signal
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -13,6 +12,7 @@ from headgate_cli.dev.redis_server import (
     RedisServerMissingError,
     find_redis_server,
 )
+from tests.cli.processes import all_gone, is_alive
 
 
 async def ask(port: int, command: str) -> str:
@@ -25,26 +25,13 @@ async def ask(port: int, command: str) -> str:
         await writer.wait_closed()
 
 
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] not in "ZX"
-    except FileNotFoundError:
-        return False
-
-
-async def gone(pid: int) -> None:
-    async with asyncio.timeout(10):
-        while alive(pid):  # noqa: ASYNC110 - the process table rings no bell
-            await asyncio.sleep(0.01)
-
-
 async def test_the_server_answers_inside_and_is_gone_after() -> None:
     async with RedisServer() as redis:
         pid, port, directory = redis.pid, redis.port, redis._directory
         assert await ask(port, "PING") == "+PONG"
         assert redis.url == f"redis://127.0.0.1:{port}/0"
 
-    assert not alive(pid)
+    assert not is_alive(pid)
     assert directory is not None and not directory.exists()
     with pytest.raises(OSError):
         await ask(port, "PING")
@@ -127,9 +114,9 @@ async def test_the_server_goes_when_its_parent_is_killed() -> None:
     )
     assert parent.stdout is not None
     pid = int(await parent.stdout.readline())
-    assert alive(pid)
+    assert is_alive(pid)
 
     parent.send_signal(signal.SIGKILL)
     await parent.wait()
 
-    await gone(pid)
+    await all_gone([pid])

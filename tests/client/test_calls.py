@@ -2,10 +2,10 @@ import uuid
 
 import grpc
 import pytest
-from tests.client.scripted import HURRIED, JOB, Running, serve
 
 from headgate import pb
 from headgate_client import ClientOptions, HeadgateError, RetryPolicy
+from tests.client.scripted import HURRIED, JOB, Running, serve
 
 SPEC = pb.BackfillSpec(project_id=257880, name="devinTestSparkSQL20run1")
 UNAVAILABLE, CANCELLED = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED

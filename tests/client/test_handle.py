@@ -1,11 +1,11 @@
 import asyncio
 
 import pytest
-from tests.client.scripted import JOB, Fault, Plan, Running, make_log, serve
 
 from headgate import pb
 from headgate_client import HeadgateError, JobCancelled, JobFailed, JobNeedsAttention, JobNotSucceeded
 from headgate_client.errors import failure_of
+from tests.client.scripted import JOB, Fault, Plan, Running, make_log, serve
 
 
 async def test_the_result_is_the_ended_job(running: Running) -> None:

@@ -6,7 +6,6 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.client.scripted import HURRIED, JOB, Fault, Plan, Running, make_log, serve
 
 from headgate import pb
 from headgate.log import replay
@@ -21,6 +20,7 @@ from headgate_client import (
     WatchItem,
     WatchOptions,
 )
+from tests.client.scripted import HURRIED, JOB, Fault, Plan, Running, make_log, serve
 
 LOG = make_log(8)
 LOSSY = {Fault.COMPACTED, Fault.HISTORY_LOST}

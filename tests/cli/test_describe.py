@@ -1,0 +1,67 @@
+import pytest
+
+from headgate import pb
+from headgate_cli.work.describe import event_facts, job_row, run_line
+from headgate_cli.work.enums import plain
+from headgate_cli.work.output import aligned, clean
+
+
+def run(
+    state: pb.RunState.ValueType,
+    status: str = "",
+    blocked_by_id: int = 0,
+    started_by: pb.StartedBy.ValueType = pb.STARTED_BY_UNSPECIFIED,
+    attempt: int = 1,
+) -> pb.InstanceRun:
+    row = pb.InstanceRun(
+        state=state,
+        upstream_status=status,
+        workflow_instance_id=1000341554605,
+        blocked_by_id=blocked_by_id,
+        started_by=started_by,
+        attempt=attempt,
+    )
+    row.biz_date.year, row.biz_date.month, row.biz_date.day = 2025, 2, 6
+    return row
+
+
+@pytest.mark.parametrize(
+    ("row", "line"),
+    [
+        (run(pb.RUN_STATE_CREATED, "NotRun"), "created"),
+        (run(pb.RUN_STATE_BLOCKED, "NotRun", blocked_by_id=7), "blocked: waits for parent 7"),
+        (run(pb.RUN_STATE_RUNNING, "WaitResource"), "running: WaitResource"),
+        (run(pb.RUN_STATE_RUNNING, "Running", started_by=pb.STARTED_BY_UPSTREAM), "running: started by DataWorks"),
+        (run(pb.RUN_STATE_SUCCEEDED, "Success", attempt=2), "succeeded: attempt 2"),
+    ],
+)
+def test_a_run_in_a_few_words(row: pb.InstanceRun, line: str) -> None:
+    assert run_line(row) == f"2025-02-06 1000341554605 {line}"
+
+
+def test_an_event_says_nothing_twice() -> None:
+    operation = pb.UpstreamOperation(
+        action="CreateWorkflowInstances", outcome=pb.OPERATION_OUTCOME_ACCEPTED, operation_id="d860"
+    )
+    row = run(pb.RUN_STATE_RUNNING, "Running")
+
+    accepted = pb.JobEvent(message="CreateWorkflowInstances accepted", operations=[operation])
+    running = pb.JobEvent(message="instance 1000341554605 is Running", runs=[row])
+
+    assert event_facts(accepted) == ["CreateWorkflowInstances accepted d860"]
+    assert event_facts(running) == ["2025-02-06 1000341554605 running"]
+
+
+def test_what_a_server_says_can_not_steer_a_terminal() -> None:
+    assert clean("a\x1b[2Jb\nc\td\x07\u202e") == "a\\x1b[2Jb c d\\x07\\x202e"
+    job = pb.Job(name="jobs/x", labels={"team": "\x1b]0;evil"})
+    assert "\x1b" not in "".join(str(cell) for cell in job_row(job))
+
+
+def test_a_value_newer_than_the_program_is_its_number() -> None:
+    assert plain(pb.JOB_STATE_NEEDS_ATTENTION, pb.JobState, "JOB_STATE_") == "needs attention"
+    assert plain(99, pb.JobState, "JOB_STATE_") == "99"
+
+
+def test_columns_are_aligned_and_lines_have_no_tail() -> None:
+    assert aligned(("ID", "NAME"), [("1000", "a"), ("7", "")]) == ["ID    NAME", "1000  a", "7"]
