@@ -6,7 +6,7 @@ Counts by merging ranges, never by walking them: a thousand overlapping ranges o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 from google.type.date_pb2 import Date
@@ -16,74 +16,98 @@ from headgate import dates, pb
 Violation = tuple[str, str]
 """Field path, and what is wrong with it."""
 
-_IN_FIELD_RULES: Final = range(2000, 2100)
+_YEARS: Final = range(2000, 2100)
+_ONE_DAY: Final = 1
 
 
 def missing(path: str, day: Date) -> Iterator[Violation]:
     """Complain about a date that no calendar has, such as 30 February; the rest is left to the field rules."""
-    if day.year not in _IN_FIELD_RULES or not (1 <= day.month <= 12 and 1 <= day.day <= 31):
-        return
-    if not _exists(day):
+    if is_plausible(day) and _ordinal(day) is None:
         yield path, f"{day.year:04}-{day.month:02}-{day.day:02} is not in the calendar"
 
 
 def ranges(path: str, found: Sequence[pb.DateRange]) -> Iterator[Violation]:
     """Complain about dates of ranges that do not exist, and about too many of them."""
-    complaints = [item for index, part in enumerate(found) for item in _range(f"{path}[{index}]", part)]
-    yield from complaints
-    if complaints or not all(_is_sound(part) for part in found):
+    spans = _spans(found)
+    if spans is None:
+        for index, part in enumerate(found):
+            yield from missing(f"{path}[{index}].start_biz_date", part.start_biz_date)
+            yield from missing(f"{path}[{index}].end_biz_date", part.end_biz_date)
         return
-    count = sum((end - start).days + 1 for start, end in merged(found))
+    count = sum(end - start + 1 for start, end in _merged(spans))
     if count > dates.MAX_DATES:
         yield path, f"{count:,} different dates; at most {dates.MAX_DATES:,} are allowed"
 
 
-def merged(found: Iterable[pb.DateRange]) -> list[tuple[date, date]]:
-    """The same dates in the fewest ranges, oldest first. Every range must be sound."""
-    out: list[tuple[date, date]] = []
-    for start, end in sorted((dates.from_message(r.start_biz_date), dates.from_message(r.end_biz_date)) for r in found):
-        if out and start <= out[-1][1] + timedelta(days=1):
+def countable(spec: pb.BackfillSpec) -> bool:
+    """Whether `days` can tell the dates of a backfill: all of its dates exist."""
+    return _spans(spec.biz_dates) is not None and None not in map(_ordinal, spec.exclude_biz_dates)
+
+
+def selects(spec: pb.BackfillSpec) -> bool:
+    """Whether a backfill leaves out dates of its ranges."""
+    return bool(spec.exclude_biz_dates or spec.days_of_week or spec.month_ends_only)
+
+
+def days(spec: pb.BackfillSpec) -> list[date]:
+    """The dates a backfill runs, as `headgate.dates.chosen`, at a cost that repeats in its ranges do not raise.
+
+    Raises:
+        ValueError: a date of the spec does not exist.
+    """
+    found = days_of(spec.biz_dates)
+    if not selects(spec):
+        return found
+    excluded = {dates.from_message(day) for day in spec.exclude_biz_dates}
+    weekdays = set(spec.days_of_week)
+    return [
+        day
+        for day in found
+        if day not in excluded
+        and (not weekdays or day.isoweekday() in weekdays)
+        and (not spec.month_ends_only or dates.is_month_end(day))
+    ]
+
+
+def days_of(found: Iterable[pb.DateRange]) -> list[date]:
+    """Every date of the ranges, oldest first, each once.
+
+    Raises:
+        ValueError: a date does not exist.
+    """
+    spans = _spans(found)
+    if spans is None:
+        raise ValueError("a date does not exist")
+    return [date.fromordinal(number) for start, end in _merged(spans) for number in range(start, end + 1)]
+
+
+def _spans(found: Iterable[pb.DateRange]) -> list[tuple[int, int]] | None:
+    out = []
+    for part in found:
+        start, end = _ordinal(part.start_biz_date), _ordinal(part.end_biz_date)
+        if start is None or end is None:
+            return None
+        out.append((start, end))
+    return out
+
+
+def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    out: list[tuple[int, int]] = []
+    for start, end in sorted(span for span in spans if span[0] <= span[1]):
+        if out and start <= out[-1][1] + _ONE_DAY:
             out[-1] = (out[-1][0], max(out[-1][1], end))
         else:
             out.append((start, end))
     return out
 
 
-def chosen(spec: pb.BackfillSpec) -> tuple[date, ...]:
-    """The dates a backfill runs, as `headgate.dates.chosen`, at a cost that repeats in the ranges do not raise.
-
-    Raises:
-        ValueError: a date of the spec does not exist.
-    """
-    lean = pb.BackfillSpec(days_of_week=spec.days_of_week, month_ends_only=spec.month_ends_only)
-    lean.exclude_biz_dates.extend(spec.exclude_biz_dates)
-    for start, end in merged(spec.biz_dates):
-        lean.biz_dates.add(start_biz_date=dates.to_message(start), end_biz_date=dates.to_message(end))
-    return dates.chosen(lean)
+def is_plausible(day: Date) -> bool:
+    """Whether year, month and day lie in the ranges that the API's field rules give."""
+    return day.year in _YEARS and 1 <= day.month <= 12 and 1 <= day.day <= 31
 
 
-def countable(spec: pb.BackfillSpec) -> bool:
-    """Whether every date of a backfill exists, so that `chosen` can be asked."""
-    return all(_is_sound(part) for part in spec.biz_dates) and all(map(_exists, spec.exclude_biz_dates))
-
-
-def _range(path: str, part: pb.DateRange) -> Iterator[Violation]:
-    yield from missing(f"{path}.start_biz_date", part.start_biz_date)
-    yield from missing(f"{path}.end_biz_date", part.end_biz_date)
-
-
-def _is_sound(part: pb.DateRange) -> bool:
-    ends = (part.start_biz_date, part.end_biz_date)
-    return all(day.year in _IN_FIELD_RULES and _exists(day) for day in ends) and _key(ends[0]) <= _key(ends[1])
-
-
-def _key(day: Date) -> tuple[int, int, int]:
-    return day.year, day.month, day.day
-
-
-def _exists(day: Date) -> bool:
+def _ordinal(day: Date) -> int | None:
     try:
-        dates.from_message(day)
+        return date(day.year, day.month, day.day).toordinal()
     except ValueError:
-        return False
-    return True
+        return None

@@ -35,6 +35,9 @@ AUDIT_CHUNK: Final = 500
 RECONNECT_SECONDS: Final = 0.2
 """Pause before the feed is read again after a failure."""
 
+UNHEARD_SECONDS: Final = 0.003
+"""Pause after events that nobody here watches, so that a busy feed is read in larger pieces."""
+
 FeedId = tuple[int, int]
 """Id of an entry: when it was written, ms by the store's clock, and a number within that ms."""
 
@@ -88,6 +91,7 @@ class Hub:
         self._clock = clock
         self._bells: dict[str, set[Bell]] = {}
         self._draining = False
+        self._wanted = asyncio.Event()
         self.watchers = 0
         self.following = False
         self.lag_seconds = 0.0
@@ -98,6 +102,7 @@ class Hub:
         bell = Bell()
         bell.draining = self._draining
         self._bells.setdefault(job_id, set()).add(bell)
+        self._wanted.set()
         self.watchers += 1
         try:
             yield bell
@@ -119,11 +124,11 @@ class Hub:
         while True:
             try:
                 await self._follow()
+                await self._rest()
             except ServerError as error:
                 _log.warning("the feed can't be read: %s", type(error).__name__)
-            finally:
                 self.following = False
-            await asyncio.sleep(RECONNECT_SECONDS)
+                await asyncio.sleep(RECONNECT_SECONDS)
 
     async def audit(self) -> None:
         """Compare watchers with their jobs, now and then, until cancelled."""
@@ -147,12 +152,18 @@ class Hub:
         position = await self._feed.tip()
         self._doubt_all()
         self.following = True
-        while True:
+        while self._bells:
             entries = await self._feed.read(position)
-            for entry in entries:
-                self._ring(entry)
+            heard = [self._ring(entry) for entry in entries]
             position = entries[-1].id if entries else await self._recheck(position)
             self.lag_seconds = self._lag(entries)
+            if not any(heard):
+                await asyncio.sleep(UNHEARD_SECONDS)
+
+    async def _rest(self) -> None:
+        # Without watchers the feed is not read at all: a busy one would cost each idle process a part of a core.
+        self._wanted.clear()
+        await self._wanted.wait()
 
     async def _recheck(self, position: FeedId) -> FeedId:
         tip = await self._feed.tip()
@@ -164,21 +175,22 @@ class Hub:
     def _lag(self, entries: list[Entry]) -> float:
         return max(0.0, (self._clock.now_ms() - entries[-1].id[0]) / 1000) if entries else 0.0
 
-    def _ring(self, entry: Entry) -> None:
+    def _ring(self, entry: Entry) -> bool:
         bells = self._bells.get(entry.job_id)
         if not bells:
-            return
+            return False
         if entry.revision == 0:
             for bell in bells:
                 bell.delete()
-            return
+            return True
         try:
             hint = ready(entry)
         except DecodeError:
             _log.exception("the feed has an entry that is no event")
-            return
+            return False
         for bell in bells:
             bell.ring(hint)
+        return True
 
     def _all(self) -> list[Bell]:
         return [bell for bells in self._bells.values() for bell in bells]

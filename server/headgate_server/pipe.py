@@ -25,6 +25,9 @@ Command = tuple[str | bytes | int, ...]
 MAX_GROUP: Final = 128
 """Most calls that are sent together; bounds the time that the first of them waits for the last."""
 
+GATHER: Final = 32
+"""Calls that are not kept waiting for more."""
+
 MAX_WAITING: Final = 20_000
 """Most calls that wait. More are refused: a queue that only grows helps nobody."""
 
@@ -84,6 +87,7 @@ class Pipe:
         try:
             while True:
                 await self._bell.wait()
+                await self._gather()
                 group = [self._waiting.popleft() for _ in range(min(MAX_GROUP, len(self._waiting)))]
                 if not self._waiting:
                     self._bell.clear()
@@ -91,6 +95,14 @@ class Pipe:
         finally:
             _give_up([*group, *self._waiting])
             await self._connection.disconnect(nowait=True)
+
+    async def _gather(self) -> None:
+        # A round trip each would cost more than all else of a call. While the loop is busy with more callers, waiting
+        # for them costs no time; as soon as a turn of it brings no call, what is there goes out.
+        seen = 0
+        while seen < len(self._waiting) < GATHER:
+            seen = len(self._waiting)
+            await asyncio.sleep(0)
 
     async def _exchange(self, group: list[_Call]) -> None:
         self._on_group(len(group))

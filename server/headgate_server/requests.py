@@ -123,7 +123,7 @@ def _whole_date(path: str, spec: pb.RerunWorkflowInstancesSpec) -> Iterator[Viol
     day = spec.biz_date
     if not spec.HasField("biz_date"):
         return
-    if not (2000 <= day.year <= 2099 and 1 <= day.month <= 12 and 1 <= day.day <= 31):
+    if not calendar_rules.is_plausible(day):
         yield path, "needs year 2000 to 2099, month 1 to 12 and day 1 to 31"
     yield from calendar_rules.missing(path, day)
 
@@ -153,7 +153,9 @@ def _backfill(request: pb.CreateBackfillRequest) -> Iterator[Violation]:
     for index, day in enumerate(spec.exclude_biz_dates):
         complaints += calendar_rules.missing(f"spec.exclude_biz_dates[{index}]", day)
     yield from complaints
-    if spec.biz_dates and not complaints and calendar_rules.countable(spec) and not calendar_rules.chosen(spec):
+    if complaints or not calendar_rules.selects(spec) or not calendar_rules.countable(spec):
+        return
+    if spec.biz_dates and not calendar_rules.days(spec):
         yield "spec.biz_dates", "no date is left after exclusions, days_of_week and month_ends_only"
 
 

@@ -96,7 +96,7 @@ def _row(index: int, state: pb.RunState.ValueType, **members: Any) -> pb.Instanc
 def _create_runs(spec: pb.CreateWorkflowInstancesSpec) -> Iterator[pb.InstanceRun]:
     if spec.type != pb.WORKFLOW_INSTANCE_TYPE_SUPPLEMENT_DATA:
         return iter(())
-    return _per_date(calendar_rules.chosen(pb.BackfillSpec(biz_dates=spec.periods.biz_dates)))
+    return _per_date(calendar_rules.days_of(spec.periods.biz_dates))
 
 
 def _adhoc_runs(spec: pb.ExecuteAdhocWorkflowInstanceSpec) -> Iterator[pb.InstanceRun]:
@@ -121,7 +121,7 @@ KINDS: Final[Mapping[type[Message], Kind]] = {
     pb.StopWorkflowInstancesRequest: Kind("stop", _finished, lambda spec: _per_id(spec.ids)),
     pb.RerunWorkflowInstancesRequest: Kind("rerun", _accepted, lambda spec: _per_id(spec.ids)),
     pb.ExecuteAdhocWorkflowInstanceRequest: Kind("adhoc", _finished, _adhoc_runs),
-    pb.CreateBackfillRequest: Kind("backfill", _finished, lambda spec: _per_date(calendar_rules.chosen(spec))),
+    pb.CreateBackfillRequest: Kind("backfill", _finished, lambda spec: _per_date(calendar_rules.days(spec))),
 }
 """Every request that makes a job."""
 
