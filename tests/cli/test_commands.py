@@ -59,7 +59,7 @@ async def test_a_field_error_names_the_flag_and_what_to_do(running: Running) -> 
     assert done.err.splitlines() == [
         "headgate: it is field_invalid (FIELD_INVALID)",
         "  --name: spec.name: must not be empty",
-        "  Mend every field that BadRequest names.",
+        "  Mend that and run the command again; nothing was submitted.",
     ]
 
 

@@ -77,24 +77,32 @@ def exit_status(error: HeadgateError) -> int:
 
 
 def _advice(error: HeadgateError) -> str:
+    if error.field_violations:
+        return "Mend that and run the command again; nothing was submitted."
     if not error.reason and error.code is grpc.StatusCode.UNAVAILABLE:
         return "Is a server running there? Name it with --target or HEADGATE_TARGET; headgate dev starts one."
     action = Reason[error.reason].value.action if error.reason in Reason.__members__ else ""
-    wait = f" RetryInfo: {error.retry_after:.1f} s." if error.retry_after else ""
-    return action + wait
+    wait = f" Wait {error.retry_after:.1f} s." if error.retry_after else ""
+    return (action + wait).strip()
 
 
 def _flag(field: str) -> str:
     # "spec.biz_dates[0].end_biz_date" was typed as --biz-dates; a caller at a terminal looks for that.
     parts = [part.partition("[")[0] for part in field.split(".")]
-    known = [part for part in parts if part in _FLAGS]
-    return f"--{known[-1].replace('_', '-')}: " if known else ""
+    known = [_FLAGS[part] for part in parts if part in _FLAGS]
+    return f"{known[-1]}: " if known else ""
 
 
-_FLAGS = frozenset(
-    {
-        *("project_id", "workflow_id", "name", "env_type", "biz_dates", "root_task_ids", "include_task_ids"),
-        *("exclude_task_ids", "mode", "parallelism", "order", "comment", "job_id", "request_id", "priority"),
-        *("deadline", "type", "connection", "filter", "start_revision", "max_staleness", "etag"),
-    }
-)
+_FLAGS = {
+    "default_run_properties": "--root-task-ids, --mode, --parallelism",
+    "labels": "--label",
+    "ids": "ID",
+    **{
+        name: f"--{name.replace('_', '-')}"
+        for name in (
+            *("project_id", "workflow_id", "name", "env_type", "biz_dates", "root_task_ids", "include_task_ids"),
+            *("exclude_task_ids", "mode", "parallelism", "order", "comment", "job_id", "request_id", "priority"),
+            *("deadline", "type", "connection", "filter", "start_revision", "max_staleness", "etag"),
+        )
+    },
+}
