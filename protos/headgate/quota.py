@@ -2,8 +2,8 @@
 
 DataWorks counts per account and region, all RAM users together, so one hash in Redis serves every worker. A caller does
 not poll for a token: the script gives it the time at which its call may go out, in the order of asking, and the calls
-are spread evenly. A cancel goes ahead of the queue, and everything after it moves back by one. When upstream throttles all
-the same, the rate is lowered and comes back slowly.
+are spread evenly. A cancel goes ahead of the queue, and everything after it moves back by one. When upstream throttles
+all the same, the rate is lowered and comes back slowly.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Limits:
     read_daily: int = 0
     write_daily: int = 0
     total_daily: int = 0
-    share: float = 0.97
+    share: float = 0.95
     cancel_reserve: int = 5
 
 

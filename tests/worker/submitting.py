@@ -6,8 +6,8 @@ import secrets
 from datetime import date
 
 from headgate import dates, entries, keys, pb
-from headgate.commit import Commit, Committed, Wake
-from headgate_worker.core.steps import timestamp
+from headgate.commit import Commit, Committed, Stale, Wake
+from headgate_worker.core.steps import apply, timestamp
 from headgate_worker.store import Store
 
 SEED_ROOT_TASK = 1023697426
@@ -81,3 +81,32 @@ async def submit(store: Store, job: pb.Job) -> str:
     )
     assert isinstance(await store.commit(change), Committed)
     return job_id
+
+
+async def cancel(store: Store, job: pb.Job) -> None:
+    """Ask for the end of a job, as a server does."""
+    while True:
+        now_ms = await store.now_ms()
+        record = pb.CancelRecord(
+            actor="test", reason="enough", mode=pb.CANCEL_MODE_STOP, request_time=timestamp(now_ms)
+        )
+        draft = pb.JobEvent(
+            type=pb.EVENT_TYPE_CANCEL_REQUESTED, state=pb.JOB_STATE_CANCELLING, cancel=record, actor="test"
+        )
+        after, events = apply(job, (draft,), now_ms=now_ms)
+        entry = entries.tick(keys.job_id(job.name), nonce=secrets.token_hex(6), now_ms=now_ms)
+        answer = await store.commit(
+            Commit(
+                before=job.state,
+                job=after,
+                expected_revision=job.revision,
+                events=tuple(event.SerializeToString(deterministic=True) for event in events),
+                wake=Wake(entry),
+            )
+        )
+        if isinstance(answer, Committed):
+            return
+        assert isinstance(answer, Stale)
+        found = await store.load(keys.job_id(job.name))
+        assert found is not None
+        job = found

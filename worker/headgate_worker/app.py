@@ -59,7 +59,6 @@ async def run(
     *,
     stop: asyncio.Event,
     ready: Callable[[str], None],
-    upstreams: Connections | None = None,
 ) -> None:
     """Be a worker until `stop` is set, then drain. `ready` is called with the address of the side door.
 
@@ -72,16 +71,24 @@ async def run(
         redis = command_client(settings.redis_url.get_secret_value(), connections=64)
         stack.push_async_callback(close, redis)
         await check_store(redis)
-        connections = upstreams or await connect(settings)
+        store = Store(redis, lease_ms=int(settings.lease_seconds * 1000))
+        clock = StoreClock(await store.now_ms())
+        connections = await connect(settings, redis, clock)
         stack.push_async_callback(connections.aclose)
-        parts = await _assemble(settings, redis, connections, stack)
+        parts = _assemble(settings, redis, store, clock, connections, stack)
         address = await _open_side_door(settings, parts, stack)
         await _work(parts, stop, lambda: ready(address))
 
 
-async def _assemble(settings: Settings, redis: Redis, connections: Connections, stack: AsyncExitStack) -> Parts:
-    store = Store(redis, lease_ms=int(settings.lease_seconds * 1000))
-    clock, dice = StoreClock(await store.now_ms()), SystemDice()
+def _assemble(
+    settings: Settings,
+    redis: Redis,
+    store: Store,
+    clock: StoreClock,
+    connections: Connections,
+    stack: AsyncExitStack,
+) -> Parts:
+    dice = SystemDice()
     worker_id = f"{os.getpid()}-{secrets.token_hex(4)}"
     engine = Engine(
         store,

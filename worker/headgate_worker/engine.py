@@ -13,12 +13,14 @@ from typing import Final
 
 from headgate import pb
 from headgate.lifecycle import JOB_TERMINAL
+from headgate.quota import Frozen, Go, Verdict
 from headgate.reasons import Reason
 from headgate_worker.core import errors
 from headgate_worker.core.calls import NOT_REPEATABLE, Call, Outcome, Reply
-from headgate_worker.core.plan import absorb, plan
+from headgate_worker.core.plan import IDLE_MS, absorb, plan
 from headgate_worker.core.steps import Act, Rest, Wait
 from headgate_worker.core.view import Policy, View
+from headgate_worker.governor import class_of
 from headgate_worker.ports import Clock, Dice, Upstreams
 from headgate_worker.store import Busy, Store, Taken
 from headgate_worker.tick import Checkpoint, LostJob, Moved, Tick, TickLimits, described, no_checkpoint
@@ -27,6 +29,12 @@ _log = logging.getLogger(__name__)
 
 STEPS_PER_TICK: Final = 400
 """Most steps of one tick; the job goes on in the next one."""
+
+SLOT_NEAR_MS: Final = 1_000
+"""A slot of the quota that is so near is waited for within the tick; a later one ends it."""
+
+SLOT_FAR_MS: Final = 3_600_000
+"""How far ahead a tick takes a slot: its place in the queue of all jobs."""
 
 DECISIONS: Final = 20
 """How often one outcome is decided anew while others move the job on at the same time."""
@@ -112,8 +120,8 @@ class Engine:
         """Take one step; whether the tick is over."""
         step = plan(self._view(tick))
         if isinstance(step, Act):
-            await self._act(tick, step)
-            return tick.job.state in JOB_TERMINAL
+            over = not await self._act(tick, step)
+            return over or tick.job.state in JOB_TERMINAL
         if isinstance(step, Wait):
             await tick.commit((), wake_ms=step.until_ms)
         assert isinstance(step, Wait | Rest)  # noqa: S101  # nothing else is left, told to the type checker
@@ -122,17 +130,40 @@ class Engine:
     def _view(self, tick: Tick) -> View:
         return View(tick.job, tick.hints, self._clock.now_ms(), self._dice.roll(), self._policy)
 
-    async def _act(self, tick: Tick, act: Act) -> None:
+    async def _act(self, tick: Tick, act: Act) -> bool:
+        """Commit and call; False when the call has to wait for the quota, and the tick is over."""
+        if act.call is not None and not await self._admitted(tick, act.call):
+            return False
         if act.drafts:
             await tick.commit(act.drafts)
         if act.call is None:
-            return
+            return True
         self._checkpoint("intended")
         if type(act.call) in NOT_REPEATABLE and not tick.holds_lease():
             raise LostJob  # the intent is on record: whoever has the job now searches before it sends
         outcome = await self._call(tick, act.call)
         self._checkpoint("answered")
         await self._absorb(tick, act, outcome)
+        return True
+
+    async def _admitted(self, tick: Tick, call: Call) -> bool:
+        """Whether the shared quota lets the call out now; if not, the tick ends and comes again at the call's slot."""
+        held = tick.hints.slot_at_ms if tick.hints.slot_class == class_of(call) else 0
+        verdict = Go(held) if held else await self._admit(tick, call)
+        if isinstance(verdict, Go) and verdict.at_ms - self._clock.now_ms() <= SLOT_NEAR_MS:
+            await asyncio.sleep(max(0, verdict.at_ms - self._clock.now_ms()) / 1000)
+            tick.hints = tick.hints.slot("", 0)
+            return True
+        wake_ms = verdict.until_ms if isinstance(verdict, Frozen) else verdict.at_ms
+        if isinstance(verdict, Go):
+            tick.hints = tick.hints.slot(class_of(call), wake_ms)
+        await tick.commit((), wake_ms=min(wake_ms, self._clock.now_ms() + IDLE_MS))
+        return False
+
+    async def _admit(self, tick: Tick, call: Call) -> Verdict:
+        cancel = tick.job.state == pb.JOB_STATE_CANCELLING
+        upstream = self._upstreams.get(tick.job.connection)
+        return await upstream.admit(call, patience_ms=SLOT_FAR_MS, cancel=cancel)
 
     async def _call(self, tick: Tick, call: Call) -> Outcome:
         upstream = self._upstreams.get(tick.job.connection)

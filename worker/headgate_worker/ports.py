@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from headgate.quota import Verdict
 from headgate_worker.core.calls import Call, Outcome
 
 
@@ -22,10 +23,22 @@ class Upstream(Protocol):
         ...
 
 
+class GovernedUpstream(Upstream, Protocol):
+    """A cloud with the quota that all workers share."""
+
+    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False) -> Verdict:
+        """When the call may go out; `Go` counts as made, whatever becomes of it.
+
+        Raises:
+            redis.exceptions.RedisError: the quota can't be asked.
+        """
+        ...
+
+
 class Upstreams(Protocol):
     """The upstreams of a deployment, by the name of their connection."""
 
-    def get(self, connection: str) -> Upstream:
+    def get(self, connection: str) -> GovernedUpstream:
         """The upstream of a connection; "" is the default one.
 
         Raises:

@@ -13,6 +13,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from headgate import dates, entries, pb
+from headgate.quota import Crowded, Frozen
 from headgate.reasons import Reason
 from headgate_worker.core import errors
 from headgate_worker.core.calls import (
@@ -25,7 +26,7 @@ from headgate_worker.core.calls import (
     InstancePage,
     ListInstances,
 )
-from headgate_worker.ports import Clock, Upstream, Upstreams
+from headgate_worker.ports import Clock, GovernedUpstream, Upstreams
 from headgate_worker.store import Store
 from headgate_worker.walk import BadToken, Walk
 
@@ -106,14 +107,30 @@ class Reader:
             return entries.ReadReply(asked.id, ok=False, payload=status.SerializeToString())
 
     async def _call(self, connection: str, call: Call, left: float) -> Body:
-        outcome = await self._upstream(connection).call(call, timeout_seconds=left)
+        upstream = self._upstream(connection)
+        await self._admitted(upstream, call, left)
+        outcome = await upstream.call(call, timeout_seconds=left)
         if isinstance(outcome, Failure):
             raise ReadFailed(of_failure(outcome, call))
         if isinstance(outcome.body, pb.WorkflowInstance):
             await self._store.put_observation(connection, outcome.body)
         return outcome.body
 
-    def _upstream(self, connection: str) -> Upstream:
+    async def _admitted(self, upstream: GovernedUpstream, call: Call, left: float) -> None:
+        verdict = await upstream.admit(call, patience_ms=int(left * 500))
+        wait = self._seconds_until(verdict.until_ms if isinstance(verdict, Frozen) else verdict.at_ms)
+        if isinstance(verdict, Frozen):
+            said = "upstream's daily allowance is spent"
+            raise ReadFailed(retryable(errors.status(Reason.UPSTREAM_DAILY, said), wait))
+        if isinstance(verdict, Crowded):
+            said = "upstream's rate is used up by calls that asked before"
+            raise ReadFailed(retryable(errors.status(Reason.UPSTREAM_QPS, said), wait))
+        await asyncio.sleep(wait)
+
+    def _seconds_until(self, at_ms: int) -> float:
+        return max(0, at_ms - self._clock.now_ms()) / 1000
+
+    def _upstream(self, connection: str) -> GovernedUpstream:
         try:
             return self._upstreams.get(connection)
         except KeyError:

@@ -25,6 +25,14 @@ class Settings(BaseSettings):
         default="", description="DataWorks address; empty means the region's own, by HTTPS."
     )
     dataworks_region: str = Field(default="cn-hangzhou", description="DataWorks region.")
+    dataworks_edition: Literal["", "basic", "standard", "professional", "enterprise", "unlimited"] = Field(
+        default="",
+        description="Preset of the shared quota; empty means standard for the cloud, unlimited for another endpoint.",
+    )
+    dataworks_read_qps: float = Field(default=0, ge=0, description="Reads a second instead of the preset's.")
+    dataworks_write_qps: float = Field(default=0, ge=0, description="Writes a second instead of the preset's.")
+    dataworks_total_qps: float = Field(default=0, ge=0, description="Calls a second instead of the preset's.")
+    dataworks_total_daily: int = Field(default=0, ge=0, description="Calls a day instead of the preset's.")
     tick_slots: int = Field(default=100, ge=1, le=1000, description="Ticks that run side by side.")
     read_slots: int = Field(default=50, ge=1, le=1000, description="Reads that run side by side.")
     lease_seconds: float = Field(default=6.0, ge=1, le=60, description="Life of a claim that is not renewed.")

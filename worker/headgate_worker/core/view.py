@@ -56,6 +56,8 @@ class Hints:
         operation_poll_at_ms: time of the next look at an asynchronous create, or of the next search.
         starts: run index to how often it was started.
         asked_at_ms: run index to when it was last started.
+        slot_class: class of the call that a slot of the quota is held for; empty when none is.
+        slot_at_ms: time of that slot.
         found: business date in ms to the instance ids that the present search has found.
     """
 
@@ -66,6 +68,8 @@ class Hints:
     starts: Mapping[int, int] = field(default_factory=dict)
     asked_at_ms: Mapping[int, int] = field(default_factory=dict)
     found: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    slot_class: str = ""
+    slot_at_ms: int = 0
 
     def poll(self, run_index: int, at_ms: int) -> Hints:
         """The hints with the next read of a run set."""
@@ -83,6 +87,10 @@ class Hints:
         ]
         return replace(self, poll_at_ms=keep[0], starts=keep[1], asked_at_ms=keep[2])
 
+    def slot(self, klass: str, at_ms: int) -> Hints:
+        """The hints with a slot of the quota held; "" and 0 when it is used."""
+        return replace(self, slot_class=klass, slot_at_ms=at_ms)
+
     def settled(self) -> Hints:
         """The hints after a call that brought an answer."""
         return replace(self, failures=0, retry_at_ms=0)
@@ -95,6 +103,8 @@ def encode_hints(hints: Hints) -> bytes:
         "r": hints.retry_at_ms,
         "p": {str(k): v for k, v in hints.poll_at_ms.items()},
         "o": hints.operation_poll_at_ms,
+        "q": hints.slot_class,
+        "t": hints.slot_at_ms,
         "s": {str(k): v for k, v in hints.starts.items()},
         "a": {str(k): v for k, v in hints.asked_at_ms.items()},
         "m": {str(k): list(v) for k, v in hints.found.items()},
@@ -117,6 +127,8 @@ def _parse(plain: Mapping[str, Any]) -> Hints:
         retry_at_ms=int(plain.get("r", 0)),
         poll_at_ms={int(k): int(v) for k, v in plain.get("p", {}).items()},
         operation_poll_at_ms=int(plain.get("o", 0)),
+        slot_class=str(plain.get("q", "")),
+        slot_at_ms=int(plain.get("t", 0)),
         starts={int(k): int(v) for k, v in plain.get("s", {}).items()},
         asked_at_ms={int(k): int(v) for k, v in plain.get("a", {}).items()},
         found={int(k): tuple(int(i) for i in v) for k, v in plain.get("m", {}).items()},
