@@ -1,4 +1,7 @@
-"""Every HEADGATE_* variable that the code reads, by process."""
+"""Every HEADGATE_* variable that the code reads, by process, and the table of them in docs/settings.md.
+
+`python -m tests.architecture.variables` brings the table up to date.
+"""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -13,6 +16,8 @@ import headgate_emulator.settings
 import headgate_server.settings
 import headgate_worker.settings
 from tests.architecture.repository import ROOT
+
+TABLE: Final = ROOT / "docs/settings.md"
 
 SETTINGS: Final[Mapping[str, type[BaseSettings]]] = {
     "server": headgate_server.settings.Settings,
@@ -63,3 +68,49 @@ def _names(path: Path) -> Iterator[str]:
             name = node.value
             if name.startswith("HEADGATE_") and name.replace("_", "").isalnum() and name == name.upper():
                 yield name
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of docs/settings.md."""
+
+    name: str
+    process: str
+    default: str
+    meaning: str
+
+    def __str__(self) -> str:
+        default = "none" if self.default == "none" else f"`{self.default}`"
+        return f"| `{self.name}` | {self.process} | {default} | {self.meaning} |"
+
+
+def rows() -> list[Row]:
+    """The rows as they stand in the document."""
+    lines = [line for line in TABLE.read_text().splitlines() if line.startswith("| `")]
+    cells = [[cell.strip(" `") if at < 3 else cell.strip() for at, cell in enumerate(_cells(line))] for line in lines]
+    return [Row(*row) for row in cells]
+
+
+def _cells(line: str) -> list[str]:
+    return line.strip().removeprefix("|").removesuffix("|").split(" | ", 3)
+
+
+def updated() -> list[Row]:
+    """The rows as the code has them; where it has no description, the document's own words stay."""
+    told = {(row.process, row.name): row.meaning for row in rows()}
+    from_code = [
+        Row(name, process, variable.default or "none", variable.description or told.get((process, name), "?"))
+        for process in SETTINGS
+        for name, variable in of_process(process).items()
+    ]
+    return from_code + [row for row in rows() if row.process not in SETTINGS]
+
+
+def main() -> None:
+    """Bring the table of docs/settings.md up to date."""
+    head = [line for line in TABLE.read_text().splitlines() if not line.startswith("| `")]
+    TABLE.write_text("\n".join([*head, *map(str, updated())]) + "\n")
+
+
+if __name__ == "__main__":
+    main()
