@@ -6,12 +6,15 @@ Liveness does not depend on it: killing every server because Redis is down helps
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from grpc_health.v1 import health, health_pb2
 
 from headgate_server.errors import ServerError
+
+_log = logging.getLogger(__name__)
 
 PROBE_SECONDS: Final = 1.0
 """How often Redis is tried."""
@@ -60,6 +63,9 @@ class Health:
             await self._probe()
         except ServerError:
             return "the store can't be written"
+        except Exception:
+            _log.exception("the store can't be tried")
+            return "the store can't be tried"
         return "" if self._following() else "the feed can't be read"
 
     async def _tell(self, reason: str) -> None:

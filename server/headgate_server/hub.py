@@ -127,8 +127,10 @@ class Hub:
                 await self._rest()
             except ServerError as error:
                 _log.warning("the feed can't be read: %s", type(error).__name__)
-                self.following = False
-                await asyncio.sleep(RECONNECT_SECONDS)
+                await self._falter()
+            except Exception:
+                _log.exception("the feed can't be read")
+                await self._falter()
 
     async def audit(self) -> None:
         """Compare watchers with their jobs, now and then, until cancelled."""
@@ -138,6 +140,8 @@ class Hub:
                 await self.compare()
             except ServerError as error:
                 _log.warning("watchers can't be compared with their jobs: %s", type(error).__name__)
+            except Exception:
+                _log.exception("watchers can't be compared with their jobs")
 
     async def compare(self) -> None:
         """Compare every watcher with its job, and ask those that stand elsewhere to look into the log."""
@@ -159,6 +163,10 @@ class Hub:
             self.lag_seconds = self._lag(entries)
             if not any(heard):
                 await asyncio.sleep(UNHEARD_SECONDS)
+
+    async def _falter(self) -> None:
+        self.following = False
+        await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _rest(self) -> None:
         # Without watchers the feed is not read at all: a busy one would cost each idle process a part of a core.

@@ -7,6 +7,7 @@ together, so a MULTI is one call. A pipe never repeats anything: whoever called 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from redis.exceptions import ResponseError
 from headgate.reasons import Reason
 from headgate_server.errors import Refused, StoreUnavailable
 from headgate_server.redis_errors import NOT_REACHED, is_demoted
+
+_log = logging.getLogger(__name__)
 
 Command = tuple[str | bytes | int, ...]
 
@@ -113,8 +116,14 @@ class Pipe:
                 for call in group:
                     await self._receive(call)
         except NOT_REACHED:
-            _give_up(group)
-            await self._connection.disconnect(nowait=True)
+            await self._lose(group)
+        except Exception:
+            _log.exception("a pipe to the store broke")
+            await self._lose(group)
+
+    async def _lose(self, group: list[_Call]) -> None:
+        _give_up(group)
+        await self._connection.disconnect(nowait=True)
 
     async def _receive(self, call: _Call) -> None:
         reply: Any = None

@@ -88,6 +88,9 @@ class Reads:
             except ServerError as error:
                 _log.warning("answers can't be taken: %s", type(error).__name__)
                 await asyncio.sleep(RECONNECT_SECONDS)
+            except Exception:
+                _log.exception("answers can't be taken")
+                await asyncio.sleep(RECONNECT_SECONDS)
 
     async def ask(self, method: str, request: Message, call: Call) -> bytes:
         """A worker's answer to a read: the response message as bytes.

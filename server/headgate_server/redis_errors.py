@@ -32,7 +32,7 @@ _REFUSALS: Final[tuple[tuple[str, type[ServerError]], ...]] = (
 
 def classify(error: Exception) -> ServerError | None:
     """What an exception of redis-py means; None for one that only a mistake of ours explains."""
-    if isinstance(error, NOT_REACHED | redis_errors.ReadOnlyError):
+    if isinstance(error, (*NOT_REACHED, redis_errors.ReadOnlyError)):
         return StoreUnavailable(type(error).__name__)
     if isinstance(error, redis_errors.OutOfMemoryError):
         return StoreFull()

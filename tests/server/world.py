@@ -186,8 +186,11 @@ async def until(condition: Callable[[], Any], *, seconds: float = 10) -> None:
 
 
 async def gather_until_end(call: Any) -> list[pb.WatchJobResponse]:
+    messages = []
     async with asyncio.timeout(30):
-        return [message async for message in call]
+        while (message := await call.read()) is not grpc.aio.EOF:
+            messages.append(message)
+    return messages
 
 
 def shape(messages: Iterable[pb.WatchJobResponse]) -> list[tuple[str, int]]:
