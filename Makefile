@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help env demo test lint format protos clean
+.PHONY: help env demo test lint format protos chaos simulate clean
 help: ## List the verbs.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -34,6 +34,12 @@ format: $(STAMP) ## Rewrite the sources in house style.
 
 protos: $(STAMP) ## Generate the code from protos/headgate/v1/*.proto.
 	$(BIN)/python protos/generate.py
+
+simulate: $(STAMP) ## Run COUNT random job histories (default 10000) against the rules, with virtual time.
+	$(BIN)/python -m tests.simulator --count $(or $(COUNT),10000)
+
+chaos: $(STAMP) ## Run the fault experiments, or ONLY=name one of them.
+	$(BIN)/python -m bench.chaos $(if $(ONLY),--only $(ONLY))
 
 clean: ## Remove what the other verbs built.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
