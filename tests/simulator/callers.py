@@ -1,0 +1,92 @@
+"""Callers who cancel, pause, resume and resolve through a server, and operators at the console behind our back."""
+
+from __future__ import annotations
+
+from headgate import entries, log, pb
+from headgate.commit import Commit, Committed, Wake
+from headgate.lifecycle import JOB_TERMINAL
+from headgate_worker.core.steps import timestamp
+from tests.simulator.chance import Chance
+from tests.simulator.store import ModelStore
+from tests.simulator.timeline import Timeline
+from tests.simulator.upstream import NOT_RUN, RUNNING, ModelUpstream
+
+_RUNNING = pb.JOB_STATE_RUNNING
+_ENTRY = entries.tick("simulated", nonce="1", now_ms=0)
+
+
+class Callers:
+    """Everybody but the workers."""
+
+    def __init__(self, timeline: Timeline, chance: Chance, store: ModelStore, upstream: ModelUpstream) -> None:
+        self._timeline = timeline
+        self._chance = chance
+        self._store = store
+        self._upstream = upstream
+        self.resolved = False
+
+    def arrive(self) -> None:
+        """Set when each of them comes."""
+        chance, soonest = self._chance, self._chance.pick((1_000, 20_000, 300_000))
+        if chance.happens(0.3):
+            mode = chance.pick((pb.CANCEL_MODE_STOP, pb.CANCEL_MODE_STOP, pb.CANCEL_MODE_DRAIN, pb.CANCEL_MODE_DETACH))
+            self._timeline.after(chance.between(0, soonest), lambda: self.cancel(mode))
+        if chance.happens(0.2):
+            begin = chance.between(0, soonest)
+            self._timeline.after(begin, self.pause)
+            if chance.happens(0.8):
+                self._timeline.after(begin + chance.between(1, 120_000), self.resume)
+        if chance.happens(chance.profile.operators):
+            for _ in range(chance.between(1, 4)):
+                self._timeline.after(chance.between(0, soonest * 2), self.operate)
+
+    def cancel(self, mode: pb.CancelMode.ValueType) -> None:
+        """CancelJob."""
+        job = self._store.record.job
+        if job.state in JOB_TERMINAL or job.state == pb.JOB_STATE_CANCELLING:
+            return
+        record = pb.CancelRecord(actor="caller", reason="enough", mode=mode, request_time=self._now())
+        self._commit(pb.EVENT_TYPE_CANCEL_REQUESTED, pb.JOB_STATE_CANCELLING, cancel=record)
+
+    def pause(self) -> None:
+        """PauseJob."""
+        if self._store.record.job.state in (pb.JOB_STATE_QUEUED, _RUNNING):
+            self._commit(pb.EVENT_TYPE_PAUSE_REQUESTED, pb.JOB_STATE_PAUSED)
+
+    def resume(self) -> None:
+        """ResumeJob."""
+        if self._store.record.job.state == pb.JOB_STATE_PAUSED:
+            self._commit(pb.EVENT_TYPE_RESUME_REQUESTED, _RUNNING)
+
+    def operate(self) -> None:
+        """Start, stop or rerun something in the console."""
+        mine = [one for one in self._upstream.instances.values() if one.operation]
+        if not mine:
+            return
+        one = self._chance.pick(mine)
+        one.touched = True
+        if one.status == RUNNING:
+            self._upstream.halt(one)
+        elif one.status == NOT_RUN or self._chance.happens(0.5):
+            self._upstream.begin(one, "operator")
+
+    def _commit(self, kind: pb.EventType.ValueType, state: pb.JobState.ValueType, **members: pb.CancelRecord) -> None:
+        job = self._store.record.job
+        event = pb.JobEvent(revision=job.revision + 1, type=kind, state=state, actor="caller", **members)
+        event.event_time.CopyFrom(self._now())
+        self.commit_event(event)
+
+    def commit_event(self, event: pb.JobEvent) -> None:
+        """Commit one event as a server does, and ring."""
+        job = self._store.record.job
+        change = Commit(
+            before=job.state,
+            job=log.fold(job, event),
+            expected_revision=job.revision,
+            events=(event.SerializeToString(deterministic=True),),
+            wake=Wake(_ENTRY),
+        )
+        assert isinstance(self._store.commit(change), Committed)
+
+    def _now(self):  # type: ignore[no-untyped-def]
+        return timestamp(self._timeline.now_ms)

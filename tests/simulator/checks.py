@@ -1,0 +1,143 @@
+"""What must hold in every history: after each commit, at each call, and at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from headgate import log, pb
+from headgate.lifecycle import JOB_TERMINAL, RUN_TERMINAL
+from headgate_worker.core.calls import (
+    NOT_REPEATABLE,
+    Call,
+    GetInstance,
+    StartInstances,
+)
+from headgate_worker.core.steps import Act, Rest, Wait
+from headgate_worker.core.view import View
+from tests.simulator.timeline import Timeline
+from tests.simulator.upstream import RUNNING, Instance, ModelUpstream
+
+MOST_EVENTS = 60
+EVENTS_PER_RUN = 14
+
+
+class Broken(AssertionError):
+    """Something that must hold does not."""
+
+
+class Checks:
+    """Watches one history."""
+
+    def __init__(self, timeline: Timeline, upstream: ModelUpstream, kind: str) -> None:
+        self._timeline = timeline
+        self._upstream = upstream
+        self._kind = kind
+        self._folded: pb.Job | None = None
+        self.faults: list[str] = []
+        self.starts: Counter[int] = Counter()
+        self.trace: list[str] | None = None
+        self.confirmed: pb.Job | None = None
+
+    def say(self, line: str) -> None:
+        """Keep a line of the history, if somebody wants it."""
+        if self.trace is not None:
+            self.trace.append(f"{self._timeline.now_ms % 100_000_000 / 1000:10.3f} {line}")
+
+    def committed(self, before: pb.Job, after: pb.Job, events: tuple[bytes, ...]) -> None:
+        """After a commit: the state is the fold of the log, by steps that the life cycle allows."""
+        for raw in events:
+            event = pb.JobEvent.FromString(raw)
+            self._folded = log.fold(self._folded, event)
+            self.say(_told(event))
+        if self._folded != after:
+            raise Broken("the state is not the fold of the log")
+        if before.state not in JOB_TERMINAL and after.state in JOB_TERMINAL:
+            self._ended(after)
+
+    def planned(self, view: View, step: Act | Wait | Rest) -> None:
+        """After a decision: no wait that is already over."""
+        if isinstance(step, Wait) and step.until_ms <= view.now_ms:
+            raise Broken(f"a wait that is over: {view.now_ms - step.until_ms} ms ago")
+        if self.trace is not None:
+            shown = f"wait {step.until_ms - view.now_ms} ms" if isinstance(step, Wait) else ""
+            self.say(f"  plan {shown or _act(step)}")
+
+    def calling(self, job: pb.Job, call: Call) -> None:
+        """Before a call is sent, decided on `job`."""
+        if isinstance(call, StartInstances):
+            self.starts.update(call.ids)
+        self._upstream.calls += 1
+        if type(call) in NOT_REPEATABLE | {StartInstances} and job.state != pb.JOB_STATE_RUNNING:
+            raise Broken(f"{call} decided while {pb.JobState.Name(job.state)}")
+        if isinstance(call, GetInstance):
+            self._check_read(job, call.id)
+
+    def _check_read(self, job: pb.Job, instance_id: int) -> None:
+        rows = {run.workflow_instance_id: run for run in job.runs}
+        run = rows.get(instance_id)
+        if run is None or run.state != pb.RUN_STATE_BLOCKED or run.HasField("stop_time"):
+            return
+        parent = rows.get(run.blocked_by_id)
+        if parent is not None and parent.state not in RUN_TERMINAL:
+            raise Broken(f"a blocked instance is read while its parent runs: {instance_id}")
+
+    def _ended(self, job: pb.Job) -> None:
+        self.confirmed = job
+        self._check_successes(job)
+        if self._may_run_on(job):
+            return
+        left = [one.id for one in self.mine() if one.status == RUNNING and not one.touched]
+        if left:
+            raise Broken(f"ended {pb.JobState.Name(job.state)} while these run: {left}")
+
+    def _may_run_on(self, job: pb.Job) -> bool:
+        if job.cancel.mode == pb.CANCEL_MODE_DETACH or "JOB_POISONED" in str(job.error):
+            return True
+        followed = job.state in (pb.JOB_STATE_CANCELLED,) or job.until == pb.UNTIL_FINISHED
+        return not followed or self._kind in ("stop", "rerun") and job.state == pb.JOB_STATE_CANCELLED
+
+    def _check_successes(self, job: pb.Job) -> None:
+        for run in job.runs:
+            one = self._upstream.instances.get(run.workflow_instance_id)
+            if run.state == pb.RUN_STATE_SUCCEEDED and (one is None or not one.ever_succeeded):
+                raise Broken(f"run {run.index} SUCCEEDED and its instance never did")
+
+    def mine(self) -> list[Instance]:
+        """The instances that are the job's."""
+        named = {run.workflow_instance_id for run in self._folded.runs} if self._folded else set()
+        return [one for one in self._upstream.instances.values() if one.operation not in ("", "before") or one.id in named]
+
+    def at_end(self, job: pb.Job, raw_log: list[bytes]) -> None:
+        """When nothing happens any more."""
+        if log.replay(map(pb.JobEvent.FromString, raw_log)) != job:
+            raise Broken("the state is not the replay of the log")
+        if job.state not in JOB_TERMINAL | {pb.JOB_STATE_NEEDS_ATTENTION, pb.JOB_STATE_PAUSED}:
+            raise Broken(f"still {pb.JobState.Name(job.state)}")
+        self._check_dates()
+        most = MOST_EVENTS + EVENTS_PER_RUN * len(job.runs) + 4 * len(self.faults)
+        if len(raw_log) > most:
+            raise Broken(f"{len(raw_log)} events, {most} at most were expected")
+
+    def _check_dates(self) -> None:
+        made = Counter(one.day for one in self._upstream.instances.values() if one.operation not in ("", "before"))
+        twice = [str(day) for day, count in made.items() if count > 1]
+        if twice:
+            raise Broken(f"created twice: {twice}")
+
+
+def _act(step: Act | Wait | Rest) -> str:
+    if not isinstance(step, Act):
+        return type(step).__name__
+    return f"{len(step.drafts)} drafts, {step.call!s:.160}"
+
+
+def _told(event: pb.JobEvent) -> str:
+    kind = pb.EventType.Name(event.type).removeprefix("EVENT_TYPE_")
+    state = pb.JobState.Name(event.state).removeprefix("JOB_STATE_")
+    rows = " ".join(
+        f"[{run.index}:{pb.RunState.Name(run.state).removeprefix('RUN_STATE_')} {run.workflow_instance_id or ''}"
+        f"{'<' + str(run.blocked_by_id) if run.blocked_by_id else ''}{' stop' if run.HasField('stop_time') else ''}]"
+        for run in event.runs
+    )
+    ops = " ".join(f"op{op.index}:{pb.OperationOutcome.Name(op.outcome)[18:]}" for op in event.operations)
+    return f"{event.revision:3d} {kind} {state} {event.message} {rows} {ops}"

@@ -1,0 +1,151 @@
+"""The store as a model: one job, with the semantics of the scripts in headgate.commit, and a virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from headgate import pb
+from headgate.commit import GRACE_MS, Answer, Commit, Committed, Fenced, Stale, Usage
+from headgate.lifecycle import JOB_TERMINAL
+from tests.simulator.timeline import Timeline
+
+LEASE_MS = 6_000
+
+_NEVER_MS = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A job taken for one tick."""
+
+    job: pb.Job
+    fence: int
+    attempts: int
+    hints: bytes
+
+
+@dataclass(slots=True)
+class Record:
+    """What the store holds of the job."""
+
+    job: pb.Job
+    log: list[bytes] = field(default_factory=list)
+    fence: int = 0
+    lease_ends_ms: int = 0
+    attempts: int = 0
+    ring: bool = False
+    hints: bytes = b""
+    due_ms: int | None = None
+    reads: int = 0
+    writes: int = 0
+    throttled: int = 0
+
+
+Watcher = Callable[[pb.Job, pb.Job, tuple[bytes, ...]], None]
+"""Told of every commit: the job before and after, and the new events."""
+
+
+class ModelStore:
+    """One job in a store.
+
+    Args:
+        ring: called when a tick of the job is due.
+        watcher: called after every commit that brought events.
+    """
+
+    def __init__(self, timeline: Timeline, ring: Callable[[], None], watcher: Watcher) -> None:
+        self._timeline = timeline
+        self._ring = ring
+        self._watcher = watcher
+        self._reaps_at_ms = _NEVER_MS
+        self.record = Record(pb.Job())
+
+    def begin(self) -> Taken | None:
+        """BEGIN_SCRIPT; None when the job is busy, and then its owner rings again."""
+        record, now = self.record, self._timeline.now_ms
+        if record.lease_ends_ms > now:
+            record.ring = True
+            return None
+        record.fence += 1
+        record.attempts += 1
+        record.lease_ends_ms = now + LEASE_MS
+        record.ring = False
+        if record.due_ms is not None:
+            self._set_due(now + LEASE_MS + GRACE_MS)
+        return Taken(record.job, record.fence, record.attempts, record.hints)
+
+    def renew(self, fence: int, for_ms: int) -> bool:
+        """RENEW_SCRIPT, again and again for a while: the lease then ends LEASE_MS after it."""
+        record, now = self.record, self._timeline.now_ms
+        if record.fence != fence:
+            return False
+        record.lease_ends_ms = now + for_ms + LEASE_MS
+        if record.due_ms is not None:
+            self._set_due(record.lease_ends_ms + GRACE_MS)
+        return True
+
+    def release(self, fence: int, *, uncount: bool) -> None:
+        """RELEASE_SCRIPT."""
+        record = self.record
+        if record.fence == fence:
+            record.lease_ends_ms = 0
+            record.attempts -= uncount and record.attempts > 0
+
+    def cut_lease(self, fence: int) -> None:
+        """A worker has died: the lease is not renewed any more, and ends LEASE_MS after its last renewal."""
+        record = self.record
+        if record.fence == fence:
+            record.lease_ends_ms = min(record.lease_ends_ms, self._timeline.now_ms + LEASE_MS)
+
+    def commit(self, change: Commit) -> Answer:
+        """SCRIPT."""
+        record, now = self.record, self._timeline.now_ms
+        if len(record.log) != change.expected_revision:
+            return Stale(len(record.log))
+        if change.fence is not None and record.fence != change.fence:
+            return Fenced()
+        before, record.job = record.job, change.job
+        record.log.extend(change.events)
+        record.hints, record.attempts = change.hints, 0
+        self._add(change.usage)
+        self._schedule(change)
+        if change.events:
+            self._watcher(before, record.job, change.events)
+        return Committed(len(record.log), now)
+
+    def _add(self, usage: Usage) -> None:
+        self.record.reads += usage.reads
+        self.record.writes += usage.writes
+        self.record.throttled += usage.throttled
+
+    def _schedule(self, change: Commit) -> None:
+        record, now = self.record, self._timeline.now_ms
+        delay = change.wake.delay_ms if change.wake else 0
+        if change.lease_ms is not None:
+            if change.wake and record.ring:
+                record.ring, delay = False, 0
+            record.lease_ends_ms = now + change.lease_ms if change.lease_ms else 0
+        if change.job.state in JOB_TERMINAL:
+            record.due_ms = None
+            return
+        self._set_due(now + delay + GRACE_MS)
+        if change.wake:
+            self._timeline.after(delay, self._ring)
+
+    def _set_due(self, due_ms: int) -> None:
+        self.record.due_ms = due_ms
+        if due_ms < self._reaps_at_ms:
+            self._reaps_at_ms = due_ms
+            self._timeline.at(due_ms, self._reap)
+
+    def _reap(self) -> None:
+        """REAP_SCRIPT, by a reaper that looks at every time that was ever due."""
+        self._reaps_at_ms = _NEVER_MS
+        due = self.record.due_ms
+        if due is None:
+            return
+        late = due <= self._timeline.now_ms
+        self._set_due(self._timeline.now_ms + GRACE_MS if late else due)
+        if late:
+            self._ring()

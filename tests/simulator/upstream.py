@@ -1,0 +1,350 @@
+"""DataWorks as a model: instances, parallelism groups, asynchronous creates, stops that settle late or never.
+
+Nothing is lost or delayed here on the way; that is `line`'s business. What no source settles is drawn for each
+history or each instance: which end of a parent starts a queued child, what a stop does to an instance that never ran.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from headgate import dates, pb
+from headgate_worker.core.calls import (
+    Body,
+    Call,
+    CreateInstances,
+    ExecuteAdhoc,
+    Failure,
+    FailureKind,
+    GetCreateResult,
+    GetInstance,
+    GetRerunResult,
+    InstancePage,
+    ListInstances,
+    OperationResult,
+    OperationStatus,
+    PerInstance,
+    RerunInstances,
+    StartInstances,
+    StopInstances,
+)
+from headgate_worker.core.steps import timestamp
+from tests.simulator.chance import Chance
+from tests.simulator.timeline import Timeline
+
+NOT_RUN = pb.WORKFLOW_INSTANCE_STATUS_NOT_RUN
+RUNNING = pb.WORKFLOW_INSTANCE_STATUS_RUNNING
+SUCCESS = pb.WORKFLOW_INSTANCE_STATUS_SUCCESS
+FAILURE = pb.WORKFLOW_INSTANCE_STATUS_FAILURE
+ENDED = frozenset({SUCCESS, FAILURE})
+
+_WORDS = {NOT_RUN: "NotRun", RUNNING: "Running", SUCCESS: "Success", FAILURE: "Failure"}
+
+_BLOCKED = (
+    "Because of parallelism config, wait for parent workflowInstance[{0}] to finish",
+    "由于并行度配置，请等待父实例workflowInstance[{0}]运行结束",
+    "wait for WorkflowInstance [ {0} ]",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How upstream behaves in one history.
+
+    Args:
+        auto_start: modes that instances draw from: "success_only", "any_end" or "never".
+        starts_unnamed: whether a child is started that no Start ever named.
+        release: which end of a parent lets an explicit Start through.
+        stop_not_run_fails: whether an instance that is stopped before it ran becomes Failure.
+        fail_rate: how many runs fail.
+        words: which sentence says that a start must wait.
+    """
+
+    auto_start: tuple[str, ...]
+    starts_unnamed: bool
+    auto_start_delay_ms: int
+    release: str
+    stop_not_run_fails: bool
+    fail_rate: float
+    run_ms: tuple[int, int]
+    create_ms: int
+    create_fails: float
+    lag_ms: int
+    stop_ms: int
+    stop_sticks: float
+    words: str
+    batches: bool
+
+
+def draw_rules(chance: Chance) -> Rules:
+    """The rules of one history."""
+    modes = chance.pick((("success_only",), ("any_end",), ("never",), ("success_only", "any_end", "never")))
+    shortest = chance.pick((500, 5_000, 60_000))
+    return Rules(
+        auto_start=modes,
+        starts_unnamed=chance.happens(0.2),
+        auto_start_delay_ms=chance.pick((0, 0, 3_000)),
+        release=chance.pick(("any_end", "any_end", "success_only")),
+        stop_not_run_fails=chance.happens(0.3),
+        fail_rate=chance.pick((0.0, 0.0, 0.1, 0.4)),
+        run_ms=(shortest, shortest * chance.pick((1, 4))),
+        create_ms=chance.pick((0, 800, 5_000, 40_000)),
+        create_fails=chance.pick((0.0, 0.0, 0.0, 0.1)),
+        lag_ms=chance.pick((0, 0, 3_000, 120_000)),
+        stop_ms=chance.pick((0, 1_000, 90_000)),
+        stop_sticks=chance.pick((0.0, 0.0, 0.0, 0.2)),
+        words=chance.pick(_BLOCKED),
+        batches=chance.happens(0.2),
+    )
+
+
+@dataclass(slots=True)
+class Instance:
+    """One workflow instance upstream, and what really happened to it."""
+
+    id: int
+    name: str
+    day: date | None
+    kind: pb.WorkflowInstanceType.ValueType
+    created_ms: int
+    visible_ms: int
+    operation: str = ""
+    parents: tuple[int, ...] = ()
+    auto_start: str = "never"
+    named: bool = False
+    status: pb.WorkflowInstanceStatus.ValueType = NOT_RUN
+    started_ms: int = 0
+    finished_ms: int = 0
+    run_number: int = 0
+    started_by: str = ""
+    ever_succeeded: bool = False
+    touched: bool = False
+    starts_heard: int = 0
+    reads: int = 0
+
+
+@dataclass(slots=True)
+class Operation:
+    """An asynchronous create or rerun."""
+
+    id: str
+    done: bool = False
+    failed: bool = False
+    ids: tuple[int, ...] = ()
+    of_job: bool = True
+
+
+@dataclass(slots=True)
+class ModelUpstream:
+    """A cloud that never lies and never tires. Refusals come back as Failure values."""
+
+    timeline: Timeline
+    chance: Chance
+    rules: Rules
+    instances: dict[int, Instance] = field(default_factory=dict)
+    operations: dict[str, Operation] = field(default_factory=dict)
+    calls: int = 0
+    _next_id: int = 1_000_341_554_601
+
+    def answer(self, call: Call) -> Body | Failure:
+        """Execute a call now."""
+        match call:
+            case CreateInstances():
+                return self._create(call.spec)
+            case GetCreateResult() | GetRerunResult():
+                return self._result(call.operation_id)
+            case StartInstances():
+                return {one: self._start(one) for one in call.ids}
+            case StopInstances():
+                return {one: self._stop(one) for one in call.ids}
+            case GetInstance():
+                return self._get(call.id)
+            case ListInstances():
+                return self._list(call)
+            case ExecuteAdhoc():
+                return self._adhoc(call.spec)
+            case RerunInstances():
+                return self._rerun(call.spec)
+        raise AssertionError(call)
+
+    def make(self, name: str, days: Iterable[date | None], **fields: object) -> list[Instance]:
+        """New instances at once, one per date."""
+        lag = self.chance.between(0, self.rules.lag_ms)
+        made = []
+        for day in days:
+            self._next_id += self.chance.between(1, 5)
+            now = self.timeline.now_ms
+            one = Instance(self._next_id, name, day, pb.WORKFLOW_INSTANCE_TYPE_SUPPLEMENT_DATA, now, now + lag)
+            one.auto_start = self.chance.pick(self.rules.auto_start)
+            for key, value in fields.items():
+                setattr(one, key, value)
+            self.instances[one.id] = one
+            made.append(one)
+        return made
+
+    def link(self, made: list[Instance], properties: pb.DefaultRunProperties) -> None:
+        """Set who waits for whom."""
+        order = sorted(made, key=lambda one: one.day or date.min)
+        if properties.order == pb.BACKFILL_ORDER_DESC:
+            order.reverse()
+        width = properties.parallelism if properties.HasField("parallelism") else len(order)
+        for n, one in enumerate(order):
+            if self.rules.batches:
+                one.parents = tuple(p.id for p in order[max(0, n - n % width - width) : n - n % width])
+            elif n >= width:
+                one.parents = (order[n - width].id,)
+
+    def begin(self, one: Instance, by: str) -> None:
+        """Start an instance, whatever state it is in."""
+        one.status, one.started_ms, one.finished_ms = RUNNING, self.timeline.now_ms, 0
+        one.run_number += 1
+        one.started_by = by
+        number = one.run_number
+        self.timeline.after(self.chance.between(*self.rules.run_ms), lambda: self._end_run(one, number))
+
+    def halt(self, one: Instance) -> None:
+        """Ask for a stop, as a caller or an operator would."""
+        one.named = False
+        if one.status == NOT_RUN and not self.rules.stop_not_run_fails:
+            return
+        if self.chance.happens(self.rules.stop_sticks) and self.timeline.now_ms < self.chance.quiet_after_ms:
+            return
+        number = one.run_number
+        self.timeline.after(self.rules.stop_ms, lambda: self._settle(one, number))
+
+    def _settle(self, one: Instance, number: int) -> None:
+        if one.run_number == number and one.status not in ENDED:
+            self._finish(one, FAILURE)
+
+    def _end_run(self, one: Instance, number: int) -> None:
+        if one.run_number == number and one.status == RUNNING:
+            self._finish(one, FAILURE if self.chance.happens(self.rules.fail_rate) else SUCCESS)
+
+    def _finish(self, one: Instance, status: pb.WorkflowInstanceStatus.ValueType) -> None:
+        one.status, one.finished_ms = status, self.timeline.now_ms
+        one.ever_succeeded |= status == SUCCESS
+        for child in self.instances.values():
+            if one.id in child.parents:
+                self.timeline.after(self.rules.auto_start_delay_ms, lambda child=child: self._adopt(child))
+
+    def _adopt(self, child: Instance) -> None:
+        queued = child.named or self.rules.starts_unnamed
+        if child.status == NOT_RUN and queued and child.auto_start != "never" and not self._waits(child, child.auto_start):
+            self.begin(child, "upstream")
+
+    def _waits(self, one: Instance, condition: str) -> int:
+        """The parent that holds an instance back; 0 when none does."""
+        for parent in one.parents:
+            status = self.instances[parent].status
+            if status not in ENDED or (condition == "success_only" and status != SUCCESS):
+                return parent
+        return 0
+
+    def _create(self, spec: pb.CreateWorkflowInstancesSpec) -> str:
+        operation = Operation(f"op-{len(self.operations)}")
+        self.operations[operation.id] = operation
+        operation.failed = self.chance.happens(self.rules.create_fails)
+        self.timeline.after(self.rules.create_ms, lambda: self._created(operation, spec))
+        return operation.id
+
+    def _created(self, operation: Operation, spec: pb.CreateWorkflowInstancesSpec) -> None:
+        operation.done = True
+        if operation.failed:
+            return
+        days: list[date | None] = [*dates.walk(spec.periods.biz_dates)] or [date(2025, 2, 7)]
+        made = self.make(spec.name, days, operation=operation.id, kind=spec.type, named=spec.auto_start_enabled)
+        self.link(made, spec.default_run_properties)
+        operation.ids = tuple(self.chance.some([one.id for one in made], 1.0))
+        for one in made:
+            if spec.auto_start_enabled and not one.parents:
+                self.begin(one, "upstream")
+
+    def _adhoc(self, spec: pb.ExecuteAdhocWorkflowInstanceSpec) -> int:
+        day = dates.from_message(spec.biz_date) if spec.HasField("biz_date") else date(2025, 2, 7)
+        made = self.make(spec.name, [day], operation="adhoc", kind=pb.WORKFLOW_INSTANCE_TYPE_MANUAL)
+        self.begin(made[0], "job")
+        return made[0].id
+
+    def _rerun(self, spec: pb.RerunWorkflowInstancesSpec) -> str:
+        operation = Operation(f"op-{len(self.operations)}", failed=self.chance.happens(self.rules.create_fails))
+        self.operations[operation.id] = operation
+        self.timeline.after(self.rules.create_ms, lambda: self._rerun_begins(operation, tuple(spec.ids)))
+        return operation.id
+
+    def _rerun_begins(self, operation: Operation, ids: tuple[int, ...]) -> None:
+        operation.done = True
+        for one in ids:
+            if not operation.failed:
+                self.begin(self.instances[one], "job")
+
+    def _result(self, operation_id: str) -> Body | Failure:
+        operation = self.operations.get(operation_id)
+        if operation is None:
+            return Failure(FailureKind.NOT_FOUND, "Operation.NotFound", "no such operation")
+        if not operation.done:
+            return OperationResult(OperationStatus.PENDING)
+        if operation.failed:
+            return OperationResult(OperationStatus.FAILED, failure_message="it could not be done")
+        return OperationResult(OperationStatus.DONE, operation.ids)
+
+    def _start(self, instance_id: int) -> PerInstance:
+        one = self.instances.get(instance_id)
+        if one is None:
+            return PerInstance(success=False, message="The instance does not exist.")
+        one.starts_heard += 1
+        if one.status != NOT_RUN:
+            return PerInstance(success=False, message=f"its status is {_WORDS[one.status]}")
+        one.named = True
+        parent = self._waits(one, self.rules.release)
+        if parent:
+            return PerInstance(success=False, message=self.rules.words.format(parent))
+        self.begin(one, "job")
+        return PerInstance(success=True)
+
+    def _stop(self, instance_id: int) -> PerInstance:
+        one = self.instances.get(instance_id)
+        if one is None:
+            return PerInstance(success=False, message="The instance does not exist.")
+        if one.status in ENDED:
+            return PerInstance(success=False, message=f"its status is {_WORDS[one.status]}")
+        self.halt(one)
+        return PerInstance(success=True)
+
+    def _get(self, instance_id: int) -> Body | Failure:
+        one = self.instances.get(instance_id)
+        if one is None or one.visible_ms > self.timeline.now_ms:
+            return Failure(FailureKind.NOT_FOUND, "WorkflowInstance.NotFound", "no such instance")
+        one.reads += 1
+        return self._shown(one)
+
+    def _list(self, call: ListInstances) -> InstancePage:
+        found = [
+            one
+            for one in self.instances.values()
+            if one.visible_ms <= self.timeline.now_ms
+            and call.name in one.name
+            and one.day is not None
+            and dates.midnight_millis(one.day) == call.biz_date_millis
+            and (not call.type or one.kind == call.type)
+        ]
+        first = (call.page_number - 1) * call.page_size
+        page = sorted(found, key=lambda one: one.id)[first : first + call.page_size]
+        return InstancePage(tuple(self._shown(one) for one in page), len(found))
+
+    def _shown(self, one: Instance) -> pb.WorkflowInstance:
+        seen = pb.WorkflowInstance(id=one.id, name=one.name, type=one.kind, status=one.status)
+        seen.status_raw = _WORDS[one.status]
+        seen.observe_time.FromMilliseconds(self.timeline.now_ms)
+        seen.create_time.FromMilliseconds(one.created_ms)
+        if one.day is not None:
+            seen.biz_date.CopyFrom(dates.to_message(one.day))
+        if one.started_ms:
+            seen.started_time.CopyFrom(timestamp(one.started_ms))
+        if one.finished_ms:
+            seen.finished_time.CopyFrom(timestamp(one.finished_ms))
+        return seen
+
+
+__all__ = ["ModelUpstream", "Rules", "draw_rules", "replace"]

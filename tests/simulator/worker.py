@@ -1,0 +1,277 @@
+"""A worker's tick as the engine drives it, step by step, so that anything may happen between any two steps.
+
+What `headgate_worker.engine` and `tick` do with asyncio is done here with generators that yield how long they wait. The
+decisions are the real ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from typing import Protocol
+
+from headgate import entries, pb
+from headgate.commit import Commit, Committed, Stale, Usage, Wake
+from headgate.lifecycle import JOB_TERMINAL
+from headgate.reasons import Reason
+from headgate_worker.core import errors
+from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, Outcome
+from headgate_worker.core.plan import absorb, plan
+from headgate_worker.core.steps import Act, Change, Rest, Wait, apply
+from headgate_worker.core.view import Policy, View, decode_hints, encode_hints
+from tests.simulator.chance import Blow, Chance
+from tests.simulator.line import Line
+from tests.simulator.store import LEASE_MS, ModelStore, Taken
+from tests.simulator.timeline import Timeline
+
+TICK_MS = 5_000
+STEPS_PER_TICK = 400
+ATTEMPTS = 5
+
+Pauses = Generator[int, None, None]
+
+
+class LostJob(Exception):
+    """Somebody else has the job."""
+
+
+class Moved(Exception):
+    """Somebody else moved the job on."""
+
+
+class Died(Exception):
+    """The worker is no more."""
+
+
+class Witness(Protocol):
+    """Who is told what a worker does."""
+
+    def planned(self, view: View, act: Act | Wait | Rest) -> None:
+        """A step was decided."""
+        ...
+
+    def calling(self, job: pb.Job, call: Call) -> None:
+        """A call is about to be sent, decided on `job`."""
+        ...
+
+
+class Ticks:
+    """All ticks of a history's workers; each runs in a worker of its own."""
+
+    def __init__(
+        self, timeline: Timeline, chance: Chance, store: ModelStore, line: Line, witness: Witness, policy: Policy
+    ) -> None:
+        self._timeline = timeline
+        self._chance = chance
+        self._store = store
+        self._line = line
+        self._witness = witness
+        self._policy = policy
+        self.count = 0
+        self.unbilled = Usage()
+
+    def ring(self) -> None:
+        """An entry is due: run it as often as chance has it."""
+        for _ in range(self._chance.tick_copies(self._timeline.now_ms)):
+            self.count += 1
+            taken = self._store.begin()
+            if taken is not None:
+                tick = Tick(self._timeline, self._chance, self._store, self._line, self._witness, self._policy, taken)
+                self._go_on(tick, tick.run())
+
+    def _go_on(self, tick: Tick, run: Pauses) -> None:
+        try:
+            pause_ms = next(run)
+        except StopIteration:
+            self._end(tick)
+        except LostJob:
+            self._end(tick)
+        except Died:
+            self._store.cut_lease(tick.taken.fence)
+            self._end(tick)
+        else:
+            self._timeline.after(pause_ms, lambda: self._go_on(tick, run))
+
+    def _end(self, tick: Tick) -> None:
+        usage = self.unbilled
+        self.unbilled = Usage(
+            usage.reads + tick.usage.reads,
+            usage.writes + tick.usage.writes,
+            usage.throttled + tick.usage.throttled,
+        )
+
+
+class Tick:
+    """A job while one tick has it."""
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        chance: Chance,
+        store: ModelStore,
+        line: Line,
+        witness: Witness,
+        policy: Policy,
+        taken: Taken,
+    ) -> None:
+        self._timeline = timeline
+        self._chance = chance
+        self._store = store
+        self._line = line
+        self._witness = witness
+        self._policy = policy
+        self._began_ms = timeline.now_ms
+        self._lease_ends_ms = timeline.now_ms + LEASE_MS
+        self.taken = taken
+        self.job = taken.job
+        self.hints = decode_hints(taken.hints)
+        self.usage = Usage()
+
+    def run(self) -> Pauses:
+        """The tick, from its first look to its end."""
+        if self.job.state in JOB_TERMINAL:
+            self._store.release(self.taken.fence, uncount=True)
+            return
+        yield from self._point("taken")
+        if self.taken.attempts > ATTEMPTS:
+            yield from self._commit(_poisoned(self.taken.attempts))
+            return
+        for _ in range(STEPS_PER_TICK):
+            if self._timeline.now_ms - self._began_ms > TICK_MS:
+                break
+            try:
+                if (yield from self._step()):
+                    return
+            except Moved:
+                self._reload()
+        else:
+            raise AssertionError(f"a tick took {STEPS_PER_TICK} steps")
+        yield from self._go_on_later()
+
+    def _go_on_later(self) -> Pauses:
+        try:
+            yield from self._commit((), wake_ms=self._timeline.now_ms)
+        except Moved:
+            self._reload()
+            yield from self._commit((), wake_ms=self._timeline.now_ms)
+
+    def _step(self) -> Generator[int, None, bool]:
+        view = self._view()
+        step = plan(view)
+        self._witness.planned(view, step)
+        if isinstance(step, Act):
+            yield from self._act(step)
+            return self.job.state in JOB_TERMINAL
+        if isinstance(step, Wait):
+            yield from self._commit((), wake_ms=step.until_ms)
+        return True
+
+    def _view(self) -> View:
+        return View(self.job, self.hints, self._timeline.now_ms, self._chance.roll(), self._policy)
+
+    def _act(self, act: Act) -> Pauses:
+        if act.drafts:
+            yield from self._commit(act.drafts)
+        if act.call is None:
+            return
+        decided_on = self.job
+        yield from self._point("intended")
+        if type(act.call) in WRITES and self._timeline.now_ms >= self._lease_ends_ms:
+            raise LostJob
+        self._witness.calling(decided_on, act.call)
+        outcome = yield from self._call(act.call)
+        yield from self._point("answered")
+        yield from self._absorb(act, outcome)
+
+    def _call(self, call: Call) -> Generator[int, None, Outcome]:
+        waiting = self._line.call(call)
+        try:
+            while True:
+                pause_ms = next(waiting)
+                yield from self._alive(pause_ms)
+        except StopIteration as end:
+            outcome: Outcome = end.value
+        self._count(call, outcome)
+        return outcome
+
+    def _alive(self, pause_ms: int) -> Pauses:
+        """Wait with the lease renewed beside it."""
+        if not self._store.renew(self.taken.fence, pause_ms):
+            raise LostJob
+        yield pause_ms
+        self._lease_ends_ms = max(self._lease_ends_ms, self._timeline.now_ms + LEASE_MS * 2 // 3)
+
+    def _count(self, call: Call, outcome: Outcome) -> None:
+        throttled = isinstance(outcome, Failure) and outcome.kind in (FailureKind.THROTTLED, FailureKind.FROZEN)
+        write = type(call) in WRITES
+        usage = self.usage
+        self.usage = Usage(usage.reads + (not write), usage.writes + write, usage.throttled + throttled)
+
+    def _absorb(self, act: Act, outcome: Outcome) -> Pauses:
+        for _ in range(20):
+            change = absorb(self._view(), act, outcome)
+            try:
+                yield from self._take(change)
+                return
+            except Moved:
+                self._reload()
+        raise LostJob
+
+    def _take(self, change: Change) -> Pauses:
+        before, self.hints = self.hints, change.hints
+        if not change.drafts:
+            return
+        try:
+            yield from self._commit(change.drafts)
+        except Moved:
+            self.hints = before
+            raise
+
+    def _commit(self, drafts: tuple[pb.JobEvent, ...], *, wake_ms: int | None = None) -> Pauses:
+        now = self._timeline.now_ms
+        job, events = apply(self.job, drafts, now_ms=now)
+        over = wake_ms is not None or job.state in JOB_TERMINAL
+        change = Commit(
+            before=self.job.state,
+            job=job,
+            expected_revision=self.job.revision,
+            events=tuple(event.SerializeToString(deterministic=True) for event in events),
+            fence=self.taken.fence,
+            hints=encode_hints(self.hints),
+            wake=None if wake_ms is None else Wake(_ENTRY, max(0, wake_ms - now)),
+            usage=self.usage,
+            lease_ms=0 if over else LEASE_MS,
+        )
+        yield from self._point("committing")
+        answer = self._store.commit(change)
+        if isinstance(answer, Committed):
+            self.job, self.usage = job, Usage()
+            self._lease_ends_ms = max(self._lease_ends_ms, self._timeline.now_ms + LEASE_MS)
+        yield from self._point("committed")
+        if isinstance(answer, Stale):
+            raise Moved
+        if not isinstance(answer, Committed):
+            raise LostJob
+
+    def _reload(self) -> None:
+        self.job = self._store.record.job
+
+    def _point(self, name: str) -> Pauses:
+        blow = self._chance.blow(self._timeline.now_ms, name)
+        if blow is Blow.DEATH:
+            raise Died
+        if blow is Blow.FREEZE:
+            yield self._chance.pick((50, 2_000, 7_000, 60_000))
+
+
+_ENTRY = entries.tick("simulated", nonce="0", now_ms=0)
+
+
+def _poisoned(attempts: int) -> tuple[pb.JobEvent, ...]:
+    said = f"looking at the job ended its worker {attempts - 1} times in a row"
+    error = errors.status(Reason.JOB_POISONED, said)
+    state = pb.JOB_STATE_FAILED
+    return (pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=state, error=error, message=said),)
+
+
+__all__ = ["Callable", "Ticks", "replace"]
