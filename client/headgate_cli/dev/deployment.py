@@ -152,11 +152,11 @@ class Deployment:
 
     def _emulator(self, shared: Mapping[str, str]) -> Launch:
         listen = {"HEADGATE_EMULATOR_LISTEN": self._options.emulator_listen}
-        return Launch("emulator", "headgate_emulator", {**shared, **listen}, _EMULATOR_READY)
+        return Launch("emulator", _command("emulator"), {**shared, **listen}, _EMULATOR_READY)
 
     def _server(self, shared: Mapping[str, str]) -> Launch:
         listen = {"HEADGATE_LISTEN": self._options.listen, "HEADGATE_OPS_LISTEN": self._options.ops_listen}
-        return Launch("server", "headgate_server", {**shared, **listen}, _SERVER_READY)
+        return Launch("server", _command("server"), {**shared, **listen}, _SERVER_READY)
 
     def _workers(self, shared: Mapping[str, str], emulator: str) -> list[Launch]:
         environment = {
@@ -168,7 +168,12 @@ class Deployment:
         }
         count = self._options.workers
         names = ["worker"] if count == 1 else [f"worker-{number}" for number in range(1, count + 1)]
-        return [Launch(name, "headgate_worker", environment, _WORKER_READY) for name in names]
+        return [Launch(name, _command("worker"), environment, _WORKER_READY) for name in names]
+
+
+def _command(process: str) -> tuple[str, ...]:
+    # By way of the command line, which says kindly what to install if the process is not there.
+    return ("-m", "headgate_cli", process)
 
 
 async def _redis_ended(redis: RedisServer) -> str:

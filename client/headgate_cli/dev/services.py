@@ -27,13 +27,13 @@ class Launch:
 
     Args:
         name: what to call it in output.
-        module: Python module to run with `python -m`.
+        arguments: what to run with this Python, such as ("-m", "headgate_cli", "server").
         environment: its whole environment.
         ready: what the line looks like that says it is ready; its groups are the addresses.
     """
 
     name: str
-    module: str
+    arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
     ready: re.Pattern[str]
 
@@ -57,7 +57,7 @@ class Service:
         Raises ServiceFailedError when it ends before that, or takes longer than READY_TIMEOUT.
         """
         service = cls(launch, on_line)
-        argv = (sys.executable, "-m", launch.module)
+        argv = (sys.executable, *launch.arguments)
         child = await Child.spawn(launch.name, argv, on_line=service._read, env=launch.environment)
         service._child = child
         try:
