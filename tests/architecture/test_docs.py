@@ -95,8 +95,10 @@ def help_of(process: str) -> str:
 def known(found: Any, words: list[str]) -> bool:
     """Whether the command line takes these words: commands by name, flags by name."""
     while hasattr(found, "commands"):
-        if not words or words[0] not in found.commands:
-            return not words
+        if not words or words[0] == "--help" or words[0].isupper():  # a group alone, or a placeholder such as COMMAND
+            return True
+        if words[0] not in found.commands:
+            return False
         found, words = found.commands[words[0]], words[1:]
     taken = {option for parameter in found.params for option in (*parameter.opts, *parameter.secondary_opts)}
     return flags(words) <= taken | {"--help"}
