@@ -1,5 +1,6 @@
 """Build the wheel as an image does: from a context that holds the project file, the protocol and one folder."""
 
+import importlib.metadata
 import importlib.util
 import os
 import shutil
@@ -32,14 +33,29 @@ class Wheel:
         """What it puts on the import path."""
         return {name.partition("/")[0] for name in self.names if ".dist-info/" not in name}
 
-    def required_by(self, extra: str) -> set[str]:
-        """Names of the distributions that an extra asks for, our own included ones followed."""
+    def required_by(self, extra: str) -> list[Requirement]:
+        """What an extra asks for itself."""
+        found = [Requirement(text) for text in self.metadata.get_all("Requires-Dist") or ()]
+        return [item for item in found if item.marker is None or item.marker.evaluate({"extra": extra})]
+
+    def installed_by(self, extra: str) -> set[str]:
+        """Names of everything that installing an extra brings, followed through what is installed here."""
         found: set[str] = set()
-        for text in self.metadata.get_all("Requires-Dist") or ():
-            requirement = Requirement(text)
-            if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
-                found.add(canonicalize_name(requirement.name))
+        waiting = self.required_by(extra)
+        while waiting:
+            requirement = waiting.pop()
+            name = canonicalize_name(requirement.name)
+            if name not in found:
+                found.add(name)
+                waiting += _required(requirement)
         return found
+
+
+def _required(requirement: Requirement) -> list[Requirement]:
+    """What an installed distribution asks for, with the extras that it is wanted with."""
+    extras = requirement.extras or {""}
+    found = [Requirement(text) for text in importlib.metadata.requires(requirement.name) or ()]
+    return [item for item in found if item.marker is None or any(item.marker.evaluate({"extra": e}) for e in extras)]
 
 
 def builder(scratch: Path) -> Path | None:

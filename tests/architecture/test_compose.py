@@ -35,7 +35,7 @@ def test_the_services_are_these() -> None:
 
 
 def test_redis_keeps_what_it_acknowledged_and_never_evicts() -> None:
-    command = " ".join(service("redis")["command"])
+    command = service("redis")["command"]
 
     assert re.fullmatch(r"redis:\d+", service("redis")["image"])
     assert "--appendonly yes" in command and "--appendfsync everysec" in command
