@@ -1,0 +1,291 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import pytest
+from aiohttp import ClientSession
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.duration_pb2 import Duration
+
+from headgate import keys, pb
+from headgate_server import catalog, listing
+from headgate_server.unbuilt import UNBUILT
+from tests.server.world import World, backfill, fields_of, metadata_of, reason_of, status_of, until
+
+
+async def refusal(call: Awaitable[object]) -> str:
+    with pytest.raises(grpc.RpcError) as caught:
+        await call
+    return reason_of(caught.value)
+
+
+async def test_a_job_shows_what_it_has_cost_upstream(world: World) -> None:
+    job_id = await world.submit()
+    await world.redis.hset(keys.job(job_id), mapping={"reads": 5, "writes": 2, "throttled": 1})  # type: ignore[misc]
+
+    usage = (await world.jobs.GetJob(pb.GetJobRequest(name=keys.job_name(job_id)))).usage
+
+    assert (usage.upstream_reads, usage.upstream_writes, usage.throttled) == (5, 2, 1)
+
+
+async def test_an_unknown_job_is_not_found(world: World) -> None:
+    assert await refusal(world.jobs.GetJob(pb.GetJobRequest(name="jobs/nobody"))) == "JOB_UNKNOWN"
+
+
+async def walk(world: World, **given: Any) -> list[str]:
+    found, token = [], ""
+    while True:
+        page = await world.jobs.ListJobs(pb.ListJobsRequest(page_token=token, **given))
+        found += [keys.job_id(job.name) for job in page.jobs]
+        token = page.next_page_token
+        if not token:
+            return found
+
+
+async def test_jobs_are_listed_newest_first_or_oldest_first(world: World) -> None:
+    job_ids = [await world.submit() for _ in range(7)]
+
+    assert await walk(world, page_size=3) == job_ids[::-1]
+    assert await walk(world, page_size=2, order_by="create_time") == job_ids
+    assert await walk(world, page_size=7) == job_ids[::-1]
+
+
+async def test_a_walk_shows_every_job_once_while_others_are_added(world: World) -> None:
+    job_ids = [await world.submit() for _ in range(6)]
+
+    first = await world.jobs.ListJobs(pb.ListJobsRequest(page_size=2))
+    await world.submit()
+    rest = await world.jobs.ListJobs(pb.ListJobsRequest(page_size=200, page_token=first.next_page_token))
+
+    assert [keys.job_id(job.name) for job in (*first.jobs, *rest.jobs)] == job_ids[::-1]
+
+
+async def test_a_list_is_filtered(world: World) -> None:
+    job_ids = [await world.submit(options=pb.JobOptions(labels={"n": str(n % 2)})) for n in range(6)]
+    await world.worker.move(job_ids[0], pb.JOB_STATE_RUNNING)
+
+    assert await walk(world, filter="state = RUNNING") == [job_ids[0]]
+    assert await walk(world, filter='labels.n = "0" AND state = QUEUED', page_size=1) == [job_ids[4], job_ids[2]]
+    assert await walk(world, filter="kind = start") == []
+
+
+async def test_a_list_that_matches_little_ends_its_pages_early(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "MAX_WALKED", 4)
+    job_ids = [await world.submit(options=pb.JobOptions(labels={"n": str(n)})) for n in range(10)]
+
+    page = await world.jobs.ListJobs(pb.ListJobsRequest(filter="labels.n = 0"))
+
+    assert not page.jobs and page.next_page_token
+    assert await walk(world, filter="labels.n = 0") == [job_ids[0]]
+
+
+async def test_a_bad_filter_or_order_is_named(world: World) -> None:
+    for request, field in (
+        (pb.ListJobsRequest(filter="colour = red"), "filter"),
+        (pb.ListJobsRequest(order_by="name"), "order_by"),
+    ):
+        with pytest.raises(grpc.RpcError) as caught:
+            await world.jobs.ListJobs(request)
+        assert fields_of(status_of(caught.value)) == {field}
+
+
+async def test_a_token_of_another_list_is_refused(world: World) -> None:
+    for _ in range(3):
+        await world.submit()
+    token = (await world.jobs.ListJobs(pb.ListJobsRequest(page_size=1))).next_page_token
+
+    other = pb.ListJobsRequest(page_token=token, filter="state = QUEUED")
+    assert await refusal(world.jobs.ListJobs(other)) == "PAGE_TOKEN_INVALID"
+
+
+async def test_jobs_are_counted_by_state(world: World) -> None:
+    job_ids = [await world.submit() for _ in range(3)]
+    await world.worker.move(job_ids[0], pb.JOB_STATE_RUNNING)
+
+    reply = await world.jobs.CountJobs(pb.CountJobsRequest())
+
+    assert {row.state: row.count for row in reply.counts} == {pb.JOB_STATE_QUEUED: 2, pb.JOB_STATE_RUNNING: 1}
+
+
+async def test_a_cancel_is_recorded_and_rings_for_a_worker(world: World) -> None:
+    job_id = await world.submit()
+    await world.worker.append(job_id, pb.JobEvent(type=pb.EVENT_TYPE_WARNING), hints=b"scratch")
+    kicks = await world.redis.llen(keys.kick(keys.TICKS))  # type: ignore[misc]
+
+    job = await world.jobs.CancelJob(pb.CancelJobRequest(name=keys.job_name(job_id), reason="enough"))
+
+    assert (job.state, job.cancel.reason, job.revision) == (pb.JOB_STATE_CANCELLING, "enough", 3)
+    assert await world.worker.load(job_id) == job
+    assert await world.redis.llen(keys.kick(keys.TICKS)) == kicks + 1  # type: ignore[misc]
+    assert await world.redis.hget(keys.job(job_id), "hints") == b"scratch"  # type: ignore[misc]
+    assert await world.jobs.CancelJob(pb.CancelJobRequest(name=job.name)) == job
+
+
+async def test_pausing_and_resuming(world: World) -> None:
+    name = keys.job_name(await world.submit())
+
+    assert await refusal(world.jobs.ResumeJob(pb.ResumeJobRequest(name=name))) == "STATE_CONFLICT"
+    paused = await world.jobs.PauseJob(pb.PauseJobRequest(name=name))
+    assert paused.state == pb.JOB_STATE_PAUSED
+    assert await world.jobs.PauseJob(pb.PauseJobRequest(name=name)) == paused
+    assert (await world.jobs.ResumeJob(pb.ResumeJobRequest(name=name))).state == pb.JOB_STATE_RUNNING
+
+
+async def test_an_old_etag_is_refused(world: World) -> None:
+    job_id = await world.submit()
+    etag = (await world.worker.load(job_id)).etag
+    await world.worker.say(job_id)
+    name = keys.job_name(job_id)
+
+    assert await refusal(world.jobs.CancelJob(pb.CancelJobRequest(name=name, etag=etag))) == "ETAG_MISMATCH"
+    etag = (await world.worker.load(job_id)).etag
+    assert (await world.jobs.CancelJob(pb.CancelJobRequest(name=name, etag=etag))).state == pb.JOB_STATE_CANCELLING
+
+
+async def test_a_cancel_wins_against_a_worker_that_keeps_writing(world: World) -> None:
+    job_id = await world.submit()
+    stop = asyncio.Event()
+
+    async def write() -> None:
+        while not stop.is_set():
+            try:
+                await world.worker.say(job_id)
+            except AssertionError:  # the cancel was faster, this once
+                continue
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(write())
+        job = await world.jobs.CancelJob(pb.CancelJobRequest(name=keys.job_name(job_id)))
+        stop.set()
+    assert job.state == pb.JOB_STATE_CANCELLING
+
+
+async def test_only_a_finished_job_is_deleted_and_then_it_is_gone(world: World) -> None:
+    job_id = await world.submit()
+    request = pb.DeleteJobRequest(name=keys.job_name(job_id))
+    assert await refusal(world.jobs.DeleteJob(request)) == "STATE_CONFLICT"
+    await world.worker.finish(job_id)
+
+    await world.jobs.DeleteJob(request)
+
+    assert await refusal(world.jobs.DeleteJob(request)) == "JOB_UNKNOWN"
+    assert await world.redis.exists(keys.log(job_id), keys.job(job_id)) == 0
+    assert await walk(world) == []
+
+
+async def events(world: World, job_id: str, **given: Any) -> pb.ListJobEventsResponse:
+    reply: pb.ListJobEventsResponse
+    reply = await world.jobs.ListJobEvents(pb.ListJobEventsRequest(name=keys.job_name(job_id), **given))
+    return reply
+
+
+async def test_a_log_is_read_in_pages(world: World) -> None:
+    job_id = await world.submit()
+    await world.worker.say(job_id)
+    await world.worker.finish(job_id)
+
+    first = await events(world, job_id, page_size=3)
+    second = await events(world, job_id, start_revision=first.next_revision)
+
+    assert [event.revision for event in (*first.job_events, *second.job_events)] == [1, 2, 3, 4]
+    assert (first.next_revision, first.end, second.next_revision, second.end) == (4, False, 5, True)
+    assert await events(world, job_id, start_revision=5, wait=Duration(seconds=30)) == pb.ListJobEventsResponse(
+        next_revision=5, end=True
+    )
+
+
+async def test_a_long_poll_answers_when_something_happens(world: World) -> None:
+    job_id = await world.submit()
+    waiting = asyncio.create_task(events(world, job_id, start_revision=2, wait=Duration(seconds=30)))
+    await until(lambda: watches(world))
+
+    await world.worker.say(job_id)
+
+    assert [event.revision for event in (await waiting).job_events] == [2]
+
+
+async def watches(world: World) -> bool:
+    async with ClientSession() as session, session.get(f"{world.ops}/metrics") as response:
+        return "headgate_open_watches 1.0" in await response.text()
+
+
+async def test_a_long_poll_without_events_ends_empty(world: World) -> None:
+    job_id = await world.submit()
+
+    reply = await events(world, job_id, start_revision=2, wait=Duration(nanos=50_000_000))
+
+    assert (list(reply.job_events), reply.next_revision, reply.end) == ([], 2, False)
+    assert (await events(world, job_id, start_revision=2)).next_revision == 2
+
+
+async def test_a_page_of_events_fits_into_what_clients_take(world: World) -> None:
+    job_id = await world.submit()
+    for _ in range(30):
+        await world.worker.say(job_id, "x" * 200_000)
+
+    first = await events(world, job_id, page_size=1_000)
+
+    assert first.ByteSize() < 4 * 1024 * 1024
+    assert first.next_revision == len(first.job_events) + 1 < 32
+
+
+async def test_a_future_revision_is_out_of_range(world: World) -> None:
+    job_id = await world.submit()
+
+    assert await refusal(events(world, job_id, start_revision=3)) == "REVISION_FUTURE"
+
+
+async def test_the_server_tells_its_limits_and_what_is_not_built(world: World) -> None:
+    info = await world.admin.GetServerInfo(pb.GetServerInfoRequest())
+
+    assert set(info.unimplemented_methods) == UNBUILT
+    assert info.limits["max_biz_dates_per_backfill"] == 1_100
+    assert "workflow_instances" in info.features
+
+
+async def reason_of_empty_call(world: World, method: MethodDescriptor) -> str:
+    path = f"/{method.containing_service.full_name}/{method.name}"
+    channel = world.channel
+    open_: Callable[..., Any] = channel.unary_stream if method.server_streaming else channel.unary_unary
+    call = open_(path)(b"", timeout=5)
+    try:
+        await (call.read() if method.server_streaming else call)
+    except grpc.RpcError as error:
+        return reason_of(error)
+    return ""
+
+
+async def test_exactly_the_methods_listed_as_unbuilt_are_unbuilt(world: World) -> None:
+    found = {method.full_name: await reason_of_empty_call(world, method) for method in catalog.methods()}
+
+    assert {name for name, reason in found.items() if reason == "METHOD_UNBUILT"} == UNBUILT
+    assert set(found.values()) == {"METHOD_UNBUILT", "FIELD_INVALID", ""}
+    assert len(found) > len(UNBUILT)
+
+
+async def test_run_job_of_an_unbuilt_kind_is_unimplemented(world: World) -> None:
+    flow = pb.TriggerFlowRequest(spec=pb.TriggerFlowSpec(flow_id=7))
+    call = world.jobs.RunJob(pb.RunJobRequest(trigger_flow=flow))
+
+    with pytest.raises(grpc.RpcError) as caught:
+        await call.read()
+
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert reason_of(caught.value) == "METHOD_UNBUILT"
+
+
+async def test_metadata_of_a_refusal_names_the_job(world: World) -> None:
+    name = keys.job_name(await world.submit())
+    with pytest.raises(grpc.RpcError) as caught:
+        await world.jobs.DeleteJob(pb.DeleteJobRequest(name=name))
+
+    assert metadata_of(caught.value) == {"job": name, "state": "QUEUED"}
+
+
+async def test_a_trace_is_kept_with_the_first_event(world: World) -> None:
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+    job = await world.backfills.CreateBackfill(backfill(), metadata=(("traceparent", trace),))
+
+    assert (await events(world, keys.job_id(job.name))).job_events[0].trace_parent == trace
