@@ -35,7 +35,7 @@ local rev = tonumber(redis.call('HGET', KEYS[1], 'rev') or '0')
 if rev ~= tonumber(ARGV[2]) then return {-1, rev, now} end
 if ARGV[3] ~= '' and redis.call('HGET', KEYS[1], 'fence') ~= ARGV[3] then return {-2, rev, now} end
 if redis.call('LLEN', KEYS[2]) ~= rev then return {-4, rev, now} end
-local first = 20
+local first = 21
 local count = #ARGV - first + 1
 for i = 0, count - 1 do
   redis.call('RPUSH', KEYS[2], ARGV[first + i])
@@ -81,15 +81,18 @@ if ARGV[8] ~= '' then
   end
 end
 if ARGV[13] ~= '' then redis.call('SET', KEYS[9], ARGV[13], 'PX', ARGV[14]) end
+if ARGV[20] ~= '' and not redis.call('SET', KEYS[14], ARGV[20], 'NX', 'PX', ARGV[14] * 5) then
+  if redis.call('GET', KEYS[14]) ~= ARGV[20] then redis.call('HSET', KEYS[1], 'marked', '1') end
+end
 return {1, rev, now}
 """
 """KEYS: 1 job 2 log 3 feed 4 due 5 jobs 6 sequence 7 state before 8 state after 9 request 10 expiring 11 definition
-12 queue 13 kick. ARGV: see `arguments`. Answers {code, revision or record, now in ms}."""
+12 queue 13 kick 14 name. ARGV: see `arguments`. Answers {code, revision or record, now in ms}."""
 
 BEGIN_SCRIPT: Final = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local found = redis.call('HMGET', KEYS[1], 'rev', 'snap', 'hints', 'reads', 'writes', 'throttled')
+local found = redis.call('HMGET', KEYS[1], 'rev', 'snap', 'hints', 'reads', 'writes', 'throttled', 'marked')
 if not found[1] then
   redis.call('ZREM', KEYS[2], ARGV[1])
   return {0, now}
@@ -103,12 +106,13 @@ local attempts = redis.call('HINCRBY', KEYS[1], 'att', 1)
 redis.call('HSET', KEYS[1], 'lease', string.format('%d', now + ARGV[2]))
 redis.call('HDEL', KEYS[1], 'ring')
 redis.call('ZADD', KEYS[2], 'XX', now + ARGV[2] + ARGV[3], ARGV[1])
-return {1, now, fence, attempts, found[2], found[3] or '', found[4] or '0', found[5] or '0', found[6] or '0'}
+return {1, now, fence, attempts, found[2], found[3] or '', found[4] or '0', found[5] or '0', found[6] or '0',
+  found[7] or '0'}
 """
 """Takes a job for one tick: a new fence shuts out whoever had it before, and the attempt is counted before anything
 can kill the process. A job whose lease runs is not taken; whoever has it is asked to ring again at its end. KEYS: 1
 job 2 due. ARGV: 1 job id 2 lease in ms 3 ms after the lease until the reaper rings. Answers {0} when the job is gone,
-{2} when it is busy, else {1, now, fence, attempts, snapshot, hints, reads, writes, throttled}."""
+{2} when it is busy, else {1, now, fence, attempts, snapshot, hints, reads, writes, throttled, marked}."""
 
 RENEW_SCRIPT: Final = """
 local t = redis.call('TIME')
@@ -179,6 +183,21 @@ class RequestRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class NameClaim:
+    """The name that a job will give its instances upstream, which is what a search for a lost create looks for.
+
+    The first job to claim a name sends it as it is; for a later one `marked` is set, and it sends a name of its own.
+
+    Args:
+        key: `keys.instance_name` of connection, project and name.
+        uid: the job's uid.
+    """
+
+    key: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Upstream calls made since the last commit."""
 
@@ -200,6 +219,7 @@ class Commit:
         hints: scratch of the worker. Losing it changes timing only.
         wake: the next tick; None for a terminal job.
         request: for a submit, its idempotency record.
+        claim: for a submit that makes instances, the name it will give them: whether another job has given it too.
         lease_ms: for how long the writer keeps the job from now on; 0 gives it back; None for a writer without a tick.
     """
 
@@ -213,6 +233,7 @@ class Commit:
     request: RequestRecord | None = None
     usage: Usage = Usage()
     lease_ms: int | None = None
+    claim: NameClaim | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +283,8 @@ def script_keys(commit: Commit) -> list[str]:
     request = commit.request.key if commit.request else "hg:request:none"
     indexes = [keys.FEED, keys.DUE, keys.JOBS, keys.SEQUENCE, before, after, request, keys.EXPIRING]
     arq = [keys.arq_job(entry), keys.TICKS, keys.kick(keys.TICKS)]
-    return [keys.job(job_id), keys.log(job_id), *indexes, *arq]
+    name = commit.claim.key if commit.claim else "hg:name:none"
+    return [keys.job(job_id), keys.log(job_id), *indexes, *arq, name]
 
 
 def script_arguments(commit: Commit) -> list[bytes | str | int]:
@@ -292,6 +314,7 @@ def script_arguments(commit: Commit) -> list[bytes | str | int]:
         usage.writes,
         usage.throttled,
         "" if commit.lease_ms is None else commit.lease_ms,
+        commit.claim.uid if commit.claim else "",
         *commit.events,
     ]
 

@@ -58,6 +58,12 @@ def request(caller: str, request_id: str) -> str:
     return f"hg:request:{digest}"
 
 
+def instance_name(connection: str, project_id: int, name: str) -> str:
+    """String that holds the uid of the first job to give its instances a name; see `commit.NameClaim`."""
+    digest = hashlib.blake2b(f"{connection}\n{project_id}\n{name}".encode(), digest_size=16).hexdigest()
+    return f"hg:name:{digest}"
+
+
 def observation(connection: str, instance_id: int | str) -> str:
     """String with the last observation of an instance, as bytes."""
     return f"hg:seen:{connection}:{instance_id}"

@@ -35,6 +35,7 @@ class Taken:
         fence: shuts out whoever had the job before.
         attempts: ticks that began since the last commit, this one included.
         now_ms: the store's clock.
+        marked: another job gave its instances the same name first, so that this one needs a name of its own.
     """
 
     job: pb.Job
@@ -42,6 +43,7 @@ class Taken:
     attempts: int
     hints: bytes
     now_ms: int
+    marked: bool = False
 
 
 class Busy:
@@ -74,8 +76,9 @@ class Store:
         raw = await self._begin(keys=[keys.job(job_id), keys.DUE], args=arguments)
         if raw[0] != 1:
             return Busy() if raw[0] == 2 else None
-        _, now_ms, fence, attempts, snapshot, hints, *_ = raw
-        return Taken(pb.Job.FromString(snapshot), int(fence), int(attempts), bytes(hints), int(now_ms))
+        _, now_ms, fence, attempts, snapshot, hints, *_, marked = raw
+        job = pb.Job.FromString(snapshot)
+        return Taken(job, int(fence), int(attempts), bytes(hints), int(now_ms), marked == b"1")
 
     async def load(self, job_id: str) -> pb.Job | None:
         """The job as it stands, without taking it."""
