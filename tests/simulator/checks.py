@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from headgate import log, pb
-from headgate.lifecycle import JOB_TERMINAL, RUN_TERMINAL
+from headgate.lifecycle import JOB_TERMINAL, RUN_FRONTIER
 from headgate_worker.core.calls import (
     NOT_REPEATABLE,
     Call,
@@ -78,23 +78,30 @@ class Checks:
         if run is None or run.state != pb.RUN_STATE_BLOCKED or run.HasField("stop_time"):
             return
         parent = rows.get(run.blocked_by_id)
-        if parent is not None and parent.state not in RUN_TERMINAL:
+        if parent is not None and parent.state in RUN_FRONTIER:
             raise Broken(f"a blocked instance is read while its parent runs: {instance_id}")
 
     def _ended(self, job: pb.Job) -> None:
         self.confirmed = job
         self._check_successes(job)
+        self.check_nothing_runs(job)
+
+    def check_nothing_runs(self, job: pb.Job) -> None:
+        """Whatever a job that has ended was to follow has ended too, unless somebody else has a hand in it."""
         if self._may_run_on(job):
             return
-        left = [one.id for one in self.mine() if one.status == RUNNING and not one.touched]
+        lost = {run.workflow_instance_id for run in job.runs if run.state == pb.RUN_STATE_UNRESOLVED}
+        left = [one.id for one in self.mine() if one.status == RUNNING and not one.touched and one.id not in lost]
         if left:
-            raise Broken(f"ended {pb.JobState.Name(job.state)} while these run: {left}")
+            raise Broken(f"{pb.JobState.Name(job.state)} while these run: {left}")
 
     def _may_run_on(self, job: pb.Job) -> bool:
         if job.cancel.mode == pb.CANCEL_MODE_DETACH or "JOB_POISONED" in str(job.error):
             return True
-        followed = job.state in (pb.JOB_STATE_CANCELLED,) or job.until == pb.UNTIL_FINISHED
-        return not followed or self._kind in ("stop", "rerun") and job.state == pb.JOB_STATE_CANCELLED
+        cancelled = job.HasField("cancel")
+        if cancelled and self._kind in ("stop", "rerun"):
+            return True
+        return not cancelled and job.until != pb.UNTIL_FINISHED
 
     def _check_successes(self, job: pb.Job) -> None:
         for run in job.runs:
@@ -105,7 +112,9 @@ class Checks:
     def mine(self) -> list[Instance]:
         """The instances that are the job's."""
         named = {run.workflow_instance_id for run in self._folded.runs} if self._folded else set()
-        return [one for one in self._upstream.instances.values() if one.operation not in ("", "before") or one.id in named]
+        return [
+            one for one in self._upstream.instances.values() if one.operation not in ("", "before") or one.id in named
+        ]
 
     def at_end(self, job: pb.Job, raw_log: list[bytes]) -> None:
         """When nothing happens any more."""
@@ -114,9 +123,28 @@ class Checks:
         if job.state not in JOB_TERMINAL | {pb.JOB_STATE_NEEDS_ATTENTION, pb.JOB_STATE_PAUSED}:
             raise Broken(f"still {pb.JobState.Name(job.state)}")
         self._check_dates()
+        if job.state in JOB_TERMINAL:
+            self.check_nothing_runs(job)
+            self._check_skipped(job)
+            self._check_end(job)
         most = MOST_EVENTS + EVENTS_PER_RUN * len(job.runs) + 4 * len(self.faults)
         if len(raw_log) > most:
             raise Broken(f"{len(raw_log)} events, {most} at most were expected")
+
+    def _check_skipped(self, job: pb.Job) -> None:
+        """Nothing that counts as not run has run, unless an operator did it."""
+        for run in job.runs:
+            one = self._upstream.instances.get(run.workflow_instance_id)
+            if run.state == pb.RUN_STATE_SKIPPED and one is not None and one.started_ms and not one.touched:
+                raise Broken(f"run {run.index} is SKIPPED and {one.id} was started by {one.started_by}")
+
+    def _check_end(self, job: pb.Job) -> None:
+        if job.state == pb.JOB_STATE_SUCCEEDED and job.until == pb.UNTIL_FINISHED and self._kind != "stop":
+            bad = [run.index for run in job.runs if run.state != pb.RUN_STATE_SUCCEEDED]
+            if bad:
+                raise Broken(f"SUCCEEDED with runs {bad} that did not")
+        if job.state == pb.JOB_STATE_FAILED and not job.HasField("error"):
+            raise Broken("FAILED without an error")
 
     def _check_dates(self) -> None:
         made = Counter(one.day for one in self._upstream.instances.values() if one.operation not in ("", "before"))

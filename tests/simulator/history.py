@@ -113,9 +113,9 @@ class History:
             raise Broken(f"more than {MOST_STEPS} steps")
 
     def _check_usage(self) -> None:
-        record, lost = self.store.record, self.ticks.unbilled
-        billed = record.reads + record.writes + lost.reads + lost.writes
-        if self.store.record.job.state in JOB_TERMINAL and billed > self.upstream.calls:
+        record = self.store.record
+        billed = record.reads + record.writes + self.ticks.unbilled
+        if record.job.state in JOB_TERMINAL and billed != self.upstream.calls:
             raise Broken(f"{billed} calls on the bill, {self.upstream.calls} made")
 
     def _result(self, problem: str) -> Result:

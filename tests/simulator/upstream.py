@@ -7,7 +7,7 @@ history or each instance: which end of a parent starts a queued child, what a st
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 
 from headgate import dates, pb
@@ -231,7 +231,12 @@ class ModelUpstream:
 
     def _adopt(self, child: Instance) -> None:
         queued = child.named or self.rules.starts_unnamed
-        if child.status == NOT_RUN and queued and child.auto_start != "never" and not self._waits(child, child.auto_start):
+        if (
+            child.status == NOT_RUN
+            and queued
+            and child.auto_start != "never"
+            and not self._waits(child, child.auto_start)
+        ):
             self.begin(child, "upstream")
 
     def _waits(self, one: Instance, condition: str) -> int:
@@ -345,6 +350,3 @@ class ModelUpstream:
         if one.finished_ms:
             seen.finished_time.CopyFrom(timestamp(one.finished_ms))
         return seen
-
-
-__all__ = ["ModelUpstream", "Rules", "draw_rules", "replace"]

@@ -6,8 +6,7 @@ decisions are the real ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import replace
+from collections.abc import Generator
 from typing import Protocol
 
 from headgate import entries, pb
@@ -68,7 +67,7 @@ class Ticks:
         self._witness = witness
         self._policy = policy
         self.count = 0
-        self.unbilled = Usage()
+        self.unbilled = 0
 
     def ring(self) -> None:
         """An entry is due: run it as often as chance has it."""
@@ -93,12 +92,7 @@ class Ticks:
             self._timeline.after(pause_ms, lambda: self._go_on(tick, run))
 
     def _end(self, tick: Tick) -> None:
-        usage = self.unbilled
-        self.unbilled = Usage(
-            usage.reads + tick.usage.reads,
-            usage.writes + tick.usage.writes,
-            usage.throttled + tick.usage.throttled,
-        )
+        self.unbilled += tick.usage.reads + tick.usage.writes + tick.unheard
 
 
 class Tick:
@@ -126,6 +120,7 @@ class Tick:
         self.job = taken.job
         self.hints = decode_hints(taken.hints)
         self.usage = Usage()
+        self.unheard = 0
 
     def run(self) -> Pauses:
         """The tick, from its first look to its end."""
@@ -170,7 +165,7 @@ class Tick:
         return View(self.job, self.hints, self._timeline.now_ms, self._chance.roll(), self._policy)
 
     def _act(self, act: Act) -> Pauses:
-        if act.drafts:
+        if act.needs_commit:
             yield from self._commit(act.drafts)
         if act.call is None:
             return
@@ -185,12 +180,14 @@ class Tick:
 
     def _call(self, call: Call) -> Generator[int, None, Outcome]:
         waiting = self._line.call(call)
+        self.unheard += 1
         try:
             while True:
                 pause_ms = next(waiting)
                 yield from self._alive(pause_ms)
         except StopIteration as end:
             outcome: Outcome = end.value
+        self.unheard -= 1
         self._count(call, outcome)
         return outcome
 
@@ -272,6 +269,3 @@ def _poisoned(attempts: int) -> tuple[pb.JobEvent, ...]:
     error = errors.status(Reason.JOB_POISONED, said)
     state = pb.JOB_STATE_FAILED
     return (pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=state, error=error, message=said),)
-
-
-__all__ = ["Callable", "Ticks", "replace"]

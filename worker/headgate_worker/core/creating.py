@@ -7,7 +7,10 @@ sent again; one whose outcome is not known is left to `reconciling`.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Final
+
+from google.rpc.status_pb2 import Status
 
 from headgate import dates, pb
 from headgate.lifecycle import RUN_TERMINAL
@@ -27,7 +30,8 @@ from headgate_worker.core.calls import (
     Outcome,
     RerunInstances,
 )
-from headgate_worker.core.runs import observe
+from headgate_worker.core.kinds import newest_first, starts_itself
+from headgate_worker.core.runs import NOT_STARTED, observe
 from headgate_worker.core.steps import (
     Act,
     Change,
@@ -53,7 +57,8 @@ _ACTION_OF: Final = {
 OPEN: Final = frozenset({pb.OPERATION_OUTCOME_INTENDED, pb.OPERATION_OUTCOME_AMBIGUOUS})
 """Outcomes that nobody knows: nothing may be sent before they are reconciled."""
 
-_MADE: Final = frozenset({pb.OPERATION_OUTCOME_CONFIRMED, pb.OPERATION_OUTCOME_ADOPTED})
+MADE: Final = frozenset({pb.OPERATION_OUTCOME_CONFIRMED, pb.OPERATION_OUTCOME_ADOPTED})
+"""Outcomes of an operation that was executed."""
 
 
 def create(view: View) -> Step | None:
@@ -62,7 +67,7 @@ def create(view: View) -> Step | None:
         return None
     if any(op.outcome in OPEN for op in view.job.operations):
         return None
-    again = [op for op in view.job.operations if op.outcome == pb.OPERATION_OUTCOME_NOT_SENT]
+    again = [op for op in view.job.operations if _to_be_sent_again(view.job, op)]
     operation = again[0] if again else _next_operation(view)
     if operation is None:
         return None
@@ -74,6 +79,14 @@ def create(view: View) -> Step | None:
     )
     draft = operation_changed(intended, *_covered(view, intended), message=f"{intended.action} intended")
     return Act((draft,), _call(view, intended), intended.index)
+
+
+def _to_be_sent_again(job: pb.Job, operation: pb.UpstreamOperation) -> bool:
+    """Whether it was provably not executed and still has something to make."""
+    if operation.outcome != pb.OPERATION_OUTCOME_NOT_SENT:
+        return False
+    mine = [run for run in job.runs if run.operation_index == operation.index]
+    return not mine or any(run.state == pb.RUN_STATE_CREATING for run in mine)
 
 
 def _next_operation(view: View) -> pb.UpstreamOperation | None:
@@ -93,20 +106,25 @@ def _next_ranges(view: View) -> tuple[pb.DateRange, ...]:
     planned = [dates.from_message(run.biz_date) for run in runs if run.state == pb.RUN_STATE_PLANNED]
     unfinished = sum(run.state not in RUN_TERMINAL and run.state != pb.RUN_STATE_PLANNED for run in runs)
     window = spec.max_created_ahead or DEFAULT_AHEAD
-    room = window - unfinished
     # A window that is nearly full waits until it is half empty: many small creates would cost more of the quota.
-    if not planned or room < min(len(planned), max(1, window // 2)):
+    if not planned or window - unfinished < min(len(planned), max(1, window // 2)):
         return ()
-    newest_first = spec.default_run_properties.order == pb.BACKFILL_ORDER_DESC
-    calls = dates.to_calls(sorted(sorted(planned, reverse=newest_first)[:room]))
-    return calls[-1] if newest_first else calls[0]
+    # What starts itself would run beside the dates of the create before, and exceed the parallelism.
+    if unfinished and starts_itself(view):
+        return ()
+    return _first_call(planned, window - unfinished, newest=newest_first(view.job))
+
+
+def _first_call(planned: list[date], room: int, *, newest: bool) -> tuple[pb.DateRange, ...]:
+    ranges = dates.to_ranges(sorted(sorted(planned, reverse=newest)[:room]))
+    return ranges[-dates.MAX_RANGES_PER_CALL :] if newest else ranges[: dates.MAX_RANGES_PER_CALL]
 
 
 def _covered(view: View, operation: pb.UpstreamOperation) -> list[pb.InstanceRun]:
     """The rows that the operation is to create, now CREATING."""
     if view.kind == "rerun":
         return []
-    days = {dates.from_message(day) for day in map(dates.to_message, dates.walk(operation.biz_dates))}
+    days = set(dates.walk(operation.biz_dates))
     return [
         run_with(run, state=pb.RUN_STATE_CREATING, operation_index=operation.index)
         for run in view.job.runs
@@ -174,7 +192,7 @@ def _not_created(view: View, operation: pb.UpstreamOperation, failure: Failure) 
     if failure.kind is FailureKind.AMBIGUOUS:
         row = operation_with(operation, outcome=pb.OPERATION_OUTCOME_AMBIGUOUS)
         return Change((operation_changed(row, message=f"{operation.action}: {failure.code}"),), hints)
-    return Change(refused(view, operation, failure), hints)
+    return Change(refused(view, operation, errors.of_failure(failure, operation.action)), hints)
 
 
 _WAITS: Final = {
@@ -183,61 +201,91 @@ _WAITS: Final = {
 }
 
 
-def refused(view: View, operation: pb.UpstreamOperation, failure: Failure) -> tuple[pb.JobEvent, ...]:
-    """The drafts for an operation that upstream won't do: its runs have failed."""
+def refused(view: View, operation: pb.UpstreamOperation, error: Status) -> tuple[pb.JobEvent, ...]:
+    """The drafts for an operation that upstream won't do: its runs have failed, and a job without runs with them."""
     row = operation_with(operation, outcome=pb.OPERATION_OUTCOME_REFUSED)
-    error = errors.of_failure(failure, operation.action)
     failed = [
-        run_with(run, state=pb.RUN_STATE_FAILED, error=error)
-        for run in view.job.runs
-        if run.operation_index == row.index and run.state == pb.RUN_STATE_CREATING
+        run_with(run, state=pb.RUN_STATE_FAILED, error=error) for run in view.job.runs if _hangs_on(view, run, row)
     ]
-    draft = operation_changed(row, *failed, message=f"{operation.action} refused: {failure.code}")
+    draft = operation_changed(row, *failed, message=error.message)
     draft.error.CopyFrom(error)
+    if not failed and not view.job.runs and view.job.state in _WORKING:
+        draft.state = pb.JOB_STATE_FAILED
     return (draft,)
 
 
+_WORKING: Final = frozenset({pb.JOB_STATE_RUNNING, pb.JOB_STATE_PAUSED})
+
+
+def _hangs_on(view: View, run: pb.InstanceRun, operation: pb.UpstreamOperation) -> bool:
+    """Whether nothing can become of the run when the operation is refused."""
+    if view.kind == "rerun":
+        return run.state == pb.RUN_STATE_CREATED
+    return run.operation_index == operation.index and run.state == pb.RUN_STATE_CREATING
+
+
 def confirm(view: View) -> Step | None:
-    """Ask whether an accepted create has made its instances."""
+    """Ask what has become of an accepted create or rerun."""
     pending = [op for op in view.job.operations if op.outcome == pb.OPERATION_OUTCOME_ACCEPTED]
-    if not pending or view.kind == "rerun":
+    if not pending or view.now_ms < view.hints.operation_poll_at_ms:
         return None
-    if view.now_ms < view.hints.operation_poll_at_ms:
-        return None
-    return Act(call=GetCreateResult(pending[0].operation_id), subject=pending[0].index)
-
-
-def confirm_rerun(view: View) -> Step | None:
-    """Ask whether an accepted rerun has begun."""
-    pending = [op for op in view.job.operations if op.outcome == pb.OPERATION_OUTCOME_ACCEPTED]
-    if not pending or view.kind != "rerun" or view.now_ms < view.hints.operation_poll_at_ms:
-        return None
-    return Act(call=GetRerunResult(pending[0].operation_id), subject=pending[0].index)
+    result = GetRerunResult if view.kind == "rerun" else GetCreateResult
+    return Act(call=result(pending[0].operation_id), subject=pending[0].index)
 
 
 def absorb_result(view: View, subject: int, outcome: Outcome) -> Change:
     """What an asynchronous create or rerun has come to."""
+    operation = view.job.operations[subject]
     if isinstance(outcome, Failure):
-        return Change((), pacing.after_failure(view, outcome))
-    operation, result = view.job.operations[subject], outcome.body
+        return _no_result(view, operation, outcome)
+    result = outcome.body
     assert isinstance(result, OperationResult)  # noqa: S101  # the adapter's contract, told to the type checker
     if result.status is OperationStatus.DONE:
         return _made(view, operation, result.instance_ids)
     if result.status is OperationStatus.PENDING:
-        wait = view.now_ms + view.policy.operation_poll_ms
-        return Change((), replace(view.hints.settled(), operation_poll_at_ms=wait))
-    failure = Failure(FailureKind.REFUSED, "CreateFailure", result.failure_message, request_id=outcome.request_id)
-    drafts = refused(view, operation, failure)
-    drafts[0].error.CopyFrom(errors.status(Reason.CREATE_FAILED, result.failure_message[:1024]))
-    return Change(drafts, view.hints.settled())
+        again_ms = pacing.look_again_ms(view, operation.intent_time.ToMilliseconds())
+        return Change((), replace(view.hints.settled(), operation_poll_at_ms=again_ms))
+    said = f"{operation.action}: {result.failure_message}"[:1024]
+    error = errors.status(Reason.CREATE_FAILED, said, upstream_request_id=outcome.request_id)
+    return Change(refused(view, operation, error), view.hints.settled())
+
+
+def _no_result(view: View, operation: pb.UpstreamOperation, failure: Failure) -> Change:
+    hints = pacing.after_failure(view, failure)
+    if failure.kind is not FailureKind.NOT_FOUND or hints.failures < FORGOTTEN_AFTER:
+        return Change((), hints)
+    row = operation_with(operation, outcome=pb.OPERATION_OUTCOME_AMBIGUOUS)
+    return Change((operation_changed(row, message=f"upstream has forgotten operation {row.operation_id}"),), hints)
+
+
+FORGOTTEN_AFTER: Final = 5
+"""Failed looks at an operation, the last one finding nothing, after which its instances are searched for instead."""
 
 
 def _made(view: View, operation: pb.UpstreamOperation, ids: tuple[int, ...]) -> Change:
+    hints = replace(view.hints.settled(), operation_poll_at_ms=0)
+    if not ids and view.kind != "rerun":
+        # Done, and nothing to show for it: what was made is searched for, and never made a second time.
+        row = operation_with(operation, outcome=pb.OPERATION_OUTCOME_AMBIGUOUS)
+        return Change((operation_changed(row, message=f"{operation.action} is done and names no instances"),), hints)
     row = operation_with(
         operation, outcome=pb.OPERATION_OUTCOME_CONFIRMED, workflow_instance_ids=list(dict.fromkeys(ids))
     )
-    draft = operation_changed(row, message=f"{operation.action} made {len(row.workflow_instance_ids)} instances")
-    return Change((draft,), replace(view.hints.settled(), operation_poll_at_ms=0))
+    return Change(
+        (made_draft(view, row, f"{operation.action} made {len(row.workflow_instance_ids)} instances"),), hints
+    )
+
+
+def made_draft(view: View, row: pb.UpstreamOperation, said: str) -> pb.JobEvent:
+    """The draft for an operation that was executed; the instances of a rerun run from then on."""
+    if view.kind != "rerun":
+        return operation_changed(row, message=said)
+    runs = [
+        run_with(run, state=pb.RUN_STATE_STARTING, started_by=pb.STARTED_BY_HEADGATE)
+        for run in view.job.runs
+        if run.state == pb.RUN_STATE_CREATED
+    ]
+    return operation_changed(row, *runs, message=f"{row.action} was executed")
 
 
 def unplaced(job: pb.Job) -> list[tuple[pb.UpstreamOperation, int]]:
@@ -246,10 +294,20 @@ def unplaced(job: pb.Job) -> list[tuple[pb.UpstreamOperation, int]]:
     return [
         (op, instance_id)
         for op in job.operations
-        if op.outcome in _MADE
-        for instance_id in op.workflow_instance_ids
-        if instance_id not in placed
+        if op.outcome in MADE
+        for instance_id in _left_to_place(job, op, placed)
     ]
+
+
+def _left_to_place(job: pb.Job, operation: pb.UpstreamOperation, placed: set[int]) -> list[int]:
+    """The operation's instances that stand on no row, unless the rows they stood on were given to later attempts."""
+    left = [instance_id for instance_id in operation.workflow_instance_ids if instance_id not in placed]
+    if not left:
+        return left
+    days = set(dates.walk(operation.biz_dates))
+    later = [run for run in job.runs if run.attempt > 1 and run.operation_index != operation.index]
+    given_away = sum(run.HasField("biz_date") and dates.from_message(run.biz_date) in days for run in later)
+    return left if len(left) > given_away else []
 
 
 def place(view: View) -> Step | None:
@@ -266,51 +324,47 @@ def absorb_place(view: View, subject: int, call: GetInstance, outcome: Outcome) 
     if isinstance(outcome, Failure):
         return _unreadable(view, subject, call, outcome)
     seen = outcome.body
-    assert isinstance(seen, pb.WorkflowInstance)  # noqa: S101
+    assert isinstance(seen, pb.WorkflowInstance)  # noqa: S101  # the adapter's contract, told to the type checker
     row = run_with(_row_for(view.job, subject, seen), workflow_instance_id=call.id, state=pb.RUN_STATE_CREATED)
-    if _starts_itself(view):
-        row = run_with(row, state=pb.RUN_STATE_STARTING, started_by=pb.STARTED_BY_UPSTREAM)
+    if view.kind == "adhoc":
+        row = run_with(row, state=pb.RUN_STATE_STARTING, started_by=pb.STARTED_BY_HEADGATE)
+    elif starts_itself(view) and seen.status not in NOT_STARTED:
+        row = run_with(row, started_by=pb.STARTED_BY_UPSTREAM)
     return Change((runs_changed(observe(row, seen, stopping=False)),), view.hints.settled())
-
-
-def _starts_itself(view: View) -> bool:
-    """Whether upstream starts the instances without being asked."""
-    job = view.job
-    by_spec = {
-        "adhoc": True,
-        "backfill": job.backfill.start_mode == pb.START_MODE_UPSTREAM,
-        "create": job.create.auto_start_enabled,
-    }
-    return by_spec.get(view.kind, False)
 
 
 def _row_for(job: pb.Job, operation_index: int, seen: pb.WorkflowInstance) -> pb.InstanceRun:
     """The row that waits for this instance, or a new one at the end for an instance nobody had planned."""
-    for run in job.runs:
-        waits = run.operation_index == operation_index and not run.workflow_instance_id
-        if waits and (not run.HasField("biz_date") or run.biz_date == seen.biz_date):
+    for run in _waiting_rows(job, operation_index):
+        if not run.HasField("biz_date") or run.biz_date == seen.biz_date:
             return run
     return pb.InstanceRun(index=len(job.runs), operation_index=operation_index, attempt=1)
 
 
+def _waiting_rows(job: pb.Job, operation_index: int) -> list[pb.InstanceRun]:
+    return [run for run in job.runs if run.operation_index == operation_index and run.state == pb.RUN_STATE_CREATING]
+
+
 def _unreadable(view: View, subject: int, call: GetInstance, failure: Failure) -> Change:
-    hints = pacing.after_failure(view, failure)
-    if failure.kind is not FailureKind.NOT_FOUND or view.hints.failures < _UNREADABLE_TRIES:
+    """Fresh instances may be shown late; after that, one that can't be read is nobody's guess."""
+    hints, operation = pacing.after_failure(view, failure), view.job.operations[subject]
+    settled_ms = operation.intent_time.ToMilliseconds() + view.policy.settle_ms
+    if failure.kind is not FailureKind.NOT_FOUND or view.now_ms < settled_ms:
         return Change((), hints)
-    row = pb.InstanceRun(index=len(view.job.runs), operation_index=subject, attempt=1, workflow_instance_id=call.id)
-    lost = run_with(row, state=pb.RUN_STATE_UNRESOLVED, error=errors.of_failure(failure, "GetWorkflowInstance"))
+    waiting = _waiting_rows(view.job, subject)
+    fresh = pb.InstanceRun(index=len(view.job.runs), operation_index=subject, attempt=1)
+    error = errors.of_failure(failure, "GetWorkflowInstance")
+    lost = run_with(
+        waiting[0] if waiting else fresh, workflow_instance_id=call.id, state=pb.RUN_STATE_UNRESOLVED, error=error
+    )
     return Change((runs_changed(lost, message="an instance that was made can't be read"),), hints.settled())
-
-
-_UNREADABLE_TRIES: Final = 5
-"""Reads of a fresh instance that may say it does not exist before that is believed: listing may lag behind creation."""
 
 
 def missing(view: View) -> Step | None:
     """Fail the runs of an operation that is done and made no instance for their date: nothing will ever run."""
     if unplaced(view.job):
         return None
-    made = {op.index for op in view.job.operations if op.outcome in _MADE}
+    made = {op.index for op in view.job.operations if op.outcome in MADE}
     error = errors.status(Reason.CREATE_FAILED, "upstream made no instance for this date")
     lost = [
         run_with(run, state=pb.RUN_STATE_FAILED, error=error)
@@ -321,6 +375,11 @@ def missing(view: View) -> Step | None:
 
 
 def done(job: pb.Job) -> bool:
-    """Whether every intended operation is done and every instance is on its row."""
-    settled = all(op.outcome in _MADE or op.outcome == pb.OPERATION_OUTCOME_REFUSED for op in job.operations)
+    """Whether every intended operation is done, or given up before it was sent, and every instance is on its row."""
+    closed = MADE | {pb.OPERATION_OUTCOME_REFUSED}
+    settled = all(op.outcome in closed or _given_up(job, op) for op in job.operations)
     return bool(job.operations) and settled and not unplaced(job)
+
+
+def _given_up(job: pb.Job, operation: pb.UpstreamOperation) -> bool:
+    return operation.outcome == pb.OPERATION_OUTCOME_NOT_SENT and not _to_be_sent_again(job, operation)

@@ -2,53 +2,93 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from headgate import pb
 from headgate.lifecycle import RUN_FRONTIER, RUN_TERMINAL
-from headgate_worker.core import errors, pacing
+from headgate.reasons import Reason
+from headgate_worker.core import errors, pacing, waiting
 from headgate_worker.core.calls import Failure, FailureKind, GetInstance, Outcome
-from headgate_worker.core.runs import NOT_STARTED, differs, observe
+from headgate_worker.core.ending import ended, is_old_run
+from headgate_worker.core.runs import IDLE, NOT_STARTED, by_instance, differs, observe
 from headgate_worker.core.starting import restart
 from headgate_worker.core.steps import Act, Change, Step, run_with, runs_changed, timestamp
+from headgate_worker.core.stopping import cancelling, wants_end
 from headgate_worker.core.view import Hints, View
+from headgate_worker.core.waiting import Look
+
+
+def looks(view: View) -> Iterator[Look]:
+    """What is to be read or probed, and from when on; runs for which nothing is to be done are left out."""
+    rows = by_instance(view.job)
+    busy = any(run.state in RUN_FRONTIER for run in view.job.runs)
+    for run in view.job.runs:
+        if run.state in RUN_TERMINAL or not run.workflow_instance_id:
+            continue
+        found = _look(view, run, rows.get(run.blocked_by_id) if run.blocked_by_id else None, busy=busy)
+        if found is not None:
+            yield found
+
+
+def _look(view: View, run: pb.InstanceRun, parent: pb.InstanceRun | None, *, busy: bool) -> Look | None:
+    own = view.hints.poll_at_ms.get(run.index, 0), Act(call=GetInstance(run.workflow_instance_id), subject=run.index)
+    if run.state in RUN_FRONTIER:
+        return own
+    if _is_ending(view, run):
+        # What runs may release what waits, so that is read last. Instances of a stop job have no such ties.
+        return None if busy and view.kind != "stop" else own
+    if run.state == pb.RUN_STATE_BLOCKED:
+        return waiting.look(view, run, parent)
+    return own if view.kind == "create" and view.job.state != pb.JOB_STATE_CANCELLING else None
+
+
+def _is_ending(view: View, run: pb.InstanceRun) -> bool:
+    """Whether an idle run is read only to see that it will not run any more."""
+    if run.state not in IDLE:
+        return False
+    return cancelling(view) or run.HasField("stop_time") or wants_end(view, run)
 
 
 def read(view: View) -> Step | None:
-    """Read the run of the frontier that is due, the most overdue first."""
-    due = [
-        (view.hints.poll_at_ms.get(run.index, 0), run.index)
-        for run in view.job.runs
-        if run.state in RUN_FRONTIER and view.hints.poll_at_ms.get(run.index, 0) <= view.now_ms
-    ]
-    if not due:
-        return None
-    run = view.job.runs[min(due)[1]]
-    return Act(call=GetInstance(run.workflow_instance_id), subject=run.index)
+    """Do what is due, the most overdue first."""
+    due = min(looks(view), key=lambda look: look[0], default=None)
+    return due[1] if due is not None and due[0] <= view.now_ms else None
+
+
+def next_look_ms(view: View) -> int | None:
+    """When the next run is to be looked at; None when none is."""
+    return min((at_ms for at_ms, _ in looks(view)), default=None)
 
 
 def absorb_read(view: View, subject: int, call: GetInstance, outcome: Outcome) -> Change:
     """What a read of a run's instance, or of its parent, says."""
     run = view.job.runs[subject]
+    if run.state in RUN_TERMINAL:
+        return Change((), view.hints.settled())
     if isinstance(outcome, Failure):
         return _unreadable(view, run, call, outcome)
     seen = outcome.body
-    assert isinstance(seen, pb.WorkflowInstance)  # noqa: S101
+    assert isinstance(seen, pb.WorkflowInstance)  # noqa: S101  # the adapter's contract, told to the type checker
     if call.id != run.workflow_instance_id:
         return _parent_read(view, run, seen)
     return _own_read(view, run, seen)
 
 
 def _own_read(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> Change:
-    row = observe(run, seen, stopping=run.HasField("stop_time"))
-    if row.state == pb.RUN_STATE_STARTING and seen.status in NOT_STARTED and not run.HasField("stop_time"):
-        row = restart(view, row)
-    if row.state in NOT_YET_STARTED and run.HasField("stop_time") and seen.status in NOT_STARTED:
-        row = run_with(row, state=pb.RUN_STATE_STOPPED)  # stopped before it ever ran; upstream has no word for it
+    row = _row(view, run, seen)
     drafts = (runs_changed(row, message=_what(row)),) if differs(run, row) else ()
     return Change(drafts, _next(view, row))
 
 
-NOT_YET_STARTED = frozenset({pb.RUN_STATE_CREATED, pb.RUN_STATE_BLOCKED, pb.RUN_STATE_STARTING})
-"""Run states of an instance that exists and may still be NotRun upstream."""
+def _row(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> pb.InstanceRun:
+    if is_old_run(view, seen):
+        return ended(view, run, seen)
+    row = observe(run, seen, stopping=run.HasField("stop_time"))
+    if row.state == pb.RUN_STATE_STARTING and seen.status in NOT_STARTED and not run.HasField("stop_time"):
+        row = restart(view, row)
+    if run.state in IDLE and row.state == pb.RUN_STATE_RUNNING:
+        row = run_with(row, stop_time=None)  # released before the stop could reach it: it is to be asked for again
+    return ended(view, row, seen)
 
 
 def _what(row: pb.InstanceRun) -> str:
@@ -59,21 +99,30 @@ def _next(view: View, row: pb.InstanceRun) -> Hints:
     hints = view.hints.settled()
     if row.state in RUN_TERMINAL:
         return hints.forget(row.index)
+    if row.index not in hints.asked_at_ms:
+        hints = hints.asked(row.index, view.now_ms)
     return hints.poll(row.index, pacing.next_poll_ms(view, row))
 
 
 def _parent_read(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> Change:
     if seen.status not in (pb.WORKFLOW_INSTANCE_STATUS_SUCCESS, pb.WORKFLOW_INSTANCE_STATUS_FAILURE):
         return Change((), view.hints.settled().poll(run.index, view.now_ms + view.policy.poll_max_ms))
-    row = run_with(run, parent_end_time=timestamp(view.now_ms))
-    return Change((runs_changed(row, message=f"parent {seen.id} has ended"),), view.hints.settled().poll(run.index, 0))
+    return _parent_ended(view, run, f"parent {seen.id} has ended")
+
+
+def _parent_ended(view: View, run: pb.InstanceRun, said: str) -> Change:
+    hints = view.hints.settled().poll(run.index, view.now_ms)
+    if run.state != pb.RUN_STATE_BLOCKED:
+        return Change((), hints)
+    return Change((runs_changed(run_with(run, parent_end_time=timestamp(view.now_ms)), message=said),), hints)
 
 
 def _unreadable(view: View, run: pb.InstanceRun, call: GetInstance, failure: Failure) -> Change:
-    hints = pacing.after_failure(view, failure)
-    if failure.kind is not FailureKind.NOT_FOUND or call.id != run.workflow_instance_id:
-        return Change((), hints)
-    error = errors.of_failure(failure, "GetWorkflowInstance")
+    if failure.kind is not FailureKind.NOT_FOUND:
+        return Change((), pacing.after_failure(view, failure))
+    if call.id != run.workflow_instance_id:
+        return _parent_ended(view, run, f"parent {call.id} is gone upstream")
+    error = errors.status(Reason.INSTANCE_UNKNOWN, f"instance {call.id} is gone upstream: {failure.message}"[:1024])
     lost = run_with(run, state=pb.RUN_STATE_UNRESOLVED, error=error)
     return Change(
         (runs_changed(lost, message=f"instance {call.id} is gone upstream"),), view.hints.settled().forget(run.index)

@@ -18,17 +18,34 @@ def poll_interval_ms(running_ms: int, policy: Policy) -> int:
 
 
 def next_poll_ms(view: View, run: pb.InstanceRun) -> int:
-    """When to read a run again, jittered by a tenth either way so that runs of one start spread out."""
+    """When to read a run again, jittered by a tenth either way so that runs of one start spread out.
+
+    The longer nothing has changed, the longer the interval; upstream's clock and ours may differ, so that a time of
+    either only ever shortens it.
+    """
     known = [getattr(run, name) for name in ("started_time", "parent_end_time", "stop_time") if run.HasField(name)]
-    since = max([moment.ToMilliseconds() for moment in known], default=view.now_ms)
-    interval = poll_interval_ms(max(0, view.now_ms - since), view.policy)
-    return view.now_ms + int(interval * (0.9 + 0.2 * view.die))
+    since = max([moment.ToMilliseconds() for moment in known], default=0)
+    since = max(since, view.hints.asked_at_ms.get(run.index, 0)) or view.now_ms
+    return look_again_ms(view, since)
+
+
+def look_again_ms(view: View, since_ms: int) -> int:
+    """When to look again at something that has been going on since `since_ms`."""
+    interval = poll_interval_ms(max(0, view.now_ms - since_ms), view.policy)
+    return view.now_ms + max(1, int(interval * (0.9 + 0.2 * view.die)))
+
+
+def adopt_grace_ms(view: View) -> int:
+    """How long a child may stay NotRun after its parent's end before it is started."""
+    if view.kind == "backfill" and view.job.backfill.HasField("adopt_grace"):
+        return view.job.backfill.adopt_grace.ToMilliseconds()
+    return view.policy.adopt_grace_ms
 
 
 def backoff_ms(failures: int, die: float, policy: Policy) -> int:
     """Wait after the n-th failure in a row: doubling, capped, and jittered down to half."""
     longest = min(policy.backoff_max_ms, policy.backoff_min_ms * 2 ** min(failures - 1, 16))
-    return int(longest * (0.5 + 0.5 * die))
+    return max(1, int(longest * (0.5 + 0.5 * die)))
 
 
 def next_day_ms(now_ms: int) -> int:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 from headgate import pb
-from headgate.lifecycle import JOB_TERMINAL, RUN_FRONTIER
-from headgate_worker.core import concluding, creating, observing, reconciling, starting, stopping
+from headgate.lifecycle import JOB_TERMINAL
+from headgate_worker.core import cancelling, concluding, creating, halting, observing, reconciling, starting, stopping
 from headgate_worker.core.calls import (
     CreateInstances,
     ExecuteAdhoc,
@@ -45,27 +45,25 @@ def _begin(view: View) -> Step | None:
 
 
 RULES: Final[tuple[Rule, ...]] = (
-    stopping.overdue,
-    _begin,
-    # Deciding needs no call: it goes before the wait for a failed call to be over.
-    stopping.stuck,
-    stopping.drop,
-    creating.missing,
-    concluding.halt,
+    # What is done already is done in time, even if the look at it comes late.
     concluding.conclude,
+    cancelling.overdue,
+    _begin,
+    cancelling.stuck,
+    cancelling.drop,
+    creating.missing,
+    halting.halt,
+    starting.queue,
 )
 """Rules that commit without asking upstream."""
 
 CALLING_RULES: Final[tuple[Rule, ...]] = (
     reconciling.reconcile,
     creating.confirm,
-    creating.confirm_rerun,
     creating.place,
     stopping.stop,
     creating.create,
     starting.start,
-    starting.blocked,
-    stopping.watch_stopped,
     observing.read,
 )
 """Rules that ask upstream; none is asked while a failed call has its wait."""
@@ -84,9 +82,9 @@ def plan(view: View) -> Step:
 
 def _plan_call(view: View) -> Step:
     if view.job.state == pb.JOB_STATE_NEEDS_ATTENTION:
-        return Wait(_latest(view))
+        return Wait(_latest_ms(view))
     if view.now_ms < view.hints.retry_at_ms:
-        return Wait(min(view.hints.retry_at_ms, _latest(view)))
+        return Wait(min(view.hints.retry_at_ms, _latest_ms(view)))
     for rule in CALLING_RULES:
         step = rule(view)
         if step is not None:
@@ -94,27 +92,21 @@ def _plan_call(view: View) -> Step:
     return Wait(_next_look_ms(view))
 
 
-def _latest(view: View) -> int:
+def _latest_ms(view: View) -> int:
     """The latest time a job may be left alone: its deadline, or its cancel's watchdog."""
-    latest = view.now_ms + IDLE_MS
-    if view.job.HasField("deadline_time") and view.job.deadline_time.ToMilliseconds() > view.now_ms:
-        latest = min(latest, view.job.deadline_time.ToMilliseconds())
-    return latest
+    times = [view.now_ms + IDLE_MS]
+    if view.job.HasField("deadline_time"):
+        times.append(view.job.deadline_time.ToMilliseconds())
+    stuck_at_ms = cancelling.stuck_at_ms(view)
+    if stuck_at_ms is not None:
+        times.append(stuck_at_ms)
+    return min(at_ms for at_ms in times if at_ms > view.now_ms)
 
 
 def _next_look_ms(view: View) -> int:
     """When the first thing that this job waits for may have happened."""
-    hints = view.hints
-    runs = view.job.runs
-    polled = RUN_FRONTIER | observing.NOT_YET_STARTED
-    times = [hints.poll_at_ms.get(run.index, 0) for run in runs if run.state in polled]
-    times += [
-        run.parent_end_time.ToMilliseconds() + starting.grace_ms(view)
-        for run in runs
-        if run.state == pb.RUN_STATE_BLOCKED and run.HasField("parent_end_time")
-    ]
-    times.append(hints.operation_poll_at_ms)
-    return min([at for at in times if at > view.now_ms] + [_latest(view)])
+    times = [observing.next_look_ms(view), view.hints.operation_poll_at_ms, *stopping.again_ms(view)]
+    return min([at_ms for at_ms in times if at_ms is not None and at_ms > view.now_ms] + [_latest_ms(view)])
 
 
 def absorb(view: View, act: Act, outcome: Outcome) -> Change:
@@ -135,6 +127,8 @@ def absorb(view: View, act: Act, outcome: Outcome) -> Change:
 
 
 def _absorb_get(view: View, call: GetInstance, subject: int, outcome: Outcome) -> Change:
+    if reconciling.searches_rerun(view):
+        return reconciling.absorb_rerun_read(view, outcome)
     placing = any(instance_id == call.id for _, instance_id in creating.unplaced(view.job))
     if placing:
         return creating.absorb_place(view, subject, call, outcome)

@@ -3,54 +3,67 @@
 An operation is open when its intent is on record and its outcome is not: the worker died between the two, or the reply
 was lost. Its marker is the exact name it carried; an instance of that name, date and kind, created no earlier than the
 intent, is its own. Two sets of instances where one was asked for is the worst that can happen, so a search that stays
-inconclusive until upstream's listing must have settled ends in NEEDS_ATTENTION.
+inconclusive until upstream's listing must have settled ends in NEEDS_ATTENTION. A rerun makes nothing that could be
+searched for: its first instance is read, and shows a run since the intent or does not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from headgate import dates, pb
 from headgate.reasons import Reason
 from headgate_worker.core import errors, pacing
-from headgate_worker.core.calls import Failure, InstancePage, ListInstances, Outcome
-from headgate_worker.core.creating import OPEN
-from headgate_worker.core.steps import Act, Change, Step, operation_changed, operation_with
-from headgate_worker.core.view import Hints, View
+from headgate_worker.core.calls import Failure, GetInstance, InstancePage, ListInstances, Outcome
+from headgate_worker.core.creating import OPEN, made_draft
+from headgate_worker.core.steps import Act, Change, Step, operation_with
+from headgate_worker.core.view import View
 
-PAGE = 100
+PAGE: Final = 100
 """Rows of a page of the search; upstream's own limit is not documented (reference: SDK 9.11)."""
 
-
-SEARCH_AGAIN_MS = 10_000
+SEARCH_AGAIN_MS: Final = 10_000
 """Wait before a search that came too early is repeated."""
 
+Found = Mapping[int, tuple[int, ...]]
+"""Business date in ms to instance ids; see Hints.found."""
 
-def _open_operation(view: View) -> pb.UpstreamOperation | None:
-    return next((op for op in view.job.operations if op.outcome in OPEN), None)
+_CUT: Final = 0
+_DAY_MS: Final = 86_400_000
+
+
+def _open_operation(job: pb.Job) -> pb.UpstreamOperation | None:
+    return next((op for op in job.operations if op.outcome in OPEN), None)
 
 
 def search_days(view: View, operation: pb.UpstreamOperation) -> tuple[int, ...]:
-    """The business dates to search, as midnight in Asia/Shanghai in ms; none when there is nothing to search by."""
+    """The business dates to search, as midnight in Asia/Shanghai in ms; none when there is nothing to search by.
+
+    Upstream chooses the date of what names none. Observed is yesterday; today is searched too.
+    """
+    if view.kind == "rerun":
+        return ()
     days = list(dates.walk(operation.biz_dates))
     if view.kind == "adhoc" and view.job.adhoc.HasField("biz_date"):
         days = [dates.from_message(view.job.adhoc.biz_date)]
-    return tuple(map(dates.midnight_millis, days))
+    if days:
+        return tuple(map(dates.midnight_millis, days))
+    today = dates.midnight_millis(dates.business_date(operation.intent_time.ToMilliseconds()))
+    return (today - _DAY_MS, today)
 
 
 def reconcile(view: View) -> Step | None:
-    """Search for what an open operation may have made; decide when the search is complete."""
-    operation = _open_operation(view)
-    if operation is None or view.job.state == pb.JOB_STATE_NEEDS_ATTENTION:
+    """Search for what an open operation may have made."""
+    operation = _open_operation(view.job)
+    if operation is None or view.now_ms < view.hints.operation_poll_at_ms:
         return None
+    if view.kind == "rerun":
+        return _look_at_rerun(view, operation)
     days = search_days(view, operation)
-    left = [day for day in days if day not in view.hints.found]
-    if left and view.now_ms >= view.hints.operation_poll_at_ms:
-        return Act(call=_search(view, operation, left[0]), subject=operation.index)
-    if left:
-        return None
-    return _decide(view, operation, days)
+    left = [day for day in days if day not in view.hints.found] or list(days)
+    return Act(call=_search(view, operation, left[0]), subject=operation.index)
 
 
 def _search(view: View, operation: pb.UpstreamOperation, day_ms: int) -> ListInstances:
@@ -66,45 +79,63 @@ def _search(view: View, operation: pb.UpstreamOperation, day_ms: int) -> ListIns
 
 
 def absorb_search(view: View, subject: int, call: ListInstances, outcome: Outcome) -> Change:
-    """What a search of one date has found. A full page can't be told from a cut one, and so decides nothing."""
+    """What a search of one date has found; the last date of a search decides."""
     if isinstance(outcome, Failure):
         return Change((), pacing.after_failure(view, outcome))
     page, operation = outcome.body, view.job.operations[subject]
-    assert isinstance(page, InstancePage)  # noqa: S101
-    mine = tuple(seen.id for seen in page.instances if _is_mine(view, operation, seen))
-    found = {**view.hints.found, call.biz_date_millis: mine}
-    return Change((), _after_search(view, operation, found))
+    assert isinstance(page, InstancePage)  # noqa: S101  # the adapter's contract, told to the type checker
+    if operation.outcome not in OPEN:
+        return Change((), view.hints.settled())  # a person has decided meanwhile
+    mine = tuple(one for seen in page.instances for one in _claim(view, operation, seen))
+    cut = (_CUT, _CUT) if page.total_count > len(page.instances) else ()
+    found = {**view.hints.found, call.biz_date_millis: (*mine, *cut)}
+    return _after_search(view, operation, found)
 
 
-def _after_search(view: View, operation: pb.UpstreamOperation, found: Mapping[int, tuple[int, ...]]) -> Hints:
-    """The hints after one more date; a complete search that may have come too early begins again later."""
+def _claim(view: View, operation: pb.UpstreamOperation, seen: pb.WorkflowInstance) -> tuple[int, ...]:
+    """The instance's id if the operation made it, negative where that is in doubt."""
+    taken = {i for op in view.job.operations if op.index != operation.index for i in op.workflow_instance_ids}
+    if seen.name != operation.marker or seen.id in taken:
+        return ()
+    early_ms = operation.intent_time.ToMilliseconds() - seen.create_time.ToMilliseconds()
+    if early_ms > view.policy.clock_skew_ms:
+        return ()
+    return (seen.id,) if early_ms <= view.policy.clock_error_ms else (-seen.id,)
+
+
+def _after_search(view: View, operation: pb.UpstreamOperation, found: Found) -> Change:
     hints = replace(view.hints.settled(), found=found)
     days = search_days(view, operation)
-    complete = all(day in found for day in days)
-    if not complete or _conclusive(found, days) or view.now_ms >= settled_at_ms(view, operation):
-        return hints
-    return replace(hints, found={}, operation_poll_at_ms=view.now_ms + SEARCH_AGAIN_MS)
+    if not all(day in found for day in days):
+        return Change((), hints)
+    settled = view.now_ms >= settled_at_ms(view, operation)
+    # Whatever is decided, a later search begins afresh.
+    fresh = replace(hints, found={}, operation_poll_at_ms=0)
+    if _conclusive(view, operation, found, days, settled=settled):
+        return Change((_adopted(view, operation, found, days),), fresh)
+    if settled:
+        return Change((_undecided(operation, days, found),), fresh)
+    return Change((), replace(fresh, operation_poll_at_ms=view.now_ms + SEARCH_AGAIN_MS))
 
 
-def _conclusive(found: Mapping[int, tuple[int, ...]], days: Sequence[int]) -> bool:
-    return bool(days) and all(len(found[day]) == 1 for day in days)
+def _conclusive(
+    view: View, operation: pb.UpstreamOperation, found: Found, days: Sequence[int], *, settled: bool
+) -> bool:
+    """Whether exactly what was asked for was found. What names no date makes one instance, on a date of its choice."""
+    ids = [one for day in days for one in found[day]]
+    if any(one <= 0 for one in ids):
+        return False
+    if operation.biz_dates or view.job.adhoc.HasField("biz_date"):
+        return all(len(found[day]) == 1 for day in days)
+    return len(ids) == 1 and (settled or view.kind == "adhoc")
 
 
-def _is_mine(view: View, operation: pb.UpstreamOperation, seen: pb.WorkflowInstance) -> bool:
-    earliest = operation.intent_time.ToMilliseconds() - view.policy.clock_skew_ms
-    taken = {i for op in view.job.operations if op.index != operation.index for i in op.workflow_instance_ids}
-    return seen.name == operation.marker and seen.create_time.ToMilliseconds() >= earliest and seen.id not in taken
-
-
-def _decide(view: View, operation: pb.UpstreamOperation, days: Sequence[int]) -> Step | None:
-    found = view.hints.found
-    if _conclusive(found, days):
-        ids = [found[day][0] for day in days]
-        row = operation_with(operation, outcome=pb.OPERATION_OUTCOME_ADOPTED, workflow_instance_ids=ids)
-        draft = operation_changed(row, message=f"found the {len(ids)} instances of {operation.action}")
-        draft.type = pb.EVENT_TYPE_RECONCILED
-        return Act((draft,))
-    return _give_up(operation, days, found)
+def _adopted(view: View, operation: pb.UpstreamOperation, found: Found, days: Sequence[int]) -> pb.JobEvent:
+    ids = [one for day in days for one in found[day]]
+    row = operation_with(operation, outcome=pb.OPERATION_OUTCOME_ADOPTED, workflow_instance_ids=ids)
+    draft = made_draft(view, row, f"found the {len(ids)} instances of {operation.action}")
+    draft.type = pb.EVENT_TYPE_RECONCILED
+    return draft
 
 
 def settled_at_ms(view: View, operation: pb.UpstreamOperation) -> int:
@@ -112,8 +143,8 @@ def settled_at_ms(view: View, operation: pb.UpstreamOperation) -> int:
     return operation.intent_time.ToMilliseconds() + view.policy.settle_ms
 
 
-def _give_up(operation: pb.UpstreamOperation, days: Sequence[int], found: Mapping[int, tuple[int, ...]]) -> Step:
-    seen = [str(i) for day in days for i in found.get(day, ())]
+def _undecided(operation: pb.UpstreamOperation, days: Sequence[int], found: Found) -> pb.JobEvent:
+    seen = [str(abs(one)) for day in days for one in found.get(day, ()) if one != _CUT]
     said = (
         f"whether {operation.action} of {operation.marker!r} was executed can't be told: "
         f"{len(seen)} instances were found for {len(days)} dates"
@@ -122,4 +153,41 @@ def _give_up(operation: pb.UpstreamOperation, days: Sequence[int], found: Mappin
         Reason.UPSTREAM_AMBIGUOUS, said, action=operation.action, marker=operation.marker, found=",".join(seen[:50])
     )
     state = pb.JOB_STATE_NEEDS_ATTENTION
-    return Act((pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=state, error=error, message=said),))
+    return pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=state, error=error, message=said)
+
+
+def searches_rerun(view: View) -> bool:
+    """Whether a read of an instance is about an open rerun."""
+    return view.kind == "rerun" and _open_operation(view.job) is not None
+
+
+def _look_at_rerun(view: View, operation: pb.UpstreamOperation) -> Step:
+    if not view.job.runs:
+        return Act((_undecided(operation, (), {}),))  # it chose its instances by a filter: none is known
+    return Act(call=GetInstance(view.job.runs[0].workflow_instance_id), subject=0)
+
+
+def absorb_rerun_read(view: View, outcome: Outcome) -> Change:
+    """What an instance that was to be rerun says of the rerun."""
+    operation = _open_operation(view.job)
+    if isinstance(outcome, Failure):
+        return Change((), pacing.after_failure(view, outcome))
+    seen = outcome.body
+    assert isinstance(seen, pb.WorkflowInstance)  # noqa: S101  # the adapter's contract, told to the type checker
+    assert operation is not None  # noqa: S101  # asked by `searches_rerun`
+    hints = replace(view.hints.settled(), operation_poll_at_ms=0)
+    if _ran_since(view, operation, seen):
+        row = operation_with(operation, outcome=pb.OPERATION_OUTCOME_ADOPTED)
+        draft = made_draft(view, row, f"{operation.action} was executed")
+        draft.type = pb.EVENT_TYPE_RECONCILED
+        return Change((draft,), hints)
+    if view.now_ms >= settled_at_ms(view, operation):
+        return Change((_undecided(operation, (), {}),), hints)
+    return Change((), replace(hints, operation_poll_at_ms=view.now_ms + SEARCH_AGAIN_MS))
+
+
+def _ran_since(view: View, operation: pb.UpstreamOperation, seen: pb.WorkflowInstance) -> bool:
+    if not seen.HasField("started_time"):
+        return False
+    late_ms = seen.started_time.ToMilliseconds() - operation.intent_time.ToMilliseconds()
+    return late_ms >= -view.policy.clock_error_ms

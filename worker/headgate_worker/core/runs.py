@@ -19,8 +19,17 @@ _FINAL: Final[Mapping[_STATUS.ValueType, pb.RunState.ValueType]] = {
     pb.WORKFLOW_INSTANCE_STATUS_FAILURE: pb.RUN_STATE_FAILED,
 }
 
-UNSTARTED: Final = frozenset({pb.RUN_STATE_PLANNED, pb.RUN_STATE_CREATING, pb.RUN_STATE_CREATED, pb.RUN_STATE_BLOCKED})
+IDLE: Final = frozenset({pb.RUN_STATE_CREATED, pb.RUN_STATE_BLOCKED})
+"""Run states of an instance that exists and was not started."""
+
+UNSTARTED: Final = IDLE | {pb.RUN_STATE_PLANNED, pb.RUN_STATE_CREATING}
 """Run states before a start was accepted."""
+
+NOT_YET_STARTED: Final = IDLE | {pb.RUN_STATE_STARTING}
+"""Run states of an instance that exists and may still be NotRun upstream."""
+
+BAD: Final = frozenset({pb.RUN_STATE_FAILED, pb.RUN_STATE_UNRESOLVED})
+"""Run states that count as a failure of the date."""
 
 
 def observe(run: pb.InstanceRun, seen: pb.WorkflowInstance, *, stopping: bool) -> pb.InstanceRun:
@@ -39,7 +48,8 @@ def observe(run: pb.InstanceRun, seen: pb.WorkflowInstance, *, stopping: bool) -
 
 
 def _with_state(row: pb.InstanceRun, seen: pb.WorkflowInstance, *, stopping: bool) -> pb.InstanceRun:
-    if seen.status in NOT_STARTED or seen.status == pb.WORKFLOW_INSTANCE_STATUS_UNSPECIFIED:
+    unknown = seen.status == pb.WORKFLOW_INSTANCE_STATUS_UNSPECIFIED and not seen.HasField("started_time")
+    if seen.status in NOT_STARTED or unknown:
         return row
     started_by = row.started_by or _who_started(row)
     state = _FINAL.get(seen.status, pb.RUN_STATE_RUNNING)
@@ -51,7 +61,7 @@ def _with_state(row: pb.InstanceRun, seen: pb.WorkflowInstance, *, stopping: boo
 def _who_started(row: pb.InstanceRun) -> pb.StartedBy.ValueType:
     if row.state == pb.RUN_STATE_BLOCKED:
         return pb.STARTED_BY_UPSTREAM
-    return pb.STARTED_BY_HEADGATE if row.state == pb.RUN_STATE_STARTING else pb.STARTED_BY_OPERATOR
+    return pb.STARTED_BY_OPERATOR
 
 
 def differs(before: pb.InstanceRun, after: pb.InstanceRun) -> bool:

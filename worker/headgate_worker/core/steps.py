@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from headgate import log, pb
-from headgate_worker.core.calls import Call
+from headgate_worker.core.calls import Call, StartInstances
 from headgate_worker.core.view import Hints, View
 
 
@@ -26,6 +26,15 @@ class Act:
     drafts: tuple[pb.JobEvent, ...] = ()
     call: Call | None = None
     subject: int = -1
+
+    @property
+    def needs_commit(self) -> bool:
+        """Whether the store must confirm, before the call goes out, that the job is still as it was decided on.
+
+        Events that are committed confirm it. A start has none, and must not go out once a cancel or a pause is on
+        record: it is preceded by a commit without events, which is refused when the job has moved on.
+        """
+        return bool(self.drafts) or isinstance(self.call, StartInstances)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,16 @@ class Policy:
         backoff_min_ms: first wait after a failed call.
         backoff_max_ms: longest wait after failed calls.
         adopt_grace_ms: how long a child may stay NotRun after its parent's end before it is started.
-        start_grace_ms: how long a started instance may stay NotRun before the start is repeated.
+        start_grace_ms: how long a started instance may stay NotRun before the start is repeated, and how long a start
+            whose reply was lost may still take effect.
+        refusal_grace_ms: how long an instance whose start was refused may stay NotRun before the start is repeated.
         start_attempts: how often one instance is started at most.
+        idle_settle_ms: how long nothing must have happened to a job before an instance that was to be stopped and is
+            NotRun counts as stopped.
+        stop_again_ms: how long after a stop that was refused it is asked for again.
         settle_ms: how long after an intent a search that finds nothing is repeated before a person is asked.
-        clock_skew_ms: how far upstream's clock may be behind ours when creation times are compared.
+        clock_error_ms: how far upstream's clock is behind ours at most, if all is well.
+        clock_skew_ms: how far it may be behind if not: an instance that may be ours only then is a doubt.
         stop_watchdog_ms: how long a cancel may stay unconfirmed before a person is asked.
         batch: most instance ids in one start or stop.
     """
@@ -38,8 +44,12 @@ class Policy:
     backoff_max_ms: int = 60_000
     adopt_grace_ms: int = 90_000
     start_grace_ms: int = 60_000
+    refusal_grace_ms: int = 10_000
     start_attempts: int = 3
+    idle_settle_ms: int = 5_000
+    stop_again_ms: int = 30_000
     settle_ms: int = 180_000
+    clock_error_ms: int = 5_000
     clock_skew_ms: int = 300_000
     stop_watchdog_ms: int = 600_000
     batch: int = 100
@@ -67,6 +77,7 @@ class Hints:
     operation_poll_at_ms: int = 0
     starts: Mapping[int, int] = field(default_factory=dict)
     asked_at_ms: Mapping[int, int] = field(default_factory=dict)
+    stop_asked_ms: Mapping[int, int] = field(default_factory=dict)
     found: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     slot_class: str = ""
     slot_at_ms: int = 0
@@ -78,14 +89,25 @@ class Hints:
     def started(self, run_index: int, at_ms: int) -> Hints:
         """The hints with one more start of a run."""
         starts = {**self.starts, run_index: self.starts.get(run_index, 0) + 1}
-        return replace(self, starts=starts, asked_at_ms={**self.asked_at_ms, run_index: at_ms})
+        return replace(self, starts=starts).asked(run_index, at_ms)
+
+    def asked(self, run_index: int, at_ms: int) -> Hints:
+        """The hints with the time from which a run's start is waited for."""
+        return replace(self, asked_at_ms={**self.asked_at_ms, run_index: at_ms})
+
+    def stop_refused(self, run_index: int, at_ms: int) -> Hints:
+        """The hints with a refused stop of a run."""
+        return replace(self, stop_asked_ms={**self.stop_asked_ms, run_index: at_ms})
 
     def forget(self, run_index: int) -> Hints:
         """The hints without a run that has ended."""
-        keep = [
-            {k: v for k, v in m.items() if k != run_index} for m in (self.poll_at_ms, self.starts, self.asked_at_ms)
-        ]
-        return replace(self, poll_at_ms=keep[0], starts=keep[1], asked_at_ms=keep[2])
+        return replace(
+            self,
+            poll_at_ms=_without(self.poll_at_ms, run_index),
+            starts=_without(self.starts, run_index),
+            asked_at_ms=_without(self.asked_at_ms, run_index),
+            stop_asked_ms=_without(self.stop_asked_ms, run_index),
+        )
 
     def slot(self, klass: str, at_ms: int) -> Hints:
         """The hints with a slot of the quota held; "" and 0 when it is used."""
@@ -94,6 +116,10 @@ class Hints:
     def settled(self) -> Hints:
         """The hints after a call that brought an answer."""
         return replace(self, failures=0, retry_at_ms=0)
+
+
+def _without(times: Mapping[int, int], run_index: int) -> Mapping[int, int]:
+    return {key: value for key, value in times.items() if key != run_index} if run_index in times else times
 
 
 def encode_hints(hints: Hints) -> bytes:
@@ -107,6 +133,7 @@ def encode_hints(hints: Hints) -> bytes:
         "t": hints.slot_at_ms,
         "s": {str(k): v for k, v in hints.starts.items()},
         "a": {str(k): v for k, v in hints.asked_at_ms.items()},
+        "x": {str(k): v for k, v in hints.stop_asked_ms.items()},
         "m": {str(k): list(v) for k, v in hints.found.items()},
     }
     return json.dumps({k: v for k, v in plain.items() if v}, separators=(",", ":")).encode()
@@ -117,7 +144,7 @@ def decode_hints(raw: bytes) -> Hints:
     try:
         plain = json.loads(raw) if raw else {}
         return _parse(plain)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return Hints()
 
 
@@ -131,6 +158,7 @@ def _parse(plain: Mapping[str, Any]) -> Hints:
         slot_at_ms=int(plain.get("t", 0)),
         starts={int(k): int(v) for k, v in plain.get("s", {}).items()},
         asked_at_ms={int(k): int(v) for k, v in plain.get("a", {}).items()},
+        stop_asked_ms={int(k): int(v) for k, v in plain.get("x", {}).items()},
         found={int(k): tuple(int(i) for i in v) for k, v in plain.get("m", {}).items()},
     )
 

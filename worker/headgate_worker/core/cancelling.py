@@ -1,0 +1,114 @@
+"""Cancels: the deadline that asks for one, what is dropped without a call, and the watchdog behind it."""
+
+from __future__ import annotations
+
+from google.rpc.status_pb2 import Status
+
+from headgate import pb
+from headgate.lifecycle import RUN_FRONTIER, RUN_TERMINAL
+from headgate.reasons import Reason
+from headgate_worker.core import errors
+from headgate_worker.core.creating import OPEN, unplaced
+from headgate_worker.core.steps import Act, Step, run_with, runs_changed, timestamp
+from headgate_worker.core.stopping import cancelling
+from headgate_worker.core.view import View
+
+BY_DEADLINE = "headgate"
+"""Actor of the cancel that a deadline asks for."""
+
+_PENDING = OPEN | {pb.OPERATION_OUTCOME_ACCEPTED}
+
+
+def overdue(view: View) -> Step | None:
+    """Cancel a job that has reached its deadline; one that only drains is stopped from then on."""
+    job = view.job
+    asked = job.HasField("cancel") and job.cancel.mode != pb.CANCEL_MODE_DRAIN
+    if asked or not job.HasField("deadline_time") or view.now_ms < job.deadline_time.ToMilliseconds():
+        return None
+    record = pb.CancelRecord(
+        actor=BY_DEADLINE,
+        reason="the job reached its deadline",
+        mode=pb.CANCEL_MODE_STOP,
+        request_time=timestamp(view.now_ms),
+    )
+    draft = pb.JobEvent(
+        type=pb.EVENT_TYPE_CANCEL_REQUESTED,
+        state=pb.JOB_STATE_CANCELLING,
+        cancel=record,
+        error=errors.status(Reason.DEADLINE_PASSED, record.reason),
+        message=record.reason,
+    )
+    return Act((draft,))
+
+
+def drop(view: View) -> Step | None:
+    """Let go of what needs no stop: what was never made or begun, and with DETACH everything."""
+    if not cancelling(view):
+        return None
+    rows = [row for run in view.job.runs if run.state not in RUN_TERMINAL for row in _dropped(view, run)]
+    return Act((runs_changed(*rows, message=f"{len(rows)} runs dropped"),)) if rows else None
+
+
+def _dropped(view: View, run: pb.InstanceRun) -> list[pb.InstanceRun]:
+    if _untouched(view, run):
+        return [run_with(run, state=pb.RUN_STATE_SKIPPED, error=_let_go("the job was cancelled first"))]
+    if view.job.cancel.mode == pb.CANCEL_MODE_DETACH:
+        return [run_with(run, state=pb.RUN_STATE_UNRESOLVED, error=_let_go("the job let go of it"))]
+    return []
+
+
+def _let_go(why: str) -> Status:
+    return errors.status(Reason.RUN_SKIPPED, why)
+
+
+def _untouched(view: View, run: pb.InstanceRun) -> bool:
+    """Whether this job has surely asked nothing of upstream for the run that could still come true."""
+    job = view.job
+    if run.state == pb.RUN_STATE_PLANNED:
+        return True
+    if run.state == pb.RUN_STATE_CREATING:
+        return job.operations[run.operation_index].outcome == pb.OPERATION_OUTCOME_NOT_SENT
+    if run.state != pb.RUN_STATE_CREATED or run.HasField("stop_time"):
+        return False
+    if view.kind == "rerun":
+        return not any(op.outcome in _PENDING for op in job.operations)
+    return view.kind == "stop" or never_began(job)
+
+
+def never_began(job: pb.Job) -> bool:
+    """Whether the job was cancelled before a worker looked at it."""
+    return not job.HasField("start_time") or job.start_time == job.cancel.request_time
+
+
+def unconfirmed(job: pb.Job) -> bool:
+    """Whether something that the cancel is about is not known to have ended."""
+    open_runs = any(run.state not in RUN_TERMINAL for run in job.runs)
+    return open_runs or any(op.outcome in _PENDING for op in job.operations) or bool(unplaced(job))
+
+
+def stuck_at_ms(view: View) -> int | None:
+    """When a person is asked about the cancel, if nothing happens before; None while nobody is to be asked.
+
+    A drain waits for what runs as long as that takes, and so has a watchdog only after it.
+    """
+    job = view.job
+    if not cancelling(view) or not unconfirmed(job):
+        return None
+    if job.cancel.mode == pb.CANCEL_MODE_DRAIN and any(run.state in RUN_FRONTIER for run in job.runs):
+        return None
+    return (
+        max(job.update_time.ToMilliseconds(), job.cancel.request_time.ToMilliseconds()) + view.policy.stop_watchdog_ms
+    )
+
+
+def stuck(view: View) -> Step | None:
+    """Ask a person when a cancel stays unconfirmed and nothing has happened for too long."""
+    at_ms = stuck_at_ms(view)
+    if at_ms is None or view.now_ms < at_ms:
+        return None
+    left = [run for run in view.job.runs if run.state not in RUN_TERMINAL]
+    ids = [str(run.workflow_instance_id) for run in left if run.workflow_instance_id]
+    said = f"the end of {len(left)} runs stays unconfirmed; instances: {', '.join(ids[:10]) or 'not known'}"
+    error = errors.status(Reason.UPSTREAM_AMBIGUOUS, said, action="StopWorkflowInstances")
+    state = pb.JOB_STATE_NEEDS_ATTENTION
+    return Act((pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=state, error=error, message=said),))

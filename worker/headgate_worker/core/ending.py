@@ -1,0 +1,98 @@
+"""What a read says of a run that is not to run any more, and of one whose instance still shows an earlier run."""
+
+from __future__ import annotations
+
+from headgate import pb
+from headgate.lifecycle import RUN_TERMINAL
+from headgate.reasons import Reason
+from headgate_worker.core import errors, pacing
+from headgate_worker.core.halting import current_operation, halted, skipped_error
+from headgate_worker.core.kinds import may_start
+from headgate_worker.core.runs import NOT_STARTED, NOT_YET_STARTED
+from headgate_worker.core.steps import run_with
+from headgate_worker.core.stopping import cancelling
+from headgate_worker.core.view import View
+
+_FINAL = frozenset({pb.WORKFLOW_INSTANCE_STATUS_SUCCESS, pb.WORKFLOW_INSTANCE_STATUS_FAILURE})
+
+
+def is_old_run(view: View, seen: pb.WorkflowInstance) -> bool:
+    """Whether a rerun's instance still shows the end of the run before it."""
+    if view.kind != "rerun" or seen.status not in _FINAL or not seen.HasField("finished_time"):
+        return False
+    return seen.finished_time.ToMilliseconds() < rerun_intent_ms(view) - view.policy.clock_error_ms
+
+
+def rerun_intent_ms(view: View) -> int:
+    """When the rerun was intended; nothing before it was ours."""
+    return max((op.intent_time.ToMilliseconds() for op in view.job.operations), default=0)
+
+
+def ended(view: View, row: pb.InstanceRun, seen: pb.WorkflowInstance) -> pb.InstanceRun:
+    """The row once what was just read is taken for its end, where it is one."""
+    if is_old_run(view, seen):
+        return _never_ran_again(view, row)
+    if row.state in RUN_TERMINAL:
+        return _never_begun(view, row)
+    if seen.status in NOT_STARTED:
+        return _not_run(view, row)
+    if view.kind == "stop" and row.index in view.hints.stop_asked_ms and not row.HasField("stop_time"):
+        return _unstoppable(row)
+    return row
+
+
+def _unstoppable(row: pb.InstanceRun) -> pb.InstanceRun:
+    error = errors.status(Reason.UPSTREAM_REFUSED, row.upstream_message or "upstream refused to stop it")
+    return run_with(row, state=pb.RUN_STATE_UNRESOLVED, error=error)
+
+
+def _never_ran_again(view: View, row: pb.InstanceRun) -> pb.InstanceRun:
+    if view.now_ms < rerun_intent_ms(view) + view.policy.settle_ms:
+        return row
+    error = errors.status(Reason.UPSTREAM_AMBIGUOUS, "upstream shows no run of it since the rerun")
+    return run_with(row, state=pb.RUN_STATE_UNRESOLVED, error=error)
+
+
+def _never_begun(view: View, row: pb.InstanceRun) -> pb.InstanceRun:
+    """Upstream may call it Failure when an instance is stopped before it ran; in a halt such a date was skipped."""
+    if row.state != pb.RUN_STATE_STOPPED or not halted(view) or row.HasField("started_time"):
+        return row
+    return run_with(row, state=pb.RUN_STATE_SKIPPED, error=skipped_error(view))
+
+
+def _not_run(view: View, row: pb.InstanceRun) -> pb.InstanceRun:
+    asked = row.HasField("stop_time") or row.index in view.hints.stop_asked_ms
+    untouched = cancelling(view) and row.state == pb.RUN_STATE_CREATED
+    if row.state not in NOT_YET_STARTED or not (asked or untouched) or _may_start_yet(view, row):
+        return row
+    if asked and not halted(view):
+        return run_with(row, state=pb.RUN_STATE_STOPPED, blocked_by_id=None)  # upstream has no word for it
+    why = skipped_error(view) if halted(view) else errors.status(Reason.RUN_SKIPPED, "the job was cancelled first")
+    return run_with(row, state=pb.RUN_STATE_SKIPPED, error=why, blocked_by_id=None)
+
+
+def _may_start_yet(view: View, row: pb.InstanceRun) -> bool:
+    """Whether the instance may still be started, by what ended last or by a start whose reply was lost."""
+    if view.kind == "stop":
+        return False
+    quiet_ms = view.now_ms - view.job.update_time.ToMilliseconds()
+    settle_ms = view.policy.idle_settle_ms if row.HasField("stop_time") else pacing.adopt_grace_ms(view)
+    if quiet_ms < settle_ms and _was_named(row):
+        return True
+    asked_ms = view.job.cancel.request_time.ToMilliseconds()
+    return _is_asked(view, row) and cancelling(view) and view.now_ms < asked_ms + view.policy.start_grace_ms
+
+
+def _was_named(row: pb.InstanceRun) -> bool:
+    return row.state != pb.RUN_STATE_CREATED or row.HasField("stop_time")
+
+
+def _is_asked(view: View, row: pb.InstanceRun) -> bool:
+    """Whether a start of it may be on its way."""
+    if not may_start(view):
+        return False
+    if row.state == pb.RUN_STATE_CREATED:
+        return row.operation_index == current_operation(view.job)
+    if row.state != pb.RUN_STATE_BLOCKED or not row.HasField("parent_end_time"):
+        return False
+    return row.parent_end_time.ToMilliseconds() + pacing.adopt_grace_ms(view) <= view.now_ms
