@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from headgate_server import app, logs, settings
+from headgate_server import app, logs, processes, settings
 from headgate_server.errors import ServerError
 
 _log = logging.getLogger(__name__)
@@ -48,11 +48,16 @@ async def _serve(found: settings.Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if found.processes > 1 and not processes.is_one_of_several():
+        return await processes.run(found, stop)
+    if processes.is_one_of_several():
+        loop.add_reader(sys.stdin.fileno(), stop.set)  # readable at its end only: the parent has gone
     async with app.running(found) as serving:
         line = f"headgate server ready grpc=127.0.0.1:{serving.grpc_port} ops=127.0.0.1:{serving.ops_port}"
         print(line, flush=True)  # noqa: T201 - the promise to whoever started us
         await stop.wait()
         _log.info("draining")
+    return None
 
 
 def _tell(group: BaseExceptionGroup[BaseException]) -> list[str]:

@@ -137,7 +137,9 @@ async def _tasks(parts: Parts) -> AsyncIterator[None]:
 
 
 def _grpc_server(parts: Parts) -> grpc.aio.Server:
-    server = grpc.aio.server(options=channel.server_options(parts.settings))
+    limit = parts.settings.max_watches + channel.SPARE_CALLS
+    options = channel.server_options(parts.settings)
+    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=limit)
     server.add_generic_rpc_handlers(tuple(catalog.handlers(parts.implementations(), parts.metrics)))
     health_pb2_grpc.add_HealthServicer_to_server(parts.health.servicer, server)
     if parts.settings.reflection:

@@ -11,6 +11,12 @@ from headgate_server.settings import Settings, parse_address
 MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
 """Largest request that is read at all. Far above what any field may hold, so that a field too long is named."""
 
+CONNECTION_AGE_MS: Final = 1_200_000
+"""After this long clients are asked to connect again, so that they spread over the servers there are."""
+
+SPARE_CALLS: Final = 5_000
+"""Calls that are taken besides all the streams there may be."""
+
 _OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
@@ -18,8 +24,6 @@ _OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
     ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.max_connection_age_ms", 1_200_000),
-    ("grpc.max_connection_age_grace_ms", 60_000),
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     ("grpc.max_send_message_length", -1),
     ("grpc.max_metadata_size", 8_192),
@@ -32,7 +36,14 @@ _OPTIONS: Final[tuple[tuple[str, int], ...]] = (
 
 def server_options(settings: Settings) -> list[tuple[str, Any]]:
     """Options of the gRPC server. A second process on the port is refused unless it is wanted."""
-    return [*_OPTIONS, ("grpc.so_reuseport", int(settings.processes > 1))]
+    # An aged connection takes no new calls, and its streams have the time to reach their own announced end.
+    grace_ms = int(settings.max_stream_age * 1_100) + 60_000
+    return [
+        *_OPTIONS,
+        ("grpc.max_connection_age_ms", CONNECTION_AGE_MS),
+        ("grpc.max_connection_age_grace_ms", grace_ms),
+        ("grpc.so_reuseport", int(settings.processes > 1)),
+    ]
 
 
 def bind(server: grpc.aio.Server, settings: Settings) -> int:

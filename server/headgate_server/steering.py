@@ -101,4 +101,4 @@ class Steering:
 
 def _busy(job_id: str) -> Refused:
     message = f"{keys.job_name(job_id)} changes too fast; repeat"
-    return Refused(Reason.CALLER_LIMIT, message, retry_seconds=0.5)
+    return Refused(Reason.STORE_UNAVAILABLE, message, retry_seconds=0.5)

@@ -243,6 +243,11 @@ async def test_a_slow_watcher_gets_everything_in_order(world: World) -> None:
     assert shape(await gather_until_end(call)) == wanted
 
 
+@pytest.fixture
+def quick_audit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headgate_server.hub.AUDIT_SECONDS", 0.3)
+
+
 async def test_a_feed_that_is_trimmed_or_lost_loses_nothing(world: World) -> None:
     job_id = await world.submit()
     call = world.watch(job_id, start_revision=1)
@@ -258,7 +263,7 @@ async def test_a_feed_that_is_trimmed_or_lost_loses_nothing(world: World) -> Non
     assert shape(await gather_until_end(call)) == [*(("event", revision) for revision in range(2, 9)), ("end", 8)]
 
 
-async def test_an_event_that_never_reached_the_feed_is_found_by_the_audit(world: World) -> None:
+async def test_an_event_that_never_reached_the_feed_is_found_by_the_audit(quick_audit: None, world: World) -> None:
     job_id = await world.submit()
     call = world.watch(job_id, start_revision=1)
     await read(call, 1)
@@ -284,7 +289,7 @@ async def test_a_deleted_job_ends_its_streams(world: World) -> None:
     assert messages[-1].end.reason == pb.STREAM_END_REASON_JOB_DELETED
 
 
-async def test_a_log_that_lost_its_tail_is_told_as_lost_history(world: World) -> None:
+async def test_a_log_that_lost_its_tail_is_told_as_lost_history(quick_audit: None, world: World) -> None:
     job_id = await build(world, events=6, finished=False)
     call = world.watch(job_id)
     await read(call, 1)
