@@ -16,6 +16,7 @@ from headgate_emulator.dataworks.quota import EDITIONS, Edition, Limits
 from headgate_emulator.dataworks.replies import instance_json
 from headgate_emulator.dataworks.rules import Rules
 from headgate_emulator.dataworks.statuses import IllegalMove, Status
+from headgate_emulator.enos.admin import EnosAdmin
 from headgate_emulator.fault_book import TooManyFaults
 from headgate_emulator.faults import CallFault, Fault, RunFault
 from headgate_emulator.scenario import BadScenario, Scenario, complaints, load, scenario_from, shipped
@@ -112,6 +113,7 @@ class Admin:
             ("POST", "/_admin/ids", self.change_ids),
             ("POST", "/_admin/foreign", self.foreign),
             ("POST", "/_admin/reset", self.reset),
+            *EnosAdmin(self._state).table(),
         )
         guarded = [web.route(method, path, self._guarded(handler)) for method, path, handler in table]
         return [*guarded, web.get("/healthz", self.health)]

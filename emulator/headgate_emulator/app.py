@@ -14,6 +14,8 @@ from headgate_emulator.admin import Admin
 from headgate_emulator.clock import Clock, WallClock, system_wall_ms
 from headgate_emulator.dataworks.gateway import Gateway
 from headgate_emulator.dataworks.world import World
+from headgate_emulator.enos.gateway import PREFIXES, EnosGateway
+from headgate_emulator.enos.world import FlowWorld
 from headgate_emulator.fault_book import FaultBook
 from headgate_emulator.ledger import Ledger
 from headgate_emulator.scenario import BadScenario, Scenario, complaints, load
@@ -53,6 +55,11 @@ class RunningEmulator:
         return self._state.world
 
     @property
+    def flows(self) -> FlowWorld:
+        """The emulated EnOS organisation."""
+        return self._state.flows
+
+    @property
     def ledger(self) -> Ledger:
         """What was called."""
         return self._state.ledger
@@ -73,9 +80,11 @@ class RunningEmulator:
 
 
 def application(state: EmulatorState) -> web.Application:
-    """The web application: admin calls under `/_admin/`, `/healthz`, and DataWorks everywhere else."""
+    """The web application: admin calls under `/_admin/`, `/healthz`, EnOS by its paths, DataWorks everywhere else."""
     app = web.Application(client_max_size=MAX_BODY)
     app.add_routes(Admin(state).routes())
+    for prefix in PREFIXES:
+        app.router.add_route("*", f"{prefix}{{path:.*}}", EnosGateway(state).handle)
     app.router.add_route("*", "/{path:.*}", Gateway(state).handle)
     return app
 
@@ -136,7 +145,7 @@ def _scenario(settings: Settings) -> Scenario:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="headgate emulator", description="A DataWorks that runs here.")
+    parser = argparse.ArgumentParser(prog="headgate emulator", description="A DataWorks and an EnOS that run here.")
     parser.add_argument("--listen", metavar="HOST:PORT", help="default 127.0.0.1:18080; port 0 takes a free one")
     parser.add_argument("--scenario", metavar="FILE", help="a TOML file, or the name of a shipped scenario")
     return parser

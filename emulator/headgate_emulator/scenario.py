@@ -1,6 +1,6 @@
 """A scenario: how the emulator behaves from the start, read from TOML or JSON.
 
-Sections, all optional: `title`, `[clock]`, `[ids]`, `[rules]`, `[quota]`, `[[tasks]]`, `[[faults]]`. Unknown
+Sections, all optional: `title`, `[clock]`, `[ids]`, `[rules]`, `[quota]`, `[enos]`, `[[tasks]]`, `[[faults]]`. Unknown
 names are refused, so that a misspelt fault cannot pass for a switched-on one.
 """
 
@@ -17,6 +17,7 @@ from headgate_emulator.dataworks.ids import FIRST_INSTANCE_ID, INSTANCE_ID_STRID
 from headgate_emulator.dataworks.instances import TaskSpec
 from headgate_emulator.dataworks.quota import EDITIONS, Edition, Limits
 from headgate_emulator.dataworks.rules import Rules
+from headgate_emulator.enos.rules import FlowRules
 from headgate_emulator.faults import Fault
 
 _STRICT = ConfigDict(extra="forbid")
@@ -59,6 +60,7 @@ class Scenario:
     clock: ClockStart = field(default_factory=ClockStart)
     ids: IdStart = field(default_factory=IdStart)
     rules: Rules = field(default_factory=Rules)
+    enos: FlowRules = field(default_factory=FlowRules)
     edition: Edition = "unlimited"
     quota: Limits | None = None
     tasks: tuple[TaskSpec, ...] = ()

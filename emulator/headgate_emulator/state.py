@@ -7,6 +7,9 @@ from headgate_emulator.dataworks.ids import IdSource
 from headgate_emulator.dataworks.nonces import Nonces
 from headgate_emulator.dataworks.quota import QuotaMeter
 from headgate_emulator.dataworks.world import World
+from headgate_emulator.enos.seeds import seed_instances
+from headgate_emulator.enos.tokens import TokenDesk
+from headgate_emulator.enos.world import FlowWorld
 from headgate_emulator.fault_book import FaultBook
 from headgate_emulator.ledger import Ledger
 from headgate_emulator.scenario import Scenario
@@ -23,6 +26,8 @@ class EmulatorState:
     nonces: Nonces
     ledger: Ledger
     world: World
+    flows: FlowWorld
+    tokens: TokenDesk
 
     def __init__(self, settings: Settings, scenario: Scenario, wall: WallClock = system_wall_ms) -> None:
         self.settings = settings
@@ -43,11 +48,14 @@ class EmulatorState:
         self.ledger = Ledger(self.settings.ledger_rows)
         catalogue = {task.id: task for task in begin.tasks}
         self.world = World(begin.rules, self.faults, self.ids, catalogue)
+        self.flows = FlowWorld(begin.enos, self.faults, seed_instances())
+        self.tokens = TokenDesk(self.settings.secrets())
 
     def advance(self, seconds: float) -> None:
         """Jump forward by `seconds` of virtual time and let happen what was due."""
         self.clock.advance(seconds)
         self.world.advance(self.clock.now_ms())
+        self.flows.advance(self.clock.now_ms())
 
 
 def _ids(scenario: Scenario, seed: int | None) -> IdSource:

@@ -18,11 +18,11 @@ from headgate_emulator.dataworks.nonces import Nonces
 from headgate_emulator.dataworks.quota import EDITIONS, Limits, QuotaMeter
 from headgate_emulator.dataworks.runs import Failure, Phase, Plan, Run, again, begin, end, proceed
 from headgate_emulator.dataworks.signing import MAX_SKEW_MS
-from headgate_emulator.dataworks.spoil import spoil
 from headgate_emulator.dataworks.statuses import MOVES, TERMINAL, IllegalMove, Status, check_move
 from headgate_emulator.fault_book import MAX_FAULTS, FaultBook, TooManyFaults
 from headgate_emulator.faults import FailRun, LostReply, MalformedReply
 from headgate_emulator.ledger import MAX_TEXT, Ledger, LedgerRow
+from headgate_emulator.spoil import spoil
 
 DAY = date(2025, 2, 5)
 

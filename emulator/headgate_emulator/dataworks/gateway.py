@@ -17,16 +17,15 @@ from headgate_emulator.dataworks.errors import ApiError, Refusal
 from headgate_emulator.dataworks.operations import OPERATIONS, Operation
 from headgate_emulator.dataworks.replies import error_json
 from headgate_emulator.dataworks.signing import WireRequest, verify
-from headgate_emulator.dataworks.spoil import JSON_TYPE, Spoilt, json_bytes, spoil
 from headgate_emulator.faults import CallFault, ErrorReply, Latency, LostReply, LostRequest, MalformedReply
 from headgate_emulator.ledger import LedgerRow
+from headgate_emulator.spoil import JSON_TYPE, json_bytes, send_spoilt, spoil
 from headgate_emulator.state import EmulatorState
 
 C = TypeVar("C", bound=CallFault)
 
 VERSION = "2024-05-18"
 MAX_FIELDS = 1000
-DRIP_PIECES = 20
 _FORM = "application/x-www-form-urlencoded"
 _SYSTEM = frozenset(
     {
@@ -75,7 +74,7 @@ class Gateway:
         if spoilt is not None:
             exchange.status = 302 if spoilt.shape == "redirect" else spoilt.status
             self._record(exchange)
-            return await _send_spoilt(request, spoil(exchange.body, spoilt), exchange.status)
+            return await send_spoilt(request, spoil(exchange.body, spoilt), exchange.status)
         self._record(exchange)
         return _response(exchange)
 
@@ -186,25 +185,3 @@ def _response(exchange: Exchange) -> web.Response:
 
 def _headers(request_id: str) -> Mapping[str, str]:
     return {"Content-Type": JSON_TYPE, "x-acs-request-id": request_id}
-
-
-async def _send_spoilt(request: web.Request, spoilt: Spoilt, status: int) -> web.StreamResponse:
-    response = web.StreamResponse(status=status, headers={"Content-Type": spoilt.content_type})
-    if status == 302:
-        response.headers["Location"] = "/elsewhere"
-    response.content_length = spoilt.promised
-    await response.prepare(request)
-    if spoilt.seconds:
-        await _drip(response, spoilt)
-    else:
-        await response.write(spoilt.body)
-    if len(spoilt.body) < spoilt.promised and request.transport is not None:
-        request.transport.close()
-    return response
-
-
-async def _drip(response: web.StreamResponse, spoilt: Spoilt) -> None:
-    size = max(1, len(spoilt.body) // DRIP_PIECES)
-    for first in range(0, len(spoilt.body), size):
-        await asyncio.sleep(spoilt.seconds / DRIP_PIECES)
-        await response.write(spoilt.body[first : first + size])

@@ -1,16 +1,20 @@
 """Spoil a reply: what proxies, dying servers and wrong versions make of a good answer.
 
-Pure: it says which bytes go out and how; sending them is the gateway's business.
+`spoil` is pure: it says which bytes go out and how. `send_spoilt` sends them.
 """
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aiohttp import web
+
 from headgate_emulator.faults import MalformedReply, Shape
 
 JSON_TYPE = "application/json;charset=utf-8"
+DRIP_PIECES = 20
 _MEGABYTE = 1 << 20
 _HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n"
 
@@ -31,7 +35,7 @@ def spoil(body: Mapping[str, Any], fault: MalformedReply) -> Spoilt:
 
 
 def json_bytes(body: object) -> bytes:
-    """JSON as DataWorks writes it: UTF-8, not escaped."""
+    """JSON as both clouds write it: UTF-8, not escaped."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -82,3 +86,26 @@ _SHAPES: Mapping[Shape, Callable[[Mapping[str, Any], MalformedReply], Spoilt]] =
     "slow": lambda body, fault: _whole(json_bytes(body), seconds=fault.seconds),
     "redirect": lambda _body, _: _whole(b""),
 }
+
+
+async def send_spoilt(request: web.Request, spoilt: Spoilt, status: int) -> web.StreamResponse:
+    """Send what `spoil` has made."""
+    response = web.StreamResponse(status=status, headers={"Content-Type": spoilt.content_type})
+    if status == 302:
+        response.headers["Location"] = "/elsewhere"
+    response.content_length = spoilt.promised
+    await response.prepare(request)
+    if spoilt.seconds:
+        await _drip(response, spoilt)
+    else:
+        await response.write(spoilt.body)
+    if len(spoilt.body) < spoilt.promised and request.transport is not None:
+        request.transport.close()
+    return response
+
+
+async def _drip(response: web.StreamResponse, spoilt: Spoilt) -> None:
+    size = max(1, len(spoilt.body) // DRIP_PIECES)
+    for first in range(0, len(spoilt.body), size):
+        await asyncio.sleep(spoilt.seconds / DRIP_PIECES)
+        await response.write(spoilt.body[first : first + size])

@@ -1,0 +1,1 @@
+"""EnOS batch flows: the API gateway with its tokens and signatures, and the flows behind it."""
