@@ -14,8 +14,6 @@ sys.path[:0] = [str(_ROOT / source) for source in ("protos", "worker")]
 
 def main() -> int:
     """Run what the command line asks for; 1 when a history broke a rule."""
-    from tests.simulator.history import live
-
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=None, help="the one history to run")
     parser.add_argument("--first", type=int, default=0, help="the first of many")
@@ -24,26 +22,38 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=10, help="stop after so many broken ones")
     asked = parser.parse_args()
     if asked.seed is not None:
-        result = live(asked.seed, trace=asked.trace)
-        print("\n".join(result.trace))
-        print(f"seed {result.seed}: {result.kind} {result.state} {result.problem or 'fine'}")
-        return bool(result.problem)
-    began, broken = time.perf_counter(), 0
-    ends: Counter[str] = Counter()
-    calls = ticks = events = 0
-    for seed in range(asked.first, asked.first + asked.count):
+        return _one(asked.seed, trace=asked.trace)
+    return _many(range(asked.first, asked.first + asked.count), most=asked.most)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+def _one(seed: int, *, trace: bool) -> int:
+    from tests.simulator.history import live
+
+    result = live(seed, trace=trace)
+    for line in result.trace:
+        _say(line)
+    _say(f"seed {seed}: {result.kind} {result.state}: {result.problem or 'fine'}")
+    return int(bool(result.problem))
+
+
+def _many(seeds: range, *, most: int) -> int:
+    from tests.simulator.history import live
+
+    began, sums = time.perf_counter(), Counter[str]()
+    for seed in seeds:
         result = live(seed)
-        ends[result.state] += 1
-        calls, ticks, events = calls + result.calls, ticks + result.ticks, events + result.events
+        sums.update({result.state: 1, "ticks": result.ticks, "calls": result.calls, "events": result.events})
+        sums.update({"histories": 1, "broken": bool(result.problem)})
         if result.problem:
-            broken += 1
-            print(f"seed {seed}: {result.kind} {result.state}: {result.problem}")
-            if broken >= asked.most:
-                break
-    seconds = time.perf_counter() - began
-    print(f"{sum(ends.values())} histories in {seconds:.1f} s: {broken} broken; {dict(ends)}")
-    print(f"{ticks} ticks, {calls} calls, {events} events")
-    return bool(broken)
+            _say(f"seed {seed}: {result.kind} {result.state}: {result.problem}")
+        if sums["broken"] >= most:
+            break
+    _say(f"{time.perf_counter() - began:.1f} s: {dict(sums)}")
+    return int(sums["broken"] > 0)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from headgate import entries, log, pb
 from headgate.commit import Commit, Committed, Wake
 from headgate.lifecycle import JOB_TERMINAL
@@ -70,9 +72,11 @@ class Callers:
         elif one.status == NOT_RUN or self._chance.happens(0.5):
             self._upstream.begin(one, "operator")
 
-    def _commit(self, kind: pb.EventType.ValueType, state: pb.JobState.ValueType, **members: pb.CancelRecord) -> None:
+    def _commit(
+        self, kind: pb.EventType.ValueType, state: pb.JobState.ValueType, cancel: pb.CancelRecord | None = None
+    ) -> None:
         job = self._store.record.job
-        event = pb.JobEvent(revision=job.revision + 1, type=kind, state=state, actor="caller", **members)
+        event = pb.JobEvent(revision=job.revision + 1, type=kind, state=state, actor="caller", cancel=cancel)
         event.event_time.CopyFrom(self._now())
         self.commit_event(event)
 
@@ -88,5 +92,5 @@ class Callers:
         )
         assert isinstance(self._store.commit(change), Committed)
 
-    def _now(self):  # type: ignore[no-untyped-def]
+    def _now(self) -> Timestamp:
         return timestamp(self._timeline.now_ms)

@@ -14,9 +14,10 @@ from tests.simulator.chance import Chance
 from tests.simulator.checks import Broken, Checks
 from tests.simulator.jobs import wish
 from tests.simulator.line import Line
+from tests.simulator.rules import draw_rules
 from tests.simulator.store import ModelStore
 from tests.simulator.timeline import Timeline
-from tests.simulator.upstream import ModelUpstream, draw_rules
+from tests.simulator.upstream import ModelUpstream
 from tests.simulator.worker import Ticks
 
 BEGIN_MS = 1_739_019_600_000
@@ -89,7 +90,8 @@ class History:
         )
         job = log.fold(None, event)
         raw = event.SerializeToString(deterministic=True)
-        self.store.commit(Commit(0, job, 0, (raw,), wake=Wake(entries.tick("simulated", nonce="2", now_ms=0))))
+        wake = Wake(entries.tick("simulated", nonce="2", now_ms=0))
+        self.store.commit(Commit(pb.JOB_STATE_UNSPECIFIED, job, 0, (raw,), wake=wake))
 
     def _live(self) -> None:
         """Until nothing can happen to the job any more, and a while after that."""

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from headgate import dates, pb
 from headgate_worker.core.steps import timestamp
 from tests.simulator.chance import Chance
-from tests.simulator.upstream import Instance, ModelUpstream
+from tests.simulator.upstream import FAILURE, Instance, ModelUpstream
 
 NAME = "nightly"
 FIRST = date(2025, 2, 1)
@@ -48,7 +48,7 @@ def _properties(chance: Chance) -> pb.DefaultRunProperties:
 
 def _ranges(chance: Chance, most: int) -> list[pb.DateRange]:
     """Ranges with holes, in any order, perhaps overlapping; together at most `most` dates."""
-    length = chance.pick((1, 2, 2, 3, 3, 5, 8, most))
+    length = most if chance.happens(0.03) else chance.pick((1, 2, 2, 3, 3, 5, 8))
     holes = chance.pick((0.0, 0.0, 0.3))
     days = chance.some([FIRST + timedelta(days=n) for n in range(length)], 1.0 - holes)
     return list(dates.to_ranges(days))
@@ -61,8 +61,10 @@ def _backfill(chance: Chance, upstream: ModelUpstream, job: pb.Job) -> None:
         biz_dates=_ranges(chance, 40),
         days_of_week=chance.pick(([], [], [], [1, 2, 3])),
         default_run_properties=_properties(chance),
-        on_failure=chance.pick((0, pb.ON_FAILURE_HALT, pb.ON_FAILURE_CONTINUE, pb.ON_FAILURE_DRAIN)),
-        start_mode=chance.pick((0, 0, pb.START_MODE_HEADGATE, pb.START_MODE_UPSTREAM)),
+        on_failure=chance.pick(
+            (pb.ON_FAILURE_UNSPECIFIED, pb.ON_FAILURE_HALT, pb.ON_FAILURE_CONTINUE, pb.ON_FAILURE_DRAIN)
+        ),
+        start_mode=chance.pick((pb.START_MODE_UNSPECIFIED, pb.START_MODE_HEADGATE, pb.START_MODE_UPSTREAM)),
         max_created_ahead=chance.pick((0, 0, 1, 2, 5)),
     )
     if chance.happens(0.3):
@@ -143,7 +145,7 @@ def _rerun(chance: Chance, upstream: ModelUpstream, job: pb.Job) -> None:
     made = upstream.make("before", [FIRST], visible_ms=0, operation="before")
     hour_ago = upstream.timeline.now_ms - 3_600_000
     for one in made:
-        one.status, one.started_ms, one.finished_ms, one.run_number = 6, hour_ago, hour_ago + 1, 1
+        one.status, one.started_ms, one.finished_ms, one.run_number = FAILURE, hour_ago, hour_ago + 1, 1
     job.rerun.project_id = 1
     job.rerun.workflow_id = 2
     if chance.happens(0.7):

@@ -137,10 +137,12 @@ class ModelStore:
         self.record.due_ms = due_ms
         if due_ms < self._reaps_at_ms:
             self._reaps_at_ms = due_ms
-            self._timeline.at(due_ms, self._reap)
+            self._timeline.at(due_ms, lambda: self._reap(due_ms))
 
-    def _reap(self) -> None:
-        """REAP_SCRIPT, by a reaper that looks at every time that was ever due."""
+    def _reap(self, at_ms: int) -> None:
+        """REAP_SCRIPT, by a reaper that looks whenever something is due."""
+        if at_ms != self._reaps_at_ms:
+            return
         self._reaps_at_ms = _NEVER_MS
         due = self.record.due_ms
         if due is None:

@@ -6,9 +6,11 @@ history or each instance: which end of a parent starts a queued child, what a st
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
+from typing import Any
 
 from headgate import dates, pb
 from headgate_worker.core.calls import (
@@ -32,6 +34,7 @@ from headgate_worker.core.calls import (
 )
 from headgate_worker.core.steps import timestamp
 from tests.simulator.chance import Chance
+from tests.simulator.rules import Rules
 from tests.simulator.timeline import Timeline
 
 NOT_RUN = pb.WORKFLOW_INSTANCE_STATUS_NOT_RUN
@@ -41,63 +44,6 @@ FAILURE = pb.WORKFLOW_INSTANCE_STATUS_FAILURE
 ENDED = frozenset({SUCCESS, FAILURE})
 
 _WORDS = {NOT_RUN: "NotRun", RUNNING: "Running", SUCCESS: "Success", FAILURE: "Failure"}
-
-_BLOCKED = (
-    "Because of parallelism config, wait for parent workflowInstance[{0}] to finish",
-    "由于并行度配置，请等待父实例workflowInstance[{0}]运行结束",
-    "wait for WorkflowInstance [ {0} ]",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How upstream behaves in one history.
-
-    Args:
-        auto_start: modes that instances draw from: "success_only", "any_end" or "never".
-        starts_unnamed: whether a child is started that no Start ever named.
-        release: which end of a parent lets an explicit Start through.
-        stop_not_run_fails: whether an instance that is stopped before it ran becomes Failure.
-        fail_rate: how many runs fail.
-        words: which sentence says that a start must wait.
-    """
-
-    auto_start: tuple[str, ...]
-    starts_unnamed: bool
-    auto_start_delay_ms: int
-    release: str
-    stop_not_run_fails: bool
-    fail_rate: float
-    run_ms: tuple[int, int]
-    create_ms: int
-    create_fails: float
-    lag_ms: int
-    stop_ms: int
-    stop_sticks: float
-    words: str
-    batches: bool
-
-
-def draw_rules(chance: Chance) -> Rules:
-    """The rules of one history."""
-    modes = chance.pick((("success_only",), ("any_end",), ("never",), ("success_only", "any_end", "never")))
-    shortest = chance.pick((500, 5_000, 60_000))
-    return Rules(
-        auto_start=modes,
-        starts_unnamed=chance.happens(0.2),
-        auto_start_delay_ms=chance.pick((0, 0, 3_000)),
-        release=chance.pick(("any_end", "any_end", "success_only")),
-        stop_not_run_fails=chance.happens(0.3),
-        fail_rate=chance.pick((0.0, 0.0, 0.1, 0.4)),
-        run_ms=(shortest, shortest * chance.pick((1, 4))),
-        create_ms=chance.pick((0, 800, 5_000, 40_000)),
-        create_fails=chance.pick((0.0, 0.0, 0.0, 0.1)),
-        lag_ms=chance.pick((0, 0, 3_000, 120_000)),
-        stop_ms=chance.pick((0, 1_000, 90_000)),
-        stop_sticks=chance.pick((0.0, 0.0, 0.0, 0.2)),
-        words=chance.pick(_BLOCKED),
-        batches=chance.happens(0.2),
-    )
 
 
 @dataclass(slots=True)
@@ -150,24 +96,18 @@ class ModelUpstream:
 
     def answer(self, call: Call) -> Body | Failure:
         """Execute a call now."""
-        match call:
-            case CreateInstances():
-                return self._create(call.spec)
-            case GetCreateResult() | GetRerunResult():
-                return self._result(call.operation_id)
-            case StartInstances():
-                return {one: self._start(one) for one in call.ids}
-            case StopInstances():
-                return {one: self._stop(one) for one in call.ids}
-            case GetInstance():
-                return self._get(call.id)
-            case ListInstances():
-                return self._list(call)
-            case ExecuteAdhoc():
-                return self._adhoc(call.spec)
-            case RerunInstances():
-                return self._rerun(call.spec)
-        raise AssertionError(call)
+        answers: dict[type, Callable[[Any], Body | Failure]] = {
+            CreateInstances: lambda call: self._create(call.spec),
+            GetCreateResult: lambda call: self._result(call.operation_id),
+            GetRerunResult: lambda call: self._result(call.operation_id),
+            StartInstances: lambda call: {one: self._start(one) for one in call.ids},
+            StopInstances: lambda call: {one: self._stop(one) for one in call.ids},
+            GetInstance: lambda call: self._get(call.id),
+            ListInstances: self._list,
+            ExecuteAdhoc: lambda call: self._adhoc(call.spec),
+            RerunInstances: lambda call: self._rerun(call.spec),
+        }
+        return answers[type(call)](call)
 
     def make(self, name: str, days: Iterable[date | None], **fields: object) -> list[Instance]:
         """New instances at once, one per date."""
@@ -227,7 +167,7 @@ class ModelUpstream:
         one.ever_succeeded |= status == SUCCESS
         for child in self.instances.values():
             if one.id in child.parents:
-                self.timeline.after(self.rules.auto_start_delay_ms, lambda child=child: self._adopt(child))
+                self.timeline.after(self.rules.auto_start_delay_ms, partial(self._adopt, child))
 
     def _adopt(self, child: Instance) -> None:
         queued = child.named or self.rules.starts_unnamed

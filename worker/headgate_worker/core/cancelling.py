@@ -8,7 +8,7 @@ from headgate import pb
 from headgate.lifecycle import RUN_FRONTIER, RUN_TERMINAL
 from headgate.reasons import Reason
 from headgate_worker.core import errors
-from headgate_worker.core.creating import OPEN, unplaced
+from headgate_worker.core.operations import OPEN, unplaced
 from headgate_worker.core.steps import Act, Step, run_with, runs_changed, timestamp
 from headgate_worker.core.stopping import cancelling
 from headgate_worker.core.view import View

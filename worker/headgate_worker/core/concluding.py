@@ -10,8 +10,8 @@ from headgate.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
 from headgate_worker.core import errors
 from headgate_worker.core.cancelling import BY_DEADLINE, unconfirmed
-from headgate_worker.core.creating import MADE, done
 from headgate_worker.core.halting import label
+from headgate_worker.core.operations import MADE, done
 from headgate_worker.core.runs import BAD, UNSTARTED, all_terminal
 from headgate_worker.core.steps import Act, Step
 from headgate_worker.core.stopping import cancelling
@@ -24,16 +24,16 @@ def _accepted(view: View) -> bool:
         return all(run.state not in UNSTARTED or run.state == pb.RUN_STATE_BLOCKED for run in job.runs)
     if view.kind == "stop":
         return all(run.HasField("stop_time") or run.state in RUN_TERMINAL for run in job.runs)
-    return _made(view) and not any(run.state in (pb.RUN_STATE_PLANNED, pb.RUN_STATE_CREATING) for run in job.runs)
+    return not any(run.state in (pb.RUN_STATE_PLANNED, pb.RUN_STATE_CREATING) for run in job.runs) and _made(view)
 
 
 def _started(view: View) -> bool:
     waiting = UNSTARTED | {pb.RUN_STATE_STARTING}
-    return _made(view) and all(run.state not in waiting for run in view.job.runs)
+    return all(run.state not in waiting for run in view.job.runs) and _made(view)
 
 
 def _finished(view: View) -> bool:
-    return _made(view) and all_terminal(view.job.runs)
+    return all_terminal(view.job.runs) and _made(view)
 
 
 def _made(view: View) -> bool:

@@ -63,10 +63,12 @@ def halt(view: View) -> Step | None:
     first = _failed(view)
     if first is None:
         return None
+    left = [run for run in view.job.runs if _skippable(view, run)]
+    if not left:
+        return None
     error = skipped_error(view)
-    rows = [run_with(run, state=pb.RUN_STATE_SKIPPED, error=error) for run in view.job.runs if _skippable(view, run)]
-    said = f"{len(rows)} dates skipped, since {label(first)} failed"
-    return Act((runs_changed(*rows, message=said),)) if rows else None
+    rows = [run_with(run, state=pb.RUN_STATE_SKIPPED, error=error) for run in left]
+    return Act((runs_changed(*rows, message=f"{len(rows)} dates skipped, since {label(first)} failed"),))
 
 
 def _skippable(view: View, run: pb.InstanceRun) -> bool:

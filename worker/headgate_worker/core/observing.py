@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from headgate import pb
 from headgate.lifecycle import RUN_FRONTIER, RUN_TERMINAL
@@ -13,40 +14,43 @@ from headgate_worker.core.ending import ended, is_old_run
 from headgate_worker.core.runs import IDLE, NOT_STARTED, by_instance, differs, observe
 from headgate_worker.core.starting import restart
 from headgate_worker.core.steps import Act, Change, Step, run_with, runs_changed, timestamp
-from headgate_worker.core.stopping import cancelling, wants_end
+from headgate_worker.core.stopping import cancelling, wants_end, wants_ends
 from headgate_worker.core.view import Hints, View
 from headgate_worker.core.waiting import Look
 
 
 def looks(view: View) -> Iterator[Look]:
     """What is to be read or probed, and from when on; runs for which nothing is to be done are left out."""
-    rows = by_instance(view.job)
-    busy = any(run.state in RUN_FRONTIER for run in view.job.runs)
-    for run in view.job.runs:
-        if run.state in RUN_TERMINAL or not run.workflow_instance_id:
+    rows, left = by_instance(view.job), [run for run in view.job.runs if run.state not in RUN_TERMINAL]
+    # What runs may release what waits, so that is read last. Instances of a stop job have no such ties.
+    busy = view.kind != "stop" and any(run.state in RUN_FRONTIER for run in left)
+    ends = wants_ends(view)
+    for run in left:
+        if not run.workflow_instance_id:
             continue
-        found = _look(view, run, rows.get(run.blocked_by_id) if run.blocked_by_id else None, busy=busy)
+        if run.state in IDLE and _is_ending(view, run, ends=ends):
+            found = None if busy else _own(view, run)
+        else:
+            found = _look(view, run, rows.get(run.blocked_by_id) if run.blocked_by_id else None)
         if found is not None:
             yield found
 
 
-def _look(view: View, run: pb.InstanceRun, parent: pb.InstanceRun | None, *, busy: bool) -> Look | None:
-    own = view.hints.poll_at_ms.get(run.index, 0), Act(call=GetInstance(run.workflow_instance_id), subject=run.index)
+def _own(view: View, run: pb.InstanceRun) -> Look:
+    return view.hints.poll_at_ms.get(run.index, 0), Act(call=GetInstance(run.workflow_instance_id), subject=run.index)
+
+
+def _look(view: View, run: pb.InstanceRun, parent: pb.InstanceRun | None) -> Look | None:
     if run.state in RUN_FRONTIER:
-        return own
-    if _is_ending(view, run):
-        # What runs may release what waits, so that is read last. Instances of a stop job have no such ties.
-        return None if busy and view.kind != "stop" else own
+        return _own(view, run)
     if run.state == pb.RUN_STATE_BLOCKED:
         return waiting.look(view, run, parent)
-    return own if view.kind == "create" and view.job.state != pb.JOB_STATE_CANCELLING else None
+    return _own(view, run) if view.kind == "create" else None  # somebody else is to start it
 
 
-def _is_ending(view: View, run: pb.InstanceRun) -> bool:
+def _is_ending(view: View, run: pb.InstanceRun, *, ends: bool) -> bool:
     """Whether an idle run is read only to see that it will not run any more."""
-    if run.state not in IDLE:
-        return False
-    return cancelling(view) or run.HasField("stop_time") or wants_end(view, run)
+    return cancelling(view) or run.HasField("stop_time") or (ends and wants_end(view, run))
 
 
 def read(view: View) -> Step | None:
@@ -96,17 +100,19 @@ def _what(row: pb.InstanceRun) -> str:
 
 
 def _next(view: View, row: pb.InstanceRun) -> Hints:
+    return view.hints.settled().forget(row.index) if row.state in RUN_TERMINAL else _look_again(view, row)
+
+
+def _look_again(view: View, run: pb.InstanceRun) -> Hints:
     hints = view.hints.settled()
-    if row.state in RUN_TERMINAL:
-        return hints.forget(row.index)
-    if row.index not in hints.asked_at_ms:
-        hints = hints.asked(row.index, view.now_ms)
-    return hints.poll(row.index, pacing.next_poll_ms(view, row))
+    if run.index not in hints.asked_at_ms:
+        hints = hints.asked(run.index, view.now_ms)
+    return hints.poll(run.index, pacing.next_poll_ms(replace(view, hints=hints), run))
 
 
 def _parent_read(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> Change:
     if seen.status not in (pb.WORKFLOW_INSTANCE_STATUS_SUCCESS, pb.WORKFLOW_INSTANCE_STATUS_FAILURE):
-        return Change((), view.hints.settled().poll(run.index, view.now_ms + view.policy.poll_max_ms))
+        return Change((), _look_again(view, run))
     return _parent_ended(view, run, f"parent {seen.id} has ended")
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from headgate import pb
 from headgate_worker.core.calls import Failure, FailureKind
+from headgate_worker.core.runs import NOT_YET_STARTED
 from headgate_worker.core.view import Hints, Policy, View
 
 _SHANGHAI = timezone(timedelta(hours=8))
@@ -26,12 +27,16 @@ def next_poll_ms(view: View, run: pb.InstanceRun) -> int:
     known = [getattr(run, name) for name in ("started_time", "parent_end_time", "stop_time") if run.HasField(name)]
     since = max([moment.ToMilliseconds() for moment in known], default=0)
     since = max(since, view.hints.asked_at_ms.get(run.index, 0)) or view.now_ms
-    return look_again_ms(view, since)
+    behind_parent = run.state == pb.RUN_STATE_BLOCKED and not run.HasField("parent_end_time")
+    idle = run.state in NOT_YET_STARTED and not behind_parent
+    forgotten = idle and view.now_ms - since > adopt_grace_ms(view)
+    return look_again_ms(view, since, longest_ms=view.policy.poll_idle_ms if forgotten else None)
 
 
-def look_again_ms(view: View, since_ms: int) -> int:
-    """When to look again at something that has been going on since `since_ms`."""
-    interval = poll_interval_ms(max(0, view.now_ms - since_ms), view.policy)
+def look_again_ms(view: View, since_ms: int, *, longest_ms: int | None = None) -> int:
+    """When to look again at something that has been going on since `since_ms`; None means the policy's longest."""
+    policy = view.policy if longest_ms is None else replace(view.policy, poll_max_ms=longest_ms)
+    interval = poll_interval_ms(max(0, view.now_ms - since_ms), policy)
     return view.now_ms + max(1, int(interval * (0.9 + 0.2 * view.die)))
 
 

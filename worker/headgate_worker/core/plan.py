@@ -11,7 +11,19 @@ from typing import Final
 
 from headgate import pb
 from headgate.lifecycle import JOB_TERMINAL
-from headgate_worker.core import cancelling, concluding, creating, halting, observing, reconciling, starting, stopping
+from headgate_worker.core import (
+    cancelling,
+    concluding,
+    confirming,
+    creating,
+    halting,
+    observing,
+    operations,
+    placing,
+    reconciling,
+    starting,
+    stopping,
+)
 from headgate_worker.core.calls import (
     CreateInstances,
     ExecuteAdhoc,
@@ -51,7 +63,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _begin,
     cancelling.stuck,
     cancelling.drop,
-    creating.missing,
+    placing.missing,
     halting.halt,
     starting.queue,
 )
@@ -59,8 +71,8 @@ RULES: Final[tuple[Rule, ...]] = (
 
 CALLING_RULES: Final[tuple[Rule, ...]] = (
     reconciling.reconcile,
-    creating.confirm,
-    creating.place,
+    confirming.confirm,
+    placing.place,
     stopping.stop,
     creating.create,
     starting.start,
@@ -115,7 +127,7 @@ def absorb(view: View, act: Act, outcome: Outcome) -> Change:
     if isinstance(call, CreateInstances | ExecuteAdhoc | RerunInstances):
         return creating.absorb_create(view, subject, outcome)
     if isinstance(call, GetCreateResult | GetRerunResult):
-        return creating.absorb_result(view, subject, outcome)
+        return confirming.absorb_result(view, subject, outcome)
     if isinstance(call, StartInstances):
         return starting.absorb_start(view, call, outcome)
     if isinstance(call, StopInstances):
@@ -129,7 +141,6 @@ def absorb(view: View, act: Act, outcome: Outcome) -> Change:
 def _absorb_get(view: View, call: GetInstance, subject: int, outcome: Outcome) -> Change:
     if reconciling.searches_rerun(view):
         return reconciling.absorb_rerun_read(view, outcome)
-    placing = any(instance_id == call.id for _, instance_id in creating.unplaced(view.job))
-    if placing:
-        return creating.absorb_place(view, subject, call, outcome)
+    if any(instance_id == call.id for _, instance_id in operations.unplaced(view.job)):
+        return placing.absorb_place(view, subject, call, outcome)
     return observing.absorb_read(view, subject, call, outcome)

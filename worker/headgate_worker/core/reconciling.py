@@ -17,7 +17,7 @@ from headgate import dates, pb
 from headgate.reasons import Reason
 from headgate_worker.core import errors, pacing
 from headgate_worker.core.calls import Failure, GetInstance, InstancePage, ListInstances, Outcome
-from headgate_worker.core.creating import OPEN, made_draft
+from headgate_worker.core.operations import OPEN, made_draft
 from headgate_worker.core.steps import Act, Change, Step, operation_with
 from headgate_worker.core.view import View
 

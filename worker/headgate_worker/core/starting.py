@@ -15,9 +15,9 @@ from headgate.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
 from headgate_worker.core import errors, pacing
 from headgate_worker.core.calls import Failure, Outcome, PerInstance, StartInstances
-from headgate_worker.core.creating import unplaced
 from headgate_worker.core.halting import current_operation, halted
 from headgate_worker.core.kinds import expected_parent, may_start, starts_first, starts_itself
+from headgate_worker.core.operations import unplaced
 from headgate_worker.core.runs import by_instance
 from headgate_worker.core.steps import Act, Change, Step, run_with, runs_changed, timestamp
 from headgate_worker.core.stopping import FINAL_REFUSALS
@@ -38,10 +38,12 @@ def parent_id(message: str) -> int:
 
 def queue(view: View) -> Step | None:
     """Tell what upstream starts by itself from what it will start after another; nobody asks, so nobody answers."""
-    if not starts_itself(view) or unplaced(view.job):
+    if not starts_itself(view):
         return None
     rows = [_queued(view.job, run) for run in view.job.runs if _fresh(run)]
-    return Act((runs_changed(*rows, message=f"upstream starts {len(rows)} instances by itself"),)) if rows else None
+    if not rows or unplaced(view.job):
+        return None
+    return Act((runs_changed(*rows, message=f"upstream starts {len(rows)} instances by itself"),))
 
 
 def _fresh(run: pb.InstanceRun) -> bool:
@@ -57,11 +59,14 @@ def _queued(job: pb.Job, run: pb.InstanceRun) -> pb.InstanceRun:
 
 def start(view: View) -> Step | None:
     """Start every created instance of the earliest create that is not over, all at once: upstream sets the order."""
-    if view.job.state != pb.JOB_STATE_RUNNING or halted(view) or not may_start(view) or unplaced(view.job):
+    if view.job.state != pb.JOB_STATE_RUNNING or not may_start(view) or halted(view):
         return None
-    current = current_operation(view.job)
-    ids = [run.workflow_instance_id for run in view.job.runs if run.operation_index == current and _ready(view, run)]
-    return Act(call=StartInstances(tuple(ids[: view.policy.batch]), comment=view.job.start.comment)) if ids else None
+    ready = [run for run in view.job.runs if _ready(view, run)]
+    current = current_operation(view.job) if ready else -1
+    ids = [run.workflow_instance_id for run in ready if run.operation_index == current]
+    if not ids or unplaced(view.job):
+        return None
+    return Act(call=StartInstances(tuple(ids[: view.policy.batch]), comment=view.job.start.comment))
 
 
 def _ready(view: View, run: pb.InstanceRun) -> bool:

@@ -28,6 +28,11 @@ def cancelling(view: View) -> bool:
     return view.job.state == pb.JOB_STATE_CANCELLING
 
 
+def wants_ends(view: View) -> bool:
+    """Whether there is a reason to stop anything at all."""
+    return cancelling(view) or view.kind == "stop" or halted(view)
+
+
 def wants_end(view: View, run: pb.InstanceRun) -> bool:
     """Whether the run is to be stopped, be it asked already or not."""
     if run.state in RUN_TERMINAL or not run.workflow_instance_id:
@@ -61,7 +66,7 @@ def _due(view: View, run: pb.InstanceRun) -> bool:
 
 def stop(view: View) -> Step | None:
     """Send the stop of everything that is to be stopped, in the order that runs last first: children before parents."""
-    rows = [run for run in view.job.runs if _due(view, run)]
+    rows = [run for run in view.job.runs if _due(view, run)] if wants_ends(view) else []
     if not rows:
         return None
     newest = newest_first(view.job)
@@ -73,6 +78,8 @@ def stop(view: View) -> Step | None:
 def again_ms(view: View) -> list[int]:
     """When refused stops are asked for again."""
     refused = view.hints.stop_asked_ms
+    if not refused:
+        return []
     return [
         refused[run.index] + view.policy.stop_again_ms
         for run in view.job.runs

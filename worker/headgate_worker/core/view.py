@@ -17,6 +17,7 @@ class Policy:
     Args:
         poll_min_ms: shortest time between two reads of an instance.
         poll_max_ms: longest time between two reads of an instance that runs.
+        poll_idle_ms: longest time between two reads of an instance that does not run and may be started by others.
         poll_share: next read after this share of the time it has been running.
         operation_poll_ms: time between two looks at an asynchronous create.
         backoff_min_ms: first wait after a failed call.
@@ -38,6 +39,7 @@ class Policy:
 
     poll_min_ms: int = 1_000
     poll_max_ms: int = 15_000
+    poll_idle_ms: int = 60_000
     poll_share: float = 0.1
     operation_poll_ms: int = 1_000
     backoff_min_ms: int = 1_000

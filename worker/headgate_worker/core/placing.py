@@ -1,0 +1,83 @@
+"""Ids mapped to dates: each fresh instance is read once, and put on the row of the date it names, never by position."""
+
+from __future__ import annotations
+
+from headgate import pb
+from headgate.reasons import Reason
+from headgate_worker.core import errors, pacing
+from headgate_worker.core.calls import Failure, FailureKind, GetInstance, Outcome
+from headgate_worker.core.kinds import starts_itself
+from headgate_worker.core.operations import MADE, unplaced
+from headgate_worker.core.runs import NOT_STARTED, observe
+from headgate_worker.core.steps import Act, Change, Step, run_with, runs_changed
+from headgate_worker.core.view import View
+
+
+def place(view: View) -> Step | None:
+    """Read an instance whose date is not known: ids are mapped to dates by reading them, never by position."""
+    waiting = unplaced(view.job)
+    if not waiting:
+        return None
+    operation, instance_id = waiting[0]
+    return Act(call=GetInstance(instance_id), subject=operation.index)
+
+
+def absorb_place(view: View, subject: int, call: GetInstance, outcome: Outcome) -> Change:
+    """Put an instance that was read for the first time on the row of its date."""
+    if isinstance(outcome, Failure):
+        return _unreadable(view, subject, call, outcome)
+    seen = outcome.body
+    assert isinstance(seen, pb.WorkflowInstance)  # noqa: S101  # the adapter's contract, told to the type checker
+    if not seen.HasField("biz_date") and any(run.HasField("biz_date") for run in _waiting_rows(view.job, subject)):
+        return _unreadable(view, subject, call, _dateless(seen))
+    row = run_with(_row_for(view.job, subject, seen), workflow_instance_id=call.id, state=pb.RUN_STATE_CREATED)
+    if view.kind == "adhoc":
+        row = run_with(row, state=pb.RUN_STATE_STARTING, started_by=pb.STARTED_BY_HEADGATE)
+    elif starts_itself(view) and seen.status not in NOT_STARTED:
+        row = run_with(row, started_by=pb.STARTED_BY_UPSTREAM)
+    return Change((runs_changed(observe(row, seen, stopping=False)),), view.hints.settled())
+
+
+def _dateless(seen: pb.WorkflowInstance) -> Failure:
+    return Failure(FailureKind.NOT_FOUND, "no_biz_date", "the instance has no date", seen.upstream_request_id)
+
+
+def _row_for(job: pb.Job, operation_index: int, seen: pb.WorkflowInstance) -> pb.InstanceRun:
+    """The row that waits for this instance, or a new one at the end for an instance nobody had planned."""
+    for run in _waiting_rows(job, operation_index):
+        if not run.HasField("biz_date") or run.biz_date == seen.biz_date:
+            return run
+    return pb.InstanceRun(index=len(job.runs), operation_index=operation_index, attempt=1)
+
+
+def _waiting_rows(job: pb.Job, operation_index: int) -> list[pb.InstanceRun]:
+    return [run for run in job.runs if run.operation_index == operation_index and run.state == pb.RUN_STATE_CREATING]
+
+
+def _unreadable(view: View, subject: int, call: GetInstance, failure: Failure) -> Change:
+    """Fresh instances may be shown late; after that, one that can't be read is nobody's guess."""
+    hints, operation = pacing.after_failure(view, failure), view.job.operations[subject]
+    settled_ms = operation.intent_time.ToMilliseconds() + view.policy.settle_ms
+    if failure.kind is not FailureKind.NOT_FOUND or view.now_ms < settled_ms:
+        return Change((), hints)
+    waiting = _waiting_rows(view.job, subject)
+    fresh = pb.InstanceRun(index=len(view.job.runs), operation_index=subject, attempt=1)
+    error = errors.of_failure(failure, "GetWorkflowInstance")
+    lost = run_with(
+        waiting[0] if waiting else fresh, workflow_instance_id=call.id, state=pb.RUN_STATE_UNRESOLVED, error=error
+    )
+    return Change((runs_changed(lost, message="an instance that was made can't be read"),), hints.settled())
+
+
+def missing(view: View) -> Step | None:
+    """Fail the runs of an operation that is done and made no instance for their date: nothing will ever run."""
+    lost = [run for run in view.job.runs if run.state == pb.RUN_STATE_CREATING and _is_made(view.job, run)]
+    if not lost or unplaced(view.job):
+        return None
+    error = errors.status(Reason.CREATE_FAILED, "upstream made no instance for this date")
+    rows = [run_with(run, state=pb.RUN_STATE_FAILED, error=error) for run in lost]
+    return Act((runs_changed(*rows, message="no instance was made for some dates"),))
+
+
+def _is_made(job: pb.Job, run: pb.InstanceRun) -> bool:
+    return job.operations[run.operation_index].outcome in MADE
