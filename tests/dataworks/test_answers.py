@@ -12,8 +12,9 @@ from headgate import pb
 from headgate_worker.core import calls
 from headgate_worker.core.calls import FailureKind
 from headgate_worker.dataworks import answers
-from headgate_worker.dataworks.connections import Answer, ReplyTooLarge, SentTwice, Stage
 from headgate_worker.dataworks.replies import Reading
+from headgate_worker.transport.connections import Answer, ReplyTooLarge, SentTwice, Stage
+from headgate_worker.transport.failures import no_answer
 from tests.dataworks.server import REQUEST_ID
 from tests.dataworks.specs import FIRST, adhoc_spec, failure_of, seed_spec
 
@@ -127,11 +128,11 @@ def test_wait_that_upstream_asks_for_is_passed_on() -> None:
 def test_request_that_never_left_may_be_sent_again(stage: Stage) -> None:
     for call in REPEATABLE + NOT_REPEATABLE:
         for error in (ConnectionRefusedError("refused"), TimeoutError(), ssl.SSLError("handshake"), OSError()):
-            failure = answers.no_answer(call, stage, error)
+            failure = no_answer(call, stage, error)
             assert failure.kind is FailureKind.TRANSIENT
             assert failure.message.startswith("nothing was sent: ")
-    assert answers.no_answer(GET, Stage.CONNECTING, OSError()).code == "connect_failed"
-    assert answers.no_answer(GET, Stage.CREDENTIALS, TimeoutError()).code == "credentials_unavailable"
+    assert no_answer(GET, Stage.CONNECTING, OSError()).code == "connect_failed"
+    assert no_answer(GET, Stage.CREDENTIALS, TimeoutError()).code == "credentials_unavailable"
 
 
 @pytest.mark.parametrize(
@@ -148,8 +149,8 @@ def test_request_that_never_left_may_be_sent_again(stage: Stage) -> None:
 )
 def test_request_without_a_reply_may_have_been_executed(error: Exception, code: str) -> None:
     for call in REPEATABLE:
-        failure = answers.no_answer(call, Stage.SENT, error)
+        failure = no_answer(call, Stage.SENT, error)
         assert (failure.kind, failure.code, failure.http_status) == (FailureKind.TRANSIENT, code, 0)
         assert "secret" not in failure.message
     for call in NOT_REPEATABLE:
-        assert answers.no_answer(call, Stage.SENT, error).kind is FailureKind.AMBIGUOUS
+        assert no_answer(call, Stage.SENT, error).kind is FailureKind.AMBIGUOUS

@@ -15,7 +15,6 @@ from google.protobuf import timestamp_pb2
 
 from headgate_worker.core.calls import ACTIONS, NOT_REPEATABLE, Call, Failure, FailureKind, Outcome, Reply
 from headgate_worker.dataworks import answers, errors
-from headgate_worker.dataworks.connections import Answer, Progress, ReplyTooLarge, Stage
 from headgate_worker.dataworks.credentials import CredentialCache, CredentialsUnavailable, DefaultChain, static
 from headgate_worker.dataworks.extra import Unsendable
 from headgate_worker.dataworks.quiet import quiet_sdk
@@ -23,6 +22,8 @@ from headgate_worker.dataworks.replies import Reading
 from headgate_worker.dataworks.requests import Prepared, prepare
 from headgate_worker.dataworks.settings import DataWorksSettings
 from headgate_worker.dataworks.transport import Transport, open_transport
+from headgate_worker.transport.connections import Answer, Progress, ReplyTooLarge, Stage
+from headgate_worker.transport.failures import no_answer
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ class DataWorks:
         except CredentialsUnavailable as error:
             return Failure(FailureKind.DENIED, "credentials_unavailable", str(error))
         except (aiohttp.ClientError, OSError, ReplyTooLarge) as error:
-            return answers.no_answer(call, progress.stage, error)
+            return no_answer(call, progress.stage, error)
 
     async def _ask(self, transport: Transport, call: Call, prepared: Prepared, progress: Progress) -> Outcome:
         alone = type(call) in NOT_REPEATABLE

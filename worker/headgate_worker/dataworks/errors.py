@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from headgate_worker.core.calls import NOT_REPEATABLE, WRITES, FailureKind
-
-MESSAGE_LENGTH = 500
-"""Characters of an upstream message that are kept."""
+from headgate_worker.core.calls import WRITES, FailureKind
+from headgate_worker.transport.failures import MESSAGE_LENGTH as MESSAGE_LENGTH
+from headgate_worker.transport.failures import one_line as one_line
+from headgate_worker.transport.failures import uncertain as uncertain
 
 RETRY_AFTER_SECONDS = (1.0, 60.0)
 """Shortest and longest wait that is taken from a reply, however it is worded."""
@@ -111,11 +111,6 @@ def _of_unknown_code(call: type, status: int, message: str, retry_after: float |
     return FailureKind.REFUSED if call in WRITES else FailureKind.TRANSIENT
 
 
-def uncertain(call: type) -> FailureKind:
-    """The kind of a call that may have been executed: only calls that can't be repeated by intent are ambiguous."""
-    return FailureKind.AMBIGUOUS if call in NOT_REPEATABLE else FailureKind.TRANSIENT
-
-
 def without_envelope(call: type, status: int) -> FailureKind:
     """The kind of a reply that is not the upstream's own, such as a page of a proxy between."""
     return FailureKind.THROTTLED if status == 429 else uncertain(call)
@@ -132,12 +127,3 @@ def retry_after_seconds(header: str | None) -> float | None:
         return None
     shortest, longest = RETRY_AFTER_SECONDS
     return min(max(int(header) / 1000, shortest), longest)
-
-
-def one_line(text: str, length: int = MESSAGE_LENGTH) -> str:
-    """`text` without control characters, line breaks and broken surrogates, cut to `length` characters."""
-    if text.isascii() and text.isprintable() and " " not in text and len(text) <= length:
-        return text  # ids and codes, every call has one
-    printable = "".join(char if char.isprintable() else " " for char in text[: 4 * length])
-    line = " ".join(printable.split())
-    return line if len(line) <= length else line[: length - 1] + "…"

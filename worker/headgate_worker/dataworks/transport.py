@@ -18,10 +18,10 @@ from alibabacloud_tea_openapi.utils import Utils
 from alibabacloud_tea_openapi.utils_models import Config
 from yarl import URL
 
-from headgate_worker.dataworks.connections import Answer, Connections, Progress, tls_context
 from headgate_worker.dataworks.requests import Prepared
 from headgate_worker.dataworks.settings import Credentials, DataWorksSettings, Endpoint
 from headgate_worker.dataworks.signing import Unsigned, query_text, signed_headers
+from headgate_worker.transport.connections import Answer, Connections, Progress, tls_context
 
 
 @dataclass(slots=True)
@@ -93,5 +93,6 @@ async def open_transport(settings: DataWorksSettings) -> Transport:
     endpoint = Endpoint.parse(settings.endpoint) if settings.endpoint is not None else None
     scheme = endpoint.scheme if endpoint else "https"
     config = Config(region_id=settings.region, endpoint=endpoint.host if endpoint else None)
-    connections = Connections(settings, await tls_context(scheme, settings))
+    tls = await tls_context(scheme, settings)
+    connections = Connections(settings, tls, retry_after="x-acs-retry-after", request_id="x-acs-request-id")
     return Transport(config, scheme, connections)

@@ -12,13 +12,36 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 from yarl import URL
 
-from headgate_worker.dataworks.settings import DataWorksSettings, Scheme
+
+class Bounds(Protocol):
+    """What connections are told; the adapters' settings have these members and explain them."""
+
+    @property
+    def ca_file(self) -> Path | None:
+        """PEM file of authorities to trust instead of the system's."""
+
+    @property
+    def max_connections(self) -> int:
+        """Sockets at most, to each of the two pools."""
+
+    @property
+    def max_reply_bytes(self) -> int:
+        """Longest reply body that is read, counted after decompression."""
+
+    @property
+    def connect_timeout_seconds(self) -> float:
+        """Most that TCP connect and TLS handshake may take."""
+
+    @property
+    def keepalive_seconds(self) -> float:
+        """How long an idle connection is kept."""
 
 
 class Stage(Enum):
@@ -42,8 +65,8 @@ class Answer:
 
     Args:
         media_type: content type without parameters, lower case.
-        retry_after: the x-acs-retry-after header.
-        request_id: the x-acs-request-id header; empty when absent.
+        retry_after: the header that asks to wait; None when absent.
+        request_id: the header with upstream's id of the request; empty when absent.
     """
 
     status: int
@@ -62,10 +85,25 @@ class SentTwice(aiohttp.ClientConnectionError):
 
 
 class Connections:
-    """Two sessions, one keeping its connections and one not. Neither follows redirects, proxies or cookies."""
+    """Two sessions, one keeping its connections and one not. Neither follows redirects, proxies or cookies.
 
-    def __init__(self, settings: DataWorksSettings, tls: ssl.SSLContext | None) -> None:
+    Args:
+        settings: bounds.
+        tls: what to trust; None for http.
+        retry_after: name of the header that asks to wait.
+        request_id: name of the header with upstream's id of a request.
+    """
+
+    def __init__(
+        self,
+        settings: Bounds,
+        tls: ssl.SSLContext | None,
+        *,
+        retry_after: str = "retry-after",
+        request_id: str = "x-request-id",
+    ) -> None:
         self._most = settings.max_reply_bytes
+        self._headers = (retry_after, request_id)
         patience = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout_seconds)
         trust: dict[str, Any] = {} if tls is None else {"ssl": tls}
         limit = settings.max_connections
@@ -74,7 +112,7 @@ class Connections:
         self._fresh = _session(aiohttp.TCPConnector(limit=limit, force_close=True, **trust), patience)
 
     async def send(
-        self, method: str, url: URL, headers: Mapping[str, str], form: str, *, alone: bool, progress: Progress
+        self, method: str, url: URL, headers: Mapping[str, str], body: str, *, alone: bool, progress: Progress
     ) -> Answer:
         """Send one request once and read its reply. `alone` asks for a connection that was never used before.
 
@@ -85,17 +123,17 @@ class Connections:
         progress.stage = Stage.CONNECTING
         session = self._fresh if alone else self._kept
         request = session.request(
-            method, url, headers=headers, data=form.encode() if form else None, allow_redirects=False,
+            method, url, headers=headers, data=body.encode() if body else None, allow_redirects=False,
             trace_request_ctx=progress,
         )  # fmt: skip
         async with request as response:
-            body = await self._read(response)
+            received = await self._read(response)
             return Answer(
                 response.status,
                 response.content_type.lower(),
-                response.headers.get("x-acs-retry-after"),
-                response.headers.get("x-acs-request-id", ""),
-                body,
+                response.headers.get(self._headers[0]),
+                response.headers.get(self._headers[1], ""),
+                received,
             )
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
@@ -140,7 +178,7 @@ async def _leaving(session: aiohttp.ClientSession, context: SimpleNamespace, par
     progress.stage = Stage.SENT
 
 
-async def tls_context(scheme: Scheme, settings: DataWorksSettings) -> ssl.SSLContext | None:
+async def tls_context(scheme: str, settings: Bounds) -> ssl.SSLContext | None:
     """What to trust, None for http. Reading the authorities takes tens of milliseconds, so a thread does it.
 
     Raises:
