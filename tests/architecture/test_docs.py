@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -20,8 +21,9 @@ from headgate import pb
 from headgate_cli.app import app
 from headgate_cli.launch import PROCESSES
 from headgate_server.unbuilt import UNBUILT
+from headgate_worker.core import plan
 from tests.architecture import variables
-from tests.architecture.repository import ROOT, documents, relative
+from tests.architecture.repository import ROOT, documents, relative, tracked
 
 LINK: Final = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING: Final = re.compile(r"^#+ +(.*)$", re.MULTILINE)
@@ -212,3 +214,23 @@ def test_what_the_readme_calls_unbuilt_is_what_the_server_refuses() -> None:
 
     assert named == {name.rpartition(".")[2] for name, service in services.items() if service not in GROUPS}
     assert {service for service, words in GROUPS.items() if words in text} == set(services.values()) & set(GROUPS)
+
+
+def test_every_file_that_the_architecture_names_exists() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    named = set(re.findall(r"`([\w/*.]+\.(?:py|proto|toml|md))`", text)) | set(re.findall(r"`([\w/]+/)`", text))
+    paths = [relative(path) for path in tracked()]
+
+    assert not [name for name in named if not any(fits(f"/{path}", name) for path in paths)]
+
+
+def fits(path: str, name: str) -> bool:
+    """Whether a path ends in a file name, or lies in a folder, as a page names them."""
+    return f"/{name}" in path if name.endswith("/") else fnmatch(path, f"*/{name}")
+
+
+def test_every_rule_of_the_core_is_on_the_map() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    rules = {rule.__module__.rpartition(".")[2] for rule in (*plan.RULES, *plan.CALLING_RULES)} - {"plan"}
+
+    assert not {rule for rule in rules if f"`{rule}`" not in text}
