@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from tests.emulator.conftest import Reply, Rpc
 
 from headgate_emulator.admin import FOREIGN_USER
 from headgate_emulator.app import RunningEmulator
+from tests.emulator.conftest import Reply, Rpc
 
 FIRST, SECOND = 1000341554601, 1000341554605
 Admin = Callable[..., Awaitable[Reply]]

@@ -7,11 +7,11 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.emulator.conftest import Rpc, rpc1_query
 
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.dataworks.quota import Limits
 from headgate_emulator.faults import ErrorReply, Latency, LostReply, LostRequest, MalformedReply
+from tests.emulator.conftest import Rpc, rpc1_query
 
 START = "StartWorkflowInstances"
 

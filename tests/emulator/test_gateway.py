@@ -9,11 +9,11 @@ import pytest
 from alibabacloud_dataworks_public20240518 import models
 from alibabacloud_dataworks_public20240518.client import Client
 from alibabacloud_tea_openapi.exceptions import ClientException, ThrottlingException
-from tests.emulator.conftest import FORM, Reply, Rpc, acs3_headers, reply_of, rpc1_query
 
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.dataworks.quota import Limits
 from headgate_emulator.faults import DryRun, FailRun
+from tests.emulator.conftest import FORM, Reply, Rpc, acs3_headers, reply_of, rpc1_query
 
 FIRST, SECOND = 1000341554601, 1000341554605
 BIZ_DATE = 1738684800000

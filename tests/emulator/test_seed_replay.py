@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from alibabacloud_dataworks_public20240518 import models
 from alibabacloud_dataworks_public20240518.client import Client
-from tests.emulator.conftest import Begin, Rpc
 
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.scenario import load
+from tests.emulator.conftest import Begin, Rpc
 
 FIRST, SECOND = 1000341554601, 1000341554605
 OPERATION = "d860bfca-b611-4d7e-a014-2e1ee2ca0999"

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.emulator.conftest import KEY, SECRET, acs3_headers, rpc1_query, stamp
 
 from headgate_emulator.dataworks.errors import ApiError
 from headgate_emulator.dataworks.signing import WireRequest, acs3_signature, rpc1_signature, verify
+from tests.emulator.conftest import KEY, SECRET, acs3_headers, rpc1_query, stamp
 
 NONCE = "d410180a5abf7fe235dd9b74aca91fc0"
 EMPTY = hashlib.sha256(b"").hexdigest()

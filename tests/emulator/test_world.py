@@ -1,9 +1,7 @@
 """The world by itself: time is a number, ids are counted, nothing is sent anywhere."""
 
 import json
-from collections.abc import Callable
 from datetime import date
-from random import Random
 from typing import Any
 
 import pytest
@@ -11,62 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate_emulator.dataworks.errors import ApiError
-from headgate_emulator.dataworks.ids import IdSource
 from headgate_emulator.dataworks.instances import Entry, Instance, TaskSpec
-from headgate_emulator.dataworks.requests import (
-    CreateWorkflowInstances,
-    ExecuteAdhocWorkflowInstance,
-    RerunWorkflowInstances,
-    read,
-)
-from headgate_emulator.dataworks.rules import Rules
 from headgate_emulator.dataworks.statuses import TERMINAL, Status
-from headgate_emulator.dataworks.world import MAX_PAST_RUNS, World
-from headgate_emulator.fault_book import FaultBook
+from headgate_emulator.dataworks.world import World
 from headgate_emulator.faults import DelayCreate, FailCreate, FailRun, RunFor, StuckStop
-
-NOW = 1_739_000_000_000
-Make = Callable[..., World]
-
-
-def world_of(*faults: Any, tasks: tuple[TaskSpec, ...] = (), **rules: Any) -> World:
-    given_rules = Rules(**{"create_seconds": 0, "run_seconds": 10, **rules})
-    return World(given_rules, FaultBook(faults), IdSource(Random(1)), {task.id: task for task in tasks})
-
-
-def backfill(days: int = 2, **changes: Any) -> CreateWorkflowInstances:
-    properties = {
-        "Mode": "AllDownstream",
-        "RootTaskIds": [1],
-        "Parallelism": 1,
-        "Analysis": {"Enabled": False, "Blocked": False},
-        **changes.pop("Properties", {}),
-    }
-    dates = [{"StartBizDate": "2025-02-05", "EndBizDate": f"2025-02-{4 + days:02}"}]
-    params = {
-        "ProjectId": "257880",
-        "WorkflowId": "5188541262300189362",
-        "Name": "n",
-        "Type": "SupplementData",
-        "Periods": json.dumps({"BizDates": dates}),
-        "DefaultRunProperties": json.dumps(properties),
-        **changes,
-    }
-    return read(CreateWorkflowInstances, params)
-
-
-def created(world: World, request: CreateWorkflowInstances, now: int = NOW) -> list[int]:
-    return list(world.creation(world.create(request, now), now).instance_ids)
-
-
-def manual(**changes: Any) -> CreateWorkflowInstances:
-    params = {"ProjectId": "1", "WorkflowId": "77", "Name": "m", "Type": "ManualWorkflow", **changes}
-    return read(CreateWorkflowInstances, params)
-
-
-def statuses(world: World, seconds: float) -> list[str]:
-    world.advance(NOW + round(seconds * 1000))
-    return [str(one.status) for one in world.instances]
+from tests.emulator.worlds import NOW, backfill, created, manual, statuses, world_of
 
 
 def test_creation_takes_its_time_and_ids_follow_the_dates() -> None:
@@ -353,110 +300,6 @@ def test_overlapping_ranges_give_each_date_once() -> None:
     world = world_of()
 
     assert len(created(world, backfill(Periods=json.dumps({"BizDates": [one, one]})))) == 2
-
-
-def adhoc(**changes: Any) -> ExecuteAdhocWorkflowInstance:
-    task = {
-        "ClientUniqueCode": "c1",
-        "Name": "t",
-        "Type": "ODPS_SQL",
-        "Owner": "1",
-        "RuntimeResource": {"ResourceGroupId": "g"},
-        "Script": {"Content": "select 1"},
-    }
-    params = {"ProjectId": "1", "Name": "a", "Owner": "200", "Tasks": json.dumps([task]), **changes}
-    return read(ExecuteAdhocWorkflowInstance, params)
-
-
-def test_an_ad_hoc_instance_runs_at_once_and_its_date_is_made_midnight() -> None:
-    world = world_of()
-
-    identity = world.execute_adhoc(adhoc(BizDate="1738700000123"), NOW)
-
-    one = world.instance(identity, NOW)
-    assert (one.status, one.biz_date, one.owner) == (Status.RUNNING, 1738684800000, "200")
-    assert world.instance(world.execute_adhoc(adhoc(BizDate="20250205"), NOW), NOW).biz_date == 1738684800000
-
-
-def test_an_ad_hoc_task_needs_its_client_code() -> None:
-    with pytest.raises(ApiError, match="MissingClientUniqueCode"):
-        adhoc(Tasks='[{"Name":"t","Type":"T","Owner":"1","RuntimeResource":{"ResourceGroupId":"g"}}]')
-
-
-def rerun(**changes: Any) -> RerunWorkflowInstances:
-    params = {"ProjectId": "1", "Type": "ManualWorkflow", "WorkflowId": "77", **changes}
-    return read(RerunWorkflowInstances, params)
-
-
-def test_a_rerun_adds_a_run_to_ended_manual_instances() -> None:
-    world = world_of(FailRun())
-    (one,) = created(world, manual(AutoStartEnabled="true"))
-
-    operation = world.rerun(rerun(Ids=f"[{one}]"), NOW + 10_000)
-
-    assert world.rerunning(operation, NOW + 10_500).status == "NotRun"
-    assert world.rerunning(operation, NOW + 11_000).status == "Success"
-    again = world.instance(one, NOW + 21_000)
-    assert (again.status, again.run.number, [run.status for run in again.past]) == ("Success", 2, ["Failure"])
-
-
-def test_a_rerun_that_matches_nothing_fails() -> None:
-    world = world_of()
-    created(world, backfill(AutoStartEnabled="true"))
-
-    operation = world.rerun(rerun(), NOW + 60_000)
-
-    assert world.rerunning(operation, NOW + 61_000).status == "Failure"
-
-
-def test_only_the_last_runs_of_an_instance_are_kept() -> None:
-    world = world_of(run_seconds=0)
-    one = world.execute_adhoc(adhoc(), NOW)
-
-    for _ in range(MAX_PAST_RUNS + 5):
-        world.rerun_one(one, NOW)
-        world.advance(NOW)
-
-    assert len(world.instance(one, NOW).past) == MAX_PAST_RUNS
-
-
-def test_a_running_instance_cannot_be_rerun() -> None:
-    world = world_of()
-
-    with pytest.raises(ApiError, match="InvalidStatus"):
-        world.rerun_one(world.execute_adhoc(adhoc(), NOW), NOW)
-
-
-def test_somebody_else_can_end_a_run_and_release_its_child() -> None:
-    world = world_of()
-    first, second = created(world, backfill())
-    world.start([first, second], NOW)
-
-    world.finish_one(first, Status.SUCCESS, NOW + 1000)
-    world.touch(first, "someone", NOW + 1000)
-
-    assert statuses(world, 1) == ["Success", "Running"]
-    assert world.instance(first, NOW + 1000).modify_user == "someone"
-
-
-def test_instances_are_forgotten_after_a_month() -> None:
-    world = world_of()
-    first, second = created(world, backfill())
-    world.start([first, second], NOW)
-
-    world.advance(NOW + 31 * 86_400_000)
-
-    assert world.instances == []
-    with pytest.raises(ApiError, match="NotFound"):
-        world.instance(first, NOW)
-
-
-def test_a_full_world_refuses_more() -> None:
-    world = world_of(max_instances=1)
-    world.execute_adhoc(adhoc(), NOW)
-
-    with pytest.raises(ApiError, match=r"Throttling\.Resource"):
-        world.create(backfill(), NOW)
 
 
 @given(

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from alibabacloud_credentials.utils import auth_util
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
@@ -51,6 +52,10 @@ async def emulator() -> AsyncIterator[RunningEmulator]:
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
     monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret")
+    # The SDK reads the environment once, on import, which another test may have brought about already.
+    monkeypatch.setattr(auth_util, "environment_access_key_id", "testid")
+    monkeypatch.setattr(auth_util, "environment_access_key_secret", "testsecret")
+    monkeypatch.setattr(auth_util, "environment_security_token", None)
 
 
 @pytest.fixture

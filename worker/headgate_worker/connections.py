@@ -61,7 +61,8 @@ class Connections:
 
 def limits_of(settings: Settings) -> Limits:
     """What the settings say upstream allows: the edition's preset, and each number that is set by itself."""
-    edition = settings.dataworks_edition or ("unlimited" if settings.dataworks_endpoint else "standard")
+    plain_http = settings.dataworks_endpoint.startswith("http://")  # never the cloud: an emulator
+    edition = settings.dataworks_edition or ("unlimited" if plain_http else "standard")
     own = {
         "read_qps": settings.dataworks_read_qps,
         "write_qps": settings.dataworks_write_qps,

@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     dataworks_region: str = Field(default="cn-hangzhou", description="DataWorks region.")
     dataworks_edition: Literal["", "basic", "standard", "professional", "enterprise", "unlimited"] = Field(
         default="",
-        description="Preset of the shared quota; empty means standard for the cloud, unlimited for another endpoint.",
+        description="Preset of the shared quota; empty means standard, or unlimited for an http:// endpoint.",
     )
     dataworks_read_qps: float = Field(default=0, ge=0, description="Reads a second instead of the preset's.")
     dataworks_write_qps: float = Field(default=0, ge=0, description="Writes a second instead of the preset's.")
