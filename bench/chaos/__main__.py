@@ -1,0 +1,63 @@
+"""`python -m bench.chaos [--only NAME] [--list] [--json FILE]`: run fault experiments, say what held."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+
+from bench.chaos.experiments import EXPERIMENTS, Experiment
+from bench.chaos.machine import commit, machine
+from bench.chaos.results import Report, Row, summary, table
+from bench.chaos.stage import Trial
+
+
+def main() -> int:
+    """Run what was asked for; 0 when every criterion held, 1 when one did not, 2 for an unknown name."""
+    options = _parser().parse_args()
+    if options.list:
+        print("\n".join(f"{one.name:24} {one.fault}" for one in EXPERIMENTS.values()))
+        return 0
+    names = options.only or list(EXPERIMENTS)
+    if unknown := [name for name in names if name not in EXPERIMENTS]:
+        print(f"no such experiment: {', '.join(unknown)}; see --list", file=sys.stderr)
+        return 2
+    rows = [_run(EXPERIMENTS[name], options.seed) for name in names]
+    print(f"\n{machine()}; commit {commit()}\n\n{table(rows)}")
+    if options.json:
+        _write(options.json, rows)
+    return 0 if all(row.report.held for row in rows) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("bench.chaos", description=__doc__)
+    parser.add_argument("--only", action="append", metavar="NAME", help="run only this one; may be repeated")
+    parser.add_argument("--list", action="store_true", help="name the experiments")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON")
+    parser.add_argument("--seed", type=int, default=1, help="seed of every random choice; default 1")
+    return parser
+
+
+def _run(experiment: Experiment, seed: int) -> Row:
+    began = time.monotonic()
+    report = asyncio.run(_bounded(experiment, seed))
+    row = Row(experiment.name, experiment.fault, seed, round(time.monotonic() - began, 1), report)
+    print(summary(row), flush=True)
+    return row
+
+
+async def _bounded(experiment: Experiment, seed: int) -> Report:
+    async with asyncio.timeout(experiment.longest):
+        return await experiment.run(Trial(experiment.name, seed))
+
+
+def _write(path: Path, rows: list[Row]) -> None:
+    found = {"machine": machine(), "commit": commit(), "rows": [row.plain() for row in rows]}
+    path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""Every experiment by name, in the order they are run."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bench.chaos import (
+    connections,
+    disconnects,
+    hostile,
+    idle,
+    outages,
+    poison,
+    refusals,
+    server_faults,
+    worker_faults,
+)
+from bench.chaos.results import Report
+from bench.chaos.stage import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """An experiment.
+
+    Args:
+        name: what `--only` takes.
+        fault: what is done to the deployment.
+        run: does it.
+        longest: seconds after which it is given up.
+    """
+
+    name: str
+    fault: str
+    run: Callable[[Trial], Awaitable[Report]]
+    longest: float = 420.0
+
+
+_ALL: Final = (
+    Experiment("worker-kills", "kill -9 of a random worker every 2 s for 60 s", worker_faults.worker_kills),
+    Experiment("all-workers-killed", "kill -9 of every worker, 20 s without any", worker_faults.all_workers_killed),
+    Experiment("rolling-restart", "SIGTERM of 4 workers in turn, 5 rounds", worker_faults.rolling_restart),
+    Experiment("paused-worker", "SIGSTOP of a worker for 3 leases, then SIGCONT", worker_faults.paused_worker),
+    Experiment("poison-job", "a job whose every taking kills the worker", poison.poison_job),
+    Experiment("two-versions", "entries that only another version understands", poison.two_versions),
+    Experiment("redis-restart", "kill -9 of Redis every 10 s, AOF everysec", outages.redis_restart),
+    Experiment("redis-restart-always", "kill -9 of Redis every 10 s, AOF always", outages.redis_restart_always),
+    Experiment("cut-connections", "every connection to Redis reset each 0.25 s for 30 s", connections.cut_connections),
+    Experiment("lost-commit-replies", "the reply of each 10th commit dropped", connections.lost_commit_replies),
+    Experiment("redis-frozen", "SIGSTOP of Redis for 30 s", outages.redis_frozen),
+    Experiment("redis-read-only", "REPLICAOF on the live Redis for 15 s", refusals.redis_read_only),
+    Experiment("redis-full", "maxmemory reached under noeviction for 15 s", refusals.redis_full),
+    Experiment("script-flush", "SCRIPT FLUSH each 0.25 s for 30 s", connections.script_flush),
+    Experiment("redis-emptied", "FLUSHALL under running jobs and watches", refusals.redis_emptied),
+    Experiment("evicting-policy", "a Redis that would evict", refusals.evicting_policy),
+    Experiment(
+        "watcher-disconnects", "10,000 random hang-ups, server restarts between", disconnects.watcher_disconnects
+    ),
+    Experiment("idle-watchers", "5,000 idle and 500 stalled watchers on one server", idle.idle_watchers),
+    Experiment("server-kills", "kill -9 of one of two servers every 3 s for 60 s", server_faults.server_kills),
+    Experiment("drain", "SIGTERM of two servers in turn under load", server_faults.drain),
+    Experiment("hostile-input", "malformed, oversized and fuzzed requests", hostile.hostile_input),
+)
+
+EXPERIMENTS: Final[Mapping[str, Experiment]] = {one.name: one for one in _ALL}

@@ -1,0 +1,236 @@
+"""Hostile input: bytes that are no message, text that is no text, ids that are no ids, and a great many of them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from bench.chaos.judging import judge
+from bench.chaos.results import Report, at_most, equal, none, quantile
+from bench.chaos.stage import Plan, Stage, Trial
+from bench.chaos.submits import Acks, adhoc, backfill, mixed
+from google.rpc.status_pb2 import Status
+
+from headgate import pb
+
+SERVICE = "/headgate.v1."
+CREATE = f"{SERVICE}BackfillService/CreateBackfill"
+ADHOC = f"{SERVICE}WorkflowInstanceService/ExecuteAdhocWorkflowInstance"
+GET_JOB = f"{SERVICE}JobService/GetJob"
+EVENTS = f"{SERVICE}JobService/ListJobEvents"
+LIST = f"{SERVICE}JobService/ListJobs"
+CANCEL = f"{SERVICE}JobService/CancelJob"
+START = f"{SERVICE}WorkflowInstanceService/StartWorkflowInstances"
+METHODS = (CREATE, ADHOC, GET_JOB, EVENTS, LIST, CANCEL, START)
+
+REFUSED = frozenset({"INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"})
+"""What a request that breaks a rule is answered with."""
+
+DECENT = REFUSED | {
+    "OK",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "FAILED_PRECONDITION",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "ABORTED",
+}
+"""Every code that an answer to garbage may have: none of them says that something broke in the server."""
+
+LEAKS = ("Traceback", "Exception", "Error(", ".py", "python", "object at 0x", "NoneType", "codec", "redis", "protobuf")
+"""Words that only a program's own failure puts into an answer."""
+
+PREFIXES = ("hg:", "headgate:", "arq:job:tick:", "arq:in-progress:tick:", "arq:retry:tick:", "arq:job:read:")
+"""Beginnings of every key that a deployment may write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    code: str
+    words: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hostile:
+    """Size of `hostile-input`."""
+
+    fuzzed: int = 10_000
+    at_a_time: int = 20
+
+
+class Caller:
+    """Sends bytes to methods, whatever they are."""
+
+    def __init__(self, target: str) -> None:
+        self._channel: Any = grpc.aio.insecure_channel(target, options=(("grpc.max_send_message_length", -1),))
+
+    async def send(self, method: str, raw: bytes) -> Answer:
+        """Send bytes as a request; what came back, with every word in it."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            await self._channel.unary_unary(method)(raw, timeout=20.0)
+        except grpc.aio.AioRpcError as error:
+            trailers = dict(error.trailing_metadata() or ())
+            details = trailers.get("grpc-status-details-bin", b"")
+            status = str(Status.FromString(details)) if isinstance(details, bytes) else str(details)
+            return Answer(error.code().name, f"{error.details()} {status}", loop.time() - began)
+        return Answer("OK", "", loop.time() - began)
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._channel.close()
+
+
+def malformed() -> list[tuple[str, bytes]]:
+    """Bytes that no rule of the API lets through."""
+    plain = backfill("sound", 1).SerializeToString()
+    name = b"\x22\x05sound"
+    cases = [
+        (method, raw) for method in METHODS for raw in (b"\xff" * 40, b"\x0a\xff\xff\xff\xff\x0f", b"\x0a\x02\xc3\x28")
+    ]
+    cases += [(CREATE, plain.replace(name, b"\x22\x05\xff\xfe\x80\x81\xc0")), (CREATE, plain[:-3])]
+    cases += [(CREATE, b"\x0a\x80\x01" + b"\x5a\x7e" * 64)]
+    return cases
+
+
+def _named(spec_name: str = "sound", job_id: str = "", request_id: str = "") -> bytes:
+    request = backfill("sound", 1)
+    request.spec.name, request.job_id, request.request_id = spec_name, job_id, request_id
+    return request.SerializeToString()
+
+
+ODD_IDS = (
+    *("../../etc/passwd", "arq:job:x", "hg:feed", "{tag}", "*"),
+    *("a\r\nSET x 1", "a\x00b", "a b", "A", "-a", "a" * 64, "é", "ａ"),
+)
+"""Ids that are not ids: paths, key names, protocol breaks, NUL, look-alikes."""
+
+
+def broken() -> list[tuple[str, bytes]]:
+    """Well-formed requests that break a rule."""
+    cases = [(CREATE, _named(job_id=odd)) for odd in ODD_IDS]
+    cases += [(CREATE, _named(request_id=odd)) for odd in ("a\x00", "a\r\n", "x" * 129, "é", "a b")]
+    cases += [(CREATE, _named(spec_name=odd)) for odd in ("a\x00b", "x" * 129, "", "a\nb", "\x7f")]
+    cases += [
+        (method, pb.GetJobRequest(name=f"jobs/{odd}").SerializeToString())
+        for odd in ODD_IDS
+        for method in (GET_JOB, CANCEL)
+    ]
+    return [*cases, *_huge(), *_numbers()]
+
+
+def _huge() -> list[tuple[str, bytes]]:
+    long, many = backfill("sound", 1), backfill("sound", 1)
+    long.spec.workflow_parameters = "x" * 3_000_000
+    many.spec.biz_dates.extend(list(many.spec.biz_dates) * 100_000)
+    ids = pb.StartWorkflowInstancesRequest()
+    ids.spec.ids.extend(range(1, 400_000))
+    oversized = adhoc("sound")
+    oversized.spec.tasks[0].script_content = "x" * 10_000_000
+    return [
+        (CREATE, long.SerializeToString()),
+        (CREATE, many.SerializeToString()),
+        (START, ids.SerializeToString()),
+        (ADHOC, oversized.SerializeToString()),
+    ]
+
+
+def _numbers() -> list[tuple[str, bytes]]:
+    cases = []
+    for project in (0, -1, -(2**63)):
+        request = backfill("sound", 1)
+        request.spec.project_id = project
+        cases.append((CREATE, request.SerializeToString()))
+    for day in ((2025, 2, 30), (0, 0, 0), (99_999, 1, 1), (2025, 13, 1), (2025, -1, 1)):
+        request = backfill("sound", 1)
+        request.spec.biz_dates[0].end_biz_date.year, request.spec.biz_dates[0].end_biz_date.month = day[:2]
+        request.spec.biz_dates[0].end_biz_date.day = day[2]
+        cases.append((CREATE, request.SerializeToString()))
+    return cases
+
+
+def fuzzed(dice: random.Random, count: int) -> list[tuple[str, bytes]]:
+    """Sound requests with a few of their bytes changed, cut or doubled."""
+    seeds = [
+        backfill("fuzz", 2),
+        adhoc("fuzz"),
+        pb.GetJobRequest(name="jobs/fuzz"),
+        pb.ListJobsRequest(filter="state = RUNNING"),
+    ]
+    raws = [seed.SerializeToString() for seed in seeds]
+    return [(dice.choice(METHODS), _mangled(dice, dice.choice(raws))) for _ in range(count)]
+
+
+def _mangled(dice: random.Random, raw: bytes) -> bytes:
+    found = bytearray(raw)
+    for _ in range(dice.randint(1, 6)):
+        at = dice.randrange(len(found) + 1)
+        match dice.randrange(4):
+            case 0:
+                found[at:at] = dice.randbytes(dice.randint(1, 8))
+            case 1:
+                del found[at : at + dice.randint(1, 8)]
+            case 2:
+                found[at : at + 1] = dice.randbytes(1)
+            case _:
+                found[at:at] = found[: dice.randint(0, 40)]
+    return bytes(found)
+
+
+async def hostile_input(trial: Trial, size: Hostile | None = None) -> Report:
+    """Send what nobody should send, and look at every answer and at every key that was written."""
+    size = size or Hostile()
+    async with Stage(Plan(workers=1)) as stage:
+        caller = Caller(stage.servers[0].addresses["grpc"])
+        wrong = await _send(caller, [*malformed(), *broken()], size.at_a_time)
+        trial.say(f"{len(wrong)} broken requests are answered")
+        odd = await _send(caller, fuzzed(trial.dice, size.fuzzed), size.at_a_time)
+        trial.say(f"{len(odd)} fuzzed requests are answered")
+        acks = Acks()
+        await acks.steadily(await stage.client(), mixed, count=20, per_second=20.0)
+        judged = await judge(stage, acks.ids())
+        strangers = [key for key in await stage.truth.keys_like("*") if not key.startswith(PREFIXES)]
+        await caller.close()
+    answers = [*wrong, *odd]
+    checks = [
+        none("broken requests not refused as the caller's fault", sum(a.code not in REFUSED for a in wrong)),
+        none("fuzzed requests answered as if the server broke", sum(a.code not in DECENT for a in odd)),
+        none("answers with words of the program", sum(any(leak in a.words for leak in LEAKS) for a in answers)),
+        none("keys outside the prefixes", len(strangers)),
+        at_most("answer to a broken request, p99, s", 1.0, quantile([a.seconds for a in wrong], 0.99)),
+        equal("sound submits acknowledged afterwards", 20, len(acks.ids())),
+        *[check for check in judged.checks if "upstream" not in check.what],
+    ]
+    figures = {**_codes(odd), "examples": _examples(wrong, odd), **judged.figures}
+    return Report(f"{len(wrong)} broken and {len(odd)} fuzzed requests", tuple(checks), figures)
+
+
+async def _send(caller: Caller, cases: Sequence[tuple[str, bytes]], at_a_time: int) -> list[Answer]:
+    room = asyncio.Semaphore(at_a_time)
+
+    async def one(method: str, raw: bytes) -> Answer:
+        async with room:
+            return await caller.send(method, raw)
+
+    return list(await asyncio.gather(*(one(method, raw) for method, raw in cases)))
+
+
+def _codes(answers: Sequence[Answer]) -> dict[str, int]:
+    return {f"fuzzed {code}": number for code, number in sorted(Counter(answer.code for answer in answers).items())}
+
+
+def _examples(wrong: Sequence[Answer], odd: Sequence[Answer]) -> str:
+    """The first answers that ought not to be."""
+    bad = [answer for answer in wrong if answer.code not in REFUSED]
+    bad += [answer for answer in odd if answer.code not in DECENT]
+    bad += [answer for answer in (*wrong, *odd) if any(leak in answer.words for leak in LEAKS)]
+    return "; ".join(f"{answer.code} {answer.words[:160]}" for answer in bad[:3]) or "none"

@@ -1,0 +1,208 @@
+"""The stage: a real Redis, the emulator as the oracle, and real server and worker processes, all on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import re
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from bench.chaos.process import Launch, Process
+from bench.chaos.proxy import Proxy
+from bench.chaos.results import Check, none
+from bench.chaos.truth import Truth
+
+from headgate_cli.dev.redis_server import RedisServer
+from headgate_client import Client, ClientOptions
+from headgate_client.backoff import RetryPolicy
+from headgate_emulator.app import RunningEmulator, serve
+from headgate_emulator.settings import Settings as EmulatorSettings
+
+_ADDRESS = r"[^\s:]+:\d+"
+_SERVER_READY = re.compile(rf"headgate server ready grpc=(?P<grpc>{_ADDRESS}) ops=(?P<ops>{_ADDRESS})")
+_WORKER_READY = re.compile(rf"headgate worker ready ops=(?P<ops>{_ADDRESS})")
+_CROWD_READY = re.compile(r"crowd ready streams=(?P<streams>\d+)")
+
+IMPATIENT = ClientOptions(retry=RetryPolicy(max_attempts=1))
+"""A client that shows every single answer."""
+
+SHORT = {
+    "HEADGATE_POLL_MIN_SECONDS": "0.5",
+    "HEADGATE_POLL_MAX_SECONDS": "1.0",
+    "HEADGATE_ADOPT_GRACE_SECONDS": "2",
+    "HEADGATE_SETTLE_SECONDS": "3",
+}
+"""Waits that are long in production, short enough that a job ends within seconds. Leases keep their defaults."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What stands on the stage at first.
+
+    Args:
+        workers: worker processes.
+        servers: server processes.
+        fsync: how Redis writes its append-only file.
+        proxied: whether our processes reach Redis through a proxy.
+        run_seconds: how long a run takes upstream.
+        environment: more variables for servers and workers.
+    """
+
+    workers: int = 3
+    servers: int = 1
+    fsync: str = "everysec"
+    proxied: bool = False
+    run_seconds: float = 0.5
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Trial:
+    """One run of an experiment: its seed, its dice, and where it tells how it goes."""
+
+    name: str
+    seed: int
+    dice: random.Random = field(init=False)
+    began: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.dice = random.Random(self.seed)
+
+    def say(self, what: str) -> None:
+        """Show progress, where somebody watches."""
+        if sys.stderr.isatty():
+            print(f"[{self.name} {time.monotonic() - self.began:5.1f} s] {what}", file=sys.stderr)
+
+
+class Stage:
+    """Everything an experiment plays on, as an async context manager; nothing of it is left afterwards."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.servers: list[Process] = []
+        self.workers: list[Process] = []
+        self.redis = RedisServer(appendonly=True, appendfsync=plan.fsync)
+        self.emulator: RunningEmulator
+        self.truth: Truth
+        self.proxy: Proxy
+        self._open = AsyncExitStack()
+        self._started: list[Process] = []
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._set_up()
+        except BaseException:
+            await self._open.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._open.aclose()
+
+    async def _set_up(self) -> None:
+        await self._open.enter_async_context(self.redis)
+        settings = EmulatorSettings(
+            listen="127.0.0.1:0", run_seconds=self.plan.run_seconds, create_seconds=0.2, ledger_rows=1_000_000
+        )
+        self.emulator = await self._open.enter_async_context(serve(settings))
+        self.proxy = await self._open.enter_async_context(Proxy(self.redis.port))
+        self.truth = await self._open.enter_async_context(Truth(self.redis.url))
+        self._open.push_async_callback(self._clear)
+        servers = [self.add_server() for _ in range(self.plan.servers)]
+        workers = [self.add_worker() for _ in range(self.plan.workers)]
+        await asyncio.gather(*servers, *workers)
+
+    async def _clear(self) -> None:
+        running = [process for process in self._started if process.returncode is None]
+        for process in running:
+            process.go_on()
+        await asyncio.gather(*(process.stop(grace=10.0) for process in running))
+
+    @property
+    def target(self) -> str:
+        """Every server, as a target of gRPC: the first that answers is taken."""
+        return "ipv4:" + ",".join(server.addresses["grpc"] for server in self.servers)
+
+    async def client(self, options: ClientOptions | None = None, *, turn: int = 0) -> Client:
+        """A client that is closed with the stage. `turn` says which server it tries first."""
+        addresses = [server.addresses["grpc"] for server in self.servers]
+        turned = addresses[turn % len(addresses) :] + addresses[: turn % len(addresses)]
+        client = Client("ipv4:" + ",".join(turned), options=options or ClientOptions())
+        return await self._open.enter_async_context(client)
+
+    async def add_server(self, *, listen: str = "127.0.0.1:0", **environment: str) -> Process:
+        """Start one more server."""
+        own = {"HEADGATE_LISTEN": listen, "HEADGATE_DRAIN_SECONDS": "5", **environment}
+        server = await self._start(f"server-{len(self._started)}", "headgate_server", _SERVER_READY, own)
+        self.servers.append(server)
+        return server
+
+    async def restart_server(self, dead: Process, **environment: str) -> Process:
+        """Start a server where one has ended."""
+        self.servers.remove(dead)
+        return await self.add_server(listen=dead.addresses["grpc"], **environment)
+
+    async def add_worker(self, **environment: str) -> Process:
+        """Start one more worker."""
+        worker = await self._start(f"worker-{len(self._started)}", "headgate_worker", _WORKER_READY, environment)
+        self.workers.append(worker)
+        return worker
+
+    async def kill_worker(self, worker: Process) -> None:
+        """SIGKILL a worker."""
+        self.workers.remove(worker)
+        await worker.kill()
+
+    async def crowd(self, *arguments: str) -> Process:
+        """Start a process full of watchers."""
+        launch = Launch("crowd", "bench.chaos.crowd", _CROWD_READY, self.environment(), arguments)
+        return await self._run(launch)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The environment of a process of ours."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("HEADGATE_", "ALIBABA_"))}
+        return {
+            **inherited,
+            **SHORT,
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": "testid",
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "testsecret",
+            "HEADGATE_REDIS_URL": self.proxy.url if self.plan.proxied else self.redis.url,
+            "HEADGATE_OPS_LISTEN": "127.0.0.1:0",
+            "HEADGATE_DATAWORKS_ENDPOINT": self.emulator.url,
+            **self.plan.environment,
+            **more,
+        }
+
+    async def _start(self, name: str, module: str, ready: re.Pattern[str], own: Mapping[str, str]) -> Process:
+        return await self._run(Launch(name, module, ready, self.environment(**own)))
+
+    async def _run(self, launch: Launch) -> Process:
+        process = await Process.start(launch)
+        self._started.append(process)
+        return process
+
+    def exits(self) -> Check:
+        """No process of ours may have ended that nobody ended."""
+        gone = [one.name for one in self._started if one.returncode is not None and not one.expected_to_end]
+        return none("processes that ended by themselves", len(gone))
+
+    async def readiness(self, process: Process) -> int:
+        """HTTP status of a process's /readyz; 0 when it does not answer."""
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=8)) as session,
+                session.get(f"http://{process.addresses['ops']}/readyz") as answer,
+            ):
+                return answer.status
+        except (aiohttp.ClientError, TimeoutError):
+            return 0
