@@ -142,8 +142,8 @@ async def test_from_task_and_with_parameters(by_hand: ByHand, emulator: RunningE
     assert (await by_hand("flows", "triggerFromTask", body=body, base=V21))["code"] == 62102
 
     parameters = [{"key": "day", "value": "2025-02-05"}]
-    body = {"flowId": 2438, "triggerTime": NOW_MS, "parameters": parameters}
-    instance_id = (await by_hand("flows", "updateAndTrigger", body=body))["data"]["flowInstanceId"]
+    changed = {"flowId": 2438, "triggerTime": NOW_MS, "parameters": parameters}
+    instance_id = (await by_hand("flows", "updateAndTrigger", body=changed))["data"]["flowInstanceId"]
     row = (await by_hand("flowInstances", "get", flowInstId=instance_id))["data"]
     assert json.loads(row["parameters"]) == parameters
 

@@ -1,4 +1,4 @@
-"""Calls to DataWorks as values, and what comes of them.
+"""Calls to DataWorks as values, and what comes of them; calls to EnOS stand in `flow_calls`.
 
 An adapter turns a call into exactly one request and whatever happens into an outcome; it raises nothing for what an
 upstream may do. What an outcome means for a job is decided in this package.
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from headgate import pb
+from headgate_worker.core import flow_calls
+from headgate_worker.core.flow_calls import FlowBody, FlowCall
 
 
 class FailureKind(Enum):
@@ -136,6 +138,7 @@ Call = (
     | ListTasks
     | GetTask
     | GetTaskLog
+    | FlowCall
 )
 
 ACTIONS: Mapping[type, str] = {
@@ -151,13 +154,14 @@ ACTIONS: Mapping[type, str] = {
     ListTasks: "ListTaskInstances",
     GetTask: "GetTaskInstance",
     GetTaskLog: "GetTaskInstanceLog",
+    **flow_calls.ACTIONS,
 }
 """Upstream's own name of each call."""
 
-WRITES = frozenset({CreateInstances, StartInstances, StopInstances, ExecuteAdhoc, RerunInstances})
+WRITES = flow_calls.WRITES | {CreateInstances, StartInstances, StopInstances, ExecuteAdhoc, RerunInstances}
 """Calls that change something upstream; they are counted against the write quota."""
 
-NOT_REPEATABLE = frozenset({CreateInstances, ExecuteAdhoc, RerunInstances})
+NOT_REPEATABLE = flow_calls.NOT_REPEATABLE | {CreateInstances, ExecuteAdhoc, RerunInstances}
 """Calls that need an intent on record before they go out: a lost reply leaves them ambiguous."""
 
 
@@ -211,6 +215,7 @@ Body = (
     | int  # ExecuteAdhoc: the instance id
     | TaskPage  # ListTasks
     | pb.TaskInstance  # GetTask
+    | FlowBody
 )
 
 

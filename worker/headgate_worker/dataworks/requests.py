@@ -38,7 +38,9 @@ class Prepared:
 
 
 def prepare(call: calls.Call) -> Prepared:
-    """The request of a call. Raises Unsendable when the call names a date or a number that can't be sent."""
+    """The request of a call. Raises Unsendable for a call that is not DataWorks', or a value that can't be sent."""
+    if type(call) not in _BUILDERS:
+        raise Unsendable(f"DataWorks has no {calls.ACTIONS[type(call)]}; the connection is of another kind")
     method, build = _BUILDERS[type(call)]
     try:
         model = build(call)
