@@ -8,12 +8,13 @@ numbers are doubles (measured: 9007199254740993 becomes ...992).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from headgate import entries, keys, pb
 from headgate.lifecycle import JOB_TERMINAL
+from headgate.overlap import Hold
 
 FEED_LENGTH: Final = 50_000
 """About how many events the feed keeps. A reader that falls behind further reads the logs instead."""
@@ -35,7 +36,17 @@ local rev = tonumber(redis.call('HGET', KEYS[1], 'rev') or '0')
 if rev ~= tonumber(ARGV[2]) then return {-1, rev, now} end
 if ARGV[3] ~= '' and redis.call('HGET', KEYS[1], 'fence') ~= ARGV[3] then return {-2, rev, now} end
 if redis.call('LLEN', KEYS[2]) ~= rev then return {-4, rev, now} end
-local first = 21
+if ARGV[4] ~= '1' and ARGV[21] ~= '' and rev == 0 then
+  local taken = {}
+  for day in string.gmatch(ARGV[21], '%d+') do
+    local holder = redis.call('HGET', KEYS[15], day)
+    if holder and holder ~= ARGV[1] and redis.call('EXISTS', ARGV[22] .. holder) == 1 then
+      taken[#taken + 1] = day .. ':' .. holder
+    end
+  end
+  if #taken > 0 then return {-5, table.concat(taken, ','), now} end
+end
+local first = 23
 local count = #ARGV - first + 1
 for i = 0, count - 1 do
   redis.call('RPUSH', KEYS[2], ARGV[first + i])
@@ -84,10 +95,17 @@ if ARGV[13] ~= '' then redis.call('SET', KEYS[9], ARGV[13], 'PX', ARGV[14]) end
 if ARGV[20] ~= '' and not redis.call('SET', KEYS[14], ARGV[20], 'NX', 'PX', ARGV[14] * 5) then
   if redis.call('GET', KEYS[14]) ~= ARGV[20] then redis.call('HSET', KEYS[1], 'marked', '1') end
 end
+for day in string.gmatch(ARGV[21], '%d+') do
+  if ARGV[4] ~= '1' then
+    redis.call('HSET', KEYS[15], day, ARGV[1])
+  elseif redis.call('HGET', KEYS[15], day) == ARGV[1] then
+    redis.call('HDEL', KEYS[15], day)
+  end
+end
 return {1, rev, now}
 """
 """KEYS: 1 job 2 log 3 feed 4 due 5 jobs 6 sequence 7 state before 8 state after 9 request 10 expiring 11 definition
-12 queue 13 kick 14 name. ARGV: see `arguments`. Answers {code, revision or record, now in ms}."""
+12 queue 13 kick 14 name 15 dates. ARGV: see `arguments`. Answers {code, revision or record, now in ms}."""
 
 BEGIN_SCRIPT: Final = """
 local t = redis.call('TIME')
@@ -219,6 +237,7 @@ class Commit:
         hints: scratch of the worker. Losing it changes timing only.
         wake: the next tick; None for a terminal job.
         request: for a submit, its idempotency record.
+        hold: the dates of a backfill, on the commits that accept it and that make it terminal; None on all others.
         claim: for a submit that makes instances, the name it will give them: whether another job has given it too.
         lease_ms: for how long the writer keeps the job from now on; 0 gives it back; None for a writer without a tick.
     """
@@ -234,6 +253,7 @@ class Commit:
     usage: Usage = Usage()
     lease_ms: int | None = None
     claim: NameClaim | None = None
+    hold: Hold | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +291,14 @@ class Damaged:
     revision: int
 
 
-Answer = Committed | Stale | Fenced | Duplicate | Damaged
+@dataclass(frozen=True, slots=True)
+class Overlapping:
+    """Other active backfills hold some of the dates; nothing was written. `taken` maps "yyyymmdd" to a job id."""
+
+    taken: Mapping[str, str]
+
+
+Answer = Committed | Stale | Fenced | Duplicate | Damaged | Overlapping
 
 
 def script_keys(commit: Commit) -> list[str]:
@@ -284,7 +311,8 @@ def script_keys(commit: Commit) -> list[str]:
     indexes = [keys.FEED, keys.DUE, keys.JOBS, keys.SEQUENCE, before, after, request, keys.EXPIRING]
     arq = [keys.arq_job(entry), keys.TICKS, keys.kick(keys.TICKS)]
     name = commit.claim.key if commit.claim else "hg:name:none"
-    return [keys.job(job_id), keys.log(job_id), *indexes, *arq, name]
+    held = commit.hold.key if commit.hold else "hg:dates:none"
+    return [keys.job(job_id), keys.log(job_id), *indexes, *arq, name, held]
 
 
 def script_arguments(commit: Commit) -> list[bytes | str | int]:
@@ -315,6 +343,8 @@ def script_arguments(commit: Commit) -> list[bytes | str | int]:
         usage.throttled,
         "" if commit.lease_ms is None else commit.lease_ms,
         commit.claim.uid if commit.claim else "",
+        ",".join(commit.hold.days) if commit.hold else "",
+        keys.job(""),
         *commit.events,
     ]
 
@@ -331,4 +361,6 @@ def parse_answer(raw: Sequence[int | bytes]) -> Answer:
     if code == -3:
         job_id, digest = bytes(detail).decode().split(" ")
         return Duplicate(job_id, digest)
+    if code == -5:
+        return Overlapping(dict(pair.split(":") for pair in bytes(detail).decode().split(",")))
     return Damaged(int(detail))

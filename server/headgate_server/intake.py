@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from google.rpc.error_details_pb2 import ResourceInfo
+from google.rpc.error_details_pb2 import PreconditionFailure, ResourceInfo
 
 from headgate import commit, keys, pb
 from headgate.reasons import Reason
@@ -21,6 +21,9 @@ from headgate_server.submission import Chance, Submission, submission
 from headgate_server.watch import unknown_job
 
 _RANDOM_BYTES: Final = 24
+
+MOST_VIOLATIONS: Final = 50
+"""Held dates that one refusal names; the details of an error must stay below 8 kB."""
 
 
 class Jobs(Protocol):
@@ -81,6 +84,8 @@ class Intake:
                 return Accepted(_id(made), page.job, page)
             case commit.Duplicate(job_id, digest):
                 return await self._join(made, job_id, digest)
+            case commit.Overlapping(taken):
+                raise _overlap(taken)
             case commit.Stale():
                 raise await self._taken(_id(made))
             case other:
@@ -112,6 +117,22 @@ class Intake:
         metadata = {"job": name, "state": state.removeprefix("JOB_STATE_")}
         resource = ResourceInfo(resource_type="headgate.v1.Job", resource_name=name)
         return Refused(Reason.JOB_EXISTS, f"{name} exists already", metadata=metadata, details=(resource,))
+
+
+def _overlap(taken: Mapping[str, str]) -> Refused:
+    others = sorted(set(map(keys.job_name, taken.values())))
+    violations = [
+        PreconditionFailure.Violation(
+            type="BIZ_DATE_HELD",
+            subject=f"{day[:4]}-{day[4:6]}-{day[6:]}",
+            description=f"{keys.job_name(job_id)} runs this date",
+        )
+        for day, job_id in sorted(taken.items())[:MOST_VIOLATIONS]
+    ]
+    message = f"{len(taken)} of the dates are run by {others[0]}{' and others' if len(others) > 1 else ''}"
+    metadata = {"job": others[0], "dates": str(len(taken))}
+    details = (PreconditionFailure(violations=violations),)
+    return Refused(Reason.BACKFILL_OVERLAP, message, metadata=metadata, details=details)
 
 
 def _id(made: Submission) -> str:

@@ -15,7 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from headgate import pb
 from headgate.reasons import Reason
-from headgate_server import calendar_rules
+from headgate_server import calendar_rules, unbuilt
 from headgate_server.calendar_rules import Violation
 from headgate_server.errors import Refused
 from headgate_server.status import bad_request
@@ -179,10 +179,19 @@ def _backfill(request: pb.CreateBackfillRequest) -> Iterator[Violation]:
     for index, day in enumerate(spec.exclude_biz_dates):
         complaints += calendar_rules.missing(f"spec.exclude_biz_dates[{index}]", day)
     yield from complaints
+    yield from _unbuilt(request)
     if complaints or not calendar_rules.selects(spec) or not calendar_rules.countable(spec):
         return
     if spec.biz_dates and not calendar_rules.days(spec):
         yield "spec.biz_dates", "no date is left after exclusions, days_of_week and month_ends_only"
+
+
+def _unbuilt(request: pb.CreateBackfillRequest) -> Iterator[Violation]:
+    for path, values, built in unbuilt.BACKFILL_VALUES:
+        if getattr(request.spec, path.partition(".")[2]) in values:
+            yield path, f"not built yet; {built}"
+    if request.plan_token:
+        yield "plan_token", "not built yet; leave it empty"
 
 
 def _list(request: pb.ListWorkflowInstancesRequest) -> Iterator[Violation]:

@@ -14,7 +14,8 @@ from typing import Any, Final
 from google.protobuf.message import Message
 
 from headgate import dates, entries, keys, log, pb
-from headgate.commit import Commit, RequestRecord, Wake
+from headgate.commit import Commit, NameClaim, RequestRecord, Wake
+from headgate.overlap import hold_of
 from headgate_server import calendar_rules
 from headgate_server.clock import timestamp
 from headgate_server.cursor import Page
@@ -134,8 +135,26 @@ def submission(request: Any, chance: Chance) -> Submission:
     record = RequestRecord(keys.request(chance.caller, request.request_id), digest) if request.request_id else None
     tick = entries.tick(job_id, nonce=chance.random[8:16].hex(), now_ms=chance.now_ms)
     unborn = pb.JOB_STATE_UNSPECIFIED
-    change = Commit(unborn, job, 0, (event.SerializeToString(),), wake=Wake(tick), request=record)
+    change = Commit(
+        unborn,
+        job,
+        0,
+        (event.SerializeToString(),),
+        wake=Wake(tick),
+        request=record,
+        claim=_claim(job),
+        hold=hold_of(job),
+    )
     return Submission(job, change, digest)
+
+
+def _claim(job: pb.Job) -> NameClaim | None:
+    """The name that the job will give instances, if it makes any: a search must not find another job's by it."""
+    kind = job.WhichOneof("spec")
+    if kind not in ("create", "backfill", "adhoc"):
+        return None
+    spec = getattr(job, kind)
+    return NameClaim(keys.instance_name(job.connection, spec.project_id, spec.name), job.uid)
 
 
 def body_digest(request: Any) -> str:

@@ -1,8 +1,10 @@
-"""RPCs that are declared and not built. The one list of them: they answer UNIMPLEMENTED, METHOD_UNBUILT."""
+"""What is declared and not built. The one list: RPCs answer UNIMPLEMENTED, METHOD_UNBUILT; fields are refused."""
 
 from __future__ import annotations
 
 from typing import Final
+
+from headgate import pb
 
 _JOBS: Final = ("WatchJobs", "RetryJob", "ResolveJob", "ExplainJob")
 _FLOWS: Final = (
@@ -28,3 +30,10 @@ UNBUILT: Final = frozenset(
     }
 )
 """Full names, as in a descriptor."""
+
+BACKFILL_VALUES: Final = (
+    ("spec.overlap", frozenset({pb.OVERLAP_JOIN, pb.OVERLAP_QUEUE_AFTER}), "REJECT and ALLOW are built"),
+    ("spec.reprocess", frozenset({pb.REPROCESS_MISSING_ONLY, pb.REPROCESS_MISSING_AND_FAILED}), "ALL is built"),
+    ("spec.max_attempts_per_date", frozenset(range(2, 11)), "one try is built"),
+)
+"""Values of a backfill that would be accepted and not obeyed: field, values, and what is built instead."""

@@ -136,6 +136,7 @@ def backfill(**given: Any) -> pb.CreateBackfillRequest:
     request = pb.CreateBackfillRequest(**given)
     request.spec.project_id = 257880
     request.spec.name = "seed"
+    request.spec.overlap = pb.OVERLAP_ALLOW
     request.spec.biz_dates.extend(ranges(DAY, DAY + timedelta(days=1)))
     properties = request.spec.default_run_properties
     properties.mode = pb.BACKFILL_MODE_ALL_DOWNSTREAM

@@ -7,6 +7,8 @@ from datetime import date
 
 from headgate import dates, entries, keys, pb
 from headgate.commit import Commit, Committed, Stale, Wake
+from headgate.log import fold
+from headgate.overlap import hold_of
 from headgate_worker.core.steps import apply, timestamp
 from headgate_worker.store import Store
 
@@ -21,6 +23,7 @@ def seed_backfill(**fields: object) -> pb.BackfillSpec:
         env_type=pb.ENV_TYPE_PROD,
         workflow_id=5188541262300189362,
         name="devinTestSparkSQL20run1",
+        overlap=pb.OVERLAP_ALLOW,  # tests run many of the same dates
         biz_dates=days("2025-02-05", "2025-02-06"),
         default_run_properties=pb.DefaultRunProperties(
             mode=pb.BACKFILL_MODE_ALL_DOWNSTREAM,
@@ -69,7 +72,6 @@ async def submit(store: Store, job: pb.Job) -> str:
     event = pb.JobEvent(
         revision=1, type=pb.EVENT_TYPE_ACCEPTED, state=job.state, job=job, event_time=timestamp(now_ms), actor="test"
     )
-    from headgate.log import fold
 
     job_id = keys.job_id(job.name)
     change = Commit(
@@ -78,6 +80,7 @@ async def submit(store: Store, job: pb.Job) -> str:
         expected_revision=0,
         events=(event.SerializeToString(deterministic=True),),
         wake=Wake(entries.tick(job_id, nonce=secrets.token_hex(6), now_ms=now_ms)),
+        hold=hold_of(job),
     )
     assert isinstance(await store.commit(change), Committed)
     return job_id

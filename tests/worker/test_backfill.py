@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from headgate import keys, log, pb
 from headgate.lifecycle import JOB_TERMINAL
+from headgate.overlap import hold_of
 from headgate_emulator.app import RunningEmulator
 from headgate_worker.settings import Settings
 from headgate_worker.store import Store
@@ -150,3 +151,18 @@ async def test_adhoc_runs_to_its_end(
     assert job.state == pb.JOB_STATE_SUCCEEDED, job
     assert job.runs[0].workflow_instance_id > 0
     assert job.runs[0].state == pb.RUN_STATE_SUCCEEDED
+
+
+async def test_the_end_of_a_backfill_gives_its_dates_back(
+    store: Store, redis: Redis, worker_settings: Settings, run_worker: RunWorker
+) -> None:
+    job = backfill_job(seed_backfill())
+    job.backfill.ClearField("overlap")
+    held = hold_of(job)
+    assert held is not None
+    async with run_worker(worker_settings):
+        job_id = await submit(store, job)
+        assert await redis.hgetall(held.key) == {day.encode(): job_id.encode() for day in held.days}  # type: ignore[misc]
+        await ended(store, job_id)
+
+    assert await redis.exists(held.key) == 0

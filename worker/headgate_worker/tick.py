@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from headgate import entries, keys, pb
 from headgate.commit import Answer, Commit, Committed, Stale, Usage, Wake
 from headgate.lifecycle import JOB_TERMINAL
+from headgate.overlap import hold_of
 from headgate_worker.core.calls import ACTIONS, WRITES, Call, Failure, FailureKind, Outcome
 from headgate_worker.core.steps import Act, Change, apply
 from headgate_worker.core.view import decode_hints, encode_hints
@@ -135,6 +136,7 @@ class Tick:
             wake=None if wake_ms is None else self._wake(now_ms, wake_ms),
             usage=self._usage,
             lease_ms=0 if over else self._store.lease_ms,
+            hold=hold_of(job) if job.state in JOB_TERMINAL else None,
         )
         await self._run(change)
         self.job, self._usage = job, Usage()

@@ -1,0 +1,39 @@
+"""Which dates a backfill holds while it is active, so that no other one runs them too. Judged per date.
+
+Two backfills overlap on a date when connection, project, environment and root tasks are the same. The commit that
+accepts a backfill takes its dates, all or none; the commit that ends it gives them back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from headgate import dates, keys, pb
+
+HOLDING: Final = frozenset({pb.OVERLAP_UNSPECIFIED, pb.OVERLAP_REJECT})
+"""Policies under which a backfill holds its dates; with ALLOW it neither holds nor minds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Dates that a job holds: the key of their hash, and the dates as "yyyymmdd"."""
+
+    key: str
+    days: tuple[str, ...]
+
+
+def hold_of(job: pb.Job) -> Hold | None:
+    """What the job holds while it is active; None when it holds nothing."""
+    if job.WhichOneof("spec") != "backfill" or job.backfill.overlap not in HOLDING:
+        return None
+    days = sorted({dates.from_message(run.biz_date).strftime("%Y%m%d") for run in job.runs if run.HasField("biz_date")})
+    return Hold(_key(job.connection, job.backfill), tuple(days))
+
+
+def _key(connection: str, spec: pb.BackfillSpec) -> str:
+    properties = spec.default_run_properties
+    tasks = sorted(properties.root_task_ids) or sorted(properties.include_task_ids)
+    target = f"{connection}\n{spec.project_id}\n{spec.env_type}\n{tasks}"
+    return f"{keys.PREFIX}dates:{hashlib.blake2b(target.encode(), digest_size=16).hexdigest()}"
