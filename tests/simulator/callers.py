@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from headgate import entries, log, pb
+from headgate import dates, entries, log, pb
 from headgate.commit import Commit, Committed, Wake
 from headgate.lifecycle import JOB_TERMINAL
 from headgate_worker.core.steps import timestamp
@@ -13,6 +13,7 @@ from tests.simulator.store import ModelStore
 from tests.simulator.timeline import Timeline
 from tests.simulator.upstream import NOT_RUN, RUNNING, ModelUpstream
 
+_OPEN = (pb.OPERATION_OUTCOME_INTENDED, pb.OPERATION_OUTCOME_AMBIGUOUS)
 _RUNNING = pb.JOB_STATE_RUNNING
 _ENTRY = entries.tick("simulated", nonce="1", now_ms=0)
 
@@ -25,7 +26,6 @@ class Callers:
         self._chance = chance
         self._store = store
         self._upstream = upstream
-        self.resolved = False
 
     def arrive(self) -> None:
         """Set when each of them comes."""
@@ -38,6 +38,8 @@ class Callers:
             self._timeline.after(begin, self.pause)
             if chance.happens(0.8):
                 self._timeline.after(begin + chance.between(1, 120_000), self.resume)
+        if chance.happens(0.5):
+            self._timeline.at(chance.quiet_after_ms + 500_000, self.resolve)
         if chance.happens(chance.profile.operators):
             for _ in range(chance.between(1, 4)):
                 self._timeline.after(chance.between(0, soonest * 2), self.operate)
@@ -59,6 +61,33 @@ class Callers:
         """ResumeJob."""
         if self._store.record.job.state == pb.JOB_STATE_PAUSED:
             self._commit(pb.EVENT_TYPE_RESUME_REQUESTED, _RUNNING)
+
+    def resolve(self) -> None:
+        """ResolveJob, by a person who knows what really happened."""
+        job = self._store.record.job
+        unknown = [op for op in job.operations if op.outcome in _OPEN]
+        if job.state != pb.JOB_STATE_NEEDS_ATTENTION or not unknown:
+            return
+        row = pb.UpstreamOperation()
+        row.CopyFrom(unknown[0])
+        ids = self._made_by(row)
+        row.outcome = pb.OPERATION_OUTCOME_CONFIRMED if ids else pb.OPERATION_OUTCOME_NOT_SENT
+        row.workflow_instance_ids.extend(ids)
+        state = pb.JOB_STATE_CANCELLING if job.HasField("cancel") else _RUNNING
+        event = pb.JobEvent(
+            revision=job.revision + 1, type=pb.EVENT_TYPE_RESOLVED, state=state, operations=[row], actor="caller"
+        )
+        event.event_time.CopyFrom(self._now())
+        self.commit_event(event)
+
+    def _made_by(self, operation: pb.UpstreamOperation) -> list[int]:
+        known = {one for op in self._store.record.job.operations for one in op.workflow_instance_ids}
+        days = set(dates.walk(operation.biz_dates))
+        return [
+            one.id
+            for one in self._upstream.instances.values()
+            if one.operation not in ("", "before") and one.id not in known and (not days or one.day in days)
+        ]
 
     def operate(self) -> None:
         """Start, stop or rerun something in the console."""

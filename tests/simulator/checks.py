@@ -9,16 +9,22 @@ from headgate.lifecycle import JOB_TERMINAL, RUN_FRONTIER
 from headgate_worker.core.calls import (
     NOT_REPEATABLE,
     Call,
+    CreateInstances,
     GetInstance,
     StartInstances,
 )
 from headgate_worker.core.steps import Act, Rest, Wait
 from headgate_worker.core.view import View
 from tests.simulator.timeline import Timeline
-from tests.simulator.upstream import RUNNING, Instance, ModelUpstream
+from tests.simulator.upstream import RUNNING, SUCCESS, Instance, ModelUpstream
 
 MOST_EVENTS = 60
 EVENTS_PER_RUN = 14
+
+
+LAG_MS = 16_500 + 12_000
+
+_SEEN = frozenset({pb.RUN_STATE_RUNNING, pb.RUN_STATE_SUCCEEDED, pb.RUN_STATE_FAILED})
 
 
 class Broken(AssertionError):
@@ -47,12 +53,25 @@ class Checks:
         """After a commit: the state is the fold of the log, by steps that the life cycle allows."""
         for raw in events:
             event = pb.JobEvent.FromString(raw)
+            self._check_lag(event)
             self._folded = log.fold(self._folded, event)
             self.say(_told(event))
         if self._folded != after:
             raise Broken("the state is not the fold of the log")
         if before.state not in JOB_TERMINAL and after.state in JOB_TERMINAL:
             self._ended(after)
+
+    def _check_lag(self, event: pb.JobEvent) -> None:
+        """Without faults, what happens upstream is known here within a poll interval and a slow call or two."""
+        if self.faults or self._kind != "backfill" or self._upstream.rules.batches or self._upstream.rules.lag_ms:
+            return
+        for run in event.runs:
+            one = self._upstream.instances.get(run.workflow_instance_id)
+            if one is None or not one.started_ms or one.touched or run.HasField("stop_time") or run.state not in _SEEN:
+                continue
+            lag_ms = self._timeline.now_ms - (one.finished_ms or one.started_ms)
+            if lag_ms > LAG_MS:
+                raise Broken(f"run {run.index} is {lag_ms} ms behind its instance")
 
     def planned(self, view: View, step: Act | Wait | Rest) -> None:
         """After a decision: no wait that is already over."""
@@ -63,14 +82,42 @@ class Checks:
             self.say(f"  plan {shown or _act(step)}")
 
     def calling(self, job: pb.Job, call: Call) -> None:
-        """Before a call is sent, decided on `job`."""
+        """Before a call is sent; `job` is what the store held when it was decided."""
         if isinstance(call, StartInstances):
             self.starts.update(call.ids)
         self._upstream.calls += 1
         if type(call) in NOT_REPEATABLE | {StartInstances} and job.state != pb.JOB_STATE_RUNNING:
             raise Broken(f"{call} decided while {pb.JobState.Name(job.state)}")
+        if isinstance(call, StartInstances | CreateInstances) and self._is_halted(job):
+            raise Broken(f"{call} decided after a failure")
         if isinstance(call, GetInstance):
             self._check_read(job, call.id)
+
+    def _is_halted(self, job: pb.Job) -> bool:
+        halt = job.backfill.on_failure in (pb.ON_FAILURE_UNSPECIFIED, pb.ON_FAILURE_HALT)
+        bad = (pb.RUN_STATE_FAILED, pb.RUN_STATE_UNRESOLVED)
+        return self._kind == "backfill" and halt and any(run.state in bad for run in job.runs)
+
+    def began(self, one: Instance) -> None:
+        """After an instance began to run: no more dates side by side than the caller allowed."""
+        job = self._folded
+        self.say(f"upstream: {one.id} begins, by {one.started_by}")
+        if job is None or self._kind != "backfill" or any(other.touched for other in self.mine()):
+            return
+        self._check_cancelled(job, one)
+        width = job.backfill.default_run_properties.parallelism
+        running = [other.id for other in self.mine() if other.status == RUNNING]
+        if len(running) > width:
+            raise Broken(f"{len(running)} run side by side, {width} are allowed: {running}")
+
+    def _check_cancelled(self, job: pb.Job, one: Instance) -> None:
+        """Soon after a cancel, nothing more begins."""
+        if self.faults or not job.HasField("cancel") or job.cancel.mode == pb.CANCEL_MODE_DETACH:
+            return
+        since_ms = self._timeline.now_ms - job.cancel.request_time.ToMilliseconds()
+        known = one.id in {run.workflow_instance_id for run in job.runs}
+        if since_ms > LAG_MS and known and not self._upstream.rules.starts_unnamed:
+            raise Broken(f"{one.id} began {since_ms} ms after the cancel")
 
     def _check_read(self, job: pb.Job, instance_id: int) -> None:
         rows = {run.workflow_instance_id: run for run in job.runs}
@@ -108,6 +155,10 @@ class Checks:
             one = self._upstream.instances.get(run.workflow_instance_id)
             if run.state == pb.RUN_STATE_SUCCEEDED and (one is None or not one.ever_succeeded):
                 raise Broken(f"run {run.index} SUCCEEDED and its instance never did")
+            if run.state == pb.RUN_STATE_FAILED and one is not None and one.status == SUCCESS and not one.touched:
+                raise Broken(f"run {run.index} FAILED and its instance succeeded")
+            if one is not None and not one.operation:
+                raise Broken(f"run {run.index} took a stranger's instance")
 
     def mine(self) -> list[Instance]:
         """The instances that are the job's."""
@@ -123,6 +174,7 @@ class Checks:
         if job.state not in JOB_TERMINAL | {pb.JOB_STATE_NEEDS_ATTENTION, pb.JOB_STATE_PAUSED}:
             raise Broken(f"still {pb.JobState.Name(job.state)}")
         self._check_dates()
+        self._check_starts(job)
         if job.state in JOB_TERMINAL:
             self.check_nothing_runs(job)
             self._check_skipped(job)
@@ -135,7 +187,7 @@ class Checks:
         """Nothing that counts as not run has run, unless an operator did it."""
         for run in job.runs:
             one = self._upstream.instances.get(run.workflow_instance_id)
-            if one is None or not one.started_ms or one.touched or one.started_by == "operator":
+            if one is None or not one.started_ms or one.touched or one.started_by in ("", "operator"):
                 continue
             if run.state == pb.RUN_STATE_SKIPPED:
                 raise Broken(f"run {run.index} is SKIPPED and {one.id} was started by {one.started_by}")
@@ -147,6 +199,15 @@ class Checks:
                 raise Broken(f"SUCCEEDED with runs {bad} that did not")
         if job.state == pb.JOB_STATE_FAILED and not job.HasField("error"):
             raise Broken("FAILED without an error")
+
+    def _check_starts(self, job: pb.Job) -> None:
+        """Upstream is not asked twice for what it does by itself within the grace."""
+        grace_ms = job.backfill.adopt_grace.ToMilliseconds() if job.backfill.HasField("adopt_grace") else 90_000
+        if self.faults or self._kind != "backfill" or grace_ms <= self._upstream.rules.auto_start_delay_ms + 20_000:
+            return
+        for one in self.mine():
+            if one.started_by == "upstream" and not one.touched and self.starts[one.id] > 1:
+                raise Broken(f"{one.id} was started by upstream and asked for {self.starts[one.id]} times")
 
     def _check_dates(self) -> None:
         made = Counter(one.day for one in self._upstream.instances.values() if one.operation not in ("", "before"))

@@ -55,6 +55,7 @@ class History:
         self.checks = Checks(self.timeline, self.upstream, self.wish.kind)
         self.checks.trace = [] if trace else None
         self.checks.faults = self.chance.faults
+        self.upstream.witness = self.checks.began
         self.store = ModelStore(self.timeline, self._ring, self.checks.committed)
         line = Line(self.timeline, self.chance, self.upstream)
         self.ticks = Ticks(self.timeline, self.chance, self.store, line, self.checks, Policy())
@@ -107,7 +108,7 @@ class History:
         state = self.store.record.job.state
         if state in JOB_TERMINAL:
             return True
-        return state == pb.JOB_STATE_NEEDS_ATTENTION and self.timeline.now_ms > self.chance.quiet_after_ms
+        return state == pb.JOB_STATE_NEEDS_ATTENTION and self.timeline.now_ms > self.chance.quiet_after_ms + 510_000
 
     def _count(self) -> None:
         self.steps += 1

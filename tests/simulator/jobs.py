@@ -65,7 +65,7 @@ def _backfill(chance: Chance, upstream: ModelUpstream, job: pb.Job) -> None:
             (pb.ON_FAILURE_UNSPECIFIED, pb.ON_FAILURE_HALT, pb.ON_FAILURE_CONTINUE, pb.ON_FAILURE_DRAIN)
         ),
         start_mode=chance.pick((pb.START_MODE_UNSPECIFIED, pb.START_MODE_HEADGATE, pb.START_MODE_UPSTREAM)),
-        max_created_ahead=chance.pick((0, 0, 1, 2, 5)),
+        max_created_ahead=chance.pick((0, 0, 0, 1, 2, 5)),
     )
     if chance.happens(0.3):
         spec.adopt_grace.FromSeconds(chance.pick((0, 5)))
@@ -82,10 +82,11 @@ def _plan_dates(job: pb.Job, days: tuple[date, ...]) -> None:
 
 
 def _strangers(chance: Chance, upstream: ModelUpstream) -> None:
-    """Instances of the same name that were there long before."""
-    if chance.happens(0.2):
+    """Instances of the same name that were there before, be it long or just before."""
+    age_ms = chance.pick((0, 0, 0, 7_000, 100_000, 3_600_000))
+    if age_ms:
         days = [FIRST + timedelta(days=n) for n in range(3)]
-        upstream.make(NAME, days, created_ms=upstream.timeline.now_ms - 3_600_000, visible_ms=0)
+        upstream.make(NAME, days, created_ms=upstream.timeline.now_ms - age_ms, visible_ms=0)
 
 
 def _create(chance: Chance, upstream: ModelUpstream, job: pb.Job) -> None:

@@ -64,7 +64,8 @@ class Line:
         if executed:
             self._upstream.answer(call)
         if fate is Fate.APPLIED_LATE:
-            late_ms = wait_ms + self._chance.between(1, 20_000)
+            longest_ms = self._chance.pick((20_000, 400_000)) if type(call) in NOT_REPEATABLE else 20_000
+            late_ms = wait_ms + self._chance.between(1, longest_ms)
             self._timeline.after(late_ms, lambda: self._arrive(call))
         yield wait_ms
         kind = FailureKind.AMBIGUOUS if type(call) in NOT_REPEATABLE else FailureKind.TRANSIENT

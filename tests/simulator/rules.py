@@ -48,8 +48,8 @@ def draw_rules(chance: Chance) -> Rules:
     shortest = chance.pick((500, 5_000, 30_000))
     return Rules(
         auto_start=modes,
-        starts_unnamed=chance.happens(0.2),
-        auto_start_delay_ms=chance.pick((0, 0, 3_000)),
+        starts_unnamed=chance.happens(0.3),
+        auto_start_delay_ms=chance.pick((0, 3_000)),
         release=chance.pick(("any_end", "any_end", "success_only")),
         stop_not_run_fails=chance.happens(0.3),
         fail_rate=chance.pick((0.0, 0.0, 0.1, 0.4)),

@@ -92,6 +92,7 @@ class ModelUpstream:
     instances: dict[int, Instance] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
     calls: int = 0
+    witness: Callable[[Instance], None] | None = None
     _next_id: int = 1_000_341_554_601
 
     def answer(self, call: Call) -> Body | Failure:
@@ -142,6 +143,8 @@ class ModelUpstream:
         one.run_number += 1
         one.started_by = by
         number = one.run_number
+        if self.witness is not None:
+            self.witness(one)
         self.timeline.after(self.chance.between(*self.rules.run_ms), lambda: self._end_run(one, number))
 
     def halt(self, one: Instance) -> None:
@@ -222,7 +225,7 @@ class ModelUpstream:
         operation.done = True
         for one in ids:
             if not operation.failed:
-                self.begin(self.instances[one], "job")
+                self.timeline.after(self.chance.between(0, 3_000), partial(self.begin, self.instances[one], "job"))
 
     def _result(self, operation_id: str) -> Body | Failure:
         operation = self.operations.get(operation_id)

@@ -50,7 +50,7 @@ class Witness(Protocol):
         ...
 
     def calling(self, job: pb.Job, call: Call) -> None:
-        """A call is about to be sent, decided on `job`."""
+        """A call is about to be sent; `job` is what the store held when it was decided."""
         ...
 
 
@@ -85,6 +85,9 @@ class Ticks:
             self._end(tick)
         except LostJob:
             self._end(tick)
+        except Moved:
+            self._store.release(tick.taken.fence, uncount=False)
+            self._end(tick)
         except Died:
             self._store.cut_lease(tick.taken.fence)
             self._end(tick)
@@ -116,6 +119,7 @@ class Tick:
         self._policy = policy
         self._began_ms = timeline.now_ms
         self._lease_ends_ms = timeline.now_ms + LEASE_MS
+        self._confirmed = taken.job
         self.taken = taken
         self.job = taken.job
         self.hints = decode_hints(taken.hints)
@@ -169,7 +173,7 @@ class Tick:
             yield from self._commit(act.drafts)
         if act.call is None:
             return
-        decided_on = self.job
+        decided_on = self._confirmed if act.needs_commit else self._store.record.job
         yield from self._point("intended")
         if type(act.call) in WRITES and self._timeline.now_ms >= self._lease_ends_ms:
             raise LostJob
@@ -242,7 +246,7 @@ class Tick:
         yield from self._point("committing")
         answer = self._store.commit(change)
         if isinstance(answer, Committed):
-            self.job, self.usage = job, Usage()
+            self.job, self._confirmed, self.usage = job, job, Usage()
             self._lease_ends_ms = max(self._lease_ends_ms, self._timeline.now_ms + LEASE_MS)
         yield from self._point("committed")
         if isinstance(answer, Stale):

@@ -16,13 +16,16 @@ from headgate_worker.core.view import View
 BY_DEADLINE = "headgate"
 """Actor of the cancel that a deadline asks for."""
 
+_CANCELLED = frozenset({pb.JOB_STATE_CANCELLING, pb.JOB_STATE_NEEDS_ATTENTION})
+
 _PENDING = OPEN | {pb.OPERATION_OUTCOME_ACCEPTED}
 
 
 def overdue(view: View) -> Step | None:
     """Cancel a job that has reached its deadline; one that only drains is stopped from then on."""
     job = view.job
-    asked = job.HasField("cancel") and job.cancel.mode != pb.CANCEL_MODE_DRAIN
+    # A job that goes on after its cancel, such as one that is retried, has a deadline again.
+    asked = job.state in _CANCELLED and job.HasField("cancel") and job.cancel.mode != pb.CANCEL_MODE_DRAIN
     if asked or not job.HasField("deadline_time") or view.now_ms < job.deadline_time.ToMilliseconds():
         return None
     record = pb.CancelRecord(

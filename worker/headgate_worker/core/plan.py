@@ -16,6 +16,7 @@ from headgate_worker.core import (
     concluding,
     confirming,
     creating,
+    flows,
     halting,
     observing,
     operations,
@@ -36,6 +37,7 @@ from headgate_worker.core.calls import (
     StartInstances,
     StopInstances,
 )
+from headgate_worker.core.flow_calls import FlowCall
 from headgate_worker.core.steps import Act, Change, Rest, Step, Wait, after
 from headgate_worker.core.view import View
 
@@ -57,6 +59,7 @@ def _begin(view: View) -> Step | None:
 
 
 RULES: Final[tuple[Rule, ...]] = (
+    *flows.RULES,
     # What is done already is done in time, even if the look at it comes late.
     concluding.conclude,
     cancelling.overdue,
@@ -97,7 +100,7 @@ def _plan_call(view: View) -> Step:
         return Wait(_latest_ms(view))
     if view.now_ms < view.hints.retry_at_ms:
         return Wait(min(view.hints.retry_at_ms, _latest_ms(view)))
-    for rule in CALLING_RULES:
+    for rule in flows.CALLING_RULES if view.kind in flows.KINDS else CALLING_RULES:
         step = rule(view)
         if step is not None:
             return step
@@ -117,13 +120,20 @@ def _latest_ms(view: View) -> int:
 
 def _next_look_ms(view: View) -> int:
     """When the first thing that this job waits for may have happened."""
-    times = [observing.next_look_ms(view), view.hints.operation_poll_at_ms, *stopping.again_ms(view)]
+    times = [
+        observing.next_look_ms(view),
+        flows.next_look_ms(view),
+        view.hints.operation_poll_at_ms,
+        *stopping.again_ms(view),
+    ]
     return min([at_ms for at_ms in times if at_ms is not None and at_ms > view.now_ms] + [_latest_ms(view)])
 
 
 def absorb(view: View, act: Act, outcome: Outcome) -> Change:
     """What the outcome of an act's call changes. `view.job` may have moved on since the act was planned."""
     call, subject = act.call, act.subject
+    if isinstance(call, FlowCall):
+        return flows.absorb(view, act, outcome)
     if isinstance(call, CreateInstances | ExecuteAdhoc | RerunInstances):
         return creating.absorb_create(view, subject, outcome)
     if isinstance(call, GetCreateResult | GetRerunResult):

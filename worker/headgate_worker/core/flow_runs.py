@@ -1,0 +1,121 @@
+"""What EnOS says of one flow instance, as its job's run sees it. Only the status decides: other members contradict it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from headgate import pb
+from headgate.lifecycle import RUN_TERMINAL
+from headgate.reasons import Reason
+from headgate_worker.core import errors, pacing
+from headgate_worker.core.calls import Call, Failure, FailureKind, Outcome
+from headgate_worker.core.runs import differs
+from headgate_worker.core.steps import Change, run_with, runs_changed, timestamp
+from headgate_worker.core.stopping import FINAL_REFUSALS
+from headgate_worker.core.view import Hints, View
+
+STATES: Final[Mapping[pb.FlowInstanceStatus.ValueType, pb.RunState.ValueType]] = {
+    pb.FLOW_INSTANCE_STATUS_INIT: pb.RUN_STATE_STARTING,
+    pb.FLOW_INSTANCE_STATUS_READY: pb.RUN_STATE_STARTING,
+    pb.FLOW_INSTANCE_STATUS_WAIT: pb.RUN_STATE_STARTING,
+    pb.FLOW_INSTANCE_STATUS_RUNNING: pb.RUN_STATE_RUNNING,
+    pb.FLOW_INSTANCE_STATUS_SUSPEND: pb.RUN_STATE_RUNNING,
+    pb.FLOW_INSTANCE_STATUS_RERUN: pb.RUN_STATE_RUNNING,
+    pb.FLOW_INSTANCE_STATUS_SUCCESS: pb.RUN_STATE_SUCCEEDED,
+    pb.FLOW_INSTANCE_STATUS_FAIL: pb.RUN_STATE_FAILED,
+    pb.FLOW_INSTANCE_STATUS_INTERNAL_ERROR: pb.RUN_STATE_FAILED,
+    pb.FLOW_INSTANCE_STATUS_TIMEOUT: pb.RUN_STATE_FAILED,
+    pb.FLOW_INSTANCE_STATUS_CANCEL: pb.RUN_STATE_STOPPED,
+    pb.FLOW_INSTANCE_STATUS_SKIP: pb.RUN_STATE_SKIPPED,
+}
+"""Status to run state. A status that is newer than this file changes nothing, and never ends a run.
+
+Which statuses are final is assumed; no page says so (reference: 7.3).
+"""
+
+
+def absorb_read(view: View, call: Call, subject: int, outcome: Outcome) -> Change:
+    """What a read of the instance says."""
+    run = view.job.runs[subject]
+    if run.state in RUN_TERMINAL:
+        return Change((), view.hints.settled())
+    if isinstance(outcome, Failure):
+        return _unreadable(view, run, outcome)
+    seen = outcome.body
+    assert isinstance(seen, pb.FlowInstance)  # noqa: S101  # the adapter's contract, told to the type checker
+    row = _unstoppable(view, observed(run, seen))
+    said = f"instance {seen.instance_id} is {row.upstream_status or 'in an unknown status'}"
+    return Change((runs_changed(row, message=said),) if differs(run, row) else (), _next(view, row))
+
+
+def observed(run: pb.InstanceRun, seen: pb.FlowInstance) -> pb.InstanceRun:
+    """The run's row after its instance was read."""
+    row = run_with(
+        run,
+        state=STATES.get(seen.status, run.state),
+        upstream_status=seen.status_desc or str(seen.status_raw),
+        observe_time=seen.observe_time,
+    )
+    if seen.HasField("start_time_utc"):
+        row.started_time.CopyFrom(seen.start_time_utc)
+    if seen.HasField("end_time_utc") and row.state in RUN_TERMINAL:
+        row.finished_time.CopyFrom(seen.end_time_utc)
+    if row.state == pb.RUN_STATE_FAILED:
+        said = f"instance {seen.instance_id} ended in {row.upstream_status}{_failed_task(seen)}"
+        row.error.CopyFrom(errors.status(Reason.RUNS_FAILED, said[:1024], flow_instance_id=seen.instance_id))
+    return row
+
+
+def _failed_task(seen: pb.FlowInstance) -> str:
+    bad = ("FAIL", "INTERNAL_ERROR", "TIMEOUT")
+    task = next((one for one in seen.graph.tasks if one.status in bad), None)
+    return f": task {task.task_name} ({task.task_inst_id}) is {task.status}" if task is not None else ""
+
+
+def _unstoppable(view: View, row: pb.InstanceRun) -> pb.InstanceRun:
+    """The row of a cancel job whose cancel was refused: what has not ended by then does not end on our account."""
+    refused = row.index in view.hints.stop_asked_ms and not row.HasField("stop_time")
+    if view.kind != "cancel_flow_instance" or not refused or row.state in RUN_TERMINAL:
+        return row
+    error = errors.status(Reason.UPSTREAM_REFUSED, row.upstream_message or "upstream refused to cancel it")
+    return run_with(row, state=pb.RUN_STATE_UNRESOLVED, error=error)
+
+
+def _next(view: View, row: pb.InstanceRun) -> Hints:
+    hints = view.hints.settled()
+    if row.state in RUN_TERMINAL:
+        return hints.forget(row.index)
+    if row.index not in hints.asked_at_ms:
+        hints = hints.asked(row.index, view.now_ms)
+    return hints.poll(row.index, pacing.next_poll_ms(view, row))
+
+
+def _unreadable(view: View, run: pb.InstanceRun, failure: Failure) -> Change:
+    """A fresh instance may be shown late; after that, one that is gone is nobody's guess."""
+    fresh = any(
+        view.now_ms < op.intent_time.ToMilliseconds() + view.policy.settle_ms
+        for op in view.job.operations
+        if op.index == run.operation_index
+    )
+    if failure.kind is not FailureKind.NOT_FOUND or fresh:
+        return Change((), pacing.after_failure(view, failure))
+    said = f"instance {run.flow_instance_id} is not there: {failure.message}"[:1024]
+    lost = run_with(run, state=pb.RUN_STATE_UNRESOLVED, error=errors.status(Reason.INSTANCE_UNKNOWN, said))
+    return Change((runs_changed(lost, message=said),), view.hints.settled().forget(run.index))
+
+
+def absorb_cancel(view: View, call: Call, subject: int, outcome: Outcome) -> Change:
+    """What upstream said of a cancel. Whatever it said, the instance is read next, and its status decides."""
+    run = view.job.runs[subject]
+    if run.state in RUN_TERMINAL:
+        return Change((), view.hints.settled())
+    if not isinstance(outcome, Failure):
+        row = run_with(run, stop_time=timestamp(view.now_ms))
+        hints = view.hints.settled().poll(subject, view.now_ms)
+        return Change((runs_changed(row, message="cancel accepted"),), hints)
+    if outcome.kind not in FINAL_REFUSALS:
+        return Change((), pacing.after_failure(view, outcome))
+    row = run_with(run, upstream_message=f"{outcome.code}: {outcome.message}"[:1024])
+    hints = view.hints.settled().stop_refused(subject, view.now_ms).poll(subject, view.now_ms)
+    return Change((runs_changed(row, message="cancel refused"),) if differs(run, row) else (), hints)
