@@ -1,4 +1,4 @@
-"""What EnOS says of one flow instance, as its job's run sees it. Only the status decides: other members contradict it."""
+"""What EnOS says of one flow instance, as its job's run sees it. Only the status decides."""
 
 from __future__ import annotations
 

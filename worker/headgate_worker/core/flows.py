@@ -285,12 +285,9 @@ def _absorb_trigger(view: View, call: Call, subject: int, outcome: Outcome) -> C
 def _triggered(
     view: View, operation: pb.UpstreamOperation, instance_id: str, outcome: pb.OperationOutcome.ValueType
 ) -> Change:
-    row = run_with(
-        view.job.runs[0],
-        state=pb.RUN_STATE_STARTING,
-        flow_instance_id=instance_id,
-        started_by=pb.STARTED_BY_HEADGATE,
-    )
+    row = run_with(view.job.runs[0], flow_instance_id=instance_id, started_by=pb.STARTED_BY_HEADGATE)
+    if row.state not in RUN_TERMINAL:  # a cancel may have let go of it meanwhile
+        row.state = pb.RUN_STATE_STARTING
     draft = operation_changed(operation_with(operation, outcome=outcome), row, message=f"instance {instance_id}")
     if outcome == pb.OPERATION_OUTCOME_ADOPTED:
         draft.type = pb.EVENT_TYPE_RECONCILED
