@@ -61,7 +61,7 @@ class Parts:
         self.hub = Hub(self.feed, self.store, self.clock)
         self.lane = RedisLane(self.reads, link.connection(), secrets.token_hex(8), timeout=timeout)
         self.reading = Reads(self.lane, self.store, self.clock, timeout=settings.read_timeout)
-        self.health = Health(link.probe, lambda: self.hub.following, catalog.SERVICES)
+        self.health = Health(self.store.probe, lambda: self.hub.following, catalog.SERVICES)
         self._show()
 
     def _show(self) -> None:
@@ -115,8 +115,9 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
             server = _grpc_server(parts)
             grpc_port = channel.bind(server, settings)
             await server.start()
-            await parts.health.check()
             try:
+                await parts.hub.began.wait()
+                await parts.health.check()
                 yield Serving(grpc_port, ops_port)
             finally:
                 await _drain(parts, server)
@@ -132,8 +133,16 @@ async def _tasks(parts: Parts) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
+            await _end(tasks)
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    # Asked again until they end: Python 3.11's wait_for, which redis-py uses, drops a cancellation that arrives
+    # together with its result.
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=0.5)
 
 
 def _grpc_server(parts: Parts) -> grpc.aio.Server:

@@ -83,7 +83,11 @@ def ready(entry: Entry) -> Hint:
 
 
 class Hub:
-    """The bells of all watchers of this process, and the tasks that ring them."""
+    """The bells of all watchers of this process, and the tasks that ring them.
+
+    `watchers` is how many there are, `following` whether the feed can be read, `began` set since it first could,
+    `lag_seconds` how old the last event was when it was read.
+    """
 
     def __init__(self, feed: Feed, revisions: Revisions, clock: StoreClock) -> None:
         self._feed = feed
@@ -94,6 +98,7 @@ class Hub:
         self._wanted = asyncio.Event()
         self.watchers = 0
         self.following = False
+        self.began = asyncio.Event()
         self.lag_seconds = 0.0
 
     @contextmanager
@@ -156,6 +161,7 @@ class Hub:
         position = await self._feed.tip()
         self._doubt_all()
         self.following = True
+        self.began.set()
         while self._bells:
             entries = await self._feed.read(position)
             heard = [self._ring(entry) for entry in entries]

@@ -1,14 +1,9 @@
-"""All connections of one process to Redis: two shared pipes, two that block, and a small pool for the rest."""
+"""All connections of one process to Redis: those that pipes, feed and lane own, and a small pool for the start."""
 
 from __future__ import annotations
 
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
-
-from headgate import keys
-from headgate_server.redis_errors import translated
-
-_PROBE_MS = 60_000
 
 
 class RedisLink:
@@ -31,16 +26,6 @@ class RedisLink:
         """A connection of its owner's own, unconnected, without a socket timeout."""
         made: AbstractConnection = self._patient.make_connection()  # type: ignore[no-untyped-call]
         return made
-
-    async def probe(self) -> None:
-        """Write something.
-
-        Raises:
-            StoreUnavailable: it can't be written now.
-            StoreFull: it has no room.
-        """
-        with translated():
-            await self.client.set(f"{keys.PREFIX}probe", "1", px=_PROBE_MS)
 
     async def close(self) -> None:
         """Let the pool go."""

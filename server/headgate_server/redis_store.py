@@ -28,6 +28,12 @@ PAUSES: Final = (0.02, 0.1, 0.3, 0.6)
 PATIENCE_SECONDS: Final = 2.0
 """After this long no command is sent again: a store that hangs would otherwise hold every caller for many timeouts."""
 
+PROBE: Final = f"{keys.PREFIX}probe"
+"""Key that is written to see whether writing works."""
+
+PROBE_MS: Final = 60_000
+"""How long it stays."""
+
 _COLUMNS: Final = ("rev", "st", "snap", "reads", "writes", "throttled")
 
 
@@ -180,6 +186,16 @@ class RedisStore:
         arguments = (job_id, revision, "0", commit.FEED_LENGTH)
         answer, _ = await _insist(lambda: _DELETE.run(self._writes, names, arguments))
         return bool(answer >= 0)
+
+    async def probe(self) -> None:
+        """Write something, the way commits go.
+
+        Raises:
+            StoreUnavailable: it can't be written now.
+            StoreFull: it has no room.
+        """
+        with translated():
+            await self._writes.call(("SET", PROBE, "1", "PX", PROBE_MS))
 
     async def observations(self, connection: str, ids: Sequence[int]) -> list[bytes | None]:
         """The last observations of instances as bytes, in the order asked for."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -96,7 +97,7 @@ def stream(method: str, request: type[Message], answer: Stream, observer: Observ
     """A grpc handler for a server stream; headers go out at once."""
 
     async def handle(received: Any, context: Any) -> AsyncIterator[bytes]:
-        ending = _Ending(method, observer)
+        ending = _Ending(method, observer, math.inf)
         try:
             async with aclosing(answer(_parsed(received), _call(context))) as messages:
                 async for message in messages:
@@ -115,9 +116,10 @@ def stream(method: str, request: type[Message], answer: Stream, observer: Observ
 class _Ending:
     """How one call ended."""
 
-    def __init__(self, method: str, observer: Observer) -> None:
+    def __init__(self, method: str, observer: Observer, slow_seconds: float = SLOW_SECONDS) -> None:
         self._method = method
         self._observer = observer
+        self._slow_seconds = slow_seconds
         self._started = time.perf_counter()
         self.code = "OK"
 
@@ -132,7 +134,7 @@ class _Ending:
         """Count the call, and log it if it failed or was slow."""
         seconds = time.perf_counter() - self._started
         self._observer.rpc_ended(self._method, self.code, seconds)
-        notable = self.code not in ("OK", "CANCELLED") or seconds > SLOW_SECONDS
+        notable = self.code not in ("OK", "CANCELLED") or seconds > self._slow_seconds
         if _access.isEnabledFor(level := logging.INFO if notable else logging.DEBUG):
             _access.log(level, "%s %s %.1f ms", self._method, self.code, seconds * 1000)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import grpc
 import pytest
 from aiohttp import ClientSession
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from redis import Redis
 
 from headgate import pb
@@ -252,3 +253,11 @@ async def test_no_process_outlives_its_parent(start: Start) -> None:
         await process.wait()
 
         await until(lambda: not any(map(is_alive, children)))
+
+
+async def test_a_server_that_says_it_is_ready_is_ready(start: Start) -> None:
+    async with start() as (_, world):
+        stub = health_pb2_grpc.HealthStub(world.channel)
+        reply = await stub.Check(health_pb2.HealthCheckRequest())
+
+    assert reply.status == health_pb2.HealthCheckResponse.SERVING

@@ -35,7 +35,7 @@ async def health(world: World, service: str = "") -> int:
 
 
 async def test_a_full_store_is_told_and_works_again_when_there_is_room(world: World) -> None:
-    await world.redis.config_set("maxmemory", "1mb")
+    await world.redis.config_set("maxmemory", "100kb")
 
     with pytest.raises(grpc.RpcError) as caught:
         await world.backfills.CreateBackfill(backfill(job_id="mine"))
