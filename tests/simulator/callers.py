@@ -10,7 +10,7 @@ from headgate.lifecycle import JOB_TERMINAL
 from headgate_worker.core.steps import timestamp
 from tests.simulator.chance import Chance
 from tests.simulator.store import ModelStore
-from tests.simulator.timeline import Timeline
+from tests.simulator.timeline import Action, Timeline
 from tests.simulator.upstream import NOT_RUN, RUNNING, ModelUpstream
 
 _OPEN = (pb.OPERATION_OUTCOME_INTENDED, pb.OPERATION_OUTCOME_AMBIGUOUS)
@@ -26,23 +26,36 @@ class Callers:
         self._chance = chance
         self._store = store
         self._upstream = upstream
+        self._calls = 0
+        self._at_call: dict[int, Action] = {}
 
     def arrive(self) -> None:
         """Set when each of them comes."""
         chance, soonest = self._chance, self._chance.pick((1_000, 20_000, 300_000))
         if chance.happens(0.3):
             mode = chance.pick((pb.CANCEL_MODE_STOP, pb.CANCEL_MODE_STOP, pb.CANCEL_MODE_DRAIN, pb.CANCEL_MODE_DETACH))
-            self._timeline.after(chance.between(0, soonest), lambda: self.cancel(mode))
-        if chance.happens(0.2):
-            begin = chance.between(0, soonest)
-            self._timeline.after(begin, self.pause)
-            if chance.happens(0.8):
-                self._timeline.after(begin + chance.between(1, 120_000), self.resume)
+            self._come(soonest, lambda: self.cancel(mode))
+        if chance.happens(0.25):
+            self._come(soonest, self.pause)
         if chance.happens(0.5):
             self._timeline.at(chance.quiet_after_ms + 500_000, self.resolve)
         if chance.happens(chance.profile.operators):
             for _ in range(chance.between(1, 4)):
                 self._timeline.after(chance.between(0, soonest * 2), self.operate)
+
+    def _come(self, soonest_ms: int, wish: Action) -> None:
+        """Let a caller come at any time, or in the middle of what a worker does for the job."""
+        if self._chance.happens(0.5):
+            self._timeline.after(self._chance.between(0, soonest_ms), wish)
+        else:
+            self._at_call[self._chance.between(1, 12)] = wish
+
+    def called(self) -> None:
+        """A worker makes a call: whoever waited for that comes now."""
+        self._calls += 1
+        wish = self._at_call.pop(self._calls, None)
+        if wish is not None:
+            self._timeline.after(self._chance.between(0, 20), wish)
 
     def cancel(self, mode: pb.CancelMode.ValueType) -> None:
         """CancelJob."""
@@ -56,6 +69,8 @@ class Callers:
         """PauseJob."""
         if self._store.record.job.state in (pb.JOB_STATE_QUEUED, _RUNNING):
             self._commit(pb.EVENT_TYPE_PAUSE_REQUESTED, pb.JOB_STATE_PAUSED)
+            if self._chance.happens(0.8):
+                self._timeline.after(self._chance.between(1, 120_000), self.resume)
 
     def resume(self) -> None:
         """ResumeJob."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from headgate import log, pb
 from headgate.lifecycle import JOB_TERMINAL, RUN_FRONTIER
@@ -42,7 +43,7 @@ class Checks:
         self.faults: list[str] = []
         self.starts: Counter[int] = Counter()
         self.trace: list[str] | None = None
-        self.confirmed: pb.Job | None = None
+        self.on_call: Callable[[], None] = lambda: None
 
     def say(self, line: str) -> None:
         """Keep a line of the history, if somebody wants it."""
@@ -86,6 +87,7 @@ class Checks:
         if isinstance(call, StartInstances):
             self.starts.update(call.ids)
         self._upstream.calls += 1
+        self.on_call()
         if type(call) in NOT_REPEATABLE | {StartInstances} and job.state != pb.JOB_STATE_RUNNING:
             raise Broken(f"{call} decided while {pb.JobState.Name(job.state)}")
         if isinstance(call, StartInstances | CreateInstances) and self._is_halted(job):
@@ -129,7 +131,6 @@ class Checks:
             raise Broken(f"a blocked instance is read while its parent runs: {instance_id}")
 
     def _ended(self, job: pb.Job) -> None:
-        self.confirmed = job
         self._check_successes(job)
         self.check_nothing_runs(job)
 

@@ -60,6 +60,7 @@ class History:
         line = Line(self.timeline, self.chance, self.upstream)
         self.ticks = Ticks(self.timeline, self.chance, self.store, line, self.checks, Policy())
         self.callers = Callers(self.timeline, self.chance, self.store, self.upstream)
+        self.checks.on_call = self.callers.called
         self.steps = 0
 
     def _ring(self) -> None:

@@ -67,7 +67,7 @@ def create(view: View) -> Step | None:
 
 def _next_operation(view: View) -> pb.UpstreamOperation | None:
     operations = view.job.operations
-    row = pb.UpstreamOperation(index=len(operations), action=_ACTION_OF[view.kind], marker=_name(view.job))
+    row = pb.UpstreamOperation(index=len(operations), action=_ACTION_OF[view.kind], marker=instance_name(view))
     if view.kind == "backfill":
         ranges = _next_ranges(view)
         return operation_with(row, biz_dates=ranges) if ranges else None
@@ -108,19 +108,34 @@ def _covered(view: View, operation: pb.UpstreamOperation) -> list[pb.InstanceRun
     ]
 
 
-def _name(job: pb.Job) -> str:
-    spec = job.WhichOneof("spec")
-    return str(getattr(job, spec).name) if spec else ""
+MOST_NAME: Final = 128
+"""Characters of a DataWorks name, by our own API; upstream's limit is not documented."""
+
+
+def instance_name(view: View) -> str:
+    """The DataWorks name of what the job makes: the caller's, and if another job gave that first, one of its own.
+
+    It is what a search for a lost create goes by, so no two jobs may send the same.
+    """
+    name = str(getattr(view.job, view.kind).name)
+    mark = f"-{view.job.uid[:8]}" if view.marked else ""
+    return name[: MOST_NAME - len(mark)] + mark
 
 
 def _call(view: View, operation: pb.UpstreamOperation) -> Call:
     job = view.job
-    if view.kind == "adhoc":
-        return ExecuteAdhoc(job.adhoc)
     if view.kind == "rerun":
         return RerunInstances(job.rerun)
+    if view.kind == "adhoc":
+        adhoc = pb.ExecuteAdhocWorkflowInstanceSpec()
+        adhoc.CopyFrom(job.adhoc)
+        adhoc.name = operation.marker
+        return ExecuteAdhoc(adhoc)
     if view.kind == "create":
-        return CreateInstances(job.create)
+        create = pb.CreateWorkflowInstancesSpec()
+        create.CopyFrom(job.create)
+        create.name = operation.marker
+        return CreateInstances(create)
     return CreateInstances(backfill_create(job.backfill, operation))
 
 

@@ -175,6 +175,7 @@ class View:
         now_ms: the store's clock.
         die: a random number, 0 <= die < 1, for jitter.
         policy: the numbers.
+        marked: another job gave its instances the name of this one's first (commit.NameClaim).
     """
 
     job: pb.Job
@@ -182,6 +183,7 @@ class View:
     now_ms: int
     die: float = 0.5
     policy: Policy = Policy()
+    marked: bool = False
 
     @property
     def kind(self) -> str:
