@@ -98,6 +98,7 @@ class Engine:
             async with asyncio.TaskGroup() as group:
                 keeper = group.create_task(tick.keep(), name=f"keep {tick.job_id}")
                 await self._drive(tick)
+                tick.over = True
                 keeper.cancel()
         except BaseExceptionGroup as errors_of_both:
             raise errors_of_both.exceptions[0] from errors_of_both
@@ -169,7 +170,7 @@ class Engine:
         upstream = self._upstreams.get(tick.job.connection)
         outcome = await upstream.call(call, timeout_seconds=self._limits.call_seconds)
         tick.count(call, outcome)
-        if isinstance(outcome, Reply) and isinstance(outcome.body, pb.WorkflowInstance):
+        if isinstance(outcome, Reply) and isinstance(outcome.body, pb.WorkflowInstance | pb.FlowInstance):
             await self._store.put_observation(tick.job.connection, outcome.body)
         return outcome
 

@@ -130,6 +130,7 @@ class LeasedWorker(Worker):
         self._owner = owner
         self._stopping = asyncio.Event()
         self._slot_free = asyncio.Event()
+        self._drained = False
         self._claim = redis.register_script(_CLAIM)
         self._renew = redis.register_script(_RENEW)
         self._finish = redis.register_script(_FINISH)
@@ -147,6 +148,7 @@ class LeasedWorker(Worker):
             while not self._stopping.is_set():
                 await self._claim_or_wait(group)
             await self._drain()
+            self._drained = True  # and cancelled: a cancellation alone may be dropped, see Tick.keep
             renewing.cancel()
 
     async def _claim_or_wait(self, group: asyncio.TaskGroup) -> None:
@@ -244,7 +246,7 @@ class LeasedWorker(Worker):
             _log.warning("entry %s: its end could not be recorded (%s)", entry_id, type(error).__name__)
 
     async def _renew_leases(self) -> None:
-        while True:
+        while not self._drained:
             await asyncio.sleep(self._options.lease_ms / 3000)
             if self.running:
                 await self._renew_once(tuple(self.running))

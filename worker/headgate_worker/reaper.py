@@ -34,10 +34,11 @@ class Reaper:
         self._worker_id = worker_id
         self._period = period_seconds
         self.rung = 0
+        self.stopped = False
 
     async def run(self) -> None:
-        """Go on until cancelled. Redis may go and come back."""
-        while True:
+        """Go on until stopped and cancelled; see `Tick.keep` for why both. Redis may go and come back."""
+        while not self.stopped:
             full = False
             try:
                 full = await self.round()

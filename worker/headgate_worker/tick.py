@@ -67,6 +67,7 @@ class Tick:
         self._lease_ends = began + store.lease_ms / 1000
         self._usage = Usage()
         self.taken = taken
+        self.over = False
         self.job = taken.job
         self.hints = decode_hints(taken.hints)
         self.job_id = keys.job_id(taken.job.name)
@@ -80,8 +81,12 @@ class Tick:
         return self._clock.monotonic() < self._lease_ends
 
     async def keep(self) -> None:
-        """Renew the lease until cancelled; LostJob when somebody else has the job."""
-        while True:
+        """Renew the lease until the tick is over; LostJob when somebody else has the job.
+
+        It is told so and cancelled, both: redis-py sends through wait_for, and Python 3.11 drops a cancellation that
+        comes together with the result (measured), so that a loop that only waited for it would never end.
+        """
+        while not self.over:
             await asyncio.sleep(self._store.lease_ms / 3000)
             asked = self._clock.monotonic()
             try:
