@@ -46,7 +46,7 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 class Settings(BaseSettings):
-    """All settings of a server process. docs/settings-server.md is this class for people."""
+    """All settings of a server process. docs/settings.md is this class for people."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 

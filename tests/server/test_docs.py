@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 from headgate.reasons import Reason
-from headgate_server.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,19 +28,3 @@ def test_every_reason_that_the_server_names_is_in_the_table() -> None:
     assert named
     assert named <= set(Reason.__members__)
     assert named <= set(rows("errors.md", "| reason | code | what happened | what to do |"))
-
-
-def test_the_table_of_settings_is_the_class_of_settings() -> None:
-    found = rows("settings-server.md", "| variable | default | what it is |")
-
-    assert {name: cells[1] for name, cells in found.items()} == {
-        PREFIX + name.upper(): field.description for name, field in Settings.model_fields.items()
-    }
-
-
-def test_every_default_in_the_table_is_the_default() -> None:
-    defaults = Settings.model_validate({})
-    for name, cells in rows("settings-server.md", "| variable | default | what it is |").items():
-        member = name.removeprefix(PREFIX).lower()
-        given = {} if cells[0] == "none" else {member: cells[0]}
-        assert getattr(Settings.model_validate(given), member) == getattr(defaults, member)
