@@ -11,7 +11,6 @@ import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from google.protobuf.message import DecodeError
@@ -23,6 +22,8 @@ from headgate_server.bell import Bell
 from headgate_server.clock import StoreClock
 from headgate_server.cursor import Hint
 from headgate_server.errors import ServerError
+from headgate_server.feed_entry import Entry, FeedId
+from headgate_server.tap import Tap
 
 _log = logging.getLogger(__name__)
 
@@ -37,19 +38,6 @@ RECONNECT_SECONDS: Final = 0.2
 
 UNHEARD_SECONDS: Final = 0.003
 """Pause after events that nobody here watches, so that a busy feed is read in larger pieces."""
-
-FeedId = tuple[int, int]
-"""Id of an entry: when it was written, ms by the store's clock, and a number within that ms."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of the feed; revision 0 says that the job was deleted."""
-
-    id: FeedId
-    job_id: str
-    revision: int
-    event: bytes
 
 
 class Feed(Protocol):
@@ -94,6 +82,7 @@ class Hub:
         self._revisions = revisions
         self._clock = clock
         self._bells: dict[str, set[Bell]] = {}
+        self._taps: set[Tap] = set()
         self._draining = False
         self._wanted = asyncio.Event()
         self.watchers = 0
@@ -118,11 +107,26 @@ class Hub:
             if not bells:
                 del self._bells[job_id]
 
+    @contextmanager
+    def tapping(self) -> Iterator[Tap]:
+        """A tap of all entries; it is dirty at first, so that its owner begins by reading the feed."""
+        tap = Tap()
+        tap.draining = self._draining
+        self._taps.add(tap)
+        self._wanted.set()
+        self.watchers += 1
+        try:
+            yield tap
+        finally:
+            self.watchers -= 1
+            self._taps.discard(tap)
+
     def drain(self) -> None:
         """Tell every watcher, and every later one, that this server is going away."""
         self._draining = True
-        for bell in self._all():
-            bell.drain()
+        watchers: list[Bell | Tap] = [*self._all(), *self._taps]
+        for watcher in watchers:
+            watcher.drain()
 
     async def run(self) -> None:
         """Read the feed until cancelled, through every failure of it."""
@@ -162,7 +166,7 @@ class Hub:
         self._doubt_all()
         self.following = True
         self.began.set()
-        while self._bells:
+        while self._bells or self._taps:
             entries = await self._feed.read(position)
             heard = [self._ring(entry) for entry in entries]
             position = entries[-1].id if entries else await self._recheck(position)
@@ -172,6 +176,8 @@ class Hub:
 
     async def _falter(self) -> None:
         self.following = False
+        for tap in self._taps:
+            tap.doubt()  # whether the feed can be read is then told by its own look
         await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _rest(self) -> None:
@@ -190,9 +196,11 @@ class Hub:
         return max(0.0, (self._clock.now_ms() - entries[-1].id[0]) / 1000) if entries else 0.0
 
     def _ring(self, entry: Entry) -> bool:
+        for tap in self._taps:
+            tap.pour(entry)
         bells = self._bells.get(entry.job_id)
         if not bells:
-            return False
+            return bool(self._taps)
         if entry.revision == 0:
             for bell in bells:
                 bell.delete()
@@ -210,5 +218,6 @@ class Hub:
         return [bell for bells in self._bells.values() for bell in bells]
 
     def _doubt_all(self) -> None:
-        for bell in self._all():
-            bell.doubt()
+        watchers: list[Bell | Tap] = [*self._all(), *self._taps]
+        for watcher in watchers:
+            watcher.doubt()

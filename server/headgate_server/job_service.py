@@ -11,10 +11,12 @@ from google.protobuf.empty_pb2 import Empty
 
 from headgate import keys, pb
 from headgate.reasons import Reason
-from headgate_server import control, long_poll, requests
+from headgate_server import control, feed_watch, long_poll, requests
 from headgate_server.errors import Refused
+from headgate_server.feed_entry import read_token
+from headgate_server.feed_watch import FeedWish, History
 from headgate_server.intake import Intake
-from headgate_server.listing import list_jobs
+from headgate_server.listing import list_jobs, read_filter
 from headgate_server.redis_store import RedisStore
 from headgate_server.rpc import Call
 from headgate_server.steering import Steering
@@ -33,12 +35,20 @@ class JobService:
     """
 
     def __init__(
-        self, store: RedisStore, intake: Intake, steering: Steering, watching: Watching, *, max_watches: int
+        self,
+        store: RedisStore,
+        intake: Intake,
+        steering: Steering,
+        watching: Watching,
+        history: History,
+        *,
+        max_watches: int,
     ) -> None:
         self._store = store
         self._intake = intake
         self._steering = steering
         self._watching = watching
+        self._history = history
         self._max_watches = max_watches
 
     async def get_job(self, request: pb.GetJobRequest, _: Call) -> bytes:
@@ -75,6 +85,19 @@ class JobService:
             incarnation=request.incarnation,
         )
         async with aclosing(self._watching.follow(wish)) as messages:
+            async for message in messages:
+                yield message
+
+    async def watch_jobs(self, request: pb.WatchJobsRequest, _: Call) -> AsyncGenerator[bytes, None]:
+        """WatchJobs."""
+        requests.check(request)
+        self._check_room()
+        wish = FeedWish(
+            wanted=read_filter(request.filter) if request.filter.strip() else None,
+            position=read_token(request.resume_token) if request.resume_token else None,
+            progress_seconds=_progress_seconds(request),
+        )
+        async with aclosing(feed_watch.follow(self._watching, self._history, wish)) as messages:
             async for message in messages:
                 yield message
 
@@ -129,7 +152,7 @@ class JobService:
             raise Refused(Reason.CALLER_LIMIT, "too many streams", metadata=metadata, retry_seconds=5)
 
 
-def _progress_seconds(request: pb.WatchJobRequest | pb.RunJobRequest) -> float:
+def _progress_seconds(request: pb.WatchJobRequest | pb.WatchJobsRequest | pb.RunJobRequest) -> float:
     if not request.HasField("progress_interval"):
         return PROGRESS_SECONDS
     return request.progress_interval.ToMilliseconds() / 1000

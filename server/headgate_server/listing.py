@@ -70,7 +70,7 @@ async def list_jobs(index: Index, request: pb.ListJobsRequest) -> pb.ListJobsRes
     Raises:
         Refused: the filter or the order can't be read, or the token belongs to other arguments.
     """
-    wanted, newest_first = _filter(request.filter), _order(request.order_by)
+    wanted, newest_first = read_filter(request.filter), _order(request.order_by)
     page = _Page(_size(request.page_size), read_token(request))
     source = keys.JOBS if wanted.state is None else keys.state(wanted.state)
     while not page.is_full():
@@ -117,7 +117,12 @@ def _size(asked: int) -> int:
     return min(asked or PAGE_SIZE, MAX_PAGE_SIZE)
 
 
-def _filter(text: str) -> filters.Filter:
+def read_filter(text: str) -> filters.Filter:
+    """A filter ready to be asked.
+
+    Raises:
+        Refused: FIELD_INVALID.
+    """
     try:
         return filters.parse(text)
     except filters.BadFilter as error:

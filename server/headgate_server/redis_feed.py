@@ -9,7 +9,7 @@ from typing import Any, Final
 from redis.asyncio.connection import AbstractConnection
 
 from headgate import keys
-from headgate_server.hub import Entry, FeedId
+from headgate_server.feed_entry import Entry, FeedId
 from headgate_server.redis_errors import translated
 
 BATCH: Final = 500
@@ -33,13 +33,13 @@ class RedisFeed:
     async def tip(self) -> FeedId:
         """Id of the newest entry; zero when the feed is empty."""
         found = await self._ask("XREVRANGE", keys.FEED, "+", "-", "COUNT", 1)
-        return _id(found[0][0]) if found else (0, 0)
+        return id_of(found[0][0]) if found else (0, 0)
 
     async def read(self, after: FeedId) -> list[Entry]:
         """The entries after an id, waiting for one for a while; empty when none came."""
         position = f"{after[0]}-{after[1]}"
         found = await self._ask("XREAD", "COUNT", BATCH, "BLOCK", self._block_ms, "STREAMS", keys.FEED, position)
-        return [_entry(row) for row in found[0][1]] if found else []
+        return [entry_of(row) for row in found[0][1]] if found else []
 
     async def close(self) -> None:
         """Let the connection go."""
@@ -56,12 +56,14 @@ class RedisFeed:
                 raise
 
 
-def _id(raw: bytes) -> FeedId:
+def id_of(raw: bytes) -> FeedId:
+    """An id as Redis writes it."""
     ms, _, number = raw.partition(b"-")
     return int(ms), int(number)
 
 
-def _entry(row: Sequence[Any]) -> Entry:
+def entry_of(row: Sequence[Any]) -> Entry:
+    """A row of Redis' answer as an entry."""
     fields = row[1]
     found = dict(zip(fields[::2], fields[1::2], strict=True))
-    return Entry(_id(row[0]), found[b"i"].decode(), int(found[b"r"]), found[b"e"])
+    return Entry(id_of(row[0]), found[b"i"].decode(), int(found[b"r"]), found[b"e"])

@@ -94,7 +94,7 @@ class RedisStore:
             StoreFull: nothing was written.
         """
         names, arguments = commit.script_keys(change), commit.script_arguments(change)
-        raw, repeated = await _insist(lambda: _COMMIT.run(self._writes, names, arguments))
+        raw, repeated = await insist(lambda: _COMMIT.run(self._writes, names, arguments))
         self._clock.learn(int(raw[2]))
         return await self._recognise(change, commit.parse_answer(raw), repeated=repeated)
 
@@ -184,7 +184,7 @@ class RedisStore:
         indexes = (keys.JOBS, keys.state(state), keys.DUE, keys.EXPIRING, keys.FEED)
         names = (keys.job(job_id), keys.log(job_id), *indexes)
         arguments = (job_id, revision, "0", commit.FEED_LENGTH)
-        answer, _ = await _insist(lambda: _DELETE.run(self._writes, names, arguments))
+        answer, _ = await insist(lambda: _DELETE.run(self._writes, names, arguments))
         return bool(answer >= 0)
 
     async def probe(self) -> None:
@@ -203,11 +203,11 @@ class RedisStore:
         return list(found)
 
     async def _read(self, *commands: Command) -> Any:
-        reply, _ = await _insist(lambda: self._reads.call(*commands))
+        reply, _ = await insist(lambda: self._reads.call(*commands))
         return reply
 
 
-async def _insist(action: Callable[[], Awaitable[Any]]) -> tuple[Any, bool]:
+async def insist(action: Callable[[], Awaitable[Any]]) -> tuple[Any, bool]:
     """The reply of a repeatable action, and whether it took more than one try."""
     started = time.monotonic()
     for tries, pause in enumerate((0.0, *PAUSES)):

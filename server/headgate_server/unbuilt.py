@@ -6,7 +6,7 @@ from typing import Final
 
 from headgate import pb
 
-_JOBS: Final = ("WatchJobs", "RetryJob", "ResolveJob", "ExplainJob")
+_JOBS: Final = ("RetryJob", "ResolveJob", "ExplainJob")
 _FLOWS: Final = (
     "GetFlowInstance",
     "ListFlowInstances",

@@ -184,7 +184,8 @@ class JobServiceServicer:
         """Follows every job that passes a filter, from a point in time or from now.
 
         First a snapshot of each active job (unless resume_token is given), then events as they happen. Order is kept within
-        a job, not between jobs.
+        a job, not between jobs. An event is sent if its job passes the filter before it or after it. The stream never ends
+        by itself: after MAX_STREAM_AGE and SERVER_DRAINING come back with resume_token, after HISTORY_LOST without one.
 
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.

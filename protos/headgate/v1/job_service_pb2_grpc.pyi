@@ -90,7 +90,8 @@ class JobServiceStub:
     """Follows every job that passes a filter, from a point in time or from now.
 
     First a snapshot of each active job (unless resume_token is given), then events as they happen. Order is kept within
-    a job, not between jobs.
+    a job, not between jobs. An event is sent if its job passes the filter before it or after it. The stream never ends
+    by itself: after MAX_STREAM_AGE and SERVER_DRAINING come back with resume_token, after HISTORY_LOST without one.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
@@ -215,7 +216,8 @@ class JobServiceAsyncStub(JobServiceStub):
     """Follows every job that passes a filter, from a point in time or from now.
 
     First a snapshot of each active job (unless resume_token is given), then events as they happen. Order is kept within
-    a job, not between jobs.
+    a job, not between jobs. An event is sent if its job passes the filter before it or after it. The stream never ends
+    by itself: after MAX_STREAM_AGE and SERVER_DRAINING come back with resume_token, after HISTORY_LOST without one.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
@@ -367,7 +369,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         """Follows every job that passes a filter, from a point in time or from now.
 
         First a snapshot of each active job (unless resume_token is given), then events as they happen. Order is kept within
-        a job, not between jobs.
+        a job, not between jobs. An event is sent if its job passes the filter before it or after it. The stream never ends
+        by itself: after MAX_STREAM_AGE and SERVER_DRAINING come back with resume_token, after HISTORY_LOST without one.
 
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.

@@ -104,7 +104,7 @@ class WatchJobResponse(_message.Message):
     job: _builtins.str
     """Resource name of the job, "jobs/{job_id}"."""
     resume_token: _builtins.str
-    """Where to continue a WatchJobs stream; empty in WatchJob."""
+    """Where to continue a WatchJobs stream; empty in WatchJob, and until the first snapshots are complete."""
     incarnation: _builtins.str
     """Which history the revision belongs to: a digest of the event at `revision`. Send it back with the next
     start_revision; should the store have lost acknowledged events in a failover, that is told instead of rewritten.
