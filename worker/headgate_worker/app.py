@@ -92,7 +92,7 @@ def _assemble(
     worker_id = f"{os.getpid()}-{secrets.token_hex(4)}"
     engine = Engine(
         store,
-        connections,
+        connections.for_jobs(),
         clock,
         dice,
         policy=policy_of(settings),
@@ -141,6 +141,7 @@ async def _work(parts: Parts, stop: asyncio.Event, ready: Callable[[], None]) ->
         parts.ticks.stop()
         parts.reads.stop()
         await asyncio.wait(lanes)
+        parts.reaper.stopped = True
         reaper.cancel()
     try:
         await parts.store.forget_worker(parts.worker_id)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
+from typing import Protocol
 
 from redis.asyncio import Redis
 
 from headgate import quota
 from headgate.quota import Go, Limits, Verdict
-from headgate_worker.core.calls import Call, Outcome
+from headgate_worker import connection_file
+from headgate_worker.connection_file import DataWorksEntry, EnosEntry, limits_from
+from headgate_worker.core.calls import Call, Failure, FailureKind, Outcome
 from headgate_worker.dataworks.settings import DataWorksSettings
+from headgate_worker.enos.client import Enos
 from headgate_worker.governor import Governor
-from headgate_worker.ports import Clock, Upstream
+from headgate_worker.ports import Clock, GovernedUpstream, Upstream, Upstreams
 from headgate_worker.settings import Settings
 
 
@@ -53,10 +57,38 @@ class Connections:
         """The upstream of a connection; KeyError when there is none of that name."""
         return self._connections[connection]
 
+    def for_jobs(self) -> Upstreams:
+        """The same, where every name has an upstream: one that is not there refuses every call."""
+        return _ForJobs(self._connections)
+
     async def aclose(self) -> None:
-        """Close them all."""
-        for connection in self._connections.values():
+        """Close them all; one that has two names is closed once."""
+        for connection in {id(one): one for one in self._connections.values()}.values():
             await connection.aclose()
+
+
+class _ForJobs:
+    def __init__(self, connections: Mapping[str, Connection]) -> None:
+        self._connections = connections
+
+    def get(self, connection: str) -> GovernedUpstream:
+        return self._connections.get(connection) or _Absent(connection)
+
+
+class _Absent:
+    """Stands for a connection that this worker does not have."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False) -> Verdict:
+        return Go(0)
+
+    async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
+        return Failure(FailureKind.DENIED, "connection_unknown", f"this worker has no connection {self._name!r}")
+
+    async def aclose(self) -> None:
+        return None
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -69,21 +101,50 @@ def limits_of(settings: Settings) -> Limits:
         "total_qps": settings.dataworks_total_qps,
         "total_daily": settings.dataworks_total_daily,
     }
-    return replace(quota.EDITIONS[edition], **{name: value for name, value in own.items() if value})  # type: ignore[arg-type]
+    return limits_from(edition, own)
 
 
 async def connect(settings: Settings, redis: Redis, clock: Clock) -> Connections:
-    """Get the upstreams of the settings ready. Opens no connection to them yet.
+    """Get the upstreams of the settings and of the connection file ready. Opens no connection to them yet.
 
     Raises:
-        ValueError: the endpoint or the region makes no sense.
+        ValueError: an endpoint, a region or the file makes no sense, or a credential is not where the file says.
     """
+    named = await asyncio.to_thread(connection_file.load, settings.connections)
+    found: dict[str, Connection] = {}
+    for name, entry in named.connections.items():
+        found[name] = await _ready(_upstream(name, entry), name, entry.limits(), redis, clock)
+    if named.default:
+        found[""] = found[named.default]
+    else:
+        found[""] = await _ready(_default(settings), "", limits_of(settings), redis, clock)
+    return Connections(found)
+
+
+async def _ready(upstream: _Adapter, name: str, limits: Limits, redis: Redis, clock: Clock) -> Connection:
+    await upstream.open()
+    return Connection(upstream, Governor(redis, name, limits), limits, clock)
+
+
+class _Adapter(Upstream, Protocol):
+    async def open(self) -> None: ...
+
+
+def _upstream(name: str, entry: DataWorksEntry | EnosEntry) -> _Adapter:
+    try:
+        if isinstance(entry, EnosEntry):
+            return Enos(entry.settings(connection_file.environment()))
+        return _dataworks(entry.settings(connection_file.environment()))
+    except ValueError as error:
+        raise ValueError(f"HEADGATE_CONNECTIONS: {name}: {error}") from None
+
+
+def _default(settings: Settings) -> _Adapter:
+    return _dataworks(DataWorksSettings(region=settings.dataworks_region, endpoint=settings.dataworks_endpoint or None))
+
+
+def _dataworks(settings: DataWorksSettings) -> _Adapter:
     # The SDK takes a second to load; only here, so that settings and tests of other rooms do without it.
     from headgate_worker.dataworks.client import DataWorks
 
-    upstream = DataWorks(
-        DataWorksSettings(region=settings.dataworks_region, endpoint=settings.dataworks_endpoint or None)
-    )
-    await upstream.open()
-    limits = limits_of(settings)
-    return Connections({"": Connection(upstream, Governor(redis, "", limits), limits, clock)})
+    return DataWorks(settings)

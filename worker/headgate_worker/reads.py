@@ -26,6 +26,7 @@ from headgate_worker.core.calls import (
     InstancePage,
     ListInstances,
 )
+from headgate_worker.flow_reads import FlowReader, PageTokenInvalid
 from headgate_worker.ports import Clock, GovernedUpstream, Upstreams
 from headgate_worker.store import Store
 from headgate_worker.walk import BadToken, Walk
@@ -85,6 +86,7 @@ class Reader:
             "GetWorkflowInstance": self._get,
             "BatchGetWorkflowInstances": self._batch_get,
             "ListWorkflowInstances": self._list,
+            **FlowReader(self._call).methods(),
         }
 
     async def read(self, *arguments: Any) -> None:
@@ -102,6 +104,9 @@ class Reader:
             return entries.ReadReply(asked.id, ok=True, payload=message.SerializeToString())
         except ReadFailed as failed:
             return entries.ReadReply(asked.id, ok=False, payload=failed.status.SerializeToString())
+        except PageTokenInvalid as error:
+            status = errors.status(Reason.PAGE_TOKEN_INVALID, str(error))
+            return entries.ReadReply(asked.id, ok=False, payload=status.SerializeToString())
         except KeyError:
             status = errors.status(Reason.METHOD_UNBUILT, f"this worker can't answer {asked.method}")
             return entries.ReadReply(asked.id, ok=False, payload=status.SerializeToString())
@@ -112,7 +117,7 @@ class Reader:
         outcome = await upstream.call(call, timeout_seconds=left)
         if isinstance(outcome, Failure):
             raise ReadFailed(of_failure(outcome, call))
-        if isinstance(outcome.body, pb.WorkflowInstance):
+        if isinstance(outcome.body, pb.WorkflowInstance | pb.FlowInstance):
             await self._store.put_observation(connection, outcome.body)
         return outcome.body
 

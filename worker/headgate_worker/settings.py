@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     dataworks_write_qps: float = Field(default=0, ge=0, description="Writes a second instead of the preset's.")
     dataworks_total_qps: float = Field(default=0, ge=0, description="Calls a second instead of the preset's.")
     dataworks_total_daily: int = Field(default=0, ge=0, description="Calls a day instead of the preset's.")
+    connections: str = Field(
+        default="", description="TOML file of named connections; empty means the DataWorks above only."
+    )
     tick_slots: int = Field(default=100, ge=1, le=1000, description="Ticks that run side by side.")
     read_slots: int = Field(default=50, ge=1, le=1000, description="Reads that run side by side.")
     lease_seconds: float = Field(default=6.0, ge=1, le=60, description="Life of a claim that is not renewed.")

@@ -160,9 +160,9 @@ class Store:
         )
         return bool(answer == 1)
 
-    async def put_observation(self, connection: str, seen: pb.WorkflowInstance) -> None:
+    async def put_observation(self, connection: str, seen: pb.WorkflowInstance | pb.FlowInstance) -> None:
         """Keep what was last read of an instance, for callers who allow staleness."""
-        key = keys.observation(connection, seen.id)
+        key = keys.observation(connection, seen.instance_id if isinstance(seen, pb.FlowInstance) else seen.id)
         await self._redis.set(key, seen.SerializeToString(), px=OBSERVATION_TTL_MS)
 
     async def reply(self, to: str, answer: entries.ReadReply) -> None:

@@ -32,8 +32,9 @@ def status(reason: Reason, message: str, **metadata: str) -> Status:
 
 def of_failure(failure: Failure, action: str) -> Status:
     """A failed call as a status: upstream's code, message and RequestId, for a support ticket."""
+    unknown = failure.code == "connection_unknown"
     return status(
-        _REASON_OF[failure.kind],
+        Reason.CONNECTION_UNKNOWN if unknown else _REASON_OF[failure.kind],
         f"{action}: {failure.code}: {failure.message}"[:1024],
         action=action,
         code=failure.code,

@@ -20,7 +20,8 @@ from headgate_worker.enos.graph import mended
 from headgate_worker.enos.loose import listed, whole
 from headgate_worker.transport.failures import load_json
 
-LOG_LENGTH = 1 << 20
+LOG_LENGTH = (1 << 20) + 1
+"""Characters of a log that are kept: the most that the API gives, and one that tells that there is more."""
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 

@@ -1,0 +1,112 @@
+"""Answering reads of EnOS flows: what each RPC asks of upstream, and its answer. The reading itself is `reads`'."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from google.protobuf.message import Message
+
+from headgate import pb
+from headgate_worker.core.calls import Body, Call
+from headgate_worker.core.flow_calls import FlowPage, FlowTaskLog, GetFlow, GetFlowTaskLog, ListFlows
+
+LOG_BYTES: Final = 64 * 1024
+"""Bytes of a log when its caller does not say."""
+
+ROWS: Final = 50
+MOST_ROWS: Final = 200
+EVER_MS: Final = 32_503_680_000_000
+"""The year 3000: end of a window that names none."""
+
+Ask = Callable[[str, Call, float], Awaitable[Body]]
+"""Asks a connection, within so many seconds. Raises what its owner raises for a failed read."""
+
+
+class PageTokenInvalid(Exception):
+    """The page token was not made by a list with these arguments."""
+
+
+class FlowReader:
+    """The reads of FlowInstanceService."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    def methods(self) -> dict[str, Callable[[bytes, float], Awaitable[Message]]]:
+        """Every RPC by name: from the request's bytes and the seconds left to its answer."""
+        return {
+            "GetFlowInstance": self._get,
+            "ListFlowInstances": self._list,
+            "GetFlowTaskInstanceLog": self._log,
+        }
+
+    async def _get(self, raw: bytes, left: float) -> pb.FlowInstance:
+        request = pb.GetFlowInstanceRequest.FromString(raw)
+        body = await self._ask(request.connection, GetFlow(request.instance_id), left)
+        assert isinstance(body, pb.FlowInstance)  # noqa: S101  # the adapter's contract
+        return body
+
+    async def _list(self, raw: bytes, left: float) -> pb.ListFlowInstancesResponse:
+        request = pb.ListFlowInstancesRequest.FromString(raw)
+        page, size = _place(request)
+        call = ListFlows(
+            type=request.type,
+            from_ms=request.from_trigger_time.ToMilliseconds(),
+            to_ms=request.to_trigger_time.ToMilliseconds() if request.HasField("to_trigger_time") else EVER_MS,
+            expression=request.expression,
+            owner=request.owner,
+            statuses=tuple(request.statuses),
+            page=page,
+            page_size=size,
+        )
+        body = await self._ask(request.connection, call, left)
+        assert isinstance(body, FlowPage)  # noqa: S101  # the adapter's contract
+        more = body.instances and (page + 1) * size < body.total_count
+        token = _token(page + 1, size, request) if more else ""
+        return pb.ListFlowInstancesResponse(
+            flow_instances=body.instances, next_page_token=token, total_count=body.total_count
+        )
+
+    async def _log(self, raw: bytes, left: float) -> pb.GetFlowTaskInstanceLogResponse:
+        request = pb.GetFlowTaskInstanceLogRequest.FromString(raw)
+        most = request.max_length or LOG_BYTES
+        # One more than wanted tells whether there is more.
+        body = await self._ask(request.connection, GetFlowTaskLog(request.task_instance_id, most + 1), left)
+        assert isinstance(body, FlowTaskLog)  # noqa: S101  # the adapter's contract
+        found = body.text.encode()
+        kept = found[-most:].decode("utf-8", "ignore")
+        return pb.GetFlowTaskInstanceLogResponse(log=kept, truncated=len(found) > most)
+
+
+def _place(request: pb.ListFlowInstancesRequest) -> tuple[int, int]:
+    """Page, from 0, and rows of a page. Upstream pages by number, so all pages of a list have the first one's size.
+
+    Raises:
+        PageTokenInvalid: see there.
+    """
+    if not request.page_token:
+        return 0, min(request.page_size or ROWS, MOST_ROWS)
+    try:
+        page, size, digest = json.loads(base64.urlsafe_b64decode(request.page_token.encode()))
+        good = type(page) is int and type(size) is int and page > 0 and 0 < size <= MOST_ROWS
+    except (ValueError, TypeError):
+        raise PageTokenInvalid("the page token can't be read; start again without it") from None
+    if not good or digest != _digest(request):
+        raise PageTokenInvalid("the page token belongs to other arguments; start again without it")
+    return page, size
+
+
+def _token(page: int, size: int, request: pb.ListFlowInstancesRequest) -> str:
+    return base64.urlsafe_b64encode(json.dumps([page, size, _digest(request)]).encode()).decode()
+
+
+def _digest(request: pb.ListFlowInstancesRequest) -> str:
+    bare = pb.ListFlowInstancesRequest()
+    bare.CopyFrom(request)
+    bare.page_token = ""
+    bare.page_size = 0
+    return hashlib.blake2b(bare.SerializeToString(deterministic=True), digest_size=6).hexdigest()
