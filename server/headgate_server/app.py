@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha import reflection
 from headgate_server import catalog, channel, fitness, ops
 from headgate_server.admin_service import AdminService
 from headgate_server.clock import StoreClock
+from headgate_server.flow_service import FlowInstanceService
 from headgate_server.health import Health
 from headgate_server.hub import Hub
 from headgate_server.intake import Intake
@@ -89,6 +90,7 @@ class Parts:
             ),
             "headgate.v1.BackfillService": BackfillService(intake),
             "headgate.v1.WorkflowInstanceService": WorkflowInstanceService(intake, self.reading),
+            "headgate.v1.FlowInstanceService": FlowInstanceService(intake, self.reading),
             "headgate.v1.AdminService": AdminService({"max_watches_per_process": settings.max_watches}),
         }
 

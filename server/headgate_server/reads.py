@@ -51,7 +51,7 @@ class Lane(Protocol):
 class Observations(Protocol):
     """Port: what was last seen of instances."""
 
-    async def observations(self, connection: str, ids: Sequence[int]) -> list[bytes | None]:
+    async def observations(self, connection: str, ids: Sequence[int | str]) -> list[bytes | None]:
         """Serialised instances in the order asked for; None for each that was never seen."""
 
 
@@ -122,12 +122,20 @@ class Reads:
             raise Relayed(reply.payload)
         return reply.payload
 
-    async def recent(self, connection: str, ids: Sequence[int], max_staleness: Duration) -> list[bytes] | None:
+    async def recent(
+        self,
+        connection: str,
+        ids: Sequence[int | str],
+        max_staleness: Duration,
+        *,
+        kind: type[pb.WorkflowInstance | pb.FlowInstance] = pb.WorkflowInstance,
+    ) -> list[bytes] | None:
         """The last observations of instances, if every one of them is recent enough; else None."""
         oldest_ms = self._clock.now_ms() - max_staleness.ToMilliseconds()
         if max_staleness.ToMilliseconds() <= 0:
             return None
-        found = [raw for raw in await self._seen.observations(connection, ids) if raw and _seen_ms(raw) >= oldest_ms]
+        seen = await self._seen.observations(connection, ids)
+        found = [raw for raw in seen if raw and _seen_ms(kind, raw) >= oldest_ms]
         return found if len(found) == len(ids) else None
 
     async def _put(self, number: int, method: str, request: Message, seconds: float) -> None:
@@ -158,8 +166,8 @@ class Reads:
             waiting.set_result(reply)
 
 
-def _seen_ms(raw: bytes) -> int:
-    return int(pb.WorkflowInstance.FromString(raw).observe_time.ToMilliseconds())
+def _seen_ms(kind: type[pb.WorkflowInstance | pb.FlowInstance], raw: bytes) -> int:
+    return int(kind.FromString(raw).observe_time.ToMilliseconds())
 
 
 def batch(found: Sequence[bytes]) -> pb.BatchGetWorkflowInstancesResponse:

@@ -197,7 +197,7 @@ class RedisStore:
         with translated():
             await self._writes.call(("SET", PROBE, "1", "PX", PROBE_MS))
 
-    async def observations(self, connection: str, ids: Sequence[int]) -> list[bytes | None]:
+    async def observations(self, connection: str, ids: Sequence[int | str]) -> list[bytes | None]:
         """The last observations of instances as bytes, in the order asked for."""
         found = await self._read(("MGET", *(keys.observation(connection, id_) for id_ in ids)))
         return list(found)

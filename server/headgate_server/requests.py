@@ -14,10 +14,8 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from headgate import pb
-from headgate.reasons import Reason
-from headgate_server import calendar_rules, unbuilt
+from headgate_server import calendar_rules, flow_rules, unbuilt
 from headgate_server.calendar_rules import Violation
-from headgate_server.errors import Refused
 from headgate_server.status import bad_request
 
 if TYPE_CHECKING:
@@ -33,9 +31,6 @@ LARGE_BYTES: Final = 64 * 1024
 MAX_ELEMENTS: Final = 3_000
 """Requests of more parts than this, too: each could bring a complaint of its own."""
 
-CONNECTIONS: Final = frozenset({""})
-"""Names of the connections there are; empty is the default one."""
-
 _LONGEST_TIMESTAMP: Final = 253_402_300_799
 """Seconds of the end of the year 9999."""
 
@@ -46,11 +41,10 @@ def check(request: Message) -> None:
     """Refuse a request that breaks a rule.
 
     Raises:
-        Refused: FIELD_INVALID with a BadRequest, or CONNECTION_UNKNOWN.
+        Refused: FIELD_INVALID with a BadRequest.
     """
     if violations := _violations(request):
         raise bad_request(violations[:MAX_VIOLATIONS])
-    _check_connection(request)
 
 
 def _violations(request: Message) -> list[Violation]:
@@ -97,14 +91,6 @@ def _step(element: Any) -> str:
     if subscript.field == "index":
         return f"{element.field_name}[{subscript.value}]"
     return f'{element.field_name}["{str(subscript.value)[:64]}"]'
-
-
-def _check_connection(request: Any) -> None:
-    for part in (request, _carried(request)):
-        name = getattr(part, "connection", "")
-        if name not in CONNECTIONS:
-            metadata = {"connection": name}
-            raise Refused(Reason.CONNECTION_UNKNOWN, f"there is no connection {name!r}", metadata=metadata)
 
 
 def _carried(request: Any) -> Any:
@@ -205,5 +191,8 @@ _RULES: Final[Mapping[type[Message], Callable[[Any], Iterator[Violation]]]] = {
     pb.ExecuteAdhocWorkflowInstanceRequest: _adhoc,
     pb.CreateBackfillRequest: _backfill,
     pb.ListWorkflowInstancesRequest: _list,
+    pb.TriggerFlowRequest: flow_rules.trigger,
+    pb.CancelFlowInstanceRequest: flow_rules.cancel,
+    pb.ListFlowInstancesRequest: flow_rules.listing,
     pb.RunJobRequest: _run_job,
 }

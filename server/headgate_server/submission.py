@@ -104,6 +104,14 @@ def _adhoc_runs(spec: pb.ExecuteAdhocWorkflowInstanceSpec) -> Iterator[pb.Instan
     yield _row(0, pb.RUN_STATE_PLANNED, **({"biz_date": spec.biz_date} if spec.HasField("biz_date") else {}))
 
 
+def _flow_runs(spec: pb.TriggerFlowSpec) -> Iterator[pb.InstanceRun]:
+    yield _row(0, pb.RUN_STATE_PLANNED)
+
+
+def _flow_run(spec: pb.CancelFlowInstanceSpec) -> Iterator[pb.InstanceRun]:
+    yield _row(0, pb.RUN_STATE_CREATED, flow_instance_id=spec.flow_instance_id)
+
+
 def _create_until(spec: pb.CreateWorkflowInstancesSpec) -> pb.Until.ValueType:
     return pb.UNTIL_FINISHED if spec.auto_start_enabled else pb.UNTIL_ACCEPTED
 
@@ -123,6 +131,8 @@ KINDS: Final[Mapping[type[Message], Kind]] = {
     pb.RerunWorkflowInstancesRequest: Kind("rerun", _accepted, lambda spec: _per_id(spec.ids)),
     pb.ExecuteAdhocWorkflowInstanceRequest: Kind("adhoc", _finished, _adhoc_runs),
     pb.CreateBackfillRequest: Kind("backfill", _finished, lambda spec: _per_date(calendar_rules.days(spec))),
+    pb.TriggerFlowRequest: Kind("trigger_flow", _finished, _flow_runs),
+    pb.CancelFlowInstanceRequest: Kind("cancel_flow_instance", _finished, _flow_run),
 }
 """Every request that makes a job."""
 
@@ -210,4 +220,4 @@ def _accept(job: pb.Job, chance: Chance) -> tuple[pb.Job, pb.JobEvent]:
 
 def _job_id(word: str, random: bytes) -> str:
     number = int.from_bytes(random[:8], "big")
-    return f"{word}-" + "".join(_ALPHABET[number >> 5 * place & 31] for place in range(12))
+    return f"{word.replace('_', '-')}-" + "".join(_ALPHABET[number >> 5 * place & 31] for place in range(12))

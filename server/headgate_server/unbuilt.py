@@ -7,25 +7,17 @@ from typing import Final
 from headgate import pb
 
 _JOBS: Final = ("RetryJob", "ResolveJob", "ExplainJob")
-_FLOWS: Final = (
-    "GetFlowInstance",
-    "ListFlowInstances",
-    "TriggerFlow",
-    "CancelFlowInstance",
-    "WatchFlowInstances",
-    "GetFlowTaskInstanceLog",
-)
 _TASKS: Final = ("ListTaskInstances", "GetTaskInstance", "GetTaskInstanceLog")
 _OPERATIONS: Final = ("ListOperations", "GetOperation", "DeleteOperation", "CancelOperation", "WaitOperation")
 
 UNBUILT: Final = frozenset(
     {
         *(f"headgate.v1.JobService.{name}" for name in _JOBS),
-        *(f"headgate.v1.FlowInstanceService.{name}" for name in _FLOWS),
         *(f"headgate.v1.TaskInstanceService.{name}" for name in _TASKS),
         *(f"google.longrunning.Operations.{name}" for name in _OPERATIONS),
         "headgate.v1.BackfillService.PlanBackfill",
         "headgate.v1.AdminService.GetQuota",
+        "headgate.v1.FlowInstanceService.WatchFlowInstances",
         "headgate.v1.WorkflowInstanceService.WatchWorkflowInstances",
     }
 )

@@ -264,15 +264,16 @@ async def test_exactly_the_methods_listed_as_unbuilt_are_unbuilt(world: World) -
     assert len(found) > len(UNBUILT)
 
 
-async def test_run_job_of_an_unbuilt_kind_is_unimplemented(world: World) -> None:
+async def test_run_job_runs_a_flow(world: World) -> None:
     flow = pb.TriggerFlowRequest(spec=pb.TriggerFlowSpec(flow_id=7))
     call = world.jobs.RunJob(pb.RunJobRequest(trigger_flow=flow))
 
-    with pytest.raises(grpc.RpcError) as caught:
-        await call.read()
+    message: Any = await call.read()
+    call.cancel()
+    snapshot = message.snapshot
 
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert reason_of(caught.value) == "METHOD_UNBUILT"
+    assert snapshot.name.startswith("jobs/trigger-flow-")
+    assert snapshot.trigger_flow.flow_id == 7
 
 
 async def test_metadata_of_a_refusal_names_the_job(world: World) -> None:

@@ -107,12 +107,10 @@ async def test_validate_only_says_that_a_job_id_is_taken(world: World) -> None:
     assert reason_of(caught.value) == "JOB_EXISTS"
 
 
-async def test_an_unknown_connection_is_refused(world: World) -> None:
-    with pytest.raises(grpc.RpcError) as caught:
-        await world.submit(connection="other")
+async def test_which_connections_there_are_is_the_workers_to_know(world: World) -> None:
+    job_id = await world.submit(connection="other")
 
-    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
-    assert reason_of(caught.value) == "CONNECTION_UNKNOWN"
+    assert (await world.worker.load(job_id)).connection == "other"
 
 
 async def test_the_start_stop_and_adhoc_kinds_become_jobs(world: World) -> None:

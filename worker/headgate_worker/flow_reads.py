@@ -19,9 +19,6 @@ LOG_BYTES: Final = 64 * 1024
 
 ROWS: Final = 50
 MOST_ROWS: Final = 200
-EVER_MS: Final = 32_503_680_000_000
-"""The year 3000: end of a window that names none."""
-
 Ask = Callable[[str, Call, float], Awaitable[Body]]
 """Asks a connection, within so many seconds. Raises what its owner raises for a failed read."""
 
@@ -56,7 +53,7 @@ class FlowReader:
         call = ListFlows(
             type=request.type,
             from_ms=request.from_trigger_time.ToMilliseconds(),
-            to_ms=request.to_trigger_time.ToMilliseconds() if request.HasField("to_trigger_time") else EVER_MS,
+            to_ms=request.to_trigger_time.ToMilliseconds(),
             expression=request.expression,
             owner=request.owner,
             statuses=tuple(request.statuses),
