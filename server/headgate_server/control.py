@@ -35,7 +35,7 @@ def cancel(job: pb.Job, request: pb.CancelJobRequest, caller: str, now_ms: int) 
     """Ask for the end of a job."""
     if job.state in JOB_TERMINAL or job.state == pb.JOB_STATE_CANCELLING:
         return None
-    event = _event(job, pb.EVENT_TYPE_CANCEL_REQUESTED, pb.JOB_STATE_CANCELLING, caller, now_ms)
+    event = event_for(job, pb.EVENT_TYPE_CANCEL_REQUESTED, pb.JOB_STATE_CANCELLING, caller, now_ms)
     event.cancel.actor = caller
     event.cancel.reason = request.reason
     event.cancel.mode = request.mode or pb.CANCEL_MODE_STOP
@@ -54,7 +54,7 @@ def pause(job: pb.Job, request: pb.PauseJobRequest, caller: str, now_ms: int) ->
         return None
     if job.state not in _PAUSABLE:
         raise conflict(job, "can't be paused")
-    event = _event(job, pb.EVENT_TYPE_PAUSE_REQUESTED, pb.JOB_STATE_PAUSED, caller, now_ms)
+    event = event_for(job, pb.EVENT_TYPE_PAUSE_REQUESTED, pb.JOB_STATE_PAUSED, caller, now_ms)
     event.message = f"pause asked for: {request.reason}" if request.reason else "pause asked for"
     return event
 
@@ -67,7 +67,7 @@ def resume(job: pb.Job, request: pb.ResumeJobRequest, caller: str, now_ms: int) 
     """
     if job.state != pb.JOB_STATE_PAUSED:
         raise conflict(job, "is not paused")
-    event = _event(job, pb.EVENT_TYPE_RESUME_REQUESTED, pb.JOB_STATE_RUNNING, caller, now_ms)
+    event = event_for(job, pb.EVENT_TYPE_RESUME_REQUESTED, pb.JOB_STATE_RUNNING, caller, now_ms)
     event.message = "resume asked for"
     return event
 
@@ -79,8 +79,9 @@ def conflict(job: pb.Job, what: str) -> Refused:
     return Refused(Reason.STATE_CONFLICT, f"{job.name} is {state} and {what}", metadata=metadata)
 
 
-def _event(
+def event_for(
     job: pb.Job, kind: pb.EventType.ValueType, state: pb.JobState.ValueType, caller: str, now_ms: int
 ) -> pb.JobEvent:
+    """An event of a caller that follows a job."""
     time = timestamp(now_ms)
     return pb.JobEvent(revision=job.revision + 1, type=kind, event_time=time, state=state, actor=caller)

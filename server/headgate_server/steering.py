@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 from headgate import commit, entries, keys, log, pb
 from headgate.lifecycle import is_terminal
+from headgate.overlap import hold_of
 from headgate.reasons import Reason
 from headgate_server import control
 from headgate_server.clock import StoreClock
@@ -95,7 +96,8 @@ class Steering:
             expected_revision=stored.revision,
             events=(event.SerializeToString(),),
             hints=stored.hints,
-            wake=commit.Wake(tick),
+            wake=None if is_terminal(after) else commit.Wake(tick),
+            hold=hold_of(after) if is_terminal(after) else None,
         )
 
 
