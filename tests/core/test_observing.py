@@ -1,0 +1,146 @@
+"""Which instance is read next, and what a read changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from headgate import pb
+from headgate_worker.core.calls import FailureKind, GetInstance
+from headgate_worker.core.observing import next_look_ms, read
+from headgate_worker.core.steps import timestamp
+from headgate_worker.core.view import Hints
+from tests.core.building import (
+    NOT_RUN,
+    NOW_MS,
+    RUNNING,
+    SUCCESS,
+    absorbed,
+    acted,
+    cancel,
+    confirmed,
+    failure,
+    job,
+    reason,
+    row,
+    seen,
+    states,
+    taken,
+    view,
+)
+
+
+def test_the_most_overdue_run_is_read_first() -> None:
+    runs = row(0, pb.RUN_STATE_RUNNING), row(1, pb.RUN_STATE_STARTING), row(2, pb.RUN_STATE_SUCCEEDED)
+    hints = Hints(poll_at_ms={0: NOW_MS - 1, 1: NOW_MS - 5, 2: 0})
+
+    act = acted(read(view(job(*runs), hints)))
+    assert (act.call, act.subject) == (GetInstance(101), 1)
+
+
+def test_nothing_is_read_before_its_time() -> None:
+    of = view(job(row(0, pb.RUN_STATE_RUNNING)), Hints(poll_at_ms={0: NOW_MS + 7}))
+
+    assert read(of) is None
+    assert next_look_ms(of) == NOW_MS + 7
+
+
+def test_a_chain_of_blocked_runs_costs_nothing() -> None:
+    runs = row(0, pb.RUN_STATE_RUNNING), *(row(n, pb.RUN_STATE_BLOCKED, blocked_by_id=99 + n) for n in range(1, 5))
+    of = view(job(*runs), Hints(poll_at_ms={0: NOW_MS + 7}))
+
+    assert read(of) is None
+    assert next_look_ms(of) == NOW_MS + 7
+
+
+def test_instances_that_another_is_to_start_are_read_by_a_create_job_only() -> None:
+    run = row(0, pb.RUN_STATE_CREATED)
+
+    assert read(view(job(run))) is None
+    assert read(view(job(run, create=pb.CreateWorkflowInstancesSpec()))) is not None
+
+
+@pytest.mark.parametrize("state", [pb.RUN_STATE_CREATED, pb.RUN_STATE_BLOCKED])
+def test_what_waits_is_read_last_in_a_cancel(state: pb.RunState.ValueType) -> None:
+    idle = row(1, state, stop_time=timestamp(NOW_MS))
+    busy = view(job(row(0, pb.RUN_STATE_RUNNING), idle, **cancel()), Hints(poll_at_ms={0: NOW_MS + 1}))
+    assert read(busy) is None
+
+    calm = view(job(row(0, pb.RUN_STATE_STOPPED), idle, **cancel()))
+    assert acted(read(calm)).call == GetInstance(101)
+
+
+def test_a_stop_job_reads_each_instance_by_itself() -> None:
+    idle = row(1, pb.RUN_STATE_CREATED, stop_time=timestamp(NOW_MS))
+    stop = pb.StopWorkflowInstancesSpec(ids=[100, 101])
+    of = view(job(row(0, pb.RUN_STATE_RUNNING), idle, stop=stop), Hints(poll_at_ms={0: NOW_MS + 1}))
+
+    assert acted(read(of)).call == GetInstance(101)
+
+
+def test_a_read_that_says_nothing_new_makes_no_event() -> None:
+    of = view(job(row(0, pb.RUN_STATE_RUNNING)))
+    first = absorbed(of, GetInstance(100), seen(100, RUNNING), 0)
+    again = absorbed(view(taken(of, first)), GetInstance(100), seen(100, RUNNING), 0)
+
+    assert len(first.drafts) == 1
+    assert again.drafts == ()
+    assert again.hints.poll_at_ms[0] > NOW_MS
+
+
+def test_an_ended_run_is_forgotten_by_the_hints() -> None:
+    change = absorbed(
+        view(job(row(0, pb.RUN_STATE_RUNNING)), Hints(starts={0: 1})), GetInstance(100), seen(100, SUCCESS), 0
+    )
+
+    assert change.hints == Hints()
+
+
+def test_a_child_that_upstream_started_is_adopted() -> None:
+    child = row(1, pb.RUN_STATE_BLOCKED, blocked_by_id=100, parent_end_time=timestamp(NOW_MS))
+    of = view(job(row(0, pb.RUN_STATE_SUCCEEDED), child))
+    after = taken(of, absorbed(of, GetInstance(101), seen(101, RUNNING), 1)).runs[1]
+
+    assert (after.state, after.started_by) == (pb.RUN_STATE_RUNNING, pb.STARTED_BY_UPSTREAM)
+
+
+def test_a_lost_hint_of_the_start_begins_the_grace_anew() -> None:
+    of = view(job(row(0, pb.RUN_STATE_STARTING, started_by=pb.STARTED_BY_HEADGATE), operations=[confirmed(0)]))
+
+    assert absorbed(of, GetInstance(100), seen(100, NOT_RUN), 0).hints.asked_at_ms == {0: NOW_MS}
+
+
+_CHILD = row(1, pb.RUN_STATE_BLOCKED, blocked_by_id=777)
+
+
+def test_a_parent_outside_the_job_releases_its_child() -> None:
+    of = view(job(_CHILD, backfill=pb.BackfillSpec()))
+    of.job.runs[0].index = 0
+
+    assert absorbed(of, GetInstance(777), seen(100, RUNNING), 0).drafts == ()
+    ended = taken(of, absorbed(of, GetInstance(777), seen(100, SUCCESS), 0))
+    gone = taken(of, absorbed(of, GetInstance(777), failure(FailureKind.NOT_FOUND), 0))
+    assert ended.runs[0].HasField("parent_end_time")
+    assert gone.runs[0].HasField("parent_end_time")
+
+
+def test_an_instance_that_is_gone_is_not_resolved() -> None:
+    of = view(job(row(0, pb.RUN_STATE_RUNNING)))
+    after = taken(of, absorbed(of, GetInstance(100), failure(FailureKind.NOT_FOUND), 0))
+
+    assert states(after) == ["UNRESOLVED"]
+    assert reason(after.runs[0].error) == "INSTANCE_UNKNOWN"
+
+
+@pytest.mark.parametrize("kind", [k for k in FailureKind if k is not FailureKind.NOT_FOUND])
+def test_a_read_that_failed_is_tried_again(kind: FailureKind) -> None:
+    change = absorbed(view(job(row(0, pb.RUN_STATE_RUNNING))), GetInstance(100), failure(kind), 0)
+
+    assert change.drafts == ()
+    assert change.hints.retry_at_ms > NOW_MS
+
+
+def test_a_read_that_comes_after_the_end_changes_nothing() -> None:
+    of = view(job(row(0, pb.RUN_STATE_UNRESOLVED)))
+
+    assert absorbed(of, GetInstance(100), seen(100, SUCCESS), 0).drafts == ()
+    assert absorbed(of, GetInstance(100), failure(FailureKind.NOT_FOUND), 0).drafts == ()
