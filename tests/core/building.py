@@ -77,10 +77,11 @@ def spec(count: int = 2, **fields: Any) -> pb.BackfillSpec:
 def job(*runs: pb.InstanceRun, **fields: Any) -> pb.Job:
     """A running backfill of these rows, unless fields say otherwise."""
     state = fields.pop("state", pb.JOB_STATE_RUNNING)
+    until = fields.pop("until", pb.UNTIL_FINISHED)
     kinds = {"create", "start", "stop", "rerun", "adhoc", "backfill"}
     if not kinds & fields.keys():
         fields["backfill"] = spec(max(1, len(runs)))
-    made = pb.Job(name="jobs/t", uid="uid-of-t", revision=5, state=state, until=pb.UNTIL_FINISHED, runs=runs, **fields)
+    made = pb.Job(name="jobs/t", uid="uid-of-t", revision=5, state=state, until=until, runs=runs, **fields)
     for name in ("create_time", "update_time", "start_time"):
         if not made.HasField(name):
             getattr(made, name).CopyFrom(timestamp(NOW_MS - 600_000))
