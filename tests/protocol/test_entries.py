@@ -1,0 +1,91 @@
+"""ARQ entries and replies as bytes."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headgate import entries
+
+reads = st.builds(
+    entries.ReadRequest,
+    id=st.integers(0, 2**53),
+    method=st.text(max_size=30),
+    request=st.binary(max_size=200),
+    reply_to=st.text(max_size=30),
+    deadline_ms=st.integers(0, 2**53),
+)
+
+
+def test_a_tick_names_its_job_and_is_never_the_same() -> None:
+    entry = entries.tick("t", nonce="0123456789ab", now_ms=7)
+
+    assert entry.id == "tick:t:0123456789ab"
+    found = entries.decode(entry.definition)
+    assert (found["f"], found["a"], found["et"]) == (entries.TICK, ["t"], 7)
+    assert entries.tick("t", nonce="ba9876543210", now_ms=7).id != entry.id
+
+
+@given(asked=reads)
+def test_a_read_survives_its_entry(asked: entries.ReadRequest) -> None:
+    entry = entries.read(asked, nonce="0123456789ab", now_ms=7)
+
+    assert entries.parse_read(entries.decode(entry.definition)["a"]) == asked
+
+
+@given(number=st.integers(0, 2**53), ok=st.booleans(), payload=st.binary(max_size=200))
+def test_a_reply_survives_its_bytes(number: int, ok: bool, payload: bytes) -> None:
+    reply = entries.ReadReply(number, ok, payload)
+
+    assert entries.decode_reply(entries.encode_reply(reply)) == reply
+
+
+@pytest.mark.parametrize("raw", [b"", b"1", b"1 1", b"x 1 y"])
+def test_bytes_that_are_no_reply_are_refused(raw: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        entries.decode_reply(raw)
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b"7", b"null", b'"tick"', b"{", b"\x80\x04.", b"{'t': 1}"])
+def test_a_definition_that_is_no_object_is_refused(raw: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        entries.decode(raw)
+
+
+class _Touch:
+    """Unpickled, it leaves a file behind."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, (str(self.path), "w")
+
+
+def test_a_hostile_definition_never_executes_anything(tmp_path: Path) -> None:
+    trap = tmp_path / "sprung"
+
+    with pytest.raises(ValueError, match=r"."):
+        entries.decode(pickle.dumps(_Touch(trap)))
+    assert not trap.exists()
+
+
+@given(raw=st.binary(max_size=200))
+def test_any_bytes_are_an_object_or_refused(raw: bytes) -> None:
+    try:
+        assert isinstance(entries.decode(raw), dict)
+    except ValueError:
+        return
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], [1], [1, "m", "!", "r", 1], [1, "m", "", "r", "x"], [None, "m", "", "r", 1], [1, "m", 7, "r", 1], [1] * 6],
+)
+def test_arguments_that_are_no_read_are_refused(arguments: list[object]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        entries.parse_read(arguments)

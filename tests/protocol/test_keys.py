@@ -1,0 +1,56 @@
+"""Names in Redis, and names of jobs."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headgate import keys, pb
+
+names = st.from_regex(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
+
+
+@given(job_id=names)
+def test_a_job_is_found_by_its_name(job_id: str) -> None:
+    assert keys.job_id(keys.job_name(job_id)) == job_id
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "t", "jobs/", "jobs/T", "jobs/1a", "jobs/a-", "jobs/a/b", "jobs/a\n", "xjobs/a", "jobs/" + "a" * 64, "jobs/ä"],
+)
+def test_what_is_not_a_name_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="not the name of a job"):
+        keys.job_id(name)
+
+
+@given(one=names, other=names)
+def test_two_jobs_share_no_key(one: str, other: str) -> None:
+    if one != other:
+        assert not {keys.job(one), keys.log(one)} & {keys.job(other), keys.log(other)}
+
+
+def test_every_key_of_ours_has_our_prefix() -> None:
+    ours = [
+        *(keys.FEED, keys.DUE, keys.EXPIRING, keys.JOBS, keys.SEQUENCE, keys.WORKERS),
+        *(keys.job("t"), keys.log("t"), keys.state(pb.JOB_STATE_RUNNING), keys.request("me", "r")),
+        *(keys.observation("", 7), keys.replies("p"), keys.instance_name("", 1, "n")),
+    ]
+
+    assert all(key.startswith(keys.PREFIX) for key in ours)
+    assert len(set(ours)) == len(ours)
+
+
+@given(a=st.text(max_size=10), b=st.text(max_size=10))
+def test_a_request_id_is_the_callers_own(a: str, b: str) -> None:
+    if a != b:
+        assert keys.request(a, "r") != keys.request(b, "r")
+        assert keys.request("me", a) != keys.request("me", b)
+
+
+def test_arqs_keys_are_arqs() -> None:
+    assert keys.arq_job("e") == "arq:job:e"
+    assert keys.arq_in_progress("e") == "arq:in-progress:e"
+    assert keys.arq_retry("e") == "arq:retry:e"
+    assert keys.kick(keys.TICKS) != keys.TICKS
