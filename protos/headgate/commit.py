@@ -36,7 +36,7 @@ local rev = tonumber(redis.call('HGET', KEYS[1], 'rev') or '0')
 if rev ~= tonumber(ARGV[2]) then return {-1, rev, now} end
 if ARGV[3] ~= '' and redis.call('HGET', KEYS[1], 'fence') ~= ARGV[3] then return {-2, rev, now} end
 if redis.call('LLEN', KEYS[2]) ~= rev then return {-4, rev, now} end
-if ARGV[4] ~= '1' and ARGV[21] ~= '' and rev == 0 then
+if ARGV[4] ~= '1' and ARGV[21] ~= '' then
   local taken = {}
   for day in string.gmatch(ARGV[21], '%d+') do
     local holder = redis.call('HGET', KEYS[15], day)
@@ -236,8 +236,9 @@ class Commit:
         fence: what `begin` gave; None for writers that hold no tick, such as a server.
         hints: scratch of the worker. Losing it changes timing only.
         wake: the next tick; None for a terminal job.
-        request: for a submit, its idempotency record.
-        hold: the dates of a backfill, on the commits that accept it and that make it terminal; None on all others.
+        request: for a submit or a retry, its idempotency record.
+        hold: dates of a backfill: taken, all or none, by the commit that accepts it or runs dates again, and given back
+            by the one that makes it terminal; None on all others.
         claim: for a submit that makes instances, the name it will give them: whether another job has given it too.
         lease_ms: for how long the writer keeps the job from now on; 0 gives it back; None for a writer without a tick.
     """

@@ -143,6 +143,7 @@ def _apply_state(job: pb.Job, event: pb.JobEvent) -> None:
     if event.state != before and before in JOB_TERMINAL:
         job.ClearField("end_time")
         job.ClearField("expire_time")
+        job.ClearField("cancel")  # what is run again was not cancelled
     _apply_error(job, event, changed=event.state != before)
 
 

@@ -1,7 +1,8 @@
 """Which dates a backfill holds while it is active, so that no other one runs them too. Judged per date.
 
 Two backfills overlap on a date when connection, project, environment and root tasks are the same. The commit that
-accepts a backfill takes its dates, all or none; the commit that ends it gives them back.
+accepts a backfill takes its dates, all or none, and so does one that runs dates again; the commit that ends it gives
+them back.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from headgate_server import catalog, channel, fitness, ops
 from headgate_server.admin_service import AdminService
 from headgate_server.clock import StoreClock
 from headgate_server.flow_service import FlowInstanceService
+from headgate_server.flow_watch import FlowWatch
 from headgate_server.health import Health
 from headgate_server.hub import Hub
 from headgate_server.intake import Intake
@@ -90,9 +91,14 @@ class Parts:
             ),
             "headgate.v1.BackfillService": BackfillService(intake),
             "headgate.v1.WorkflowInstanceService": WorkflowInstanceService(intake, self.reading),
-            "headgate.v1.FlowInstanceService": FlowInstanceService(intake, self.reading),
+            "headgate.v1.FlowInstanceService": FlowInstanceService(intake, self.reading, self._flow_watch()),
             "headgate.v1.AdminService": AdminService({"max_watches_per_process": settings.max_watches}),
         }
+
+    def _flow_watch(self) -> FlowWatch:
+        settings = self.settings
+        age, most = settings.max_stream_age, settings.max_watches
+        return FlowWatch(self.reading, self.clock, max_age_seconds=age, max_streams=most)
 
     async def close(self) -> None:
         """Let every connection go."""

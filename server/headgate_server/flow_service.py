@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
 from google.protobuf.message import Message
 
 from headgate import pb
 from headgate_server import requests
+from headgate_server.flow_watch import FlowWatch
 from headgate_server.intake import Intake
 from headgate_server.reads import Reads
 from headgate_server.rpc import Call
@@ -14,9 +18,10 @@ from headgate_server.rpc import Call
 class FlowInstanceService:
     """EnOS flow instances."""
 
-    def __init__(self, intake: Intake, reading: Reads) -> None:
+    def __init__(self, intake: Intake, reading: Reads, watching: FlowWatch) -> None:
         self._intake = intake
         self._reads = reading
+        self._watching = watching
 
     async def _submit(self, request: Message, call: Call) -> bytes:
         return (await self._intake.submit(request, call)).body
@@ -41,3 +46,12 @@ class FlowInstanceService:
         """GetFlowTaskInstanceLog."""
         requests.check(request)
         return await self._reads.ask("GetFlowTaskInstanceLog", request, call)
+
+    async def watch_flow_instances(
+        self, request: pb.WatchFlowInstancesRequest, call: Call
+    ) -> AsyncGenerator[bytes, None]:
+        """WatchFlowInstances."""
+        requests.check(request)
+        async with aclosing(self._watching.follow(request)) as messages:
+            async for message in messages:
+                yield message

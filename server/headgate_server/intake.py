@@ -85,7 +85,7 @@ class Intake:
             case commit.Duplicate(job_id, digest):
                 return await self._join(made, job_id, digest)
             case commit.Overlapping(taken):
-                raise _overlap(taken)
+                raise overlapping(taken)
             case commit.Stale():
                 raise await self._taken(_id(made))
             case other:
@@ -119,7 +119,8 @@ class Intake:
         return Refused(Reason.JOB_EXISTS, f"{name} exists already", metadata=metadata, details=(resource,))
 
 
-def _overlap(taken: Mapping[str, str]) -> Refused:
+def overlapping(taken: Mapping[str, str]) -> Refused:
+    """BACKFILL_OVERLAP; `taken` maps "yyyymmdd" to the job that holds it."""
     others = sorted(set(map(keys.job_name, taken.values())))
     violations = [
         PreconditionFailure.Violation(

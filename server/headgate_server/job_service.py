@@ -11,7 +11,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from headgate import keys, pb
 from headgate.reasons import Reason
-from headgate_server import control, feed_watch, long_poll, requests, resolving
+from headgate_server import control, feed_watch, long_poll, requests, resolving, retrying
 from headgate_server.errors import Refused
 from headgate_server.feed_entry import read_token
 from headgate_server.feed_watch import FeedWish, History
@@ -139,6 +139,11 @@ class JobService:
         """ResumeJob."""
         requests.check(request)
         return await self._steering.change(request, control.resume)
+
+    async def retry_job(self, request: pb.RetryJobRequest, _: Call) -> bytes:
+        """RetryJob."""
+        requests.check(request)
+        return await self._steering.change(request, retrying.retry)
 
     async def resolve_job(self, request: pb.ResolveJobRequest, _: Call) -> bytes:
         """ResolveJob."""

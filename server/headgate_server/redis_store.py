@@ -108,6 +108,14 @@ class RedisStore:
         ours = tuple(written) == change.events
         return commit.Committed(first + len(change.events), self._clock.now_ms()) if ours else answer
 
+    async def recorded(self, request_key: str) -> commit.Duplicate | None:
+        """What a request id was used for; None when it is fresh."""
+        found = await self._read(("GET", request_key))
+        if found is None:
+            return None
+        job_id, digest = found.decode().split(" ")
+        return commit.Duplicate(job_id, digest)
+
     async def load(self, job_id: str) -> Stored | None:
         """A job as it stands; None when there is none."""
         return _stored(await self._read(("HMGET", keys.job(job_id), *_COLUMNS, "hints")))

@@ -8,12 +8,15 @@ from typing import Any, Final, Protocol
 
 from headgate import commit, entries, keys, log, pb
 from headgate.lifecycle import is_terminal
-from headgate.overlap import hold_of
+from headgate.overlap import Hold, hold_of
 from headgate.reasons import Reason
 from headgate_server import control
 from headgate_server.clock import StoreClock
 from headgate_server.errors import Refused, StoreDamaged
+from headgate_server.intake import overlapping
 from headgate_server.redis_store import Stored
+from headgate_server.retrying import hold_of_retry
+from headgate_server.submission import body_digest
 from headgate_server.watch import unknown_job
 
 TRIES: Final = 10
@@ -31,6 +34,9 @@ class Jobs(Protocol):
     async def submit(self, change: commit.Commit) -> commit.Answer:
         """Make a change, all or nothing."""
 
+    async def recorded(self, request_key: str) -> commit.Duplicate | None:
+        """What a request id was used for; None when it is fresh."""
+
     async def delete(self, job_id: str, *, revision: int, state: pb.JobState.ValueType) -> bool:
         """Delete a job that still stands at a revision."""
 
@@ -46,25 +52,40 @@ class Steering:
         self._nonce = nonce
 
     async def change(self, request: Any, decide: control.Decision) -> bytes:
-        """Do what `decide` says; the Job as bytes as it stands then.
+        """Do what `decide` says; the Job as bytes as it stands then. A request_id makes it safe to repeat.
 
         Raises:
-            Refused: there is no such job, its etag is another, or its state does not allow it.
+            Refused: there is no such job, its etag is another, its state does not allow it, its dates are held by
+                another backfill, or the request_id was used for something else.
         """
-        job_id = keys.job_id(request.name)
+        job_id, record = keys.job_id(request.name), _record(request)
         for _ in range(TRIES):
             stored, job = await self._load(job_id)
+            # Asked after the load: a repeat that finds the job changed must find that the change was its own.
+            if record is not None and (used := await self._jobs.recorded(record.key)) is not None:
+                return await self._repeated(job_id, record, used)
             control.check_etag(job, request.etag)
             event = decide(job, request, _CALLER, self._clock.now_ms())
             if event is None:
                 return stored.body
-            after = log.fold(job, event)
-            answer = await self._jobs.submit(self._commit(stored, job, after, event))
-            if isinstance(answer, commit.Committed):
-                return after.SerializeToString()
-            if not isinstance(answer, commit.Stale):
-                raise StoreDamaged(str(answer))
+            after = log.fold(_as_logged(job), event)
+            match await self._jobs.submit(self._commit(stored, job, after, event, record)):
+                case commit.Committed():
+                    return _as_shown(after, job)
+                case commit.Stale() | commit.Duplicate():
+                    continue
+                case commit.Overlapping(taken):
+                    raise overlapping(taken)
+                case other:
+                    raise StoreDamaged(str(other))
         raise _busy(job_id)
+
+    async def _repeated(self, job_id: str, record: commit.RequestRecord, used: commit.Duplicate) -> bytes:
+        if used != commit.Duplicate(job_id, record.digest):
+            metadata = {"job": keys.job_name(used.job_id)}
+            raise Refused(Reason.REQUEST_ID_REUSED, "request_id was used with another body", metadata=metadata)
+        stored, _ = await self._load(job_id)
+        return stored.body
 
     async def delete(self, request: pb.DeleteJobRequest) -> None:
         """Delete a terminal job.
@@ -88,17 +109,44 @@ class Steering:
             raise unknown_job(job_id)
         return stored, pb.Job.FromString(stored.body)
 
-    def _commit(self, stored: Stored, before: pb.Job, after: pb.Job, event: pb.JobEvent) -> commit.Commit:
+    def _commit(
+        self, stored: Stored, before: pb.Job, after: pb.Job, event: pb.JobEvent, record: commit.RequestRecord | None
+    ) -> commit.Commit:
         tick = entries.tick(keys.job_id(after.name), nonce=self._nonce(), now_ms=self._clock.now_ms())
         return commit.Commit(
             before=before.state,
             job=after,
             expected_revision=stored.revision,
             events=(event.SerializeToString(),),
-            hints=stored.hints,
+            hints=b"" if is_terminal(before) else stored.hints,  # nothing of the last go is of use for the next
             wake=None if is_terminal(after) else commit.Wake(tick),
-            hold=hold_of(after) if is_terminal(after) else None,
+            request=record,
+            hold=_hold(before, after, event),
         )
+
+
+def _as_logged(job: pb.Job) -> pb.Job:
+    """The job as its log makes it: the call counters are kept beside it, and must not be written into it."""
+    logged = pb.Job()
+    logged.CopyFrom(job)
+    logged.ClearField("usage")
+    return logged
+
+
+def _as_shown(after: pb.Job, before: pb.Job) -> bytes:
+    usage = pb.Job(usage=before.usage if before.HasField("usage") else None)
+    return after.SerializeToString() + usage.SerializeToString()
+
+
+def _record(request: Any) -> commit.RequestRecord | None:
+    request_id = getattr(request, "request_id", "")
+    return commit.RequestRecord(keys.request(_CALLER, request_id), body_digest(request)) if request_id else None
+
+
+def _hold(before: pb.Job, after: pb.Job, event: pb.JobEvent) -> Hold | None:
+    if is_terminal(after):
+        return hold_of(after)
+    return hold_of_retry(after, event) if is_terminal(before) else None
 
 
 def _busy(job_id: str) -> Refused:

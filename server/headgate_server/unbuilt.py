@@ -6,7 +6,7 @@ from typing import Final
 
 from headgate import pb
 
-_JOBS: Final = ("RetryJob", "ExplainJob")
+_JOBS: Final = ("ExplainJob",)
 _TASKS: Final = ("ListTaskInstances", "GetTaskInstance", "GetTaskInstanceLog")
 _OPERATIONS: Final = ("ListOperations", "GetOperation", "DeleteOperation", "CancelOperation", "WaitOperation")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -19,6 +20,7 @@ from headgate import pb
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_client import Client, HeadgateError
 from headgate_emulator.app import RunningEmulator, serve
+from headgate_emulator.enos.world import Trigger
 from headgate_emulator.settings import Settings as EmulatorSettings
 from headgate_server import app as server_app
 from headgate_server.settings import Settings as ServerSettings
@@ -172,3 +174,52 @@ async def test_what_goes_wrong_is_told(deployment: Deployment) -> None:
         30, raise_on_failure=False
     )
     assert (job.state, "nowhere" in job.error.message) == (pb.JOB_STATE_FAILED, True)
+
+
+async def test_instances_are_watched_whoever_triggered_them(deployment: Deployment) -> None:
+    client, emulator = deployment.client, deployment.emulator
+    pace(emulator, 2.5)
+    wish = Trigger(flow_id=2809, trigger_ms=emulator.clock.now_ms())
+    instance_id = emulator.flows.trigger(wish, emulator.clock.now_ms())
+
+    async def statuses() -> list[str]:
+        async with client.flows.watch([instance_id, SECOND_ID], connection="plant") as changes:
+            return [change.flow_instance.status_desc async for change in changes if change.HasField("flow_instance")]
+
+    async with asyncio.timeout(20):
+        first, second = await asyncio.gather(statuses(), statuses())
+    assert first == second == ["RUNNING", "SUCCESS", "SUCCESS"]
+    with pytest.raises(HeadgateError, match="1-1"):
+        async with client.flows.watch(["1-1"], connection="plant") as changes:
+            await anext(changes)
+
+
+async def test_the_same_by_the_command_line(deployment: Deployment) -> None:
+    pace(deployment.emulator, 0.3)
+    plant = ("--connection", "plant")
+
+    status, out, err = await deployment.command("flow", "trigger", "2809", "--wait", *plant)
+    assert (status, "succeeded" in out) == (0, True), out + err
+    instance_id = next(one.id for one in deployment.emulator.flows.instances if not one.past)
+
+    pace(deployment.emulator, 600)
+    status, out, err = await deployment.command("flow", "trigger", "2438", "--until", "Started", "--wait", *plant)
+    assert status == 0, out + err
+    other_id = deployment.emulator.flows.instances[-1].id
+    status, out, err = await deployment.command("flow", "cancel", other_id, "--wait", *plant)
+    assert (status, "stopped" in out) == (0, True), out + err
+
+    done = await asyncio.gather(
+        deployment.command("flow", "get", instance_id, *plant),
+        deployment.command(
+            "flow", "list", "--days", "2019-01-01..2099-01-01", "--type", "Manual", *plant, "-o", "json"
+        ),
+        deployment.command("flow", "logs", "104890-" + instance_id.partition("-")[2], *plant),
+        deployment.command("flow", "watch", instance_id, other_id, *plant),
+    )
+    assert [status for status, _, _ in done] == [0, 0, 0, 0], done
+    shown, listed, logged, watched = (out for _, out, _ in done)
+    assert "SUCCESS" in shown and "tass" in shown
+    assert {row["instanceId"] for row in json.loads(listed)["flowInstances"]} == {instance_id, other_id}
+    assert "begins" in logged
+    assert f"{other_id} rew CANCEL" in watched

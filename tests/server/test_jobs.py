@@ -290,3 +290,13 @@ async def test_a_trace_is_kept_with_the_first_event(world: World) -> None:
     job = await world.backfills.CreateBackfill(backfill(), metadata=(("traceparent", trace),))
 
     assert (await events(world, keys.job_id(job.name))).job_events[0].trace_parent == trace
+
+
+async def test_call_counters_are_shown_and_never_written_into_the_job(world: World) -> None:
+    job_id = await world.submit()
+    await world.redis.hset(keys.job(job_id), "reads", "7")  # type: ignore[misc]
+
+    shown = await world.jobs.PauseJob(pb.PauseJobRequest(name=keys.job_name(job_id)))
+
+    assert shown.usage.upstream_reads == 7
+    assert not (await world.worker.load(job_id)).HasField("usage")

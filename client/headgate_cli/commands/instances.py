@@ -1,11 +1,11 @@
-"""Commands that read workflow instances, task instances and flow instances."""
+"""Commands that read workflow instances and task instances."""
 
 from typing import Annotated
 
 import typer
 
 from headgate_cli.expanding import expanded
-from headgate_cli.parameters import ConnectionFlag, Reach, Submission
+from headgate_cli.parameters import ConnectionFlag, Reach
 from headgate_cli.spec_parameters import BizDates, EnvType, Name, ProjectId
 
 _STALENESS = Annotated[
@@ -14,7 +14,6 @@ _STALENESS = Annotated[
 _MAX_LENGTH = Annotated[int, typer.Option(help="Most bytes to show; 0 means 64 KiB.", show_default=False)]
 
 tasks = typer.Typer(help="Task instances and their logs.", no_args_is_help=True)
-flows = typer.Typer(help="EnOS batch flows.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +21,6 @@ def register(app: typer.Typer) -> None:
     app.command("get", rich_help_panel="Workflow instances")(get)
     app.command("list", rich_help_panel="Workflow instances")(list_instances)
     app.add_typer(tasks, name="tasks", rich_help_panel="Workflow instances")
-    app.add_typer(flows, name="flows", rich_help_panel="EnOS flows")
 
 
 @expanded
@@ -97,66 +95,3 @@ def task_log(
     from headgate_cli.work import instances
 
     instances.task_log(id, run_number, max_length, connection, reach)
-
-
-@flows.command("trigger")
-@expanded
-def trigger(
-    *,
-    flow_id: Annotated[int, typer.Argument(metavar="FLOW", help="Flow id.")],
-    parameter: Annotated[list[str], typer.Option(metavar="KEY=VALUE", help="Parameter of this run; repeatable.")] = [],  # noqa: B006
-    submission: Submission,
-    reach: Reach,
-) -> None:
-    """Trigger a flow and follow its instance.
-
-    Example:
-    headgate flows trigger 2809 --parameter day=2025-02-05 --wait
-    """
-    from headgate_cli.work import submits
-
-    submits.trigger(flow_id, parameter, submission, reach)
-
-
-@flows.command("cancel")
-@expanded
-def cancel_flow(
-    *,
-    instance_id: Annotated[str, typer.Argument(metavar="INSTANCE", help="Flow instance id.")],
-    submission: Submission,
-    reach: Reach,
-) -> None:
-    """Cancel a flow instance and follow it to its end."""
-    from headgate_cli.work import submits
-
-    submits.cancel_flow(instance_id, submission, reach)
-
-
-@flows.command("get")
-@expanded
-def get_flow(
-    *,
-    instance_id: Annotated[str, typer.Argument(metavar="INSTANCE", help="Flow instance id.")],
-    max_staleness: _STALENESS = "",
-    connection: ConnectionFlag = "",
-    reach: Reach,
-) -> None:
-    """Read a flow instance."""
-    from headgate_cli.work import instances
-
-    instances.get_flow(instance_id, max_staleness, connection, reach)
-
-
-@flows.command("log")
-@expanded
-def flow_log(
-    *,
-    task_instance_id: Annotated[str, typer.Argument(metavar="TASK_INSTANCE", help="Task instance id.")],
-    max_length: _MAX_LENGTH = 0,
-    connection: ConnectionFlag = "",
-    reach: Reach,
-) -> None:
-    """Show the log of a flow's task instance."""
-    from headgate_cli.work import instances
-
-    instances.flow_log(task_instance_id, max_length, connection, reach)

@@ -118,41 +118,14 @@ def task_log(id: int, run_number: int, max_length: int, connection: str, reach: 
         found = await client.tasks.log(id, run_number=run_number, max_length=max_length, connection=connection)
         if printer.as_json:
             return printer.document(found)
-        return _show_log(found.log, found.truncated, printer)
+        return show_log(found.log, found.truncated, printer)
 
     act(reach, work)
 
 
-def flow_log(task_instance_id: str, max_length: int, connection: str, reach: Reach) -> None:
-    """Show the log of a flow's task instance."""
-
-    async def work(client: Client, printer: Printer) -> None:
-        found = await client.flows.task_log(task_instance_id, max_length=max_length, connection=connection)
-        if printer.as_json:
-            return printer.document(found)
-        return _show_log(found.log, found.truncated, printer)
-
-    act(reach, work)
-
-
-def _show_log(log: str, truncated: bool, printer: Printer) -> None:
+def show_log(log: str, truncated: bool, printer: Printer) -> None:
+    """Show a log line by line, and say whether it is all."""
     if truncated:
         printer.note("this is a part of the log; ask for more with --max-length")
     for line in log.splitlines():
         printer.line(clean(line))
-
-
-def get_flow(instance_id: str, max_staleness: str, connection: str, reach: Reach) -> None:
-    """Show a flow instance."""
-
-    async def work(client: Client, printer: Printer) -> None:
-        stale = span(max_staleness, "--max-staleness")
-        found = await client.flows.get(instance_id, max_staleness=stale, connection=connection)
-        if printer.as_json:
-            return printer.document(found)
-        columns = ("INSTANCE", "FLOW", "NAME", "STATUS", "TRIGGERED", "STARTED", "ENDED")
-        words = (found.instance_id, str(found.flow_id), found.flow_name, found.status_desc)
-        times = (found.trigger_time, found.start_time, found.end_time)
-        return printer.table(columns, [tuple(clean(cell) for cell in (*words, *times))])
-
-    act(reach, work)

@@ -32,12 +32,12 @@ def plan(flags: RunFlags, policy: PolicyFlags, path: str, submission: Submission
 
 def backfill(flags: RunFlags, policy: PolicyFlags, path: str, submission: Submission, reach: Reach) -> None:
     """Submit a backfill."""
-    _submit(lambda: pb.CreateBackfillRequest(spec=specs.backfill(flags, policy, path)), submission, reach)
+    submit(lambda: pb.CreateBackfillRequest(spec=specs.backfill(flags, policy, path)), submission, reach)
 
 
 def create(flags: RunFlags, creation: CreationFlags, path: str, submission: Submission, reach: Reach) -> None:
     """Submit a create."""
-    _submit(lambda: pb.CreateWorkflowInstancesRequest(spec=specs.create(flags, creation, path)), submission, reach)
+    submit(lambda: pb.CreateWorkflowInstancesRequest(spec=specs.create(flags, creation, path)), submission, reach)
 
 
 def start(instance_ids: Sequence[str], comment: str, submission: Submission, reach: Reach) -> None:
@@ -47,7 +47,7 @@ def start(instance_ids: Sequence[str], comment: str, submission: Submission, rea
         spec = pb.StartWorkflowInstancesSpec(ids=ids(instance_ids, "ID"), comment=comment)
         return pb.StartWorkflowInstancesRequest(spec=spec)
 
-    _submit(request, submission, reach)
+    submit(request, submission, reach)
 
 
 def stop(instance_ids: Sequence[str], comment: str, submission: Submission, reach: Reach) -> None:
@@ -57,33 +57,17 @@ def stop(instance_ids: Sequence[str], comment: str, submission: Submission, reac
         spec = pb.StopWorkflowInstancesSpec(ids=ids(instance_ids, "ID"), comment=comment)
         return pb.StopWorkflowInstancesRequest(spec=spec)
 
-    _submit(request, submission, reach)
+    submit(request, submission, reach)
 
 
 def rerun(instance_ids: Sequence[str], flags: RerunFlags, path: str, submission: Submission, reach: Reach) -> None:
     """Submit a rerun."""
-    _submit(lambda: pb.RerunWorkflowInstancesRequest(spec=specs.rerun(instance_ids, flags, path)), submission, reach)
+    submit(lambda: pb.RerunWorkflowInstancesRequest(spec=specs.rerun(instance_ids, flags, path)), submission, reach)
 
 
 def adhoc(path: str, submission: Submission, reach: Reach) -> None:
     """Submit an ad hoc run."""
-    _submit(lambda: pb.ExecuteAdhocWorkflowInstanceRequest(spec=specs.adhoc(path)), submission, reach)
-
-
-def trigger(flow_id: int, parameters: Sequence[str], submission: Submission, reach: Reach) -> None:
-    """Submit a trigger of a flow."""
-
-    def request() -> SubmitRequest:
-        rows = [pb.FlowParameter(key=key, value=value) for key, value in labels(parameters).items()]
-        return pb.TriggerFlowRequest(spec=pb.TriggerFlowSpec(flow_id=flow_id, parameters=rows))
-
-    _submit(request, submission, reach)
-
-
-def cancel_flow(instance_id: str, submission: Submission, reach: Reach) -> None:
-    """Submit the cancel of a flow instance."""
-    spec = pb.CancelFlowInstanceSpec(flow_instance_id=instance_id)
-    _submit(lambda: pb.CancelFlowInstanceRequest(spec=spec), submission, reach)
+    submit(lambda: pb.ExecuteAdhocWorkflowInstanceRequest(spec=specs.adhoc(path)), submission, reach)
 
 
 def submit_options(submission: Submission) -> SubmitOptions:
@@ -103,7 +87,9 @@ def submit_options(submission: Submission) -> SubmitOptions:
     return options
 
 
-def _submit(request: Callable[[], SubmitRequest], submission: Submission, reach: Reach) -> None:
+def submit(request: Callable[[], SubmitRequest], submission: Submission, reach: Reach) -> None:
+    """Submit what `request` makes, show the job, and watch it if asked to. Raises UsageFault."""
+
     async def work(client: Client, printer: Printer) -> int:
         handle = await client.jobs.submit(request(), **submit_options(submission))
         job = handle.job or await handle.refresh()

@@ -515,7 +515,7 @@ class InstanceRun(_message.Message):
     started_by: Global___StartedBy.ValueType
     """Who started it."""
     attempt: _builtins.int
-    """Which try of this date it is, from 1."""
+    """Which go of the job it belongs to, from 1: a retry gives the runs that it begins again the next number."""
     operation_index: _builtins.int
     """Index of the operation that created it; -1 when it was not created by this job."""
     upstream_message: _builtins.str

@@ -257,7 +257,13 @@ class JobServiceServicer:
     def RetryJob(self, request, context):
         """Runs the failed, or the named, dates of a terminal backfill again, as new attempts of the same job.
 
-        Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill.
+        Its deadline stays as it is. Where the backfill holds its dates, the retried ones are held again.
+
+        Errors: as CancelJob, and
+        * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body.
+        * FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill, or its deadline has passed, or
+        every date succeeded and none is named.
+        * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill holds some of the dates.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

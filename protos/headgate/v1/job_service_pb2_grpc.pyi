@@ -139,7 +139,13 @@ class JobServiceStub:
     RetryJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.RetryJobRequest, _job_pb2.Job]
     """Runs the failed, or the named, dates of a terminal backfill again, as new attempts of the same job.
 
-    Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill.
+    Its deadline stays as it is. Where the backfill holds its dates, the retried ones are held again.
+
+    Errors: as CancelJob, and
+      * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body.
+      * FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill, or its deadline has passed, or
+        every date succeeded and none is named.
+      * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill holds some of the dates.
     """
     ResolveJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ResolveJobRequest, _job_pb2.Job]
     """Tells a job that needs attention what really happened upstream.
@@ -265,7 +271,13 @@ class JobServiceAsyncStub(JobServiceStub):
     RetryJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.RetryJobRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Runs the failed, or the named, dates of a terminal backfill again, as new attempts of the same job.
 
-    Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill.
+    Its deadline stays as it is. Where the backfill holds its dates, the retried ones are held again.
+
+    Errors: as CancelJob, and
+      * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body.
+      * FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill, or its deadline has passed, or
+        every date succeeded and none is named.
+      * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill holds some of the dates.
     """
     ResolveJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ResolveJobRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Tells a job that needs attention what really happened upstream.
@@ -454,7 +466,13 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_job_pb2.Job, _abc.Awaitable[_job_pb2.Job]]:
         """Runs the failed, or the named, dates of a terminal backfill again, as new attempts of the same job.
 
-        Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill.
+        Its deadline stays as it is. Where the backfill holds its dates, the retried ones are held again.
+
+        Errors: as CancelJob, and
+          * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body.
+          * FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill, or its deadline has passed, or
+            every date succeeded and none is named.
+          * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill holds some of the dates.
         """
 
     @_abc_1.abstractmethod

@@ -73,7 +73,9 @@ def _failed(view: View) -> list[pb.InstanceRun]:
 
 
 def _success(view: View) -> Step:
-    if any(op.outcome == pb.OPERATION_OUTCOME_REFUSED for op in view.job.operations):
+    # The dates of a backfill say all of it: what was refused once may have been retried.
+    refused = any(op.outcome == pb.OPERATION_OUTCOME_REFUSED for op in view.job.operations)
+    if refused and view.kind != "backfill":
         return _ended(pb.JOB_STATE_FAILED, "upstream refused the call", Reason.UPSTREAM_REFUSED)
     draft = pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=pb.JOB_STATE_SUCCEEDED, message="done")
     return Act((draft,))

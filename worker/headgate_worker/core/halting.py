@@ -29,11 +29,12 @@ def halted(view: View) -> bool:
 
 
 def _failed(view: View) -> pb.InstanceRun | None:
-    """The first failed date of a backfill that cares."""
+    """The first failed date of a backfill that cares; those of the goes before a retry do not matter."""
     job = view.job
     if view.kind != "backfill" or job.state not in _WORKING or job.backfill.on_failure == pb.ON_FAILURE_CONTINUE:
         return None
-    return next((run for run in job.runs if run.state in BAD), None)
+    attempt = max((run.attempt for run in job.runs), default=0)
+    return next((run for run in job.runs if run.state in BAD and run.attempt == attempt), None)
 
 
 def halts(view: View, run: pb.InstanceRun) -> bool:

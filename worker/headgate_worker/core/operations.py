@@ -23,7 +23,8 @@ def to_be_sent_again(job: pb.Job, operation: pb.UpstreamOperation) -> bool:
     if operation.outcome != pb.OPERATION_OUTCOME_NOT_SENT:
         return False
     mine = [run for run in job.runs if run.operation_index == operation.index]
-    return not mine or any(run.state == pb.RUN_STATE_CREATING for run in mine)
+    whole = not mine and all(run.attempt <= 1 for run in job.runs)  # a retry has given the dates to a later call
+    return whole or any(run.state == pb.RUN_STATE_CREATING for run in mine)
 
 
 def done(job: pb.Job) -> bool:
