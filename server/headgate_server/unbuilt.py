@@ -17,7 +17,6 @@ UNBUILT: Final = frozenset(
         *(f"google.longrunning.Operations.{name}" for name in _OPERATIONS),
         "headgate.v1.BackfillService.PlanBackfill",
         "headgate.v1.AdminService.GetQuota",
-        "headgate.v1.FlowInstanceService.WatchFlowInstances",
         "headgate.v1.WorkflowInstanceService.WatchWorkflowInstances",
     }
 )
