@@ -41,6 +41,12 @@ app_key_env = "PLANT_KEY"
 app_secret_env = "PLANT_SECRET"
 trigger_zone = "+08:00"
 run_zone = "UTC"
+
+[connections.lake]
+kind = "dataworks"
+endpoint = "{url}"
+access_key_id_env = "PLANT_KEY"
+access_key_secret_env = "PLANT_SECRET"
 """
 
 
