@@ -12,8 +12,8 @@ from typing import Any
 import grpc
 from bench.chaos.judging import judge
 from bench.chaos.results import Report, at_least, none
-from bench.chaos.stage import Plan, Stage, Trial
-from bench.chaos.submits import Acks, mixed
+from bench.chaos.stage import PATIENT, Plan, Stage, Trial
+from bench.chaos.submits import Acks, Told, mixed
 from bench.chaos.watches import Record
 
 from headgate import pb
@@ -93,7 +93,7 @@ async def watcher_disconnects(trial: Trial, size: Disconnects | None = None) -> 
     leavers: list[Leaver] = []
     tasks: list[asyncio.Task[None]] = []
     async with Stage(Plan(workers=2)) as stage:
-        client = await stage.client()
+        client = await stage.client(PATIENT)
         channels = [grpc.aio.insecure_channel(stage.target, options=OPTIONS) for _ in range(8)]
 
         def leave(job_id: str) -> None:
@@ -103,7 +103,13 @@ async def watcher_disconnects(trial: Trial, size: Disconnects | None = None) -> 
             tasks.append(asyncio.create_task(leavers[-1].follow()))
 
         submitting = asyncio.create_task(
-            acks.steadily(client, mixed, count=size.jobs, per_second=size.per_second, then=lambda a: leave(a.job_id))
+            acks.steadily(
+                client,
+                mixed,
+                count=size.jobs,
+                per_second=size.per_second,
+                then=lambda a: leave(a.job_id) if a.told is Told.ACKNOWLEDGED else None,
+            )
         )
         restarts = await _restart_until(trial, stage, size, submitting, tasks, leavers)
         await asyncio.wait(tasks, timeout=60.0)
@@ -113,6 +119,7 @@ async def watcher_disconnects(trial: Trial, size: Disconnects | None = None) -> 
         for channel in channels:
             await channel.close()
     checks = [
+        none("submits that failed after the client's retries", len(acks.all) - len(acks.ids())),
         at_least("disconnects", size.disconnects, sum(leaver.left for leaver in leavers)),
         none("messages with another revision than the next", sum(leaver.strayed for leaver in leavers)),
         *judged.checks,

@@ -21,9 +21,13 @@ from headgate_client import Client
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """When Redis was away. Wall times are for events, monotonic ones for submits."""
+    """When Redis was away: from `began` to `away_until` surely, and back at the latest at `back`.
+
+    Events are compared by the wall's clock, submits by the loop's.
+    """
 
     began: float
+    away_until: float
     back: float
     back_ms: int
 
@@ -74,11 +78,12 @@ async def redis_restart_always(trial: Trial) -> Report:
 
 
 async def _restart(stage: Stage, down: float) -> Outage:
-    began = time.monotonic()
     await stage.redis.kill()
+    began = time.monotonic()
     await asyncio.sleep(down)
+    away_until = time.monotonic()
     await stage.redis.start()
-    return Outage(began, time.monotonic(), time.time_ns() // 1_000_000)
+    return Outage(began, away_until, time.monotonic(), time.time_ns() // 1_000_000)
 
 
 class _SteadyLoad:
@@ -150,7 +155,7 @@ class _Judged:
 
 def _while_away(acks: list[Ack], outages: list[Outage]) -> list[Check]:
     """What callers were told whose submit lay wholly inside an outage."""
-    inside = [a for a in acks if any(o.began <= a.began and a.ended <= o.back for o in outages)]
+    inside = [a for a in acks if any(o.began <= a.began and a.ended <= o.away_until for o in outages)]
     failed = [ack for ack in acks if ack.told is not Told.ACKNOWLEDGED]
     return [
         at_least("submits sent and answered while Redis was away", len(outages), len(inside)),
@@ -196,14 +201,15 @@ async def redis_frozen(trial: Trial, size: Freeze | None = None) -> Report:
         load = _SteadyLoad(stage, size.per_second, size.before + size.frozen + size.after, 50)
         async with load:
             await asyncio.sleep(size.before)
-            began = time.monotonic()
             os.kill(stage.redis.pid, signal.SIGSTOP)
+            began = time.monotonic()
             try:
                 await asyncio.sleep(size.frozen)
                 readiness = [await stage.readiness(one) for one in (*stage.servers, *stage.workers)]
             finally:
+                away_until = time.monotonic()
                 os.kill(stage.redis.pid, signal.SIGCONT)
-            outage = Outage(began, time.monotonic(), time.time_ns() // 1_000_000)
+            outage = Outage(began, away_until, away_until, time.time_ns() // 1_000_000)
             trial.say("Redis goes on")
         judged = await load.judge()
         stored = await stage.truth.jobs()

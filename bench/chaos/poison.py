@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import time
 from contextlib import AsyncExitStack
@@ -23,6 +24,9 @@ from headgate import entries, keys, pb
 from headgate_worker.leased import LaneOptions, LeasedWorker
 
 POISON = "poison"
+
+TAKEN = re.compile(rb"\*\d+\r\n:1\r\n")
+"""How the answer begins that hands a job out; other answers say that the job is busy or the script not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +51,31 @@ class _Deaths:
     open: AsyncExitStack
     wanted: int
     deaths: int = 0
-    replacing: set[asyncio.Task[None]] = field(default_factory=set)
+    replacing: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def add_worker(self) -> None:
         proxy = await self.open.enter_async_context(Proxy(self.stage.redis.port))
         worker = await self.stage.add_worker(HEADGATE_REDIS_URL=proxy.url)
         token = keys.job(POISON).encode() + b"\r\n"
 
-        async def struck() -> None:
-            await self.die(worker)
+        def struck(reply: bytes) -> bool:
+            return TAKEN.match(reply) is not None and self.die(worker)
 
         if self.deaths < self.wanted:
             proxy.cut = TokenCut(token, Side.AFTER, count=1, struck=struck)
 
-    async def die(self, worker: Process) -> None:
+    def die(self, worker: Process) -> bool:
+        """Kill a worker that has just been given the job; False when it has killed enough of them."""
         if self.deaths >= self.wanted:
-            return
+            return False
         self.deaths += 1
+        worker.strike()
+        self.replacing.append(asyncio.create_task(self._replace(worker)))
+        return True
+
+    async def _replace(self, worker: Process) -> None:
         await self.stage.kill_worker(worker)
-        task = asyncio.create_task(self.add_worker())
-        self.replacing.add(task)
-        task.add_done_callback(self.replacing.discard)
+        await self.add_worker()
 
 
 async def poison_job(trial: Trial, size: Poison | None = None) -> Report:

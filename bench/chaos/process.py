@@ -83,6 +83,11 @@ class Process:
         """Exit status; None while it runs."""
         return self._running.returncode
 
+    def strike(self) -> None:
+        """SIGKILL, without waiting for the end."""
+        self.expected_to_end = True
+        self._running.send_signal(signal.SIGKILL)
+
     async def kill(self) -> int:
         """SIGKILL; returns when it is gone."""
         self.expected_to_end = True

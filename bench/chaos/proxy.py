@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from types import TracebackType
@@ -11,7 +11,7 @@ from typing import Self
 
 CHUNK = 1 << 16
 
-Struck = Callable[[], Awaitable[None]]
+Struck = Callable[[bytes], bool]
 
 
 class Side(Enum):
@@ -32,7 +32,7 @@ class TokenCut:
         side: where to cut.
         every: which occurrence is struck: 1 for each, 10 for every tenth.
         count: how many are struck at most.
-        struck: called when one was struck, after the target has answered and before the connection is closed.
+        struck: given the target's answer before it is dropped; False passes it on after all.
     """
 
     token: bytes
@@ -50,6 +50,13 @@ class TokenCut:
         due = found > 0 and self.seen // self.every > before // self.every and self.done < self.count
         self.done += due
         return due
+
+    def confirmed(self, reply: bytes) -> bool:
+        """Whether to drop the answer and cut, now that it is known."""
+        if self.struck is None or self.struck(reply):
+            return True
+        self.done -= 1
+        return False
 
 
 @dataclass(slots=True, eq=False)
@@ -157,9 +164,9 @@ class Proxy:
     async def _back(self, link: _Link, reader: asyncio.StreamReader) -> None:
         while chunk := await reader.read(CHUNK):
             if link.dropping is not None:
-                if link.dropping.struck is not None:
-                    await link.dropping.struck()
-                return
+                if link.dropping.confirmed(chunk):
+                    return
+                link.dropping = None
             await self._pass_on(link.client, chunk)
 
     async def _pass_on(self, writer: asyncio.StreamWriter, chunk: bytes) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.chaos import verdicts
 from bench.chaos.judging import judge
@@ -17,6 +17,7 @@ from bench.chaos.submits import Ack, Acks, Told, light, mixed
 from bench.chaos.waiting import until
 from bench.chaos.watches import Crowd
 
+from headgate import pb
 from headgate_client import Client, HeadgateError
 
 
@@ -24,10 +25,11 @@ from headgate_client import Client, HeadgateError
 class Refusing:
     """Size of `redis-read-only` and of `redis-full`."""
 
-    jobs: int = 300
+    jobs: int = 150
     per_second: float = 10.0
     before: float = 5.0
-    refusing: float = 15.0
+    refusing: float = 10.0
+    quiet: float = 5.0
 
 
 @dataclass(slots=True)
@@ -38,6 +40,7 @@ class _Seen:
     ended: float = 0.0
     recovered: float = 0.0
     unfolded: int = 0
+    reads_refused: int = 0
 
 
 async def _refuse(
@@ -51,13 +54,32 @@ async def _refuse(
     seen.began = time.monotonic()
     await on()
     seen.noticed = await until(lambda: _ready(stage, 503), 10.0)
-    seen.commands_per_second = await _rate(stage, size.refusing)
+    await asyncio.sleep(size.refusing)
+    seen.reads_refused = await _refused_reads(client, acks.ids()[:20])
+    await submitting
+    seen.commands_per_second = await _rate(stage, size.quiet)
     seen.unfolded = sum(check.seen != 0 for check in verdicts.folds(await stage.truth.jobs()))
     seen.ended = time.monotonic()
     await off()
     seen.recovered = await until(lambda: _ready(stage, 200), 30.0)
-    await submitting
+    await acks.steadily(client, lambda n: mixed(size.jobs + n), count=30, per_second=10.0)
     return seen
+
+
+async def _refused_reads(client: Client, job_ids: list[str]) -> int:
+    """How many of the reads of jobs and of their logs fail."""
+    refused = 0
+    for job_id in job_ids:
+        for read in (client.jobs.get(job_id), client.jobs.list_events_page(_first_page(job_id))):
+            try:
+                await read
+            except HeadgateError:
+                refused += 1
+    return refused
+
+
+def _first_page(job_id: str) -> pb.ListJobEventsRequest:
+    return pb.ListJobEventsRequest(name=f"jobs/{job_id}", start_revision=1)
 
 
 async def _ready(stage: Stage, status: int) -> bool:
@@ -94,7 +116,8 @@ async def redis_read_only(trial: Trial, size: Refusing | None = None) -> Report:
         at_most("until no process calls itself ready, s", 5.0, seen.noticed),
         at_least("submits answered meanwhile", 10, len(inside)),
         none("of these, not UNAVAILABLE with RetryInfo", len(inside) - len(polite)),
-        at_most("commands a second of three processes meanwhile", 120.0, seen.commands_per_second),
+        none("reads refused meanwhile", seen.reads_refused),
+        at_most("commands/s of 3 idle processes meanwhile", 60.0, seen.commands_per_second),
         at_most("writable to all ready, s", 5.0, seen.recovered),
         *judged.checks,
     ]
@@ -102,7 +125,9 @@ async def redis_read_only(trial: Trial, size: Refusing | None = None) -> Report:
 
 
 def _words(size: Refusing) -> str:
-    return f"{size.jobs} submits at {size.per_second:g}/s, each sent once; refusing for {size.refusing:g} s"
+    return (
+        f"{size.jobs} submits at {size.per_second:g}/s, each sent once; refusing for {size.refusing + size.quiet:g} s"
+    )
 
 
 async def redis_full(trial: Trial, size: Refusing | None = None) -> Report:
@@ -124,6 +149,8 @@ async def redis_full(trial: Trial, size: Refusing | None = None) -> Report:
         at_least("submits answered meanwhile", 10, len(inside)),
         none("of these, not RESOURCE_EXHAUSTED STORE_FULL", len(inside) - len(full)),
         none("half-written jobs while full", seen.unfolded),
+        none("reads refused meanwhile", seen.reads_refused),
+        at_most("commands/s of 3 idle processes meanwhile", 60.0, seen.commands_per_second),
         none("refused jobs that exist all the same", len(half)),
         at_most("room again to all ready, s", 5.0, seen.recovered),
         *judged.checks,
@@ -154,6 +181,7 @@ async def redis_emptied(trial: Trial, size: Emptied | None = None) -> Report:
         began = time.monotonic()
         told = await until(lambda: _all_told(crowd), 30.0)
         trial.say(f"every watcher was told after {told:.1f} s")
+        stage.emulator.world.rules = replace(stage.emulator.world.rules, run_seconds=0.5)
         ghosts = await _still_found(client, acks.ids())
         await later.steadily(client, lambda n: light(10_001 + n), count=50, per_second=50)
         judged = await judge(stage, later.ids())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 from bench.chaos.judging import judge
 from bench.chaos.results import Report, at_least, at_most, none, quantile
 from bench.chaos.stage import Plan, Stage, Trial
 from bench.chaos.submits import Ack, Acks, Told, light
-from bench.chaos.watches import Crowd
+from bench.chaos.watches import UNOPENED, Crowd
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +122,20 @@ async def drain(trial: Trial, size: Drains | None = None) -> Report:
         await two.crowd.finish(20.0)
         judged = await judge(stage, two.acks.ids(), two.crowd.records)
     told = sum(record.causes["SERVER_DRAINING"] for record in two.crowd.records)
-    untold = sum(sum(record.causes.values()) - record.causes["SERVER_DRAINING"] for record in two.crowd.records)
+    causes = sum((record.causes for record in two.crowd.records), Counter[str]())
+    untold = {cause: n for cause, n in causes.items() if not cause.startswith(("SERVER_DRAINING", UNOPENED))}
     checks = [
         none("submits that failed after the client's retries", len(two.acks.all) - len(two.acks.ids())),
         none("exits other than 0", sum(status != 0 for status in statuses)),
         at_most("longest drain, s", 10.0, max(seconds)),
         at_least("streams told SERVER_DRAINING", size.rounds * 10, told),
-        none("streams that ended without being told", untold),
+        none("streams that ended without being told", sum(untold.values())),
         *judged.checks,
     ]
-    figures = {"drains": len(statuses), "drain p50, s": quantile(seconds, 0.5), **judged.figures}
+    figures = {
+        "drains": len(statuses),
+        "drain p50, s": quantile(seconds, 0.5),
+        "causes": str(dict(causes)),
+        **judged.figures,
+    }
     return Report(_words(size.jobs, size.per_second, size.watchers), tuple(checks), figures)

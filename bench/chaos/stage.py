@@ -34,6 +34,9 @@ _CROWD_READY = re.compile(r"crowd ready streams=(?P<streams>\d+)")
 IMPATIENT = ClientOptions(retry=RetryPolicy(max_attempts=1))
 """A client that shows every single answer."""
 
+PATIENT = ClientOptions(retry=RetryPolicy(max_attempts=30, budget=60.0))
+"""A client that outlives the restart of the only server there is."""
+
 SHORT = {
     "HEADGATE_POLL_MIN_SECONDS": "0.5",
     "HEADGATE_POLL_MAX_SECONDS": "1.0",

@@ -118,6 +118,7 @@ def backfill(word: str, days: int) -> pb.CreateBackfillRequest:
         env_type=pb.ENV_TYPE_PROD,
         workflow_id=5188541262300189362,
         name=word,
+        overlap=pb.OVERLAP_ALLOW,  # many jobs of the same dates are the load
         biz_dates=[date_range("2025-02-05", f"2025-02-{4 + days:02}")],
         default_run_properties=pb.DefaultRunProperties(
             mode=pb.BACKFILL_MODE_ALL_DOWNSTREAM, parallelism=1, root_task_ids=[1023697426], analysis=pb.Analysis()

@@ -17,6 +17,11 @@ from headgate.lifecycle import JOB_TERMINAL
 SETTLED = JOB_TERMINAL | {pb.JOB_STATE_NEEDS_ATTENTION}
 """States that a job does not leave by itself."""
 
+_READ = """
+return {redis.call('HMGET', KEYS[1], 'rev', 'st', 'snap', 'att', 'lease'), redis.call('LRANGE', KEYS[2], 0, -1)}
+"""
+# A script, since a full Redis refuses even a MULTI that only reads.
+
 PORTION = 500
 """Jobs read at a time."""
 
@@ -56,7 +61,7 @@ class Truth:
         return [raw.decode() for raw in await self.redis.zrange(keys.JOBS, 0, -1)]
 
     async def jobs(self) -> dict[str, Stored]:
-        """Every job with its log. Only consistent while nothing moves."""
+        """Every job with its log; each is read in one moment."""
         found: dict[str, Stored] = {}
         ids = await self.job_ids()
         for start in range(0, len(ids), PORTION):
@@ -65,12 +70,11 @@ class Truth:
         return found
 
     async def _portion(self, ids: Sequence[str]) -> list[Stored | None]:
-        async with self.redis.pipeline(transaction=True) as pipe:
+        async with self.redis.pipeline(transaction=False) as pipe:
             for job_id in ids:
-                pipe.hmget(keys.job(job_id), "rev", "st", "snap", "att", "lease")
-                pipe.lrange(keys.log(job_id), 0, -1)
+                pipe.eval(_READ, 2, keys.job(job_id), keys.log(job_id))
             raw = await pipe.execute()
-        return [_stored(*row) for row in zip(ids, raw[::2], raw[1::2], strict=True)]
+        return [_stored(job_id, *row) for job_id, row in zip(ids, raw, strict=True)]
 
     async def states(self, ids: Iterable[str]) -> dict[str, pb.JobState.ValueType]:
         """The states of those jobs that are there."""

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from headgate import pb
-from headgate_client import Client, EndItem, EventItem, HeadgateError, SnapshotItem, WatchOptions
+from headgate_client import Client, EndItem, EventItem, HeadgateError, SnapshotItem, WatchItem, WatchOptions
+
+UNOPENED = "not opened: "
+"""Beginning of the cause when a stream failed before it gave anything."""
 
 
 @dataclass(slots=True)
@@ -40,6 +43,18 @@ class Record:
         """Note an event."""
         self.revisions.append(revision)
         self.payloads.append(canonical(event))
+
+    def see(self, item: WatchItem) -> None:
+        """Note what the client library handed over."""
+        match item:
+            case EventItem(revision, event):
+                self.take(revision, event)
+            case SnapshotItem(reset=True):
+                self.resets += 1
+            case EndItem():
+                self.ended = True
+            case _:
+                return
 
     @property
     def last(self) -> int:
@@ -88,24 +103,21 @@ class Crowd:
 
     async def _read(self, client: Client, record: Record) -> None:
         lost: list[float] = []
+        heard = False
 
         def note(cause: str, _: float) -> None:
-            record.causes[cause] += 1
-            lost.append(time.monotonic())
+            nonlocal heard
+            record.causes[cause if heard else f"{UNOPENED}{cause}"] += 1
+            if heard:
+                lost.append(time.monotonic())
+            heard = False
 
         async with client.jobs.watch(record.job_id, start_revision=1, watch=self._options, on_reconnect=note) as watch:
             async for item in watch:
+                heard = True
                 if lost:
                     record.waits.append(time.monotonic() - lost[0])
                     lost.clear()
-                match item:
-                    case EventItem(revision, event):
-                        record.take(revision, event)
-                    case SnapshotItem(reset=True):
-                        record.resets += 1
-                    case EndItem():
-                        record.ended = True
-                    case _:
-                        pass
+                record.see(item)
                 if isinstance(item, EventItem) and item.event.state == pb.JOB_STATE_NEEDS_ATTENTION:
                     return

@@ -83,6 +83,7 @@ class Kills:
     load: Load = field(default=Load(1_000, 20.0, watchers=200))
     every: float = 2.0
     seconds: float = 60.0
+    call_millis: int = 0
     plan: Plan = field(default=Plan())
 
 
@@ -90,6 +91,8 @@ async def worker_kills(trial: Trial, size: Kills | None = None) -> Report:
     """Kill and replace a random worker, again and again."""
     size = size or Kills()
     async with Stage(size.plan) as stage:
+        if size.call_millis:  # a few jobs would otherwise hardly ever be under way when a worker is killed
+            stage.emulator.faults.add([Latency(action="*", millis=size.call_millis, count=1_000_000)])
         async with Recovery(stage.truth) as recovery, under_load(stage, size.load) as running:
             kills, held = await _kill_in_turn(trial, stage, size, recovery)
         judged = await judge(stage, running.acks.ids(), running.crowd.records)
@@ -194,11 +197,13 @@ async def rolling_restart(trial: Trial, size: Rolling | None = None) -> Report:
                 await stage.add_worker()
                 trial.say(f"{len(statuses)} workers restarted")
         judged = await judge(stage, running.acks.ids(), running.crowd.records)
+        stored = await stage.truth.jobs()
     checks = [
         none("exits other than 0", sum(status != 0 for status in statuses)),
         at_most("longest shutdown, s", 15.0, max(seconds)),
         none("in-progress keys left by a stopped worker", left),
         at_most("most attempts counted on a job", 1, attempts),
+        none("attempts left on ended jobs", sum(job.attempts for job in stored.values())),
     ]
     figures = {"restarts": len(statuses), "shutdown p50, s": quantile(seconds, 0.5), **judged.figures}
     return Report(size.load.words, (*checks, *judged.checks), figures)

@@ -1,0 +1,56 @@
+"""Experiments in small: the same code with a few jobs, so that the harness can't rot."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from bench.chaos.connections import LostReplies, lost_commit_replies
+from bench.chaos.experiments import EXPERIMENTS
+from bench.chaos.hostile import Hostile, hostile_input
+from bench.chaos.results import Report
+from bench.chaos.stage import Plan, Trial
+from bench.chaos.worker_faults import Kills, Load, worker_kills
+
+
+def missed(report: Report) -> list[str]:
+    return [f"{check.what}: wanted {check.wanted}, seen {check.seen}" for check in report.checks if not check.held]
+
+
+async def test_lost_replies_of_commits() -> None:
+    report = await lost_commit_replies(Trial("quick", 1), LostReplies(Load(30, 30.0, watchers=10), every=5))
+
+    assert not missed(report)
+
+
+async def test_a_killed_worker() -> None:
+    plan = Plan(workers=2, environment=QUICK_LEASE)
+    size = Kills(Load(20, 10.0, watchers=10), every=1.0, seconds=2.0, call_millis=150, plan=plan)
+    report = await worker_kills(Trial("quick", 1), size)
+
+    assert report.figures["kills"] == 2
+    assert not missed(report)
+
+
+QUICK_LEASE = {"HEADGATE_LEASE_SECONDS": "1", "HEADGATE_REAPER_SECONDS": "0.2"}
+
+
+async def test_hostile_input() -> None:
+    report = await hostile_input(Trial("quick", 1), Hostile(fuzzed=200))
+
+    assert not missed(report)
+
+
+def test_every_experiment_is_listed() -> None:
+    listed = subprocess.run([sys.executable, "-m", "bench.chaos", "--list"], capture_output=True, text=True, check=True)
+
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == list(EXPERIMENTS)
+
+
+@pytest.mark.parametrize("arguments", [["--only", "nothing-of-the-kind"]])
+def test_an_unknown_name_is_refused(arguments: list[str]) -> None:
+    asked = subprocess.run([sys.executable, "-m", "bench.chaos", *arguments], capture_output=True, text=True)
+
+    assert asked.returncode == 2
+    assert "nothing-of-the-kind" in asked.stderr
