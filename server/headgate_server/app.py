@@ -24,6 +24,7 @@ from headgate_server.job_service import JobService
 from headgate_server.metrics import Metrics
 from headgate_server.pipe import Pipe
 from headgate_server.reads import Reads
+from headgate_server.redis_facts import RedisFacts
 from headgate_server.redis_feed import RedisFeed
 from headgate_server.redis_history import RedisHistory
 from headgate_server.redis_lane import RedisLane
@@ -87,7 +88,13 @@ class Parts:
         steering = Steering(self.store, self.clock)
         return {
             "headgate.v1.JobService": JobService(
-                self.store, intake, steering, watching, RedisHistory(self.reads), max_watches=settings.max_watches
+                self.store,
+                intake,
+                steering,
+                watching,
+                RedisHistory(self.reads),
+                RedisFacts(self.reads, self.clock),
+                max_watches=settings.max_watches,
             ),
             "headgate.v1.BackfillService": BackfillService(intake),
             "headgate.v1.WorkflowInstanceService": WorkflowInstanceService(intake, self.reading),

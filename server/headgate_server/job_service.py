@@ -11,12 +11,13 @@ from google.protobuf.empty_pb2 import Empty
 
 from headgate import keys, pb
 from headgate.reasons import Reason
-from headgate_server import control, feed_watch, long_poll, requests, resolving, retrying
+from headgate_server import control, explaining, feed_watch, long_poll, requests, resolving, retrying
 from headgate_server.errors import Refused
 from headgate_server.feed_entry import read_token
 from headgate_server.feed_watch import FeedWish, History
 from headgate_server.intake import Intake
 from headgate_server.listing import list_jobs, read_filter
+from headgate_server.redis_facts import RedisFacts
 from headgate_server.redis_store import RedisStore
 from headgate_server.rpc import Call
 from headgate_server.steering import Steering
@@ -41,6 +42,7 @@ class JobService:
         steering: Steering,
         watching: Watching,
         history: History,
+        facts: RedisFacts,
         *,
         max_watches: int,
     ) -> None:
@@ -49,6 +51,7 @@ class JobService:
         self._steering = steering
         self._watching = watching
         self._history = history
+        self._facts = facts
         self._max_watches = max_watches
 
     async def get_job(self, request: pb.GetJobRequest, _: Call) -> bytes:
@@ -149,6 +152,16 @@ class JobService:
         """ResolveJob."""
         requests.check(request)
         return await self._steering.change(request, resolving.resolve)
+
+    async def explain_job(self, request: pb.ExplainJobRequest, _: Call) -> pb.ExplainJobResponse:
+        """ExplainJob."""
+        requests.check(request)
+        job_id = keys.job_id(request.name)
+        stored = await self._store.load(job_id)
+        if stored is None:
+            raise unknown_job(job_id)
+        job = pb.Job.FromString(stored.body)
+        return pb.ExplainJobResponse(causes=explaining.causes(job, await self._facts.facts(job.connection)))
 
     async def delete_job(self, request: pb.DeleteJobRequest, _: Call) -> Empty:
         """DeleteJob."""

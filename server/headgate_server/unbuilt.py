@@ -6,13 +6,11 @@ from typing import Final
 
 from headgate import pb
 
-_JOBS: Final = ("ExplainJob",)
 _TASKS: Final = ("ListTaskInstances", "GetTaskInstance", "GetTaskInstanceLog")
 _OPERATIONS: Final = ("ListOperations", "GetOperation", "DeleteOperation", "CancelOperation", "WaitOperation")
 
 UNBUILT: Final = frozenset(
     {
-        *(f"headgate.v1.JobService.{name}" for name in _JOBS),
         *(f"headgate.v1.TaskInstanceService.{name}" for name in _TASKS),
         *(f"google.longrunning.Operations.{name}" for name in _OPERATIONS),
         "headgate.v1.BackfillService.PlanBackfill",

@@ -1,0 +1,149 @@
+"""Tell why a job is not further than it is, from the job, the workers' signs of life and the quota. Pure.
+
+Rules are asked in order, the outermost cause first. A job that has not ended always has a cause: where nothing is in
+the way, that it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from headgate import pb
+from headgate.lifecycle import RUN_FRONTIER, is_terminal
+from headgate_server.clock import timestamp
+
+DEAD_MS: Final = 15_000
+"""A worker that has been silent for so long counts as gone."""
+
+CROWDED_MS: Final = 1_000
+"""A queue for the quota that is shorter than this is not worth telling."""
+
+MOST_RUNS: Final = 20
+"""Most runs that are named one by one."""
+
+_UPSTREAM_WAITS: Final[Mapping[str, pb.CauseKind.ValueType]] = {
+    "WaitResource": pb.CAUSE_KIND_UPSTREAM_RESOURCE,
+    "WaitTime": pb.CAUSE_KIND_UPSTREAM_SCHEDULE,
+}
+"""Upstream's own words for what it waits for."""
+
+_OPEN: Final = frozenset({pb.OPERATION_OUTCOME_INTENDED, pb.OPERATION_OUTCOME_AMBIGUOUS})
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known besides the job.
+
+    Args:
+        now_ms: the store's clock.
+        worker_seen_ms: when a worker last said that it lives; None when none is known.
+        quota: the hash of the connection's quota.
+    """
+
+    now_ms: int
+    worker_seen_ms: int | None = None
+    quota: Mapping[str, str] = field(default_factory=dict)
+
+
+Rule = Callable[[pb.Job, Facts], Iterator[pb.Cause]]
+
+
+def causes(job: pb.Job, facts: Facts) -> list[pb.Cause]:
+    """What keeps the job from being further; empty for a terminal one."""
+    if is_terminal(job):
+        return []
+    found = [cause for rule in _RULES for cause in rule(job, facts)]
+    return found or [_cause(pb.CAUSE_KIND_RUNNING, job.name, "a worker goes on with it", job.update_time)]
+
+
+def _attention(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:
+    if job.state == pb.JOB_STATE_NEEDS_ATTENTION:
+        said = job.error.message or "a person has to decide"
+        yield _cause(pb.CAUSE_KIND_NEEDS_ATTENTION, job.name, said, job.update_time)
+
+
+def _workers(_: pb.Job, facts: Facts) -> Iterator[pb.Cause]:
+    seen_ms = facts.worker_seen_ms
+    if seen_ms is None:
+        yield _cause(pb.CAUSE_KIND_WORKER_ABSENT, "", "no worker is known", None)
+    elif facts.now_ms - seen_ms >= DEAD_MS:
+        yield _cause(pb.CAUSE_KIND_WORKER_ABSENT, "", "no worker has said that it lives", timestamp(seen_ms))
+
+
+def _standing(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:
+    if job.state == pb.JOB_STATE_PAUSED:
+        yield _cause(pb.CAUSE_KIND_PAUSED, job.name, "paused: nothing new is started", job.update_time)
+    if job.state == pb.JOB_STATE_QUEUED:
+        yield _cause(pb.CAUSE_KIND_QUEUE, job.name, "no worker has taken it yet", job.create_time)
+
+
+def _operations(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:
+    for operation in job.operations:
+        if operation.outcome in _OPEN:
+            said = f"what became of {operation.action} {operation.marker!r} is not known yet"
+            yield _cause(pb.CAUSE_KIND_RECONCILING, operation.marker, said, operation.intent_time)
+        waits = any(run.operation_index == operation.index and run.state == pb.RUN_STATE_CREATING for run in job.runs)
+        if operation.outcome == pb.OPERATION_OUTCOME_NOT_SENT and waits:
+            said = f"{operation.action} was not executed and is tried again"
+            yield _cause(pb.CAUSE_KIND_UPSTREAM_FAILING, operation.marker, said, operation.intent_time)
+
+
+def _quota(_: pb.Job, facts: Facts) -> Iterator[pb.Cause]:
+    for lane in ("read", "write"):
+        until_ms = int(facts.quota.get(f"frozen:{lane}", "0"))
+        if until_ms > facts.now_ms:
+            yield _until(pb.CAUSE_KIND_QUOTA, lane, f"no {lane} goes out before its allowance is renewed", until_ms)
+    free_ms = max((int(facts.quota.get(f"tat:{lane}", "0")) // 1_000 for lane in ("read", "write", "total")), default=0)
+    if free_ms - facts.now_ms >= CROWDED_MS:
+        yield _until(pb.CAUSE_KIND_QUOTA, "rate", "calls queue for the shared rate", free_ms)
+
+
+def _parents(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:
+    for run in [run for run in job.runs if run.state == pb.RUN_STATE_BLOCKED][:MOST_RUNS]:
+        said = f"instance {run.workflow_instance_id} waits for its parent {run.blocked_by_id}"
+        yield _cause(pb.CAUSE_KIND_PARENT_INSTANCE, str(run.blocked_by_id), said, _observed(run))
+
+
+def _upstream(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:
+    waiting = [run for run in job.runs if run.state in RUN_FRONTIER and run.upstream_status in _UPSTREAM_WAITS]
+    for run in waiting[:MOST_RUNS]:
+        said = f"instance {run.workflow_instance_id} is in {run.upstream_status}"
+        kind = _UPSTREAM_WAITS[run.upstream_status]
+        yield _cause(kind, str(run.workflow_instance_id), said, _observed(run))
+
+
+def _running(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:
+    running = [run for run in job.runs if run.state in RUN_FRONTIER and run.upstream_status not in _UPSTREAM_WAITS]
+    if running:
+        first = running[0]
+        subject = first.flow_instance_id or str(first.workflow_instance_id)
+        since = first.started_time if first.HasField("started_time") else None
+        yield _cause(pb.CAUSE_KIND_RUNNING, subject, f"{len(running)} of {len(job.runs)} runs run", since)
+
+
+_RULES: Final[tuple[Rule, ...]] = (
+    _attention,
+    _workers,
+    _standing,
+    _operations,
+    _quota,
+    _parents,
+    _upstream,
+    _running,
+)
+
+
+def _observed(run: pb.InstanceRun) -> Timestamp | None:
+    return run.observe_time if run.HasField("observe_time") else None
+
+
+def _cause(kind: pb.CauseKind.ValueType, subject: str, said: str, since: Timestamp | None) -> pb.Cause:
+    return pb.Cause(kind=kind, subject=subject, description=said, since=since)
+
+
+def _until(kind: pb.CauseKind.ValueType, subject: str, said: str, until_ms: int) -> pb.Cause:
+    return pb.Cause(kind=kind, subject=subject, description=said, expected_clear_time=timestamp(until_ms))

@@ -1,0 +1,98 @@
+"""ExplainJob: every job that has not ended has a cause, and each cause is told where it applies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headgate import keys, pb, quota
+from headgate.lifecycle import JOB_TERMINAL
+from headgate_server.explaining import DEAD_MS, MOST_RUNS, Facts, causes
+from tests.server.world import World
+
+NOW_MS = 1_739_019_600_000
+LIVELY = Facts(NOW_MS, NOW_MS - 1_000)
+
+JOB_STATES = st.sampled_from([state for state in pb.JobState.values() if state])
+RUNS = st.builds(
+    pb.InstanceRun,
+    state=st.sampled_from([state for state in pb.RunState.values() if state]),
+    upstream_status=st.sampled_from(["", "Running", "WaitResource", "WaitTime"]),
+    operation_index=st.integers(-1, 1),
+)
+OPERATIONS = st.builds(pb.UpstreamOperation, outcome=st.sampled_from(pb.OperationOutcome.values()))
+
+
+@given(JOB_STATES, st.lists(RUNS, max_size=40), st.lists(OPERATIONS, max_size=2), st.none() | st.integers(0, NOW_MS))
+def test_a_job_has_a_cause_until_it_has_ended(
+    state: pb.JobState.ValueType,
+    runs: list[pb.InstanceRun],
+    operations: list[pb.UpstreamOperation],
+    seen_ms: int | None,
+) -> None:
+    found = causes(pb.Job(name="jobs/x", state=state, runs=runs, operations=operations), Facts(NOW_MS, seen_ms))
+
+    assert bool(found) == (state not in JOB_TERMINAL)
+    assert all(cause.kind and cause.description for cause in found)
+    assert len(found) <= 2 * MOST_RUNS + 10
+
+
+def kinds(facts: Facts = LIVELY, **members: Any) -> list[str]:
+    members.setdefault("state", pb.JOB_STATE_RUNNING)
+    found = causes(pb.Job(name="jobs/x", **members), facts)
+    return [pb.CauseKind.Name(cause.kind).removeprefix("CAUSE_KIND_") for cause in found]
+
+
+@pytest.mark.parametrize(
+    ("members", "wanted"),
+    [
+        ({"state": pb.JOB_STATE_QUEUED}, ["QUEUE"]),
+        ({"state": pb.JOB_STATE_PAUSED}, ["PAUSED"]),
+        ({"state": pb.JOB_STATE_NEEDS_ATTENTION}, ["NEEDS_ATTENTION"]),
+        ({}, ["RUNNING"]),
+        ({"runs": [pb.InstanceRun(state=pb.RUN_STATE_BLOCKED, blocked_by_id=7)]}, ["PARENT_INSTANCE"]),
+        (
+            {"runs": [pb.InstanceRun(state=pb.RUN_STATE_RUNNING, upstream_status="WaitResource")]},
+            ["UPSTREAM_RESOURCE"],
+        ),
+        ({"runs": [pb.InstanceRun(state=pb.RUN_STATE_RUNNING, upstream_status="WaitTime")]}, ["UPSTREAM_SCHEDULE"]),
+        ({"operations": [pb.UpstreamOperation(outcome=pb.OPERATION_OUTCOME_AMBIGUOUS)]}, ["RECONCILING"]),
+        (
+            {
+                "operations": [pb.UpstreamOperation(outcome=pb.OPERATION_OUTCOME_NOT_SENT)],
+                "runs": [pb.InstanceRun(state=pb.RUN_STATE_CREATING)],
+            },
+            ["UPSTREAM_FAILING"],
+        ),
+    ],
+)
+def test_each_cause_is_told_where_it_applies(members: dict[str, Any], wanted: list[str]) -> None:
+    assert kinds(**members) == wanted
+
+
+def test_a_silent_worker_and_a_spent_quota_are_told() -> None:
+    spent = {"frozen:write": str(NOW_MS + 60_000), "tat:read": str((NOW_MS + 5_000) * 1_000)}
+
+    assert kinds(Facts(NOW_MS, NOW_MS - DEAD_MS, spent)) == ["WORKER_ABSENT", "QUOTA", "QUOTA"]
+    assert kinds(Facts(NOW_MS, NOW_MS - DEAD_MS + 1, {"tat:read": str(NOW_MS * 1_000)})) == ["RUNNING"]
+
+
+async def test_a_job_is_explained_over_the_wire(world: World) -> None:
+    job_id = await world.submit()
+    request = pb.ExplainJobRequest(name=keys.job_name(job_id))
+
+    first = await world.jobs.ExplainJob(request)
+    seconds, _ = await world.redis.time()
+    await world.redis.zadd(keys.WORKERS, {"w": int(seconds) * 1_000})
+    await world.redis.hset(quota.key(""), "frozen:read", str((int(seconds) + 60) * 1_000))  # type: ignore[misc]
+    second = await world.jobs.ExplainJob(request)
+    await world.worker.finish(job_id)
+    third = await world.jobs.ExplainJob(request)
+
+    assert [cause.kind for cause in first.causes] == [pb.CAUSE_KIND_WORKER_ABSENT, pb.CAUSE_KIND_QUEUE]
+    assert [cause.kind for cause in second.causes] == [pb.CAUSE_KIND_QUEUE, pb.CAUSE_KIND_QUOTA]
+    assert second.causes[1].expected_clear_time.seconds == int(seconds) + 60
+    assert not third.causes
