@@ -48,18 +48,29 @@ def test_an_instance_that_was_stopped_before_it_ran_is_stopped_when_it_is_read_n
     assert after.blocked_by_id == 0
 
 
-def test_it_is_not_believed_while_something_may_still_release_it() -> None:
-    of = job(_idle(), update_time=timestamp(NOW_MS - 4_000), **cancel())
+def _ended(ago_ms: int) -> pb.InstanceRun:
+    """Another run, that was read ended so long ago."""
+    moment = timestamp(NOW_MS - ago_ms)
+    return row(1, pb.RUN_STATE_STOPPED, observe_time=moment, finished_time=moment)
 
-    assert _read(view(of), NOT_RUN).state == pb.RUN_STATE_BLOCKED
+
+def test_it_is_not_believed_while_an_end_may_still_release_it() -> None:
+    assert _read(view(job(_idle(), _ended(4_000), **cancel())), NOT_RUN).state == pb.RUN_STATE_BLOCKED
+    assert _read(view(job(_idle(), _ended(5_000), **cancel())), NOT_RUN).state == pb.RUN_STATE_STOPPED
+
+
+def test_an_instance_that_never_ran_releases_nothing() -> None:
+    never_ran = row(1, pb.RUN_STATE_STOPPED, observe_time=timestamp(NOW_MS))
+
+    assert _read(view(job(_idle(), never_ran, **cancel())), NOT_RUN).state == pb.RUN_STATE_STOPPED
 
 
 def test_a_refused_stop_is_believed_only_when_upstream_has_had_its_grace() -> None:
     hints = Hints(stop_asked_ms={0: NOW_MS - 50_000})
-    of = job(row(0, pb.RUN_STATE_BLOCKED), update_time=timestamp(NOW_MS - 80_000), **cancel())
+    of = job(row(0, pb.RUN_STATE_BLOCKED), **cancel(at_ms=NOW_MS - 89_000))
 
     assert _read(view(of, hints), NOT_RUN).state == pb.RUN_STATE_BLOCKED
-    assert _read(view(of, hints, now_ms=NOW_MS + 10_000), NOT_RUN).state == pb.RUN_STATE_STOPPED
+    assert _read(view(of, hints, now_ms=NOW_MS + 1_000), NOT_RUN).state == pb.RUN_STATE_STOPPED
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from headgate import pb
 from headgate_worker.core.calls import FailureKind, GetInstance
-from headgate_worker.core.observing import next_look_ms, read
+from headgate_worker.core.observing import looks, next_look_ms, read
 from headgate_worker.core.steps import timestamp
 from headgate_worker.core.view import Hints
 from tests.core.building import (
@@ -23,6 +23,7 @@ from tests.core.building import (
     reason,
     row,
     seen,
+    spec,
     states,
     taken,
     view,
@@ -67,6 +68,27 @@ def test_what_waits_is_read_last_in_a_cancel(state: pb.RunState.ValueType) -> No
 
     calm = view(job(row(0, pb.RUN_STATE_STOPPED), idle, **cancel()))
     assert acted(read(calm)).call == GetInstance(101)
+
+
+@pytest.mark.parametrize(
+    ("order", "first"),
+    [(pb.BACKFILL_ORDER_ASC, 101), (pb.BACKFILL_ORDER_DESC, 103), (pb.BACKFILL_ORDER_UNSPECIFIED, 101)],
+)
+def test_what_waits_is_read_in_the_order_in_which_it_would_run(order: pb.BackfillOrder.ValueType, first: int) -> None:
+    """Found by the simulator: a child was read, and then its parent was found running, and released it."""
+    chosen = spec(4, default_run_properties=pb.DefaultRunProperties(parallelism=1, order=order))
+    idle = [row(n, pb.RUN_STATE_CREATED, stop_time=timestamp(NOW_MS)) for n in (1, 2, 3)]
+    of = view(job(row(0, pb.RUN_STATE_STOPPED), *idle, backfill=chosen, **cancel()))
+
+    assert [act.call for _, act in looks(of)] == [GetInstance(first)]
+
+
+def test_what_a_blocked_run_waits_for_is_read_before_it() -> None:
+    idle = row(0, pb.RUN_STATE_BLOCKED, blocked_by_id=102), row(1, pb.RUN_STATE_BLOCKED, blocked_by_id=100)
+    parent = row(2, pb.RUN_STATE_BLOCKED, blocked_by_id=777)
+    start = pb.StartWorkflowInstancesSpec(ids=[100, 101, 102])
+
+    assert acted(read(view(job(*idle, parent, start=start, **cancel())))).call == GetInstance(102)
 
 
 def test_a_stop_job_reads_each_instance_by_itself() -> None:

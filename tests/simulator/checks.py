@@ -23,7 +23,8 @@ MOST_EVENTS = 60
 EVENTS_PER_RUN = 14
 
 
-LAG_MS = 16_500 + 12_000
+LAG_MS = 33_000 + 12_000
+"""The longest poll interval with its jitter, and some slow calls."""
 
 _SEEN = frozenset({pb.RUN_STATE_RUNNING, pb.RUN_STATE_SUCCEEDED, pb.RUN_STATE_FAILED})
 
@@ -168,12 +169,15 @@ class Checks:
             one for one in self._upstream.instances.values() if one.operation not in ("", "before") or one.id in named
         ]
 
+    def at_rest(self, job: pb.Job) -> None:
+        """When nothing more is expected to happen to the job."""
+        if job.state not in JOB_TERMINAL | {pb.JOB_STATE_NEEDS_ATTENTION, pb.JOB_STATE_PAUSED}:
+            raise Broken(f"still {pb.JobState.Name(job.state)}")
+
     def at_end(self, job: pb.Job, raw_log: list[bytes]) -> None:
         """When nothing happens any more."""
         if log.replay(map(pb.JobEvent.FromString, raw_log)) != job:
             raise Broken("the state is not the replay of the log")
-        if job.state not in JOB_TERMINAL | {pb.JOB_STATE_NEEDS_ATTENTION, pb.JOB_STATE_PAUSED}:
-            raise Broken(f"still {pb.JobState.Name(job.state)}")
         self._check_dates()
         self._check_starts(job)
         if job.state in JOB_TERMINAL:

@@ -23,6 +23,9 @@ from tests.simulator.worker import Ticks
 BEGIN_MS = 1_739_019_600_000
 """The afternoon of seed 000, 2025-02-08."""
 
+POLICY = Policy(poll_min_ms=2_000, poll_max_ms=30_000)
+"""Half as many reads as in production, for twice as many histories."""
+
 MOST_STEPS = 60_000
 AFTERMATH_MS = 300_000
 
@@ -58,10 +61,11 @@ class History:
         self.upstream.witness = self.checks.began
         self.store = ModelStore(self.timeline, self._ring, self.checks.committed)
         line = Line(self.timeline, self.chance, self.upstream)
-        self.ticks = Ticks(self.timeline, self.chance, self.store, line, self.checks, Policy())
+        self.ticks = Ticks(self.timeline, self.chance, self.store, line, self.checks, POLICY)
         self.callers = Callers(self.timeline, self.chance, self.store, self.upstream)
         self.checks.on_call = self.callers.called
         self.steps = 0
+        self.rested = self.wish.job
 
     def _ring(self) -> None:
         self.ticks.ring()
@@ -74,6 +78,7 @@ class History:
             self.callers.arrive()
             self._live()
             self._check_usage()
+            self.checks.at_rest(self.rested)
             self.checks.at_end(self.store.record.job, self.store.record.log)
         except Exception as error:
             if self.checks.trace is not None and not isinstance(error, Broken):
@@ -100,6 +105,7 @@ class History:
         end_ms = self.wish.job.deadline_time.ToMilliseconds() + 2 * 86_400_000
         while not self._at_rest() and self.timeline.step(end_ms):
             self._count()
+        self.rested = self.store.record.job
         self.checks.say(f"at rest: {pb.JobState.Name(self.store.record.job.state)}")
         end_ms = self.timeline.now_ms + AFTERMATH_MS
         while self.timeline.step(end_ms):

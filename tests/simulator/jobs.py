@@ -29,7 +29,7 @@ def wish(chance: Chance, upstream: ModelUpstream, now_ms: int) -> Wish:
     """A random job; instances that it names are made upstream."""
     kind = chance.pick(_KINDS)
     job = pb.Job(name="jobs/simulated", uid="uid", until=chance.pick(_UNTILS))
-    job.deadline_time.CopyFrom(timestamp(now_ms + chance.pick((600, 3_600, 3_600, 14_400)) * 1000))
+    job.deadline_time.CopyFrom(timestamp(now_ms + chance.pick((600, 1_800, 3_600, 7_200)) * 1000))
     job.ttl_after_end.FromSeconds(3600)
     _MAKERS[kind](chance, upstream, job)
     for index, run in enumerate(job.runs):

@@ -48,7 +48,7 @@ def drop(view: View) -> Step | None:
     """Let go of what needs no stop: what was never made or begun, and with DETACH everything."""
     if not cancelling(view):
         return None
-    rows = [row for run in view.job.runs if run.state not in RUN_TERMINAL for row in _dropped(view, run)]
+    rows = [row for run in view.runs if run.state not in RUN_TERMINAL for row in _dropped(view, run)]
     return Act((runs_changed(*rows, message=f"{len(rows)} runs dropped"),)) if rows else None
 
 
@@ -109,7 +109,7 @@ def stuck(view: View) -> Step | None:
     at_ms = stuck_at_ms(view)
     if at_ms is None or view.now_ms < at_ms:
         return None
-    left = [run for run in view.job.runs if run.state not in RUN_TERMINAL]
+    left = [run for run in view.runs if run.state not in RUN_TERMINAL]
     ids = [str(run.workflow_instance_id) for run in left if run.workflow_instance_id]
     said = f"the end of {len(left)} runs stays unconfirmed; instances: {', '.join(ids[:10]) or 'not known'}"
     error = errors.status(Reason.UPSTREAM_AMBIGUOUS, said, action="StopWorkflowInstances")

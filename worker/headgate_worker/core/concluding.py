@@ -29,11 +29,11 @@ def _accepted(view: View) -> bool:
 
 def _started(view: View) -> bool:
     waiting = UNSTARTED | {pb.RUN_STATE_STARTING}
-    return all(run.state not in waiting for run in view.job.runs) and _made(view)
+    return all(run.state not in waiting for run in view.runs) and _made(view)
 
 
 def _finished(view: View) -> bool:
-    return all_terminal(view.job.runs) and _made(view)
+    return all_terminal(view.runs) and _made(view)
 
 
 def _made(view: View) -> bool:
@@ -69,7 +69,7 @@ def conclude(view: View) -> Step | None:
 def _failed(view: View) -> list[pb.InstanceRun]:
     """The runs that did not come to what the job wanted. A stop job wants ends, whichever."""
     bad = {pb.RUN_STATE_UNRESOLVED} if view.kind == "stop" else BAD | {pb.RUN_STATE_SKIPPED, pb.RUN_STATE_STOPPED}
-    return [run for run in view.job.runs if run.state in bad]
+    return [run for run in view.runs if run.state in bad]
 
 
 def _success(view: View) -> Step:
@@ -82,7 +82,7 @@ def _success(view: View) -> Step:
 
 
 def _failure(view: View, failed: list[pb.InstanceRun]) -> Step:
-    total = len(view.job.runs)
+    total = len(view.runs)
     own = [run for run in failed if run.state in BAD] or failed
     said = f"{len(failed)} of {total} runs did not succeed, the first is {label(own[0])}"
     why = own[0].error.message
@@ -104,7 +104,7 @@ def _ended(state: pb.JobState.ValueType, said: str, reason: Reason, **metadata: 
 def _conclude_cancel(view: View) -> Step | None:
     cancel = view.job.cancel
     detach = cancel.mode == pb.CANCEL_MODE_DETACH
-    if not all_terminal(view.job.runs) or (not detach and unconfirmed(view.job)):
+    if not all_terminal(view.runs) or (not detach and unconfirmed(view.job)):
         return None
     if cancel.actor == BY_DEADLINE:
         return _ended(pb.JOB_STATE_FAILED, cancel.reason, Reason.DEADLINE_PASSED)

@@ -78,7 +78,7 @@ def _next_operation(view: View) -> pb.UpstreamOperation | None:
 
 def _next_ranges(view: View) -> tuple[pb.DateRange, ...]:
     """The dates of the next call: as many as fit the window, at most 7 ranges, in the order they are to run."""
-    spec, runs = view.job.backfill, view.job.runs
+    spec, runs = view.job.backfill, view.runs
     planned = [dates.from_message(run.biz_date) for run in runs if run.state == pb.RUN_STATE_PLANNED]
     unfinished = sum(run.state not in RUN_TERMINAL and run.state != pb.RUN_STATE_PLANNED for run in runs)
     window = spec.max_created_ahead or DEFAULT_AHEAD
@@ -103,7 +103,7 @@ def _covered(view: View, operation: pb.UpstreamOperation) -> list[pb.InstanceRun
     days = set(dates.walk(operation.biz_dates))
     return [
         run_with(run, state=pb.RUN_STATE_CREATING, operation_index=operation.index)
-        for run in view.job.runs
+        for run in view.runs
         if run.state == pb.RUN_STATE_PLANNED and (not days or dates.from_message(run.biz_date) in days)
     ]
 

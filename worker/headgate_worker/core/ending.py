@@ -75,12 +75,20 @@ def _may_start_yet(view: View, row: pb.InstanceRun) -> bool:
     """Whether the instance may still be started, by what ended last or by a start whose reply was lost."""
     if view.kind == "stop":
         return False
-    quiet_ms = view.now_ms - view.job.update_time.ToMilliseconds()
-    settle_ms = view.policy.idle_settle_ms if row.HasField("stop_time") else pacing.adopt_grace_ms(view)
-    if quiet_ms < settle_ms and _was_named(row):
+    if _was_named(row) and view.now_ms < _released_until_ms(view, row):
         return True
     asked_ms = view.job.cancel.request_time.ToMilliseconds()
     return _is_asked(view, row) and cancelling(view) and view.now_ms < asked_ms + view.policy.start_grace_ms
+
+
+def _released_until_ms(view: View, row: pb.InstanceRun) -> int:
+    """Until when what has ended may still release an instance; one whose stop was refused, as long as any child."""
+    ends = [run.observe_time.ToMilliseconds() for run in view.runs if run.HasField("finished_time")]
+    last_end_ms = max(ends, default=0)
+    if row.HasField("stop_time"):
+        return last_end_ms + view.policy.idle_settle_ms
+    asked_ms = view.job.cancel.request_time.ToMilliseconds() if cancelling(view) else 0
+    return max(last_end_ms, asked_ms) + pacing.adopt_grace_ms(view)
 
 
 def _was_named(row: pb.InstanceRun) -> bool:

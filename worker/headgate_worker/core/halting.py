@@ -64,7 +64,7 @@ def halt(view: View) -> Step | None:
     first = _failed(view)
     if first is None:
         return None
-    left = [run for run in view.job.runs if _skippable(view, run)]
+    left = [run for run in view.runs if _skippable(view, run)]
     if not left:
         return None
     error = skipped_error(view)

@@ -11,6 +11,7 @@ from headgate.reasons import Reason
 from headgate_worker.core import errors, pacing, waiting
 from headgate_worker.core.calls import Failure, FailureKind, GetInstance, Outcome
 from headgate_worker.core.ending import ended, is_old_run
+from headgate_worker.core.kinds import newest_first
 from headgate_worker.core.runs import IDLE, NOT_STARTED, by_instance, differs, observe
 from headgate_worker.core.starting import restart
 from headgate_worker.core.steps import Act, Change, Step, run_with, runs_changed, timestamp
@@ -21,19 +22,32 @@ from headgate_worker.core.waiting import Look
 
 def looks(view: View) -> Iterator[Look]:
     """What is to be read or probed, and from when on; runs for which nothing is to be done are left out."""
-    rows, left = by_instance(view.job), [run for run in view.job.runs if run.state not in RUN_TERMINAL]
-    # What runs may release what waits, so that is read last. Instances of a stop job have no such ties.
-    busy = view.kind != "stop" and any(run.state in RUN_FRONTIER for run in left)
+    rows, left = by_instance(view.job), [run for run in view.runs if run.state not in RUN_TERMINAL]
+    left = [run for run in left if run.workflow_instance_id]
     ends = wants_ends(view)
+    ending = [run for run in left if run.state in IDLE and _is_ending(view, run, ends=ends)]
+    for run in _first_to_end(view, left, ending):
+        yield _own(view, run)
     for run in left:
-        if not run.workflow_instance_id:
-            continue
-        if run.state in IDLE and _is_ending(view, run, ends=ends):
-            found = None if busy else _own(view, run)
-        else:
+        if run not in ending:
             found = _look(view, run, rows.get(run.blocked_by_id) if run.blocked_by_id else None)
-        if found is not None:
-            yield found
+            if found is not None:
+                yield found
+
+
+def _first_to_end(view: View, left: list[pb.InstanceRun], ending: list[pb.InstanceRun]) -> list[pb.InstanceRun]:
+    """Which of the runs that are not to run any more may be read now.
+
+    What runs may release what waits, and what waits the next, so they are read in the order in which they would run,
+    once nothing runs. Instances of a stop job have no such ties.
+    """
+    if view.kind == "stop":
+        return ending
+    if not ending or any(run.state in RUN_FRONTIER for run in left):
+        return []
+    in_order = ending[::-1] if newest_first(view.job) else ending
+    waiting_for = {run.workflow_instance_id for run in ending}
+    return [next((run for run in in_order if run.blocked_by_id not in waiting_for), in_order[0])]
 
 
 def _own(view: View, run: pb.InstanceRun) -> Look:
@@ -66,7 +80,7 @@ def next_look_ms(view: View) -> int | None:
 
 def absorb_read(view: View, subject: int, call: GetInstance, outcome: Outcome) -> Change:
     """What a read of a run's instance, or of its parent, says."""
-    run = view.job.runs[subject]
+    run = view.runs[subject]
     if run.state in RUN_TERMINAL:
         return Change((), view.hints.settled())
     if isinstance(outcome, Failure):

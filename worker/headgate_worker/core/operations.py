@@ -82,7 +82,7 @@ def made_draft(view: View, row: pb.UpstreamOperation, said: str) -> pb.JobEvent:
         return operation_changed(row, message=said)
     runs = [
         run_with(run, state=pb.RUN_STATE_STARTING, started_by=pb.STARTED_BY_HEADGATE)
-        for run in view.job.runs
+        for run in view.runs
         if run.state == pb.RUN_STATE_CREATED
     ]
     return operation_changed(row, *runs, message=f"{row.action} was executed")
@@ -91,11 +91,11 @@ def made_draft(view: View, row: pb.UpstreamOperation, said: str) -> pb.JobEvent:
 def refused(view: View, operation: pb.UpstreamOperation, error: Status) -> tuple[pb.JobEvent, ...]:
     """The drafts for an operation that upstream won't do: its runs have failed, and a job without runs with them."""
     row = operation_with(operation, outcome=pb.OPERATION_OUTCOME_REFUSED)
-    lost = [run for run in view.job.runs if _hangs_on(view, run, row)]
+    lost = [run for run in view.runs if _hangs_on(view, run, row)]
     failed = [run_with(run, state=pb.RUN_STATE_FAILED, error=error) for run in lost]
     draft = operation_changed(row, *failed, message=error.message)
     draft.error.CopyFrom(error)
-    if not failed and not view.job.runs and view.job.state in _WORKING:
+    if not failed and not view.runs and view.job.state in _WORKING:
         draft.state = pb.JOB_STATE_FAILED
     return (draft,)
 

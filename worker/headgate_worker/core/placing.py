@@ -61,7 +61,7 @@ def _unreadable(view: View, subject: int, call: GetInstance, failure: Failure) -
     if failure.kind is not FailureKind.NOT_FOUND or view.now_ms < settled_ms:
         return Change((), hints)
     waiting = _waiting_rows(view.job, subject)
-    fresh = pb.InstanceRun(index=len(view.job.runs), operation_index=subject, attempt=1)
+    fresh = pb.InstanceRun(index=len(view.runs), operation_index=subject, attempt=1)
     error = errors.of_failure(failure, "GetWorkflowInstance")
     lost = run_with(
         waiting[0] if waiting else fresh, workflow_instance_id=call.id, state=pb.RUN_STATE_UNRESOLVED, error=error
@@ -71,7 +71,7 @@ def _unreadable(view: View, subject: int, call: GetInstance, failure: Failure) -
 
 def missing(view: View) -> Step | None:
     """Fail the runs of an operation that is done and made no instance for their date: nothing will ever run."""
-    lost = [run for run in view.job.runs if run.state == pb.RUN_STATE_CREATING and _is_made(view.job, run)]
+    lost = [run for run in view.runs if run.state == pb.RUN_STATE_CREATING and _is_made(view.job, run)]
     if not lost or unplaced(view.job):
         return None
     error = errors.status(Reason.CREATE_FAILED, "upstream made no instance for this date")

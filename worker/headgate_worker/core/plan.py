@@ -43,8 +43,9 @@ from headgate_worker.core.view import View
 
 Rule = Callable[[View], Step | None]
 
-IDLE_MS: Final = 60_000
-"""Longest time between two ticks of a job that waits for something without a time of its own."""
+IDLE_MS: Final = 300_000
+"""Longest time between two ticks of a job that waits for something without a time of its own, such as a person: whoever
+changes the job rings, so that this is only a net below the net."""
 
 
 def _begin(view: View) -> Step | None:
@@ -99,7 +100,7 @@ def _plan_call(view: View) -> Step:
     if view.job.state == pb.JOB_STATE_NEEDS_ATTENTION:
         return Wait(_latest_ms(view))
     if view.now_ms < view.hints.retry_at_ms:
-        return Wait(min(view.hints.retry_at_ms, _latest_ms(view)))
+        return Wait(min([view.hints.retry_at_ms, *_bounds_ms(view)]))
     for rule in flows.CALLING_RULES if view.kind in flows.KINDS else CALLING_RULES:
         step = rule(view)
         if step is not None:
@@ -108,14 +109,17 @@ def _plan_call(view: View) -> Step:
 
 
 def _latest_ms(view: View) -> int:
-    """The latest time a job may be left alone: its deadline, or its cancel's watchdog."""
-    times = [view.now_ms + IDLE_MS]
-    if view.job.HasField("deadline_time"):
-        times.append(view.job.deadline_time.ToMilliseconds())
+    """The latest time a job may be left alone that waits for nothing in particular."""
+    return min([view.now_ms + IDLE_MS, *_bounds_ms(view)])
+
+
+def _bounds_ms(view: View) -> list[int]:
+    """When something must be decided, whatever a job waits for: its deadline, and its cancel's watchdog."""
+    times = [view.job.deadline_time.ToMilliseconds()] if view.job.HasField("deadline_time") else []
     stuck_at_ms = cancelling.stuck_at_ms(view)
     if stuck_at_ms is not None:
         times.append(stuck_at_ms)
-    return min(at_ms for at_ms in times if at_ms > view.now_ms)
+    return [at_ms for at_ms in times if at_ms > view.now_ms]
 
 
 def _next_look_ms(view: View) -> int:

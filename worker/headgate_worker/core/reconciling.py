@@ -162,9 +162,9 @@ def searches_rerun(view: View) -> bool:
 
 
 def _look_at_rerun(view: View, operation: pb.UpstreamOperation) -> Step:
-    if not view.job.runs:
+    if not view.runs:
         return Act((_undecided(operation, (), {}),))  # it chose its instances by a filter: none is known
-    return Act(call=GetInstance(view.job.runs[0].workflow_instance_id), subject=0)
+    return Act(call=GetInstance(view.runs[0].workflow_instance_id), subject=0)
 
 
 def absorb_rerun_read(view: View, outcome: Outcome) -> Change:

@@ -40,9 +40,10 @@ def queue(view: View) -> Step | None:
     """Tell what upstream starts by itself from what it will start after another; nobody asks, so nobody answers."""
     if not starts_itself(view):
         return None
-    rows = [_queued(view.job, run) for run in view.job.runs if _fresh(run)]
-    if not rows or unplaced(view.job):
+    fresh = [run for run in view.runs if _fresh(run)]
+    if not fresh or unplaced(view.job):
         return None
+    rows = [_queued(view.job, run) for run in fresh]
     return Act((runs_changed(*rows, message=f"upstream starts {len(rows)} instances by itself"),))
 
 
@@ -61,7 +62,7 @@ def start(view: View) -> Step | None:
     """Start every created instance of the earliest create that is not over, all at once: upstream sets the order."""
     if view.job.state != pb.JOB_STATE_RUNNING or not may_start(view) or halted(view):
         return None
-    ready = [run for run in view.job.runs if _ready(view, run)]
+    ready = [run for run in view.runs if _ready(view, run)]
     current = current_operation(view.job) if ready else -1
     ids = [run.workflow_instance_id for run in ready if run.operation_index == current]
     if not ids or unplaced(view.job):

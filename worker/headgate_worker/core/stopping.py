@@ -66,7 +66,7 @@ def _due(view: View, run: pb.InstanceRun) -> bool:
 
 def stop(view: View) -> Step | None:
     """Send the stop of everything that is to be stopped, in the order that runs last first: children before parents."""
-    rows = [run for run in view.job.runs if _due(view, run)] if wants_ends(view) else []
+    rows = [run for run in view.runs if _due(view, run)] if wants_ends(view) else []
     if not rows:
         return None
     newest = newest_first(view.job)
@@ -82,7 +82,7 @@ def again_ms(view: View) -> list[int]:
         return []
     return [
         refused[run.index] + view.policy.stop_again_ms
-        for run in view.job.runs
+        for run in view.runs
         if run.index in refused and not run.HasField("stop_time") and wants_end(view, run)
     ]
 

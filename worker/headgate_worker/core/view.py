@@ -27,8 +27,7 @@ class Policy:
             whose reply was lost may still take effect.
         refusal_grace_ms: how long an instance whose start was refused may stay NotRun before the start is repeated.
         start_attempts: how often one instance is started at most.
-        idle_settle_ms: how long nothing must have happened to a job before an instance that was to be stopped and is
-            NotRun counts as stopped.
+        idle_settle_ms: how long after the last end of a run an instance that was stopped and is NotRun counts as such.
         stop_again_ms: how long after a stop that was refused it is asked for again.
         settle_ms: how long after an intent a search that finds nothing is repeated before a person is asked.
         clock_error_ms: how far upstream's clock is behind ours at most, if all is well.
@@ -176,6 +175,7 @@ class View:
         die: a random number, 0 <= die < 1, for jitter.
         policy: the numbers.
         marked: another job gave its instances the name of this one's first (commit.NameClaim).
+        runs: the job's runs, taken out once: each pass over the job itself would wrap every row anew.
     """
 
     job: pb.Job
@@ -184,6 +184,10 @@ class View:
     die: float = 0.5
     policy: Policy = Policy()
     marked: bool = False
+    runs: tuple[pb.InstanceRun, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "runs", tuple(self.job.runs))
 
     @property
     def kind(self) -> str:
