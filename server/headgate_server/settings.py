@@ -9,9 +9,9 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-PREFIX: Final = "HEADGATE_"
+from headgate import redis_url as redis_url_of
 
-_SCHEMES: Final = ("redis", "rediss", "unix")
+PREFIX: Final = "HEADGATE_"
 
 
 class BadSettings(ValueError):
@@ -36,8 +36,7 @@ def _address(text: str) -> str:
 
 
 def _redis_url(text: str) -> str:
-    if urlsplit(text).scheme not in _SCHEMES:
-        raise ValueError("needs a URL that begins with redis://, rediss:// or unix://")
+    redis_url_of.parse(text)
     return text
 
 

@@ -118,11 +118,11 @@ async def connected(address: str, ops: str, redis_url: str) -> AsyncIterator[Wor
 
 
 @asynccontextmanager
-async def serving(redis_url: str, **given: Any) -> AsyncIterator[World]:
-    """A server in this process, with stubs."""
+async def serving(redis_url: str, *, client_url: str = "", **given: Any) -> AsyncIterator[World]:
+    """A server in this process, with stubs; `client_url` is where the test itself reaches Redis, if elsewhere."""
     async with app.running(quick_settings(redis_url, **given)) as server:
         address, ops = f"127.0.0.1:{server.grpc_port}", f"http://127.0.0.1:{server.ops_port}"
-        async with connected(address, ops, redis_url) as world:
+        async with connected(address, ops, client_url or redis_url) as world:
             yield world
 
 
