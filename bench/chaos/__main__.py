@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import sys
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from bench.chaos.stage import Trial
 def main() -> int:
     """Run what was asked for; 0 when every criterion held, 1 when one did not, 2 for an unknown name."""
     options = _parser().parse_args()
+    logging.basicConfig(level=logging.ERROR)  # parts of ours that play along in this process are to be quiet
     if options.list:
         print("\n".join(f"{one.name:24} {one.fault}" for one in EXPERIMENTS.values()))
         return 0

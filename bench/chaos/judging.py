@@ -14,7 +14,7 @@ from bench.chaos.watches import Record
 from headgate import pb
 
 IDLE_SECONDS = 12.0
-"""How long leases may still run after the last job has ended."""
+"""How long leases may still run after the last job has ended: one lease, and the next look at what it left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,14 @@ async def judge(
     figures = {**verdicts.tally(jobs.values()), "upstream calls": stage.emulator.ledger.total}
     if any(job.state != pb.JOB_STATE_SUCCEEDED for job in jobs.values()):
         figures["why"] = verdicts.explained(jobs.values())
+    if words := stage.last_words():
+        figures["last words"] = words
     return Judged(checks, figures)
 
 
 async def _idle(stage: Stage) -> None:
     async def idle() -> bool:
-        return not await stage.truth.keys_like("arq:in-progress:*")
+        left = await verdicts.leftovers(stage.truth, await stage.truth.jobs())
+        return all(check.held for check in left)
 
-    await until(idle, IDLE_SECONDS, pause=0.2)
+    await until(idle, IDLE_SECONDS, pause=0.5)

@@ -76,7 +76,7 @@ class Recovery:
 
 
 def _committed(before: Held, row: list[bytes]) -> bool:
-    """Whether another tick has taken the job since and has committed: a commit sets the attempts to 0."""
+    """Whether it was committed since: it has new events, or another tick has taken it and set its attempts to 0."""
     fence, revision, _, attempts = row
     taken = int(fence or 0) > before.fence
-    return taken and (int(revision) > before.revision or int(attempts or 0) == 0)
+    return int(revision) > before.revision or (taken and int(attempts or 0) == 0)

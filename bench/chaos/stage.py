@@ -196,8 +196,14 @@ class Stage:
 
     def exits(self) -> Check:
         """No process of ours may have ended that nobody ended."""
-        gone = [one.name for one in self._started if one.returncode is not None and not one.expected_to_end]
-        return none("processes that ended by themselves", len(gone))
+        return none("processes that ended by themselves", len(self._gone()))
+
+    def last_words(self) -> str:
+        """What those processes said at last; empty when there are none."""
+        return " / ".join(f"{one.name}: {' | '.join(list(one.lines)[-3:])}" for one in self._gone())
+
+    def _gone(self) -> list[Process]:
+        return [one for one in self._started if one.returncode is not None and not one.expected_to_end]
 
     async def readiness(self, process: Process) -> int:
         """HTTP status of a process's /readyz; 0 when it does not answer."""
