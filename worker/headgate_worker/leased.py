@@ -18,9 +18,9 @@ from typing import Any, Final
 
 from arq.worker import Worker, func
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from headgate import entries, keys
+from headgate_worker.redis_clients import STORE_AWAY
 
 _log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class LaneOptions:
     queue: str
     slots: int
     poll_seconds: float = 1.0
-    lease_ms: int = 6_000
+    lease_ms: int = 4_000
     drain_seconds: float = 15.0
 
 
@@ -163,8 +163,12 @@ class LeasedWorker(Worker):
                 self._begin(group, entry_id, definition)
             if len(claimed) < free:
                 await self._sleep(next_ms)
-        except RedisError as error:
+        except STORE_AWAY as error:
             _log.warning("lane %s: the store is away (%s)", self._options.queue, type(error).__name__)
+            await self._pause(1.0)
+        except Exception:
+            # The owner of the lane: what can't be foreseen must not end the process and all that runs in it.
+            _log.exception("lane %s: claiming broke", self._options.queue)
             await self._pause(1.0)
 
     async def _claim_entries(self, free: int) -> tuple[list[tuple[str, bytes]], int]:
@@ -212,7 +216,7 @@ class LeasedWorker(Worker):
             put_back_ms = await self._call_function(entry_id, definition)
         except asyncio.CancelledError:
             put_back_ms = 0  # cut off by a shutdown or a lost lease: at once for whoever comes next
-        except RedisError as error:
+        except STORE_AWAY as error:
             _log.warning("entry %s: the store is away (%s)", entry_id, type(error).__name__)
             put_back_ms = PUT_BACK_MS
         except Exception:
@@ -241,7 +245,7 @@ class LeasedWorker(Worker):
         again = "" if put_back_ms is None else put_back_ms
         try:
             await self._finish(keys=[self._options.queue, *marks], args=[entry_id, self._owner, again])
-        except RedisError as error:
+        except STORE_AWAY as error:
             # The lease ends by itself, and the entry is claimed again: a tick too many, which is harmless.
             _log.warning("entry %s: its end could not be recorded (%s)", entry_id, type(error).__name__)
 
@@ -255,7 +259,7 @@ class LeasedWorker(Worker):
         arguments: list[Any] = [self._options.lease_ms, self._owner, *ids]
         try:
             lost = await self._renew(keys=[self._options.queue], args=arguments)
-        except RedisError as error:
+        except STORE_AWAY as error:
             _log.warning("lane %s: leases not renewed (%s)", self._options.queue, type(error).__name__)
             return
         for entry_id in lost:

@@ -6,10 +6,9 @@ import asyncio
 import logging
 from typing import Final
 
-from redis.exceptions import RedisError
-
 from headgate import entries
 from headgate_worker.ports import Clock, Dice
+from headgate_worker.redis_clients import STORE_AWAY
 from headgate_worker.store import Store
 
 _log = logging.getLogger(__name__)
@@ -42,8 +41,11 @@ class Reaper:
             full = False
             try:
                 full = await self.round()
-            except RedisError as error:
+            except STORE_AWAY as error:
                 _log.warning("the reaper can't reach the store (%s)", type(error).__name__)
+            except Exception:
+                # The owner of the task: without a reaper no late job would ever be rung for.
+                _log.exception("a round of the reaper broke")
             if not full:
                 await asyncio.sleep(self._period * (0.75 + 0.5 * self._dice.roll()))
 

@@ -8,6 +8,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 from headgate import redis_url
 from headgate.redis_url import SentinelTarget
@@ -76,6 +77,10 @@ async def close(client: Redis) -> None:
     pool = client.connection_pool
     for sentinel in pool.sentinel_manager.sentinels if isinstance(pool, SentinelConnectionPool) else ():
         await sentinel.aclose()
+
+
+STORE_AWAY: Final = (RedisError, OSError)
+"""What a store that is away looks like: redis-py lets a reset connection's own error through here and there."""
 
 
 class UnfitStore(Exception):

@@ -24,7 +24,7 @@ OBSERVATION_TTL_MS: Final = 24 * 3600 * 1000
 COMMIT_PATIENCE: Final = (0.05, 0.1, 0.2, 0.4, 0.8, *[1.0] * 12)
 """Seconds between the tries of a commit: about 14 s in all."""
 
-_LOST_REPLY: Final = (RedisConnectionError, RedisTimeoutError)
+_LOST_REPLY: Final = (RedisConnectionError, RedisTimeoutError, OSError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from redis.exceptions import RedisError
-
 from headgate import entries, keys, pb
 from headgate.commit import Answer, Commit, Committed, Stale, Usage, Wake
 from headgate.lifecycle import JOB_TERMINAL
@@ -17,6 +15,7 @@ from headgate_worker.core.calls import ACTIONS, WRITES, Call, Failure, FailureKi
 from headgate_worker.core.steps import Act, Change, apply
 from headgate_worker.core.view import decode_hints, encode_hints
 from headgate_worker.ports import Clock, Dice
+from headgate_worker.redis_clients import STORE_AWAY
 from headgate_worker.store import Store, Taken
 
 Checkpoint = Callable[[str], None]
@@ -91,7 +90,7 @@ class Tick:
             asked = self._clock.monotonic()
             try:
                 kept = await self._store.renew(self.job_id, self.taken.fence)
-            except RedisError:
+            except STORE_AWAY:
                 continue  # a lease that lapses meanwhile shows in holds_lease, and a commit finds out
             if not kept:
                 raise LostJob
