@@ -131,6 +131,15 @@ def test_a_stop_job_is_content_with_what_does_not_run() -> None:
     assert (runs_on.state, reason(runs_on.error)) == (pb.RUN_STATE_UNRESOLVED, "UPSTREAM_REFUSED")
 
 
+def test_of_instances_that_others_made_each_waits_for_all_to_rest() -> None:
+    """Found by the simulator: a stop job can't know which of its instances releases which."""
+    stop = pb.StopWorkflowInstancesSpec(ids=[100, 101])
+    of = job(_idle(pb.RUN_STATE_CREATED), row(1, pb.RUN_STATE_CREATED, stop_time=_ASKED), stop=stop)
+
+    assert _read(view(of), NOT_RUN).state == pb.RUN_STATE_CREATED
+    assert _read(view(of, Hints(idle_at_ms={1: NOW_MS})), NOT_RUN).state == pb.RUN_STATE_STOPPED
+
+
 def _rerun() -> pb.Job:
     run = row(0, pb.RUN_STATE_STARTING, started_by=pb.STARTED_BY_HEADGATE)
     done = operation(pb.OPERATION_OUTCOME_CONFIRMED)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from headgate import pb
 from headgate_worker.core.calls import FailureKind, GetInstance
 from headgate_worker.core.placing import missing, place
+from headgate_worker.core.plan import plan
+from headgate_worker.core.steps import Wait
+from headgate_worker.core.view import Hints
 from tests.core.building import (
     NOT_RUN,
     NOW_MS,
@@ -86,13 +89,26 @@ def test_a_fresh_instance_may_be_shown_late() -> None:
     gone = failure(FailureKind.NOT_FOUND)
     early = absorbed(view(_made(), now_ms=NOW_MS + 179_999), GetInstance(100), gone, 0)
     assert early.drafts == ()
-    assert early.hints.retry_at_ms > 0
+    assert early.hints.place_at_ms > NOW_MS + 179_999
+    assert early.hints.retry_at_ms == 0
 
     late = view(_made(), now_ms=NOW_MS + 180_000)
     after = taken(late, absorbed(late, GetInstance(100), gone, 0))
     assert states(after) == ["UNRESOLVED", "CREATING"]
     assert reason(after.runs[0].error) == "INSTANCE_UNKNOWN"
     assert len(after.runs) == 2
+
+
+def test_an_instance_that_is_shown_late_keeps_nothing_else_waiting() -> None:
+    """Found by the simulator: the dates before it were not looked after for as long as the listing lagged."""
+    of = view(_made(), Hints(place_at_ms=NOW_MS + 1))
+    assert place(of) is None
+
+    running = row(0, pb.RUN_STATE_RUNNING)
+    both = job(running, row(1, pb.RUN_STATE_CREATING), operations=[confirmed(0, 1)])
+    assert acted(plan(view(both, of.hints))).call == GetInstance(100)
+    waiting = view(both, Hints(place_at_ms=NOW_MS + 1, poll_at_ms={0: NOW_MS + 9_000}))
+    assert plan(waiting) == Wait(NOW_MS + 1)
 
 
 def test_an_instance_without_a_date_is_never_put_on_a_guess() -> None:

@@ -36,22 +36,35 @@ def test_a_child_is_read_at_once_when_its_parent_has_ended(state: pb.RunState.Va
     assert act.drafts[0].runs[0].parent_end_time == timestamp(NOW_MS)
 
 
-def test_a_child_that_stays_not_run_is_read_until_the_grace_and_then_started() -> None:
-    parent = row(0, pb.RUN_STATE_SUCCEEDED)
-    of = view(job(parent, _RELEASED), Hints(poll_at_ms={1: NOW_MS + 500}))
-    assert look(of, _RELEASED, parent) == (NOW_MS + 500, look_act(GetInstance(101)))
+_PARENT = row(0, pb.RUN_STATE_SUCCEEDED)
+_GRACE_ENDS = NOW_MS + 80_000
 
-    late = view(of.job, of.hints, now_ms=NOW_MS + 80_000)
-    found = look(late, _RELEASED, parent)
+
+def _look(hints: Hints, now_ms: int = NOW_MS) -> tuple[int, object]:
+    """When something is due for the released child, and what."""
+    found = look(view(job(_PARENT, _RELEASED), hints, now_ms=now_ms), _RELEASED, _PARENT)
     assert found is not None
-    assert (found[0], found[1].call) == (NOW_MS + 80_000, StartInstances((101,)))
+    return found[0], found[1].call
 
 
-def look_act(call: GetInstance) -> object:
-    """The act of a read of the second run."""
-    from headgate_worker.core.steps import Act
+def test_a_released_child_is_read_at_its_interval_and_when_the_grace_ends() -> None:
+    assert _look(Hints(poll_at_ms={1: NOW_MS + 500})) == (NOW_MS + 500, GetInstance(101))
+    assert _look(Hints(poll_at_ms={1: _GRACE_ENDS + 7_000})) == (_GRACE_ENDS, GetInstance(101))
 
-    return Act(call=call, subject=1)
+
+def test_a_child_is_started_once_it_was_read_not_run_after_the_grace() -> None:
+    seen_idle = Hints(idle_at_ms={1: _GRACE_ENDS}, poll_at_ms={1: _GRACE_ENDS + 5_000})
+
+    assert _look(seen_idle, _GRACE_ENDS) == (_GRACE_ENDS, StartInstances((101,)))
+
+
+def test_a_child_is_read_again_before_it_is_started_late() -> None:
+    """Found by the simulator: after a gap, a child that upstream had started meanwhile was asked for again."""
+    before_the_grace = Hints(idle_at_ms={1: NOW_MS}, poll_at_ms={1: NOW_MS + 2_000})
+    assert _look(before_the_grace, _GRACE_ENDS + 60_000) == (NOW_MS + 2_000, GetInstance(101))
+
+    long_ago = Hints(idle_at_ms={1: _GRACE_ENDS}, poll_at_ms={1: _GRACE_ENDS + 2_000})
+    assert _look(long_ago, _GRACE_ENDS + 60_000) == (_GRACE_ENDS + 2_000, GetInstance(101))
 
 
 @pytest.mark.parametrize("fields", NO_STARTER)

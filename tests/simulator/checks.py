@@ -190,6 +190,8 @@ class Checks:
 
     def _check_skipped(self, job: pb.Job) -> None:
         """Nothing that counts as not run has run, unless an operator did it."""
+        if self._kind == "stop":
+            return
         for run in job.runs:
             one = self._upstream.instances.get(run.workflow_instance_id)
             if one is None or not one.started_ms or one.touched or one.started_by in ("", "operator"):

@@ -7,7 +7,7 @@ from headgate.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
 from headgate_worker.core import errors, pacing
 from headgate_worker.core.halting import current_operation, halted, skipped_error
-from headgate_worker.core.kinds import may_start
+from headgate_worker.core.kinds import NAMED, may_start
 from headgate_worker.core.runs import NOT_STARTED, NOT_YET_STARTED
 from headgate_worker.core.steps import run_with
 from headgate_worker.core.stopping import cancelling
@@ -73,9 +73,9 @@ def _not_run(view: View, row: pb.InstanceRun) -> pb.InstanceRun:
 
 def _may_start_yet(view: View, row: pb.InstanceRun) -> bool:
     """Whether the instance may still be started, by what ended last or by a start whose reply was lost."""
-    if view.kind == "stop":
-        return False
     if _was_named(row) and view.now_ms < _released_until_ms(view, row):
+        return True
+    if view.kind in NAMED and not _others_rest(view, row):
         return True
     asked_ms = view.job.cancel.request_time.ToMilliseconds()
     return _is_asked(view, row) and cancelling(view) and view.now_ms < asked_ms + view.policy.start_grace_ms
@@ -83,12 +83,25 @@ def _may_start_yet(view: View, row: pb.InstanceRun) -> bool:
 
 def _released_until_ms(view: View, row: pb.InstanceRun) -> int:
     """Until when what has ended may still release an instance; one whose stop was refused, as long as any child."""
-    ends = [run.observe_time.ToMilliseconds() for run in view.runs if run.HasField("finished_time")]
-    last_end_ms = max(ends, default=0)
+    last_end_ms = _last_end_ms(view)
     if row.HasField("stop_time"):
         return last_end_ms + view.policy.idle_settle_ms
     asked_ms = view.job.cancel.request_time.ToMilliseconds() if cancelling(view) else 0
     return max(last_end_ms, asked_ms) + pacing.adopt_grace_ms(view)
+
+
+def _last_end_ms(view: View) -> int:
+    ends = [run.observe_time.ToMilliseconds() for run in view.runs if run.HasField("finished_time")]
+    return max(ends, default=0)
+
+
+def _others_rest(view: View, row: pb.InstanceRun) -> bool:
+    """Whether every other run has ended, or was read NotRun since the last end: none of them can release this one."""
+    since_ms = _last_end_ms(view)
+    return all(
+        run.state in RUN_TERMINAL or run.index == row.index or view.hints.idle_at_ms.get(run.index, 0) > since_ms
+        for run in view.runs
+    )
 
 
 def _was_named(row: pb.InstanceRun) -> bool:

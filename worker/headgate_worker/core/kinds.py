@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from headgate import pb
 from headgate_worker.core.view import View
+
+NAMED: Final = frozenset({"start", "stop"})
+"""Kinds of job that are about instances which others made."""
 
 
 def starts_first(view: View) -> bool:

@@ -11,7 +11,7 @@ from headgate.reasons import Reason
 from headgate_worker.core import errors, pacing, waiting
 from headgate_worker.core.calls import Failure, FailureKind, GetInstance, Outcome
 from headgate_worker.core.ending import ended, is_old_run
-from headgate_worker.core.kinds import newest_first
+from headgate_worker.core.kinds import NAMED, newest_first
 from headgate_worker.core.runs import IDLE, NOT_STARTED, by_instance, differs, observe
 from headgate_worker.core.starting import restart
 from headgate_worker.core.steps import Act, Change, Step, run_with, runs_changed, timestamp
@@ -39,12 +39,12 @@ def _first_to_end(view: View, left: list[pb.InstanceRun], ending: list[pb.Instan
     """Which of the runs that are not to run any more may be read now.
 
     What runs may release what waits, and what waits the next, so they are read in the order in which they would run,
-    once nothing runs. Instances of a stop job have no such ties.
+    once nothing runs. Of instances that others made the order is not known: all are read, and `ending` compares.
     """
-    if view.kind == "stop":
-        return ending
     if not ending or any(run.state in RUN_FRONTIER for run in left):
         return []
+    if view.kind in NAMED:
+        return ending
     in_order = ending[::-1] if newest_first(view.job) else ending
     waiting_for = {run.workflow_instance_id for run in ending}
     return [next((run for run in in_order if run.blocked_by_id not in waiting_for), in_order[0])]
@@ -95,7 +95,9 @@ def absorb_read(view: View, subject: int, call: GetInstance, outcome: Outcome) -
 def _own_read(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> Change:
     row = _row(view, run, seen)
     drafts = (runs_changed(row, message=_what(row)),) if differs(run, row) else ()
-    return Change(drafts, _next(view, row))
+    hints = _next(view, row)
+    idle = seen.status in NOT_STARTED and row.state not in RUN_TERMINAL
+    return Change(drafts, hints.idle(run.index, view.now_ms) if idle else hints)
 
 
 def _row(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> pb.InstanceRun:

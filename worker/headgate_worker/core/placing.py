@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from headgate import pb
 from headgate.reasons import Reason
 from headgate_worker.core import errors, pacing
@@ -15,7 +17,7 @@ from headgate_worker.core.view import View
 
 def place(view: View) -> Step | None:
     """Read an instance whose date is not known: ids are mapped to dates by reading them, never by position."""
-    waiting = unplaced(view.job)
+    waiting = unplaced(view.job) if view.now_ms >= view.hints.place_at_ms else []
     if not waiting:
         return None
     operation, instance_id = waiting[0]
@@ -56,17 +58,19 @@ def _waiting_rows(job: pb.Job, operation_index: int) -> list[pb.InstanceRun]:
 
 def _unreadable(view: View, subject: int, call: GetInstance, failure: Failure) -> Change:
     """Fresh instances may be shown late; after that, one that can't be read is nobody's guess."""
-    hints, operation = pacing.after_failure(view, failure), view.job.operations[subject]
-    settled_ms = operation.intent_time.ToMilliseconds() + view.policy.settle_ms
-    if failure.kind is not FailureKind.NOT_FOUND or view.now_ms < settled_ms:
-        return Change((), hints)
+    if failure.kind is not FailureKind.NOT_FOUND:
+        return Change((), pacing.after_failure(view, failure))
+    intent_ms, hints = view.job.operations[subject].intent_time.ToMilliseconds(), view.hints.settled()
+    if view.now_ms < intent_ms + view.policy.settle_ms:
+        # The others are looked after meanwhile, so this is no failed call that everything waits for.
+        return Change((), replace(hints, place_at_ms=pacing.look_again_ms(view, intent_ms)))
     waiting = _waiting_rows(view.job, subject)
     fresh = pb.InstanceRun(index=len(view.runs), operation_index=subject, attempt=1)
     error = errors.of_failure(failure, "GetWorkflowInstance")
     lost = run_with(
         waiting[0] if waiting else fresh, workflow_instance_id=call.id, state=pb.RUN_STATE_UNRESOLVED, error=error
     )
-    return Change((runs_changed(lost, message="an instance that was made can't be read"),), hints.settled())
+    return Change((runs_changed(lost, message="an instance that was made can't be read"),), hints)
 
 
 def missing(view: View) -> Step | None:

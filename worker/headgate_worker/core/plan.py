@@ -128,6 +128,7 @@ def _next_look_ms(view: View) -> int:
         observing.next_look_ms(view),
         flows.next_look_ms(view),
         view.hints.operation_poll_at_ms,
+        view.hints.place_at_ms,
         *stopping.again_ms(view),
     ]
     return min([at_ms for at_ms in times if at_ms is not None and at_ms > view.now_ms] + [_latest_ms(view)])

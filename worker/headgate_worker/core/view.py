@@ -78,6 +78,8 @@ class Hints:
     operation_poll_at_ms: int = 0
     starts: Mapping[int, int] = field(default_factory=dict)
     asked_at_ms: Mapping[int, int] = field(default_factory=dict)
+    idle_at_ms: Mapping[int, int] = field(default_factory=dict)
+    place_at_ms: int = 0
     stop_asked_ms: Mapping[int, int] = field(default_factory=dict)
     found: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     slot_class: str = ""
@@ -96,6 +98,10 @@ class Hints:
         """The hints with the time from which a run's start is waited for."""
         return replace(self, asked_at_ms={**self.asked_at_ms, run_index: at_ms})
 
+    def idle(self, run_index: int, at_ms: int) -> Hints:
+        """The hints with a run that was just read NotRun."""
+        return replace(self, idle_at_ms={**self.idle_at_ms, run_index: at_ms})
+
     def stop_refused(self, run_index: int, at_ms: int) -> Hints:
         """The hints with a refused stop of a run."""
         return replace(self, stop_asked_ms={**self.stop_asked_ms, run_index: at_ms})
@@ -107,6 +113,7 @@ class Hints:
             poll_at_ms=_without(self.poll_at_ms, run_index),
             starts=_without(self.starts, run_index),
             asked_at_ms=_without(self.asked_at_ms, run_index),
+            idle_at_ms=_without(self.idle_at_ms, run_index),
             stop_asked_ms=_without(self.stop_asked_ms, run_index),
         )
 
@@ -134,6 +141,8 @@ def encode_hints(hints: Hints) -> bytes:
         "t": hints.slot_at_ms,
         "s": {str(k): v for k, v in hints.starts.items()},
         "a": {str(k): v for k, v in hints.asked_at_ms.items()},
+        "i": {str(k): v for k, v in hints.idle_at_ms.items()},
+        "l": hints.place_at_ms,
         "x": {str(k): v for k, v in hints.stop_asked_ms.items()},
         "m": {str(k): list(v) for k, v in hints.found.items()},
     }
@@ -159,6 +168,8 @@ def _parse(plain: Mapping[str, Any]) -> Hints:
         slot_at_ms=int(plain.get("t", 0)),
         starts={int(k): int(v) for k, v in plain.get("s", {}).items()},
         asked_at_ms={int(k): int(v) for k, v in plain.get("a", {}).items()},
+        idle_at_ms={int(k): int(v) for k, v in plain.get("i", {}).items()},
+        place_at_ms=int(plain.get("l", 0)),
         stop_asked_ms={int(k): int(v) for k, v in plain.get("x", {}).items()},
         found={int(k): tuple(int(i) for i in v) for k, v in plain.get("m", {}).items()},
     )

@@ -23,20 +23,26 @@ def look(view: View, run: pb.InstanceRun, parent: pb.InstanceRun | None) -> Look
     if parent is not None and parent.state not in RUN_TERMINAL:
         return None
     poll_at_ms = view.hints.poll_at_ms.get(run.index, 0)
-    own = GetInstance(run.workflow_instance_id)
     if run.HasField("parent_end_time"):
-        probe_at_ms = _probe_at_ms(view, run)
-        if probe_at_ms is not None and (probe_at_ms <= poll_at_ms or probe_at_ms <= view.now_ms):
-            return probe_at_ms, Act(call=StartInstances((run.workflow_instance_id,)))
-        return poll_at_ms, Act(call=own, subject=run.index)
+        return _released(view, run)
     if parent is None:
         return poll_at_ms, Act(call=GetInstance(run.blocked_by_id), subject=run.index)
     row = run_with(run, parent_end_time=timestamp(view.now_ms))
-    return 0, Act((runs_changed(row, message="its parent has ended"),), own, run.index)
+    return 0, Act((runs_changed(row, message="its parent has ended"),), _get(run), run.index)
 
 
-def _probe_at_ms(view: View, run: pb.InstanceRun) -> int | None:
-    """When the run is started if upstream has not done so; None where that is not this job's to do."""
+def _get(run: pb.InstanceRun) -> GetInstance:
+    return GetInstance(run.workflow_instance_id)
+
+
+def _released(view: View, run: pb.InstanceRun) -> Look:
+    """Read a child whose parent has ended; start it once it was read NotRun after the grace."""
+    poll_at_ms = view.hints.poll_at_ms.get(run.index, 0)
     if not may_start(view) or view.job.state != pb.JOB_STATE_RUNNING:
-        return None
-    return run.parent_end_time.ToMilliseconds() + pacing.adopt_grace_ms(view)
+        return poll_at_ms, Act(call=_get(run), subject=run.index)
+    probe_at_ms = run.parent_end_time.ToMilliseconds() + pacing.adopt_grace_ms(view)
+    idle_at_ms = view.hints.idle_at_ms.get(run.index, 0)
+    if idle_at_ms >= probe_at_ms and view.now_ms - idle_at_ms <= view.policy.poll_max_ms:
+        return view.now_ms, Act(call=StartInstances((run.workflow_instance_id,)))
+    at_ms = min(poll_at_ms, probe_at_ms) if idle_at_ms < probe_at_ms else poll_at_ms
+    return at_ms, Act(call=_get(run), subject=run.index)
