@@ -45,6 +45,9 @@ SHORT = {
 }
 """Waits that are long in production, short enough that a job ends within seconds. Leases keep their defaults."""
 
+FEW_SLOTS = {"HEADGATE_TICK_SLOTS": "16"}
+"""As many ticks side by side as a part of a core can carry: more would only wait longer, and die with their worker."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -12,7 +12,7 @@ from bench.chaos.judging import judge
 from bench.chaos.process import Process
 from bench.chaos.recovery import Recovery
 from bench.chaos.results import Report, at_least, at_most, none, quantile
-from bench.chaos.stage import Plan, Stage, Trial
+from bench.chaos.stage import FEW_SLOTS, Plan, Stage, Trial
 from bench.chaos.submits import Ack, Acks, Told, mixed
 from bench.chaos.waiting import until, until_true
 from bench.chaos.watches import Crowd
@@ -80,21 +80,23 @@ async def _submit(running: Running, client: Client, load: Load, then: Callable[[
 class Kills:
     """Size of `worker-kills`."""
 
-    load: Load = field(default=Load(1_000, 20.0, watchers=200))
+    load: Load = field(default=Load(1_000, 14.0, watchers=200))
+    kills: int = 30
     every: float = 2.0
-    seconds: float = 60.0
-    call_millis: int = 0
-    plan: Plan = field(default=Plan())
+    call_millis: int = 150
+    plan: Plan = field(default=Plan(environment=FEW_SLOTS))
 
 
 async def worker_kills(trial: Trial, size: Kills | None = None) -> Report:
-    """Kill and replace a random worker, again and again."""
+    """Kill and replace a random worker, again and again, each time with a full complement of ready ones."""
     size = size or Kills()
     async with Stage(size.plan) as stage:
-        if size.call_millis:  # a few jobs would otherwise hardly ever be under way when a worker is killed
+        if size.call_millis:  # as upstream takes; otherwise hardly any tick is under way when a worker is killed
             stage.emulator.faults.add([Latency(action="*", millis=size.call_millis, count=1_000_000)])
         async with Recovery(stage.truth) as recovery, under_load(stage, size.load) as running:
-            kills, held = await _kill_in_turn(trial, stage, size, recovery)
+            began = time.monotonic()
+            toll = await _kill_in_turn(trial, stage, size, recovery)
+            seconds = time.monotonic() - began
         judged = await judge(stage, running.acks.ids(), running.crowd.records)
     checks = [
         none("submits that were not acknowledged", len(running.acks.all) - len(running.acks.ids())),
@@ -102,9 +104,12 @@ async def worker_kills(trial: Trial, size: Kills | None = None) -> Report:
         none("killed ticks that nobody took up", recovery.never),
     ]
     figures = {
-        "kills": kills,
-        "ticks killed": held,
+        "kills": size.kills,
+        "seconds between kills": seconds / size.kills,
+        "start of a worker p50, s": quantile(toll.starts, 0.5),
+        "ticks killed": toll.ticks,
         "recovery p50, s": quantile(recovery.seconds, 0.5),
+        "recovery p90, s": quantile(recovery.seconds, 0.9),
         "recovery longest, s": max(recovery.seconds, default=0.0),
         "watch events": sum(len(record.revisions) for record in running.crowd.records),
         **judged.figures,
@@ -112,20 +117,34 @@ async def worker_kills(trial: Trial, size: Kills | None = None) -> Report:
     return Report(size.load.words, (*checks, *judged.checks), figures)
 
 
-async def _kill_in_turn(trial: Trial, stage: Stage, size: Kills, recovery: Recovery) -> tuple[int, int]:
-    kills = held = 0
-    began = time.monotonic()
+async def _kill_in_turn(trial: Trial, stage: Stage, size: Kills, recovery: Recovery) -> _Toll:
+    toll = _Toll()
     async with asyncio.TaskGroup() as replacing:
-        while time.monotonic() - began < size.seconds:
-            await asyncio.sleep(max(0.0, began + (kills + 1) * size.every - time.monotonic()))
-            await until_true(lambda: bool(stage.workers), 30.0)
+        for number in range(size.kills):
+            earliest = time.monotonic() + size.every
+            # On a small machine a start takes longer than the pause; without this there would soon be no worker at all.
+            await until_true(lambda: len(stage.workers) >= size.plan.workers, 60.0)
+            await asyncio.sleep(max(0.0, earliest - time.monotonic()))
             victim = trial.dice.choice(stage.workers)
             await stage.kill_worker(victim)
-            held += await recovery.killed(victim.pid)
-            kills += 1
-            replacing.create_task(stage.add_worker())
-            trial.say(f"kill {kills}: {victim.name}, {held} ticks killed so far")
-    return kills, held
+            toll.ticks += await recovery.killed(victim.pid)
+            replacing.create_task(_replace(stage, toll))
+            trial.say(f"kill {number + 1}: {victim.name}, {toll.ticks} ticks killed so far")
+    return toll
+
+
+async def _replace(stage: Stage, toll: _Toll) -> None:
+    began = time.monotonic()
+    await stage.add_worker()
+    toll.starts.append(time.monotonic() - began)
+
+
+@dataclass(slots=True)
+class _Toll:
+    """What the kills came to: ticks that were killed, and how long replacements took to start."""
+
+    ticks: int = 0
+    starts: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

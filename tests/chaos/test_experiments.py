@@ -26,7 +26,7 @@ async def test_lost_replies_of_commits() -> None:
 
 async def test_a_killed_worker() -> None:
     plan = Plan(workers=2, environment=QUICK_LEASE)
-    size = Kills(Load(20, 10.0, watchers=10), every=1.0, seconds=2.0, call_millis=150, plan=plan)
+    size = Kills(Load(20, 10.0, watchers=10), kills=2, every=1.0, call_millis=150, plan=plan)
     report = await worker_kills(Trial("quick", 1), size)
 
     assert report.figures["kills"] == 2
