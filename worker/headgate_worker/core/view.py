@@ -123,6 +123,8 @@ class Hints:
 
     def settled(self) -> Hints:
         """The hints after a call that brought an answer."""
+        if not self.failures and not self.retry_at_ms:
+            return self
         return replace(self, failures=0, retry_at_ms=0)
 
 
@@ -187,6 +189,7 @@ class View:
         policy: the numbers.
         marked: another job gave its instances the name of this one's first (commit.NameClaim).
         runs: the job's runs, taken out once: each pass over the job itself would wrap every row anew.
+        kind: which kind of job it is: the name of the spec that is set, such as "backfill".
     """
 
     job: pb.Job
@@ -196,11 +199,8 @@ class View:
     policy: Policy = Policy()
     marked: bool = False
     runs: tuple[pb.InstanceRun, ...] = field(init=False, repr=False, compare=False)
+    kind: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "runs", tuple(self.job.runs))
-
-    @property
-    def kind(self) -> str:
-        """Which kind of job it is: the name of the spec that is set, such as "backfill"."""
-        return self.job.WhichOneof("spec") or ""
+        object.__setattr__(self, "kind", self.job.WhichOneof("spec") or "")
