@@ -16,7 +16,7 @@ from headgate.lifecycle import JOB_TERMINAL
 from headgate.quota import Frozen, Go, Verdict
 from headgate.reasons import Reason
 from headgate_worker.core import errors
-from headgate_worker.core.calls import NOT_REPEATABLE, Call, Outcome, Reply
+from headgate_worker.core.calls import WRITES, Call, Outcome, Reply
 from headgate_worker.core.plan import IDLE_MS, absorb, plan
 from headgate_worker.core.steps import Act, Rest, Wait
 from headgate_worker.core.view import Policy, View
@@ -129,18 +129,18 @@ class Engine:
         return True
 
     def _view(self, tick: Tick) -> View:
-        return View(tick.job, tick.hints, self._clock.now_ms(), self._dice.roll(), self._policy)
+        return View(tick.job, tick.hints, self._clock.now_ms(), self._dice.roll(), self._policy, marked=tick.taken.marked)
 
     async def _act(self, tick: Tick, act: Act) -> bool:
         """Commit and call; False when the call has to wait for the quota, and the tick is over."""
         if act.call is not None and not await self._admitted(tick, act.call):
             return False
-        if act.drafts:
+        if act.needs_commit:
             await tick.commit(act.drafts)
         if act.call is None:
             return True
         self._checkpoint("intended")
-        if type(act.call) in NOT_REPEATABLE and not tick.holds_lease():
+        if type(act.call) in WRITES and not tick.holds_lease():
             raise LostJob  # the intent is on record: whoever has the job now searches before it sends
         outcome = await self._call(tick, act.call)
         self._checkpoint("answered")
