@@ -129,7 +129,8 @@ class Engine:
         return True
 
     def _view(self, tick: Tick) -> View:
-        return View(tick.job, tick.hints, self._clock.now_ms(), self._dice.roll(), self._policy, marked=tick.taken.marked)
+        now_ms, die = self._clock.now_ms(), self._dice.roll()
+        return View(tick.job, tick.hints, now_ms, die, self._policy, marked=tick.taken.marked)
 
     async def _act(self, tick: Tick, act: Act) -> bool:
         """Commit and call; False when the call has to wait for the quota, and the tick is over."""
