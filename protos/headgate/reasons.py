@@ -108,6 +108,9 @@ class Reason(Enum):
         "The job did not end before its deadline.",
         "Submit again with a longer deadline.",
     )
+    JOB_CANCELLED = Meaning(
+        "CANCELLED", "The job was cancelled; only an Operation's error says so.", "Submit again if it is still wanted."
+    )
     JOB_POISONED = Meaning(
         "INTERNAL", "Looking at the job killed its worker again and again.", "Report it with the job's log."
     )

@@ -22,6 +22,7 @@ from headgate_server.hub import Hub
 from headgate_server.intake import Intake
 from headgate_server.job_service import JobService
 from headgate_server.metrics import Metrics
+from headgate_server.operations_service import OperationsService
 from headgate_server.pipe import Pipe
 from headgate_server.reads import Reads
 from headgate_server.redis_facts import RedisFacts
@@ -99,6 +100,7 @@ class Parts:
             "headgate.v1.BackfillService": BackfillService(intake),
             "headgate.v1.WorkflowInstanceService": WorkflowInstanceService(intake, self.reading),
             "headgate.v1.FlowInstanceService": FlowInstanceService(intake, self.reading, self._flow_watch()),
+            "google.longrunning.Operations": OperationsService(self.store, self.hub, steering),
             "headgate.v1.AdminService": AdminService({"max_watches_per_process": settings.max_watches}),
         }
 

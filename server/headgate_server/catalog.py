@@ -37,7 +37,10 @@ _FILES: Final = (
 LONG_POLL_SECONDS: Final = 75.0
 """How long a long poll may take; it may wait for 60 s."""
 
-_SECONDS: Final = {"headgate.v1.JobService.ListJobEvents": LONG_POLL_SECONDS}
+_SECONDS: Final = {
+    "headgate.v1.JobService.ListJobEvents": LONG_POLL_SECONDS,
+    "google.longrunning.Operations.WaitOperation": LONG_POLL_SECONDS,
+}
 
 SERVICES: Final[Mapping[str, ServiceDescriptor]] = {
     service.full_name: service for file in _FILES for service in file.DESCRIPTOR.services_by_name.values()

@@ -46,12 +46,13 @@ class Index(Protocol):
 class _Page:
     size: int
     after: int
+    max_bytes: int
     jobs: list[pb.Job] = field(default_factory=list)
     walked: int = 0
     bytes: int = 0
 
     def is_full(self) -> bool:
-        return len(self.jobs) >= self.size or self.walked >= MAX_WALKED or self.bytes >= MAX_PAGE_BYTES
+        return len(self.jobs) >= self.size or self.walked >= MAX_WALKED or self.bytes >= self.max_bytes
 
     def pass_by(self, number: int, stored: Stored | None, wanted: filters.Filter) -> None:
         self.after = number
@@ -64,14 +65,21 @@ class _Page:
             self.bytes += len(stored.body)
 
 
-async def list_jobs(index: Index, request: pb.ListJobsRequest) -> pb.ListJobsResponse:
+async def list_jobs(
+    index: Index, request: pb.ListJobsRequest, *, max_bytes: int = MAX_PAGE_BYTES
+) -> pb.ListJobsResponse:
     """The page that a checked request asks for.
+
+    Args:
+        index: where the jobs are.
+        request: what was asked.
+        max_bytes: a page ends with the job that makes it this large.
 
     Raises:
         Refused: the filter or the order can't be read, or the token belongs to other arguments.
     """
     wanted, newest_first = read_filter(request.filter), _order(request.order_by)
-    page = _Page(_size(request.page_size), read_token(request))
+    page = _Page(_size(request.page_size), read_token(request), max_bytes)
     source = keys.JOBS if wanted.state is None else keys.state(wanted.state)
     while not page.is_full():
         chunk = await index.walk(source, after=page.after, newest_first=newest_first, count=_CHUNK)

@@ -7,12 +7,10 @@ from typing import Final
 from headgate import pb
 
 _TASKS: Final = ("ListTaskInstances", "GetTaskInstance", "GetTaskInstanceLog")
-_OPERATIONS: Final = ("ListOperations", "GetOperation", "DeleteOperation", "CancelOperation", "WaitOperation")
 
 UNBUILT: Final = frozenset(
     {
         *(f"headgate.v1.TaskInstanceService.{name}" for name in _TASKS),
-        *(f"google.longrunning.Operations.{name}" for name in _OPERATIONS),
         "headgate.v1.BackfillService.PlanBackfill",
         "headgate.v1.AdminService.GetQuota",
         "headgate.v1.WorkflowInstanceService.WatchWorkflowInstances",

@@ -201,7 +201,6 @@ def test_the_python_in_the_readme_asks_for_the_same_backfill() -> None:
 
 GROUPS: Final = {
     "TaskInstanceService": "task instances",
-    "Operations": "google.longrunning.Operations",
 }
 """Services that are wholly unbuilt, in the README's words."""
 

@@ -31,6 +31,9 @@ if _version_not_supported:
 class JobServiceStub:
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
+
+    google.longrunning.Operations shows the same jobs to clients that know only operations: jobs/{job_id} is
+    operations/{job_id}, see docs/longrunning.md.
     """
 
     def __init__(self, channel):
@@ -114,6 +117,9 @@ class JobServiceStub:
 class JobServiceServicer:
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
+
+    google.longrunning.Operations shows the same jobs to clients that know only operations: jobs/{job_id} is
+    operations/{job_id}, see docs/longrunning.md.
     """
 
     def GetJob(self, request, context):
@@ -380,6 +386,9 @@ def add_JobServiceServicer_to_server(servicer, server):
 class JobService:
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
+
+    google.longrunning.Operations shows the same jobs to clients that know only operations: jobs/{job_id} is
+    operations/{job_id}, see docs/longrunning.md.
     """
 
     @staticmethod

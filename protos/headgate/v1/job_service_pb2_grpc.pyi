@@ -32,6 +32,9 @@ GRPC_VERSION: str
 class JobServiceStub:
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
+
+    google.longrunning.Operations shows the same jobs to clients that know only operations: jobs/{job_id} is
+    operations/{job_id}, see docs/longrunning.md.
     """
 
     @_typing.overload
@@ -167,6 +170,9 @@ class JobServiceStub:
 class JobServiceAsyncStub(JobServiceStub):
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
+
+    google.longrunning.Operations shows the same jobs to clients that know only operations: jobs/{job_id} is
+    operations/{job_id}, see docs/longrunning.md.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -298,6 +304,9 @@ class JobServiceAsyncStub(JobServiceStub):
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
+
+    google.longrunning.Operations shows the same jobs to clients that know only operations: jobs/{job_id} is
+    operations/{job_id}, see docs/longrunning.md.
     """
 
     @_abc_1.abstractmethod

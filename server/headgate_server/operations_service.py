@@ -1,0 +1,109 @@
+"""google.longrunning.Operations: jobs for clients that know only operations.
+
+Adds no state and no promise of its own: each call is one of JobService, and `longrunning` puts it into their words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from google.longrunning import operations_proto_pb2 as lro
+from google.protobuf.empty_pb2 import Empty
+
+from headgate import keys, pb
+from headgate.lifecycle import is_terminal
+from headgate_server import control, listing, long_poll, longrunning, requests
+from headgate_server.bell import Bell
+from headgate_server.hub import Hub
+from headgate_server.redis_store import RedisStore
+from headgate_server.rpc import Call
+from headgate_server.status import bad_request
+from headgate_server.steering import Steering
+from headgate_server.watch import unknown_job
+
+MAX_WAIT_SECONDS: Final = 60.0
+"""Longest time that one WaitOperation waits; a longer timeout counts as this one."""
+
+MAX_PAGE_BYTES: Final = listing.MAX_PAGE_BYTES // 2
+"""Bytes of jobs on a page. An operation that succeeded carries its job twice: as metadata and as response."""
+
+
+class OperationsService:
+    """Operations."""
+
+    def __init__(self, store: RedisStore, hub: Hub, steering: Steering) -> None:
+        self._store = store
+        self._hub = hub
+        self._steering = steering
+
+    async def get_operation(self, request: lro.GetOperationRequest, _: Call) -> lro.Operation:
+        """GetOperation."""
+        return longrunning.operation(await self._load(longrunning.job_id(request.name)))
+
+    async def list_operations(self, request: lro.ListOperationsRequest, _: Call) -> lro.ListOperationsResponse:
+        """ListOperations: the jobs of ListJobs, with its filter and its tokens."""
+        longrunning.check_parent(request.name)
+        wanted = pb.ListJobsRequest(filter=request.filter, page_size=request.page_size, page_token=request.page_token)
+        requests.check(wanted)
+        page = await listing.list_jobs(self._store, wanted, max_bytes=MAX_PAGE_BYTES)
+        operations = (longrunning.operation(job.SerializeToString()) for job in page.jobs)
+        return lro.ListOperationsResponse(operations=operations, next_page_token=page.next_page_token)
+
+    async def wait_operation(self, request: lro.WaitOperationRequest, call: Call) -> lro.Operation:
+        """WaitOperation: the operation when it is done, or as it stands when the time is over."""
+        job_id = longrunning.job_id(request.name)
+        now = asyncio.get_running_loop().time()
+        with self._hub.watching(job_id) as bell:
+            return longrunning.operation(await self._settled(job_id, bell, now + _patience(request, call, now)))
+
+    async def cancel_operation(self, request: lro.CancelOperationRequest, _: Call) -> Empty:
+        """CancelOperation: CancelJob with mode STOP; done or cancelled already, it changes nothing."""
+        job_id = longrunning.job_id(request.name)
+        wish = pb.CancelJobRequest(name=keys.job_name(job_id), mode=pb.CANCEL_MODE_STOP, reason="CancelOperation")
+        await self._steering.change(wish, control.cancel)
+        return Empty()
+
+    async def delete_operation(self, request: lro.DeleteOperationRequest, _: Call) -> Empty:
+        """DeleteOperation: DeleteJob."""
+        await self._steering.delete(pb.DeleteJobRequest(name=keys.job_name(longrunning.job_id(request.name))))
+        return Empty()
+
+    async def _load(self, job_id: str) -> bytes:
+        stored = await self._store.load(job_id)
+        if stored is None:
+            raise unknown_job(job_id)
+        return stored.body
+
+    async def _settled(self, job_id: str, bell: Bell, until: float) -> bytes:
+        """The job when it is terminal, the time is over, or this server is going away."""
+        while True:
+            bell.hints.clear()
+            bell.dirty = bell.deleted = False  # the bell rings already, so nothing falls between this look and the next
+            body = await self._load(job_id)
+            job = pb.Job.FromString(body)
+            bell.sent = job.revision
+            if is_terminal(job) or bell.draining or asyncio.get_running_loop().time() >= until:
+                return body
+            await _rung(bell, until)
+
+
+async def _rung(bell: Bell, until: float) -> None:
+    """Wait for a reason to read the job again. Most events are none: only the one that ends it is."""
+    while asyncio.get_running_loop().time() < until:
+        await bell.wait(until)
+        hints = [bell.hints.popleft() for _ in range(len(bell.hints))]
+        if bell.dirty or bell.deleted or bell.draining or any(hint.terminal for hint in hints):
+            return
+        bell.sent = max([bell.sent, *(hint.revision for hint in hints)])
+
+
+def _patience(request: lro.WaitOperationRequest, call: Call, now: float) -> float:
+    seconds = MAX_WAIT_SECONDS
+    if request.HasField("timeout"):
+        seconds = min(seconds, request.timeout.ToNanoseconds() / 1e9)
+    if seconds < 0:
+        raise bad_request([("timeout", "is negative")])
+    if call.deadline is not None:
+        seconds = min(seconds, max(0.0, call.deadline - now - long_poll.MARGIN_SECONDS))
+    return seconds
