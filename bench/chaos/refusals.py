@@ -99,6 +99,10 @@ def _inside(acks: Acks, seen: _Seen) -> list[Ack]:
     return [ack for ack in acks.all if seen.began + 0.5 < ack.began and ack.ended < seen.ended]
 
 
+def _refused(ack: Ack, reason: str) -> bool:
+    return (ack.code, ack.reason) == ("UNAVAILABLE", reason) and ack.retry_after is not None
+
+
 async def redis_read_only(trial: Trial, size: Refusing | None = None) -> Report:
     """Turn Redis into a read-only replica of nobody, as a failover does, and back."""
     size = size or Refusing()
@@ -111,7 +115,7 @@ async def redis_read_only(trial: Trial, size: Refusing | None = None) -> Report:
         trial.say(f"noticed after {seen.noticed:.1f} s, recovered after {seen.recovered:.1f} s")
         judged = await judge(stage, acks.ids(), seconds=90.0)
     inside = _inside(acks, seen)
-    polite = [ack for ack in inside if ack.code == "UNAVAILABLE" and ack.retry_after is not None]
+    polite = [ack for ack in inside if _refused(ack, "STORE_UNAVAILABLE")]
     checks = [
         at_most("until no process calls itself ready, s", 5.0, seen.noticed),
         at_least("submits answered meanwhile", 10, len(inside)),
@@ -143,11 +147,11 @@ async def redis_full(trial: Trial, size: Refusing | None = None) -> Report:
         judged = await judge(stage, acks.ids(), seconds=90.0)
         half = set(acks.ids(Told.REFUSED)) & set(await stage.truth.job_ids())
     inside = _inside(acks, seen)
-    full = [ack for ack in inside if (ack.code, ack.reason) == ("RESOURCE_EXHAUSTED", "STORE_FULL")]
+    full = [ack for ack in inside if _refused(ack, "STORE_FULL")]
     checks = [
         at_most("until no process calls itself ready, s", 5.0, seen.noticed),
         at_least("submits answered meanwhile", 10, len(inside)),
-        none("of these, not RESOURCE_EXHAUSTED STORE_FULL", len(inside) - len(full)),
+        none("of these, not UNAVAILABLE STORE_FULL with RetryInfo", len(inside) - len(full)),
         none("half-written jobs while full", seen.unfolded),
         none("reads refused meanwhile", seen.reads_refused),
         at_most("commands/s of 3 idle processes meanwhile", 60.0, seen.commands_per_second),

@@ -79,7 +79,7 @@ class Acks:
             await client.jobs.submit(request)
             ack = Ack(job_id, began, time.monotonic(), Told.ACKNOWLEDGED, "OK")
         except HeadgateError as error:
-            told = Told.REFUSED if error.code in _DEFINITE else Told.UNKNOWN
+            told = Told.REFUSED if error.code in _DEFINITE or error.reason == "STORE_FULL" else Told.UNKNOWN
             ack = Ack(job_id, began, time.monotonic(), told, error.code.name, error.reason, error.retry_after)
         self.all.append(ack)
         return ack

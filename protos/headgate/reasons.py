@@ -118,7 +118,9 @@ class Reason(Enum):
         "UNAVAILABLE", "Redis can't be reached or refuses writes.", "Repeat after RetryInfo with the same id."
     )
     STORE_FULL = Meaning(
-        "RESOURCE_EXHAUSTED", "Redis has reached its memory limit.", "Wait, or ask the operator for room."
+        "UNAVAILABLE",
+        "Redis has reached its memory limit; nothing was written.",
+        "Repeat after RetryInfo with the same id; the operator has to make room.",
     )
     WORKER_UNAVAILABLE = Meaning(
         "UNAVAILABLE", "No worker answered the read in time.", "Repeat after RetryInfo; reads are safe."

@@ -73,7 +73,7 @@ class Pipe:
 
         Raises:
             ReplyLost: no answer came; whether the commands were executed is not known.
-            ResponseError: Redis refused the last one.
+            ResponseError: Redis refused one of them; the first refusal is told.
             Refused: too many calls wait already.
         """
         if len(self._waiting) >= MAX_WAITING:
@@ -127,14 +127,15 @@ class Pipe:
 
     async def _receive(self, call: _Call) -> None:
         reply: Any = None
+        refusal: ResponseError | None = None
         for _ in range(call.replies):
             try:
                 reply = await self._connection.read_response(disable_decoding=True)
             except ResponseError as error:
-                reply = error
-        if isinstance(reply, ResponseError) and is_demoted(reply):
-            raise ConnectionResetError("demoted") from reply
-        _give(call, reply)
+                refusal = refusal or error  # the first says why; an EXEC after it only says that there was one
+        if refusal is not None and is_demoted(refusal):
+            raise ConnectionResetError("demoted") from refusal
+        _give(call, refusal or reply)
 
 
 def _give(call: _Call, reply: Any) -> None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from headgate import keys, quota
 from headgate_server.clock import StoreClock
 from headgate_server.explaining import Facts
 from headgate_server.pipe import Pipe
-from headgate_server.redis_store import insist
+from headgate_server.redis_store import Script, insist
+
+_FACTS: Final = Script("""
+return {redis.call('TIME'), redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES'), redis.call('HGETALL', KEYS[2])}
+""")
+"""A script, since a full Redis refuses every MULTI. KEYS: 1 workers 2 quota."""
 
 
 class RedisFacts:
@@ -22,14 +29,8 @@ class RedisFacts:
 
     async def facts(self, connection: str) -> Facts:
         """What is known besides a job of the connection, read in one moment."""
-        commands = (
-            ("MULTI",),
-            ("TIME",),
-            ("ZREVRANGE", keys.WORKERS, 0, 0, "WITHSCORES"),
-            ("HGETALL", quota.key(connection)),
-            ("EXEC",),
-        )
-        (now, seen, found), _ = await insist(lambda: self._reads.call(*commands))
+        names = (keys.WORKERS, quota.key(connection))
+        (now, seen, found), _ = await insist(lambda: _FACTS.run(self._reads, names, ()))
         now_ms = int(now[0]) * 1_000 + int(now[1]) // 1_000
         self._clock.learn(now_ms)
         fields = dict(zip(found[::2], found[1::2], strict=True))

@@ -9,11 +9,25 @@ from headgate.lifecycle import JOB_TERMINAL
 from headgate_server.feed_entry import START, Entry, FeedId, Position, position_of
 from headgate_server.pipe import Command, Pipe
 from headgate_server.redis_feed import entry_of, id_of
-from headgate_server.redis_store import insist
+from headgate_server.redis_store import Script, insist
 
 _ACTIVE: Final = tuple(
     state for state in pb.JobState.values() if state not in JOB_TERMINAL and state != pb.JOB_STATE_UNSPECIFIED
 )
+
+_ENDS: Final = Script("""
+return {redis.call('XLEN', KEYS[1]), redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)}
+""")
+"""Length and oldest entry of the feed, in one moment. Scripts here, since a full Redis refuses every MULTI."""
+
+_WALKS: Final = Script("""
+local found = {}
+for i, key in ipairs(KEYS) do
+  found[i] = redis.call('ZRANGEBYSCORE', key, '(' .. ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[2])
+end
+return found
+""")
+"""The next members of several sorted sets, in one moment. KEYS: the sets. ARGV: 1 score to begin after 2 at most."""
 
 
 class RedisHistory:
@@ -34,9 +48,7 @@ class RedisHistory:
 
     async def begins_after(self, position: FeedId) -> bool:
         """Whether entries after the position may have been trimmed; a feed that is not full was never trimmed."""
-        length, oldest = await self._ask(
-            ("MULTI",), ("XLEN", keys.FEED), ("XRANGE", keys.FEED, "-", "+", "COUNT", 1), ("EXEC",)
-        )
+        (length, oldest), _ = await insist(lambda: _ENDS.run(self._reads, (keys.FEED,), ()))
         return bool(oldest) and position < id_of(oldest[0][0]) and (position > START.id or length >= commit.FEED_LENGTH)
 
     async def active(self, after: int, count: int) -> list[tuple[str, int]]:
@@ -44,11 +56,8 @@ class RedisHistory:
 
         All states are read in one moment, so a job that moves between them is neither missed nor met twice.
         """
-        walks = (
-            ("ZRANGEBYSCORE", keys.state(state), f"({after}", "+inf", "WITHSCORES", "LIMIT", 0, count)
-            for state in _ACTIVE
-        )
-        found = await self._ask(("MULTI",), *walks, ("EXEC",))
+        names = [keys.state(state) for state in _ACTIVE]
+        found, _ = await insist(lambda: _WALKS.run(self._reads, names, (after, count)))
         jobs = [(row[i].decode(), int(float(row[i + 1]))) for row in found for i in range(0, len(row), 2)]
         return sorted(jobs, key=lambda job: job[1])[:count]
 

@@ -19,6 +19,7 @@ from headgate import commit, keys, pb
 from headgate_server import wire
 from headgate_server.clock import StoreClock
 from headgate_server.cursor import Page
+from headgate_server.errors import StoreFull
 from headgate_server.pipe import Command, Pipe, ReplyLost
 from headgate_server.redis_errors import translated
 
@@ -70,6 +71,13 @@ class Script:
 
 _COMMIT: Final = Script(commit.SCRIPT)
 _DELETE: Final = Script(commit.DELETE_SCRIPT)
+
+_PAGE: Final = Script("""
+return {redis.call('HMGET', KEYS[1], unpack(ARGV, 3)), redis.call('LLEN', KEYS[2]),
+  redis.call('LRANGE', KEYS[2], ARGV[1], ARGV[2]), redis.call('LRANGE', KEYS[2], -1, -1)}
+""")
+"""Reads a part of a log and its job in one moment. A script, since a full Redis refuses every MULTI, even one that only
+reads. KEYS: 1 job 2 log. ARGV: 1 first position 2 last position 3.. columns of the job."""
 
 
 class RedisStore:
@@ -142,14 +150,8 @@ class RedisStore:
     async def _read_page(self, job_id: str, first: int, count: int, cut: int, *, with_job: bool) -> Page | None:
         columns = _COLUMNS if with_job else _COLUMNS[:2]
         begin, log_key = first - 1 - cut, keys.log(job_id)
-        row, length, events, last = await self._read(
-            ("MULTI",),
-            ("HMGET", keys.job(job_id), *columns),
-            ("LLEN", log_key),
-            ("LRANGE", log_key, begin, begin + count - 1),
-            ("LRANGE", log_key, -1, -1),
-            ("EXEC",),
-        )
+        names, arguments = (keys.job(job_id), log_key), (begin, begin + count - 1, *columns)
+        (row, length, events, last), _ = await insist(lambda: _PAGE.run(self._reads, names, arguments))
         if row[0] is None:
             return None
         revision = int(row[0])
@@ -227,6 +229,10 @@ async def insist(action: Callable[[], Awaitable[Any]]) -> tuple[Any, bool]:
         except ReplyLost:
             if time.monotonic() - started > PATIENCE_SECONDS:
                 break
+        except StoreFull:
+            if tries == 0:
+                raise
+            break  # a try before this one may have been done
     raise ReplyLost("no reply")
 
 

@@ -61,7 +61,7 @@ def translate(error: ServerError) -> Status | None:
         case StoreUnavailable():
             return describe(Refused(Reason.STORE_UNAVAILABLE, "the store can't be used now", retry_seconds=1))
         case StoreFull():
-            return describe(Refused(Reason.STORE_FULL, "the store has no room", retry_seconds=30))
+            return describe(Refused(Reason.STORE_FULL, "the store has no room", retry_seconds=5))
         case _:
             return None
 

@@ -252,7 +252,7 @@ def test_a_cancel_is_recorded_with_its_mode() -> None:
 
 
 def test_errors_of_the_store_become_statuses_that_say_when_to_repeat() -> None:
-    for error, code, reason in ((StoreUnavailable(), 14, "STORE_UNAVAILABLE"), (StoreFull(), 8, "STORE_FULL")):
+    for error, code, reason in ((StoreUnavailable(), 14, "STORE_UNAVAILABLE"), (StoreFull(), 14, "STORE_FULL")):
         found = status.translate(error)
         assert found is not None and found.code == code
         assert detail(found, error_details_pb2.ErrorInfo).reason == reason

@@ -15,7 +15,7 @@ from headgate_cli.dev.redis_server import RedisServer
 from headgate_server import fitness
 from headgate_server.errors import StoreUnavailable, StoreUnfit
 from headgate_server.redis_errors import classify
-from tests.server.world import World, backfill, reason_of, serving, until
+from tests.server.world import World, reason_of, serving, until
 
 
 @pytest.fixture
@@ -32,19 +32,6 @@ async def ready(world: World) -> bool:
 async def health(world: World, service: str = "") -> int:
     stub = health_pb2_grpc.HealthStub(world.channel)
     return int((await stub.Check(health_pb2.HealthCheckRequest(service=service))).status)
-
-
-async def test_a_full_store_is_told_and_works_again_when_there_is_room(world: World) -> None:
-    await world.redis.config_set("maxmemory", "100kb")
-
-    with pytest.raises(grpc.RpcError) as caught:
-        await world.backfills.CreateBackfill(backfill(job_id="mine"))
-
-    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert reason_of(caught.value) == "STORE_FULL"
-    await world.redis.config_set("maxmemory", "0")
-    assert await world.redis.exists(keys.job("mine"), keys.log("mine")) == 0
-    await world.submit(job_id="mine")
 
 
 async def test_a_store_that_is_away_is_told_and_works_again_when_it_is_back(own_redis: RedisServer) -> None:

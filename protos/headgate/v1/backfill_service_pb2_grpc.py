@@ -76,8 +76,8 @@ class BackfillServiceServicer:
         * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
         * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-        * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-        * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+        * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+        * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
         * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill covers some of the dates and overlap is REJECT;
         the details name them. Wait for it, or choose another policy.
         * ABORTED, PLAN_CHANGED: the plan of plan_token is no longer what would happen; plan again.

@@ -80,7 +80,7 @@ class FlowInstanceServiceServicer:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
         * NOT_FOUND, INSTANCE_UNKNOWN: EnOS has no such instance.
         * FAILED_PRECONDITION, UPSTREAM_REFUSED: EnOS refused the read; see the metadata.
-        * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
+        * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -103,8 +103,8 @@ class FlowInstanceServiceServicer:
         * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
         * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-        * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-        * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+        * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+        * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -118,8 +118,8 @@ class FlowInstanceServiceServicer:
         * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
         * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-        * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-        * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+        * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+        * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,7 @@ class FlowInstanceServiceStub:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, INSTANCE_UNKNOWN: EnOS has no such instance.
       * FAILED_PRECONDITION, UPSTREAM_REFUSED: EnOS refused the read; see the metadata.
-      * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
+      * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
     """
     ListFlowInstances: _grpc.UnaryUnaryMultiCallable[_flow_instance_service_pb2.ListFlowInstancesRequest, _flow_instance_service_pb2.ListFlowInstancesResponse]
     """Lists flow instances of a window of trigger times.
@@ -57,8 +57,8 @@ class FlowInstanceServiceStub:
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-      * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-      * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+      * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
     """
     CancelFlowInstance: _grpc.UnaryUnaryMultiCallable[_flow_instance_service_pb2.CancelFlowInstanceRequest, _job_pb2.Job]
     """Cancels a flow instance and follows it to its end. Returns the job at once.
@@ -68,8 +68,8 @@ class FlowInstanceServiceStub:
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-      * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-      * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+      * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
     """
     WatchFlowInstances: _grpc.UnaryStreamMultiCallable[_flow_instance_service_pb2.WatchFlowInstancesRequest, _flow_instance_service_pb2.WatchFlowInstancesResponse]
     """Follows flow instances: the present row of each at once, then every observed change.
@@ -97,7 +97,7 @@ class FlowInstanceServiceAsyncStub(FlowInstanceServiceStub):
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, INSTANCE_UNKNOWN: EnOS has no such instance.
       * FAILED_PRECONDITION, UPSTREAM_REFUSED: EnOS refused the read; see the metadata.
-      * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
+      * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
     """
     ListFlowInstances: _aio.UnaryUnaryMultiCallable[_flow_instance_service_pb2.ListFlowInstancesRequest, _flow_instance_service_pb2.ListFlowInstancesResponse]  # type: ignore[assignment]
     """Lists flow instances of a window of trigger times.
@@ -112,8 +112,8 @@ class FlowInstanceServiceAsyncStub(FlowInstanceServiceStub):
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-      * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-      * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+      * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
     """
     CancelFlowInstance: _aio.UnaryUnaryMultiCallable[_flow_instance_service_pb2.CancelFlowInstanceRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Cancels a flow instance and follows it to its end. Returns the job at once.
@@ -123,8 +123,8 @@ class FlowInstanceServiceAsyncStub(FlowInstanceServiceStub):
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-      * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-      * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+      * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
     """
     WatchFlowInstances: _aio.UnaryStreamMultiCallable[_flow_instance_service_pb2.WatchFlowInstancesRequest, _flow_instance_service_pb2.WatchFlowInstancesResponse]  # type: ignore[assignment]
     """Follows flow instances: the present row of each at once, then every observed change.
@@ -155,7 +155,7 @@ class FlowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
           * NOT_FOUND, INSTANCE_UNKNOWN: EnOS has no such instance.
           * FAILED_PRECONDITION, UPSTREAM_REFUSED: EnOS refused the read; see the metadata.
-          * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
+          * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
         """
 
     @_abc_1.abstractmethod
@@ -182,8 +182,8 @@ class FlowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
           * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
           * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
             or GetJob that one.
-          * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-          * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+          * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+          * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
         """
 
     @_abc_1.abstractmethod
@@ -199,8 +199,8 @@ class FlowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
           * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
           * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
             or GetJob that one.
-          * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-          * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+          * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+          * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
         """
 
     @_abc_1.abstractmethod

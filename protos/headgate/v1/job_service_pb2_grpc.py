@@ -236,7 +236,7 @@ class JobServiceServicer:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
         * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired.
         * ABORTED, ETAG_MISMATCH: the job changed; read it again.
-        * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
+        * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

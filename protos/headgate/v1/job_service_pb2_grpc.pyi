@@ -127,7 +127,7 @@ class JobServiceStub:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired.
       * ABORTED, ETAG_MISMATCH: the job changed; read it again.
-      * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
+      * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
     """
     PauseJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.PauseJobRequest, _job_pb2.Job]
     """Stops a job from starting anything new; what runs upstream runs on.
@@ -262,7 +262,7 @@ class JobServiceAsyncStub(JobServiceStub):
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired.
       * ABORTED, ETAG_MISMATCH: the job changed; read it again.
-      * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
+      * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
     """
     PauseJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.PauseJobRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Stops a job from starting anything new; what runs upstream runs on.
@@ -442,7 +442,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
           * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired.
           * ABORTED, ETAG_MISMATCH: the job changed; read it again.
-          * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
+          * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
         """
 
     @_abc_1.abstractmethod

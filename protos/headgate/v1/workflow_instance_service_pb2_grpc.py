@@ -108,8 +108,8 @@ class WorkflowInstanceServiceServicer:
         * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
         * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-        * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-        * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+        * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+        * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -126,8 +126,8 @@ class WorkflowInstanceServiceServicer:
         * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
         * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-        * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-        * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+        * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+        * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -143,8 +143,8 @@ class WorkflowInstanceServiceServicer:
         * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
         * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-        * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-        * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+        * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+        * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -160,8 +160,8 @@ class WorkflowInstanceServiceServicer:
         * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
         * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-        * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-        * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+        * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+        * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -177,8 +177,8 @@ class WorkflowInstanceServiceServicer:
         * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
         * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-        * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-        * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+        * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+        * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -194,7 +194,7 @@ class WorkflowInstanceServiceServicer:
         * NOT_FOUND, INSTANCE_UNKNOWN: upstream has no such instance; backfill instances live about 30 days there.
         * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: upstream's quota; wait as RetryInfo says.
         * FAILED_PRECONDITION, UPSTREAM_REFUSED: upstream refused the read, such as for missing rights; see the metadata.
-        * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
+        * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -219,7 +219,7 @@ class WorkflowInstanceServiceServicer:
         * INVALID_ARGUMENT, PAGE_TOKEN_INVALID: the token does not belong to these arguments; start again without it.
         * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: wait as RetryInfo says, then repeat with the same token.
         * FAILED_PRECONDITION, UPSTREAM_REFUSED: upstream refused the read; see the metadata.
-        * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
+        * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

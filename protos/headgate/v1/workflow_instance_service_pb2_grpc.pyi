@@ -52,8 +52,8 @@ class WorkflowInstanceServiceStub:
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-      * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-      * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+      * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
     """
     StartWorkflowInstances: _grpc.UnaryUnaryMultiCallable[_workflow_instance_service_pb2.StartWorkflowInstancesRequest, _job_pb2.Job]
     """Starts workflow instances and follows them.
@@ -66,8 +66,8 @@ class WorkflowInstanceServiceStub:
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-      * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-      * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+      * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
     """
     StopWorkflowInstances: _grpc.UnaryUnaryMultiCallable[_workflow_instance_service_pb2.StopWorkflowInstancesRequest, _job_pb2.Job]
     """Stops workflow instances and follows them to their end.
@@ -79,8 +79,8 @@ class WorkflowInstanceServiceStub:
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-      * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-      * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+      * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
     """
     RerunWorkflowInstances: _grpc.UnaryUnaryMultiCallable[_workflow_instance_service_pb2.RerunWorkflowInstancesRequest, _job_pb2.Job]
     """Reruns instances of a manual workflow.
@@ -92,8 +92,8 @@ class WorkflowInstanceServiceStub:
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-      * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-      * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+      * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
     """
     ExecuteAdhocWorkflowInstance: _grpc.UnaryUnaryMultiCallable[_workflow_instance_service_pb2.ExecuteAdhocWorkflowInstanceRequest, _job_pb2.Job]
     """Creates a temporary workflow instance from the given tasks and runs it.
@@ -105,8 +105,8 @@ class WorkflowInstanceServiceStub:
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-      * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-      * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+      * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
     """
     GetWorkflowInstance: _grpc.UnaryUnaryMultiCallable[_workflow_instance_service_pb2.GetWorkflowInstanceRequest, _workflow_instance_pb2.WorkflowInstance]
     """Reads one workflow instance.
@@ -118,7 +118,7 @@ class WorkflowInstanceServiceStub:
       * NOT_FOUND, INSTANCE_UNKNOWN: upstream has no such instance; backfill instances live about 30 days there.
       * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: upstream's quota; wait as RetryInfo says.
       * FAILED_PRECONDITION, UPSTREAM_REFUSED: upstream refused the read, such as for missing rights; see the metadata.
-      * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
+      * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
     """
     BatchGetWorkflowInstances: _grpc.UnaryUnaryMultiCallable[_workflow_instance_service_pb2.BatchGetWorkflowInstancesRequest, _workflow_instance_service_pb2.BatchGetWorkflowInstancesResponse]
     """Reads several workflow instances, in the order asked for.
@@ -135,7 +135,7 @@ class WorkflowInstanceServiceStub:
       * INVALID_ARGUMENT, PAGE_TOKEN_INVALID: the token does not belong to these arguments; start again without it.
       * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: wait as RetryInfo says, then repeat with the same token.
       * FAILED_PRECONDITION, UPSTREAM_REFUSED: upstream refused the read; see the metadata.
-      * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
+      * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
     """
     WatchWorkflowInstances: _grpc.UnaryStreamMultiCallable[_workflow_instance_service_pb2.WatchWorkflowInstancesRequest, _workflow_instance_service_pb2.WatchWorkflowInstancesResponse]
     """Follows instances that may belong to no job: the present row of each at once, then every observed change.
@@ -170,8 +170,8 @@ class WorkflowInstanceServiceAsyncStub(WorkflowInstanceServiceStub):
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-      * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-      * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+      * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
     """
     StartWorkflowInstances: _aio.UnaryUnaryMultiCallable[_workflow_instance_service_pb2.StartWorkflowInstancesRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Starts workflow instances and follows them.
@@ -184,8 +184,8 @@ class WorkflowInstanceServiceAsyncStub(WorkflowInstanceServiceStub):
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-      * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-      * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+      * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
     """
     StopWorkflowInstances: _aio.UnaryUnaryMultiCallable[_workflow_instance_service_pb2.StopWorkflowInstancesRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Stops workflow instances and follows them to their end.
@@ -197,8 +197,8 @@ class WorkflowInstanceServiceAsyncStub(WorkflowInstanceServiceStub):
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-      * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-      * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+      * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
     """
     RerunWorkflowInstances: _aio.UnaryUnaryMultiCallable[_workflow_instance_service_pb2.RerunWorkflowInstancesRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Reruns instances of a manual workflow.
@@ -210,8 +210,8 @@ class WorkflowInstanceServiceAsyncStub(WorkflowInstanceServiceStub):
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-      * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-      * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+      * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
     """
     ExecuteAdhocWorkflowInstance: _aio.UnaryUnaryMultiCallable[_workflow_instance_service_pb2.ExecuteAdhocWorkflowInstanceRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Creates a temporary workflow instance from the given tasks and runs it.
@@ -223,8 +223,8 @@ class WorkflowInstanceServiceAsyncStub(WorkflowInstanceServiceStub):
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-      * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-      * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+      * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
     """
     GetWorkflowInstance: _aio.UnaryUnaryMultiCallable[_workflow_instance_service_pb2.GetWorkflowInstanceRequest, _workflow_instance_pb2.WorkflowInstance]  # type: ignore[assignment]
     """Reads one workflow instance.
@@ -236,7 +236,7 @@ class WorkflowInstanceServiceAsyncStub(WorkflowInstanceServiceStub):
       * NOT_FOUND, INSTANCE_UNKNOWN: upstream has no such instance; backfill instances live about 30 days there.
       * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: upstream's quota; wait as RetryInfo says.
       * FAILED_PRECONDITION, UPSTREAM_REFUSED: upstream refused the read, such as for missing rights; see the metadata.
-      * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
+      * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
     """
     BatchGetWorkflowInstances: _aio.UnaryUnaryMultiCallable[_workflow_instance_service_pb2.BatchGetWorkflowInstancesRequest, _workflow_instance_service_pb2.BatchGetWorkflowInstancesResponse]  # type: ignore[assignment]
     """Reads several workflow instances, in the order asked for.
@@ -253,7 +253,7 @@ class WorkflowInstanceServiceAsyncStub(WorkflowInstanceServiceStub):
       * INVALID_ARGUMENT, PAGE_TOKEN_INVALID: the token does not belong to these arguments; start again without it.
       * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: wait as RetryInfo says, then repeat with the same token.
       * FAILED_PRECONDITION, UPSTREAM_REFUSED: upstream refused the read; see the metadata.
-      * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
+      * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
     """
     WatchWorkflowInstances: _aio.UnaryStreamMultiCallable[_workflow_instance_service_pb2.WatchWorkflowInstancesRequest, _workflow_instance_service_pb2.WatchWorkflowInstancesResponse]  # type: ignore[assignment]
     """Follows instances that may belong to no job: the present row of each at once, then every observed change.
@@ -291,8 +291,8 @@ class WorkflowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
           * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
           * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
             or GetJob that one.
-          * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-          * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+          * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+          * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
         """
 
     @_abc_1.abstractmethod
@@ -311,8 +311,8 @@ class WorkflowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
           * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
           * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
             or GetJob that one.
-          * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-          * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+          * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+          * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
         """
 
     @_abc_1.abstractmethod
@@ -330,8 +330,8 @@ class WorkflowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
           * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
           * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
             or GetJob that one.
-          * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-          * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+          * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+          * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
         """
 
     @_abc_1.abstractmethod
@@ -349,8 +349,8 @@ class WorkflowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
           * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
           * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
             or GetJob that one.
-          * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-          * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+          * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+          * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
         """
 
     @_abc_1.abstractmethod
@@ -368,8 +368,8 @@ class WorkflowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
           * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
           * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
             or GetJob that one.
-          * RESOURCE_EXHAUSTED, STORE_FULL or CALLER_LIMIT: wait as RetryInfo says.
-          * UNAVAILABLE, STORE_UNAVAILABLE: nothing was acknowledged; repeat with the same request_id.
+          * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+          * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
         """
 
     @_abc_1.abstractmethod
@@ -387,7 +387,7 @@ class WorkflowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
           * NOT_FOUND, INSTANCE_UNKNOWN: upstream has no such instance; backfill instances live about 30 days there.
           * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: upstream's quota; wait as RetryInfo says.
           * FAILED_PRECONDITION, UPSTREAM_REFUSED: upstream refused the read, such as for missing rights; see the metadata.
-          * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
+          * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
         """
 
     @_abc_1.abstractmethod
@@ -416,7 +416,7 @@ class WorkflowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
           * INVALID_ARGUMENT, PAGE_TOKEN_INVALID: the token does not belong to these arguments; start again without it.
           * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: wait as RetryInfo says, then repeat with the same token.
           * FAILED_PRECONDITION, UPSTREAM_REFUSED: upstream refused the read; see the metadata.
-          * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
+          * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
         """
 
     @_abc_1.abstractmethod
