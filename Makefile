@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help env demo test lint format protos chaos simulate clean
+.PHONY: help env demo test lint format protos bench chaos simulate clean
 help: ## List the verbs.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -37,6 +37,9 @@ protos: $(STAMP) ## Generate the code from protos/headgate/v1/*.proto.
 
 simulate: $(STAMP) ## Run COUNT random job histories (default 10000) against the rules, with virtual time.
 	$(BIN)/python -m tests.simulator --count $(or $(COUNT),10000)
+
+bench: $(STAMP) ## Measure against peers and the floor: QUICK=1 in 3 minutes, ONLY=P1,P2 some rows, JSON=file.
+	$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
 
 chaos: $(STAMP) ## Run the fault experiments, or ONLY=name one of them.
 	$(BIN)/python -m bench.chaos $(if $(ONLY),--only $(ONLY))

@@ -1,0 +1,1 @@
+"""The floor: what the parts below headgate can do when nothing is built on them."""

@@ -1,0 +1,33 @@
+"""The commit script alone: what recording a job costs a plain Redis client."""
+
+from __future__ import annotations
+
+import time
+
+from bench.figures import quantile
+from bench.load.bodies import submit
+from bench.setting import Setting
+
+from headgate import commit, pb
+from headgate_server.submission import Chance, submission
+
+
+async def round_trips(setting: Setting, *, seconds: float) -> float:
+    """The median time in ms of the script that records a new job, one at a time, by redis-py with hiredis."""
+    redis = await setting.client()
+    script = redis.register_script(commit.SCRIPT)
+    times: list[float] = []
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        names, arguments = new_job(len(times), "script")
+        began = time.perf_counter()
+        await script(keys=names, args=arguments)
+        times.append(time.perf_counter() - began)
+    return quantile(times, 0.5) * 1000
+
+
+def new_job(number: int, run: str) -> tuple[list[str], list[bytes | str | int]]:
+    """KEYS and ARGV of the commit of a new job, as the server makes them."""
+    request = pb.CreateBackfillRequest.FromString(submit(number, f"{run}-{time.monotonic_ns()}"))
+    made = submission(request, Chance(int(time.time() * 1000), time.monotonic_ns().to_bytes(8, "big") * 3))
+    return commit.script_keys(made.commit), commit.script_arguments(made.commit)
