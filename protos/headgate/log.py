@@ -20,6 +20,11 @@ class BrokenLog(ValueError):
     """Events that can't follow each other: a gap, a repeat, a second ACCEPTED, or a log that begins otherwise."""
 
 
+_NOT_BEGUN: Final = frozenset(
+    {pb.JOB_STATE_QUEUED, pb.JOB_STATE_PAUSED, pb.JOB_STATE_CANCELLING, pb.JOB_STATE_CANCELLED}
+)
+"""States that a job may come to without a worker having looked at it."""
+
 _COUNTED_AS: Final[Mapping[pb.RunState.ValueType, str]] = {
     pb.RUN_STATE_PLANNED: "waiting",
     pb.RUN_STATE_CREATING: "waiting",
@@ -135,7 +140,7 @@ def _apply_state(job: pb.Job, event: pb.JobEvent) -> None:
     before = job.state
     job.state = event.state
     job.update_time.CopyFrom(event.event_time)
-    if before == pb.JOB_STATE_QUEUED and event.state != before:
+    if not job.HasField("start_time") and event.state not in _NOT_BEGUN:
         job.start_time.CopyFrom(event.event_time)
     if event.state != before and event.state in JOB_TERMINAL:
         job.end_time.CopyFrom(event.event_time)

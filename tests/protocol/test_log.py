@@ -145,6 +145,15 @@ def test_the_times_of_a_job_are_those_of_its_events() -> None:
     assert again.start_time.seconds == 102
 
 
+def test_a_job_that_is_cancelled_or_paused_first_has_not_begun() -> None:
+    cancelled = log.replay([_accepted(), _event(2, pb.JOB_STATE_CANCELLING), _event(3, pb.JOB_STATE_CANCELLED)])
+    assert not cancelled.HasField("start_time")
+
+    paused = log.replay([_accepted(), _event(2, pb.JOB_STATE_PAUSED)])
+    assert not paused.HasField("start_time")
+    assert log.fold(paused, _event(3)).start_time.seconds == 103
+
+
 def test_an_error_stays_while_the_job_is_in_trouble_and_goes_with_it() -> None:
     events = [_accepted(), _event(2), _event(3, pb.JOB_STATE_NEEDS_ATTENTION, error={"code": 9})]
     assert log.replay(events).error.code == 9

@@ -80,7 +80,7 @@ def _untouched(view: View, run: pb.InstanceRun) -> bool:
 
 def never_began(job: pb.Job) -> bool:
     """Whether the job was cancelled before a worker looked at it."""
-    return not job.HasField("start_time") or job.start_time == job.cancel.request_time
+    return not job.HasField("start_time")
 
 
 def unconfirmed(job: pb.Job) -> bool:
