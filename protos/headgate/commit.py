@@ -56,8 +56,8 @@ for i = 0, count - 1 do
     'i', ARGV[1], 'r', string.format('%d', rev + i + 1), 'e', ARGV[first + i])
 end
 rev = rev + count
-redis.call('HSET', KEYS[1], 'rev', string.format('%d', rev), 'st', ARGV[15], 'snap', ARGV[5],
-  'hints', ARGV[6], 'att', '0')
+redis.call('HSET', KEYS[1], 'rev', string.format('%d', rev), 'st', ARGV[15], 'snap', ARGV[5], 'att', '0')
+if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'hints', string.sub(ARGV[6], 2)) end
 for i, field in ipairs({'reads', 'writes', 'throttled'}) do
   if ARGV[15 + i] ~= '0' then redis.call('HINCRBY', KEYS[1], field, ARGV[15 + i]) end
 end
@@ -83,6 +83,14 @@ else
   redis.call('ZADD', KEYS[4], now + delay + ARGV[12], ARGV[1])
   redis.call('ZREM', KEYS[10], ARGV[1])
 end
+if ARGV[8] ~= '' or ARGV[4] == '1' then
+  local old = redis.call('HGET', KEYS[1], 'wake')
+  if old then
+    redis.call('ZREM', KEYS[12], old)
+    redis.call('DEL', 'arq:job:' .. old)
+  end
+  if ARGV[8] ~= '' then redis.call('HSET', KEYS[1], 'wake', ARGV[8]) else redis.call('HDEL', KEYS[1], 'wake') end
+end
 if ARGV[8] ~= '' then
   redis.call('PSETEX', KEYS[11], delay + ARGV[11], ARGV[9])
   redis.call('ZADD', KEYS[12], now + delay, ARGV[8])
@@ -104,8 +112,10 @@ for day in string.gmatch(ARGV[21], '%d+') do
 end
 return {1, rev, now}
 """
-"""KEYS: 1 job 2 log 3 feed 4 due 5 jobs 6 sequence 7 state before 8 state after 9 request 10 expiring 11 definition
-12 queue 13 kick 14 name 15 dates. ARGV: see `arguments`. Answers {code, revision or record, now in ms}."""
+"""A job has one next tick: a commit that brings another takes the one before off the queue, so that a tick too many
+never becomes a second chain of ticks. KEYS: 1 job 2 log 3 feed 4 due 5 jobs 6 sequence 7 state before 8 state after
+9 request 10 expiring 11 definition 12 queue 13 kick 14 name 15 dates. ARGV: see `script_arguments`. Answers {code,
+revision or record, now in ms}."""
 
 BEGIN_SCRIPT: Final = """
 local t = redis.call('TIME')
@@ -117,7 +127,7 @@ if not found[1] then
 end
 if tonumber(redis.call('HGET', KEYS[1], 'lease') or '0') > now then
   redis.call('HSET', KEYS[1], 'ring', '1')
-  return {2, now}
+  return {2, now, tonumber(redis.call('HGET', KEYS[1], 'lease')) - now}
 end
 local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
 local attempts = redis.call('HINCRBY', KEYS[1], 'att', 1)
@@ -129,8 +139,9 @@ return {1, now, fence, attempts, found[2], found[3] or '', found[4] or '0', foun
 """
 """Takes a job for one tick: a new fence shuts out whoever had it before, and the attempt is counted before anything
 can kill the process. A job whose lease runs is not taken; whoever has it is asked to ring again at its end. KEYS: 1
-job 2 due. ARGV: 1 job id 2 lease in ms 3 ms after the lease until the reaper rings. Answers {0} when the job is gone,
-{2} when it is busy, else {1, now, fence, attempts, snapshot, hints, reads, writes, throttled, marked}."""
+job 2 due. ARGV: 1 job id 2 lease in ms 3 ms after the lease until the reaper rings. Answers {0, now} when the job is
+gone, {2, now, ms until its lease ends} when it is busy, else {1, now, fence, attempts, snapshot, hints, reads, writes,
+throttled, marked}."""
 
 RENEW_SCRIPT: Final = """
 local t = redis.call('TIME')
@@ -234,7 +245,7 @@ class Commit:
         expected_revision: the revision that the change was decided at; 0 for a new job.
         events: the new events as bytes, revisions expected_revision + 1 and up; none changes only timing.
         fence: what `begin` gave; None for writers that hold no tick, such as a server.
-        hints: scratch of the worker. Losing it changes timing only.
+        hints: scratch of the worker. Losing it changes timing only. None leaves it as it is.
         wake: the next tick; None for a terminal job.
         request: for a submit or a retry, its idempotency record.
         hold: dates of a backfill: taken, all or none, by the commit that accepts it or runs dates again, and given back
@@ -248,7 +259,7 @@ class Commit:
     expected_revision: int
     events: tuple[bytes, ...]
     fence: int | None = None
-    hints: bytes = b""
+    hints: bytes | None = None
     wake: Wake | None = None
     request: RequestRecord | None = None
     usage: Usage = Usage()
@@ -329,13 +340,13 @@ def script_arguments(commit: Commit) -> list[bytes | str | int]:
         "" if commit.fence is None else commit.fence,
         int(terminal),
         commit.job.SerializeToString(),
-        commit.hints,
+        b"" if commit.hints is None else b"=" + commit.hints,
         FEED_LENGTH,
         wake.entry.id if wake else "",
         wake.entry.definition if wake else "",
         wake.delay_ms if wake else 0,
         entries.DEFINITION_TTL_MS,
-        after_end_ms if terminal else GRACE_MS,
+        after_end_ms if terminal else _late_after_ms(commit),
         f"{job_id} {commit.request.digest}" if commit.request else "",
         REQUEST_TTL_MS,
         int(commit.job.state),
@@ -348,6 +359,11 @@ def script_arguments(commit: Commit) -> list[bytes | str | int]:
         keys.job(""),
         *commit.events,
     ]
+
+
+def _late_after_ms(commit: Commit) -> int:
+    """How long after its next tick, or the end of the lease that it runs on under, a job counts as late."""
+    return GRACE_MS + (0 if commit.wake else commit.lease_ms or 0)
 
 
 def parse_answer(raw: Sequence[int | bytes]) -> Answer:

@@ -45,12 +45,10 @@ class Stored:
     Args:
         revision: its last revision.
         body: the Job as bytes, call counters included.
-        hints: the worker's scratch, which a commit must hand on.
     """
 
     revision: int
     body: bytes
-    hints: bytes = b""
 
 
 class Script:
@@ -126,7 +124,7 @@ class RedisStore:
 
     async def load(self, job_id: str) -> Stored | None:
         """A job as it stands; None when there is none."""
-        return _stored(await self._read(("HMGET", keys.job(job_id), *_COLUMNS, "hints")))
+        return _stored(await self._read(("HMGET", keys.job(job_id), *_COLUMNS)))
 
     async def load_many(self, job_ids: Sequence[str]) -> list[Stored | None]:
         """Jobs as they stand, in the order asked for; None for each that is not there."""
@@ -246,4 +244,4 @@ def _body(row: Sequence[bytes | None]) -> bytes:
 
 
 def _stored(row: Sequence[bytes | None]) -> Stored | None:
-    return None if row[0] is None else Stored(int(row[0]), _body(row), row[6] or b"")
+    return None if row[0] is None else Stored(int(row[0]), _body(row))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from typing import Any, Final, Protocol
@@ -19,10 +20,16 @@ from headgate_server.retrying import hold_of_retry
 from headgate_server.submission import body_digest
 from headgate_server.watch import unknown_job
 
-TRIES: Final = 10
+TRIES: Final = 60
 """How often a decision is taken again because the job has moved on."""
 
+PAUSES: Final = (0.0, 0.0, 0.002, 0.005, 0.01)
+"""Longest pauses in seconds after the first misses, the last for all that follow. What is slept is a random part of
+it: someone who writes in a steady rhythm must not win every time."""
+
 _CALLER: Final = "anonymous"
+
+_DICE: Final = secrets.SystemRandom()
 
 
 class Jobs(Protocol):
@@ -59,7 +66,8 @@ class Steering:
                 another backfill, or the request_id was used for something else.
         """
         job_id, record = keys.job_id(request.name), _record(request)
-        for _ in range(TRIES):
+        for missed in range(TRIES):
+            await _pause(missed)
             stored, job = await self._load(job_id)
             # Asked after the load: a repeat that finds the job changed must find that the change was its own.
             if record is not None and (used := await self._jobs.recorded(record.key)) is not None:
@@ -94,7 +102,8 @@ class Steering:
             Refused: there is no such job, its etag is another, or it is not terminal.
         """
         job_id = keys.job_id(request.name)
-        for _ in range(TRIES):
+        for missed in range(TRIES):
+            await _pause(missed)
             stored, job = await self._load(job_id)
             control.check_etag(job, request.etag)
             if not is_terminal(job):
@@ -118,7 +127,7 @@ class Steering:
             job=after,
             expected_revision=stored.revision,
             events=(event.SerializeToString(),),
-            hints=b"" if is_terminal(before) else stored.hints,  # nothing of the last go is of use for the next
+            hints=b"" if is_terminal(before) else None,  # nothing of the last go is of use for the next
             wake=None if is_terminal(after) else commit.Wake(tick),
             request=record,
             hold=_hold(before, after, event),
@@ -147,6 +156,11 @@ def _hold(before: pb.Job, after: pb.Job, event: pb.JobEvent) -> Hold | None:
     if is_terminal(after):
         return hold_of(after)
     return hold_of_retry(after, event) if is_terminal(before) else None
+
+
+async def _pause(missed: int) -> None:
+    if missed:
+        await asyncio.sleep(_DICE.uniform(0, PAUSES[min(missed, len(PAUSES)) - 1]))
 
 
 def _busy(job_id: str) -> Refused:

@@ -56,7 +56,18 @@ def test_the_job_goes_in_as_bytes_with_its_hints() -> None:
     arguments = commit.script_arguments(_commit(hints=b"{}"))
 
     assert pb.Job.FromString(bytes(arguments[4])) == _job()  # type: ignore[arg-type]
-    assert arguments[5] == b"{}"
+    assert arguments[5] == b"={}"
+    assert commit.script_arguments(_commit(hints=b""))[5] == b"="
+
+
+def test_a_change_without_hints_leaves_them() -> None:
+    assert commit.script_arguments(_commit())[5] == b""
+
+
+def test_a_job_that_runs_on_under_a_lease_is_late_only_after_it() -> None:
+    assert commit.script_arguments(_commit(lease_ms=4_000))[11] == 4_000 + commit.GRACE_MS
+    waking = _commit(lease_ms=0, wake=Wake(entries.tick("t", nonce="0123456789ab", now_ms=1), 250))
+    assert commit.script_arguments(waking)[11] == commit.GRACE_MS
 
 
 def test_a_wake_is_an_entry_and_a_delay() -> None:

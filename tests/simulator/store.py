@@ -35,6 +35,7 @@ class Record:
     lease_ends_ms: int = 0
     attempts: int = 0
     ring: bool = False
+    wake: int = 0
     hints: bytes = b""
     due_ms: int | None = None
     reads: int = 0
@@ -62,10 +63,11 @@ class ModelStore:
         self.record = Record(pb.Job())
 
     def begin(self) -> Taken | None:
-        """BEGIN_SCRIPT; None when the job is busy, and then its owner rings again."""
+        """BEGIN_SCRIPT; None when the job is busy, and then it is rung for by its owner, and at the lease's end."""
         record, now = self.record, self._timeline.now_ms
         if record.lease_ends_ms > now:
             record.ring = True
+            self._timeline.after(record.lease_ends_ms - now, self._ring)
             return None
         record.fence += 1
         record.attempts += 1
@@ -107,7 +109,9 @@ class ModelStore:
             return Fenced()
         before, record.job = record.job, change.job
         record.log.extend(change.events)
-        record.hints, record.attempts = change.hints, 0
+        record.attempts = 0
+        if change.hints is not None:
+            record.hints = change.hints
         self._add(change.usage)
         self._schedule(change)
         if change.events:
@@ -126,12 +130,19 @@ class ModelStore:
             if change.wake and record.ring:
                 record.ring, delay = False, 0
             record.lease_ends_ms = now + change.lease_ms if change.lease_ms else 0
+        if change.wake or change.job.state in JOB_TERMINAL:
+            record.wake += 1  # the tick that was to come is taken off the queue
         if change.job.state in JOB_TERMINAL:
             record.due_ms = None
             return
-        self._set_due(now + delay + GRACE_MS)
+        self._set_due(now + (delay if change.wake else change.lease_ms or 0) + GRACE_MS)
         if change.wake:
-            self._timeline.after(delay, self._ring)
+            number = record.wake
+            self._timeline.after(delay, lambda: self._ring_if(number))
+
+    def _ring_if(self, number: int) -> None:
+        if self.record.wake == number:
+            self._ring()
 
     def _set_due(self, due_ms: int) -> None:
         self.record.due_ms = due_ms

@@ -74,6 +74,19 @@ async def test_a_kick_starts_an_entry_at_once(redis: Redis, redis_server: RedisS
     assert await redis.exists(keys.arq_job("e1"), keys.arq_in_progress("e1")) == 0
 
 
+async def test_an_entry_that_asks_for_it_comes_again(redis: Redis, redis_server: RedisServer) -> None:
+    answers: list[int | None] = [50, None]
+
+    async def work() -> int | None:
+        return answers.pop(0)
+
+    async with lane(redis, redis_server, {"work": work}, poll_seconds=30.0):
+        await put(redis, "e1", definition("work"))
+        await eventually(lambda: idle(redis), seconds=5)
+
+    assert answers == []
+
+
 async def test_a_delayed_entry_starts_without_a_kick(redis: Redis, redis_server: RedisServer) -> None:
     async def work() -> None:
         return None

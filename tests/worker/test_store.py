@@ -97,13 +97,30 @@ async def test_a_job_is_taken_by_one_tick_at_a_time_and_rings_again(store: Store
     job_id = await submit(store, backfill_job(seed_backfill()))
     found = await taken(store, job_id)
 
-    assert isinstance(await store.begin(job_id), Busy)
+    busy = await store.begin(job_id)
+    assert isinstance(busy, Busy)
+    assert 0 < busy.for_ms <= store.lease_ms
     await store.commit(change(found, RUNNING, wake_ms=3_600_000, lease_ms=0))
 
     due_in = await redis.zrange(keys.TICKS, 0, -1, withscores=True)
-    assert len(due_in) == 2  # the submit's own tick, and the one that was to come in an hour: at once instead
-    assert max(score for _, score in due_in) < found.now_ms + 60_000
+    assert len(due_in) == 1  # not the submit's own any more, and the one that was to come in an hour: at once instead
+    assert due_in[0][1] < found.now_ms + 60_000
     assert isinstance(await store.begin(job_id), Taken)
+
+
+async def test_a_job_has_one_next_tick_and_none_after_its_end(store: Store, redis: Redis) -> None:
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    for _ in range(3):
+        found = await taken(store, job_id)
+        await store.commit(change(found, wake_ms=3_600_000, lease_ms=0))
+
+        assert await redis.zcard(keys.TICKS) == 1
+        assert len(await redis.keys("arq:job:*")) == 1
+
+    found = await taken(store, job_id)
+    await store.commit(change(found, RUNNING, SUCCEEDED, lease_ms=0))
+    assert await redis.zcard(keys.TICKS) == 0
+    assert await redis.keys("arq:job:*") == []
 
 
 async def test_a_terminal_job_leaves_due_and_stands_to_expire(store: Store, redis: Redis) -> None:

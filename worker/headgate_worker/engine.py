@@ -23,7 +23,7 @@ from headgate_worker.core.view import Policy, View
 from headgate_worker.governor import class_of
 from headgate_worker.ports import Clock, Dice, Upstreams
 from headgate_worker.store import Busy, Store, Taken
-from headgate_worker.tick import Checkpoint, LostJob, Moved, Tick, TickLimits, described, no_checkpoint
+from headgate_worker.tick import DECISIONS, Checkpoint, LostJob, Moved, Tick, TickLimits, described, no_checkpoint
 
 _log = logging.getLogger(__name__)
 
@@ -35,9 +35,6 @@ SLOT_NEAR_MS: Final = 1_000
 
 SLOT_FAR_MS: Final = 3_600_000
 """How far ahead a tick takes a slot: its place in the queue of all jobs."""
-
-DECISIONS: Final = 20
-"""How often one outcome is decided anew while others move the job on at the same time."""
 
 
 class Engine:
@@ -66,18 +63,25 @@ class Engine:
         self._limits = limits
         self._checkpoint = checkpoint
 
-    async def tick(self, job_id: str) -> None:
-        """Look at a job once. A tick too many is harmless; a job that is gone, busy or terminal is left alone."""
+    async def tick(self, job_id: str) -> int | None:
+        """Look at a job once; the ms until its entry is to come again, None when it is done with.
+
+        A tick too many is harmless; a job that is gone or terminal is left alone. Of a busy one the entry comes again
+        when the lease ends: its owner rings by itself, unless it is dead.
+        """
         began = self._clock.monotonic()
         taken = await self._store.begin(job_id)
-        if taken is None or isinstance(taken, Busy):
-            return
+        if taken is None:
+            return None
+        if isinstance(taken, Busy):
+            return taken.for_ms
         self._clock.set(taken.now_ms)
         self._checkpoint("taken")
         if taken.job.state in JOB_TERMINAL:
             await self._store.release(job_id, taken.fence, uncount=True)
-            return
+            return None
         await self._with_job(job_id, taken, began)
+        return None
 
     async def _with_job(self, job_id: str, taken: Taken, began: float) -> None:
         tick = Tick(self._store, self._clock, self._dice, taken, began, self._checkpoint)

@@ -81,8 +81,8 @@ again, '' when it is done."""
 PUT_BACK_MS: Final = 2_000
 """When an entry that broke, or that this version does not understand, is due again."""
 
-Function = Callable[..., Awaitable[None]]
-"""What an entry runs: it takes the entry's arguments."""
+Function = Callable[..., Awaitable[int | None]]
+"""What an entry runs: it takes the entry's arguments. Answers the ms until the entry is due again; None ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ class LeasedWorker(Worker):
         await asyncio.shield(self._end_claim(entry_id, put_back_ms))
 
     async def _call_function(self, entry_id: str, definition: bytes) -> int | None:
-        """Run an entry; the ms until it is due again when it is not understood, None when it is done."""
+        """Run an entry; the ms until it is due again when it says so or is not understood, None when it is done."""
         if not definition:
             return None  # its definition has expired: only an id is left, and the reaper knows the job
         try:
@@ -236,9 +236,9 @@ class LeasedWorker(Worker):
         except (ValueError, KeyError, TypeError):
             _log.warning("entry %s is not understood by this version; put back", entry_id)
             return PUT_BACK_MS
-        await function(*arguments)
+        again_ms = await function(*arguments)
         self.jobs_complete += 1
-        return None
+        return again_ms
 
     async def _end_claim(self, entry_id: str, put_back_ms: int | None) -> None:
         marks = [keys.arq_in_progress(entry_id), keys.arq_job(entry_id), keys.arq_retry(entry_id)]

@@ -46,8 +46,11 @@ class Taken:
     marked: bool = False
 
 
+@dataclass(frozen=True, slots=True)
 class Busy:
-    """Another tick has the job; it was asked to ring again at its end."""
+    """Another tick has the job for `for_ms` more, unless it renews; it was asked to ring again at its end."""
+
+    for_ms: int
 
 
 class Store:
@@ -75,7 +78,7 @@ class Store:
         arguments: list[str | int] = [job_id, self.lease_ms, self._grace_ms]
         raw = await self._begin(keys=[keys.job(job_id), keys.DUE], args=arguments)
         if raw[0] != 1:
-            return Busy() if raw[0] == 2 else None
+            return Busy(int(raw[2])) if raw[0] == 2 else None
         _, now_ms, fence, attempts, snapshot, hints, *_, marked = raw
         job = pb.Job.FromString(snapshot)
         return Taken(job, int(fence), int(attempts), bytes(hints), int(now_ms), marked == b"1")

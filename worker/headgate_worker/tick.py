@@ -21,6 +21,9 @@ from headgate_worker.store import Store, Taken
 Checkpoint = Callable[[str], None]
 """Called with the name of a point of a tick."""
 
+DECISIONS: Final = 20
+"""How often one thing is decided anew while others move the job on at the same time."""
+
 POINTS: Final = ("taken", "committing", "committed", "intended", "answered")
 """Every point of a tick, in the order they are first reached."""
 
@@ -169,12 +172,14 @@ class Tick:
         self.job = job
 
     async def go_on_later(self) -> None:
-        """End the tick with the next one due at once."""
-        try:
-            await self.commit((), wake_ms=self._clock.now_ms())
-        except Moved:
-            await self.reload()
-            await self.commit((), wake_ms=self._clock.now_ms())
+        """End the tick with the next one due at once; LostJob when others keep moving the job on."""
+        for _ in range(DECISIONS):
+            try:
+                await self.commit((), wake_ms=self._clock.now_ms())
+                return
+            except Moved:
+                await self.reload()
+        raise LostJob
 
 
 def described(act: Act, outcome: Outcome) -> pb.UpstreamCall:
