@@ -124,6 +124,8 @@ def _apply_rows(job: pb.Job, event: pb.JobEvent) -> None:
         _put_row(job.operations, operation)
     if event.runs:
         job.counts.CopyFrom(count_runs(job.runs))
+    if event.type == pb.EVENT_TYPE_SURVEYED:
+        job.survey_time.CopyFrom(event.event_time)
     if event.HasField("cancel"):
         job.cancel.CopyFrom(event.cancel)
 

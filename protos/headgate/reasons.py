@@ -98,6 +98,16 @@ class Reason(Enum):
     RUN_SKIPPED = Meaning(
         "ABORTED", "The run was not started, since an earlier one failed.", "RetryJob runs those dates again."
     )
+    INSTANCE_EXISTS = Meaning(
+        "ALREADY_EXISTS",
+        "The date has an instance that the backfill's reprocess leaves alone.",
+        "Nothing; RetryJob with this date runs it all the same.",
+    )
+    SURVEY_TOO_LARGE = Meaning(
+        "FAILED_PRECONDITION",
+        "Too many instances of similar names to tell whether a date has one.",
+        "Choose a name that no other contains, or reprocess ALL.",
+    )
     CREATE_FAILED = Meaning(
         "FAILED_PRECONDITION",
         "Upstream could not make the instances.",

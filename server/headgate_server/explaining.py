@@ -12,7 +12,7 @@ from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from headgate import pb
+from headgate import pb, reprocess
 from headgate.lifecycle import RUN_FRONTIER, is_terminal
 from headgate_server.clock import timestamp
 
@@ -102,6 +102,16 @@ def _quota(_: pb.Job, facts: Facts) -> Iterator[pb.Cause]:
         yield _until(pb.CAUSE_KIND_QUOTA, "rate", "calls queue for the shared rate", free_ms)
 
 
+def _survey(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:
+    if job.state == pb.JOB_STATE_RUNNING and reprocess.surveys(job.backfill) and not _surveyed(job):
+        said = f"{len(job.runs)} dates are looked up upstream before anything is created"
+        yield _cause(pb.CAUSE_KIND_RUNNING, job.name, said, job.start_time)
+
+
+def _surveyed(job: pb.Job) -> bool:
+    return job.HasField("survey_time") or bool(job.operations)
+
+
 def _parents(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:
     for run in [run for run in job.runs if run.state == pb.RUN_STATE_BLOCKED][:MOST_RUNS]:
         said = f"instance {run.workflow_instance_id} waits for its parent {run.blocked_by_id}"
@@ -131,6 +141,7 @@ _RULES: Final[tuple[Rule, ...]] = (
     _standing,
     _operations,
     _quota,
+    _survey,
     _parents,
     _upstream,
     _running,

@@ -14,6 +14,7 @@ from google.type.date_pb2 import Date
 from headgate import dates, log, pb
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.overlap import Hold, hold_of
+from headgate.reprocess import is_left_alone
 from headgate_server import calendar_rules
 from headgate_server.control import conflict, event_for
 from headgate_server.status import bad_request
@@ -67,9 +68,13 @@ def _named(job: pb.Job, named: Sequence[Date]) -> list[pb.InstanceRun]:
 
 
 def _unsuccessful(job: pb.Job) -> list[pb.InstanceRun]:
-    done = {_day(run) for run in job.runs if run.state == pb.RUN_STATE_SUCCEEDED and run.HasField("biz_date")}
+    done = {_day(run) for run in job.runs if _is_done(run) and run.HasField("biz_date")}
     left = [run for run in job.runs if run.HasField("biz_date") and _day(run) not in done]
     return list({_day(run): run for run in reversed(left)}.values())[::-1]
+
+
+def _is_done(run: pb.InstanceRun) -> bool:
+    return run.state == pb.RUN_STATE_SUCCEEDED or is_left_alone(run)
 
 
 def _again(run: pb.InstanceRun, attempt: int) -> pb.InstanceRun:

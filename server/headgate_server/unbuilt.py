@@ -20,7 +20,6 @@ UNBUILT: Final = frozenset(
 
 BACKFILL_VALUES: Final = (
     ("spec.overlap", frozenset({pb.OVERLAP_JOIN, pb.OVERLAP_QUEUE_AFTER}), "REJECT and ALLOW are built"),
-    ("spec.reprocess", frozenset({pb.REPROCESS_MISSING_ONLY, pb.REPROCESS_MISSING_AND_FAILED}), "ALL is built"),
     ("spec.max_attempts_per_date", frozenset(range(2, 11)), "one try is built"),
 )
 """Values of a backfill that would be accepted and not obeyed: field, values, and what is built instead."""

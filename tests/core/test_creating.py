@@ -215,7 +215,7 @@ def test_a_rerun_is_sent_once() -> None:
     assert create(view(committed(of, act))) is None
 
 
-@pytest.mark.parametrize(("name", "sent"), [("nightly", "nightly-uid-of-t"), ("x" * 128, "x" * 119 + "-uid-of-t")])
+@pytest.mark.parametrize(("name", "sent"), [("nightly", "nightly-hguid-of-t"), ("x" * 128, "x" * 117 + "-hguid-of-t")])
 def test_where_another_job_has_the_name_this_one_sends_its_own(name: str, sent: str) -> None:
     plain = view(job(create=pb.CreateWorkflowInstancesSpec(name=name)))
     marked = View(plain.job, plain.hints, NOW_MS, marked=True)

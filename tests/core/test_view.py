@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate import pb
-from headgate_worker.core.view import Hints, View, decode_hints, encode_hints
+from headgate_worker.core.view import Hints, Sighting, View, decode_hints, encode_hints
 from tests.core.building import job
 
 times = st.integers(0, 2**53)
@@ -25,6 +25,11 @@ all_hints = st.builds(
     stop_asked_ms=maps,
     idle_at_ms=maps,
     place_at_ms=times,
+    survey=st.dictionaries(
+        st.integers(0, 1100),
+        st.builds(Sighting, st.integers(0, 2**62), st.text(max_size=9), st.booleans(), st.integers(0, 20)),
+        max_size=3,
+    ),
     found=st.dictionaries(times, st.lists(st.integers(-(2**62), 2**62), max_size=3).map(tuple), max_size=3),
     slot_class=st.sampled_from(["", "read", "write"]),
     slot_at_ms=times,

@@ -73,6 +73,15 @@ def test_each_cause_is_told_where_it_applies(members: dict[str, Any], wanted: li
     assert kinds(**members) == wanted
 
 
+def test_a_survey_is_told_until_it_stands() -> None:
+    spec = pb.BackfillSpec(reprocess=pb.REPROCESS_MISSING_ONLY)
+    job = pb.Job(name="jobs/x", state=pb.JOB_STATE_RUNNING, backfill=spec, runs=[pb.InstanceRun()])
+
+    assert "looked up upstream" in causes(job, LIVELY)[0].description
+    job.survey_time.GetCurrentTime()
+    assert "looked up upstream" not in causes(job, LIVELY)[0].description
+
+
 def test_a_silent_worker_and_a_spent_quota_are_told() -> None:
     spent = {"frozen:write": str(NOW_MS + 60_000), "tat:read": str((NOW_MS + 5_000) * 1_000)}
 

@@ -58,6 +58,17 @@ def states(job: pb.Job) -> list[str]:
     return [pb.RunState.Name(run.state).removeprefix("RUN_STATE_") for run in job.runs]
 
 
+def test_a_date_that_is_left_alone_runs_again_only_if_it_is_named() -> None:
+    alone = pb.InstanceRun(index=0, biz_date=dates.to_message(DAY), state=pb.RUN_STATE_SKIPPED, attempt=1)
+    alone.error.code = grpc.StatusCode.ALREADY_EXISTS.value[0]
+    job = pb.Job(name="jobs/x", state=pb.JOB_STATE_SUCCEEDED, backfill=pb.BackfillSpec(), runs=[alone])
+
+    with pytest.raises(Refused, match="no date that did not succeed"):
+        retrying.retry(job, pb.RetryJobRequest(), "me", NOW_MS)
+    event = retrying.retry(job, pb.RetryJobRequest(biz_dates=[alone.biz_date]), "me", NOW_MS)
+    assert [run.state for run in event.runs] == [pb.RUN_STATE_PLANNED]
+
+
 async def test_what_did_not_succeed_runs_again_as_a_new_attempt(world: World) -> None:
     before = await ended(world, pb.RUN_STATE_SUCCEEDED, pb.RUN_STATE_FAILED)
 

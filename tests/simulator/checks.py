@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import date
 
-from headgate import log, pb
+from headgate import dates, log, marker, pb, reprocess
 from headgate.lifecycle import JOB_TERMINAL, RUN_FRONTIER
+from headgate.reprocess import is_left_alone
 from headgate_worker.core.calls import (
     NOT_REPEATABLE,
     Call,
@@ -159,12 +161,13 @@ class Checks:
                 raise Broken(f"run {run.index} SUCCEEDED and its instance never did")
             if run.state == pb.RUN_STATE_FAILED and one is not None and one.status == SUCCESS and not one.touched:
                 raise Broken(f"run {run.index} FAILED and its instance succeeded")
-            if one is not None and not one.operation:
+            if one is not None and not one.operation and not is_left_alone(run):
                 raise Broken(f"run {run.index} took a stranger's instance")
 
     def mine(self) -> list[Instance]:
         """The instances that are the job's."""
-        named = {run.workflow_instance_id for run in self._folded.runs} if self._folded else set()
+        runs = self._folded.runs if self._folded else ()
+        named = {run.workflow_instance_id for run in runs if not is_left_alone(run)}
         return [
             one for one in self._upstream.instances.values() if one.operation not in ("", "before") or one.id in named
         ]
@@ -179,6 +182,7 @@ class Checks:
         if log.replay(map(pb.JobEvent.FromString, raw_log)) != job:
             raise Broken("the state is not the replay of the log")
         self._check_dates()
+        self._check_survey(job)
         self._check_starts(job)
         if job.state in JOB_TERMINAL:
             self.check_nothing_runs(job)
@@ -201,7 +205,7 @@ class Checks:
 
     def _check_end(self, job: pb.Job) -> None:
         if job.state == pb.JOB_STATE_SUCCEEDED and job.until == pb.UNTIL_FINISHED and self._kind != "stop":
-            bad = [run.index for run in job.runs if run.state != pb.RUN_STATE_SUCCEEDED]
+            bad = [run.index for run in job.runs if run.state != pb.RUN_STATE_SUCCEEDED and not is_left_alone(run)]
             if bad:
                 raise Broken(f"SUCCEEDED with runs {bad} that did not")
         if job.state == pb.JOB_STATE_FAILED and not job.HasField("error"):
@@ -215,6 +219,27 @@ class Checks:
         for one in self.mine():
             if one.started_by == "upstream" and not one.touched and self.starts[one.id] > 1:
                 raise Broken(f"{one.id} was started by upstream and asked for {self.starts[one.id]} times")
+
+    def _check_survey(self, job: pb.Job) -> None:
+        """No date that was there is made again, and none that was missing is left out."""
+        if self._kind != "backfill" or not reprocess.surveys(job.backfill):
+            return
+        there = self._dates_left_alone(job.backfill)
+        made = {one.day for one in self._upstream.instances.values() if one.operation not in ("", "before")}
+        left = {dates.from_message(run.biz_date) for run in job.runs if is_left_alone(run)}
+        if made & there:
+            raise Broken(f"made again: {sorted(map(str, made & there))}")
+        if left - there or (made and there & self._days(job) - left):
+            raise Broken(f"left alone {left}, there were {there}")
+
+    @staticmethod
+    def _days(job: pb.Job) -> set[date | None]:
+        return {dates.from_message(run.biz_date) for run in job.runs}
+
+    def _dates_left_alone(self, spec: pb.BackfillSpec) -> set[date | None]:
+        strangers = [one for one in self._upstream.instances.values() if not one.operation]
+        latest = {one.day: one for one in strangers if marker.is_form_of(one.name, spec.name)}
+        return {day for day, one in latest.items() if reprocess.leaves_alone(spec, one.status)}
 
     def _check_dates(self) -> None:
         made = Counter(one.day for one in self._upstream.instances.values() if one.operation not in ("", "before"))

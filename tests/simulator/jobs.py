@@ -8,12 +8,13 @@ from datetime import date, timedelta
 from headgate import dates, pb
 from headgate_worker.core.steps import timestamp
 from tests.simulator.chance import Chance
-from tests.simulator.upstream import FAILURE, Instance, ModelUpstream
+from tests.simulator.upstream import FAILURE, NOT_RUN, RUNNING, SUCCESS, Instance, ModelUpstream
 
 NAME = "nightly"
 FIRST = date(2025, 2, 1)
 
 _KINDS = ("backfill",) * 10 + ("create", "create", "start", "start", "stop", "adhoc", "rerun")
+_REPROCESS = (pb.REPROCESS_UNSPECIFIED,) * 4 + (pb.REPROCESS_MISSING_ONLY, pb.REPROCESS_MISSING_AND_FAILED) * 2
 _UNTILS = (pb.UNTIL_FINISHED,) * 4 + (pb.UNTIL_STARTED, pb.UNTIL_ACCEPTED)
 
 
@@ -66,6 +67,7 @@ def _backfill(chance: Chance, upstream: ModelUpstream, job: pb.Job) -> None:
         ),
         start_mode=chance.pick((pb.START_MODE_UNSPECIFIED, pb.START_MODE_HEADGATE, pb.START_MODE_UPSTREAM)),
         max_created_ahead=chance.pick((0, 0, 0, 1, 2, 5)),
+        reprocess=chance.pick(_REPROCESS),
     )
     if chance.happens(0.3):
         spec.adopt_grace.FromSeconds(chance.pick((0, 5)))
@@ -85,8 +87,12 @@ def _strangers(chance: Chance, upstream: ModelUpstream) -> None:
     """Instances of the same name that were there before, be it long or just before."""
     age_ms = chance.pick((0, 0, 0, 7_000, 100_000, 3_600_000))
     if age_ms:
-        days = [FIRST + timedelta(days=n) for n in range(3)]
-        upstream.make(NAME, days, created_ms=upstream.timeline.now_ms - age_ms, visible_ms=0)
+        created_ms = upstream.timeline.now_ms - age_ms
+        for day in (FIRST + timedelta(days=n) for n in range(3)):
+            name = chance.pick((NAME, NAME, f"{NAME}-hg0123abcd", f"{NAME}-2", f"x{NAME}"))
+            status = chance.pick((NOT_RUN, RUNNING, SUCCESS, FAILURE))
+            for _ in range(chance.pick((1, 1, 2))):
+                upstream.make(name, [day], created_ms=created_ms, visible_ms=0, auto_start="never", status=status)
 
 
 def _create(chance: Chance, upstream: ModelUpstream, job: pb.Job) -> None:

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from headgate import keys, log, pb
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.overlap import hold_of
+from headgate.reprocess import is_left_alone
 from headgate_emulator.app import RunningEmulator
 from headgate_worker.settings import Settings
 from headgate_worker.store import Store
@@ -166,3 +167,31 @@ async def test_the_end_of_a_backfill_gives_its_dates_back(
         await ended(store, job_id)
 
     assert await redis.exists(held.key) == 0
+
+
+async def test_only_the_missing_dates_run_and_the_job_succeeds(
+    store: Store, redis: Redis, emulator: RunningEmulator, worker_settings: Settings, run_worker: RunWorker
+) -> None:
+    wider = seed_backfill(reprocess=pb.REPROCESS_MISSING_ONLY)
+    del wider.biz_dates[:]
+    wider.biz_dates.extend(days("2025-02-04", "2025-02-07"))
+    async with run_worker(worker_settings):
+        await ended(store, await submit(store, backfill_job(seed_backfill())))
+        job_id = await submit(store, backfill_job(wider))
+        job = await ended(store, job_id)
+
+    assert job.state == pb.JOB_STATE_SUCCEEDED, job.error
+    assert [run.workflow_instance_id for run in job.runs if is_left_alone(run)] == [1000341554601, 1000341554605]
+    assert [run.state for run in job.runs].count(pb.RUN_STATE_SUCCEEDED) == 2
+    creates = [dict(row.params) for row in emulator.ledger.rows(action="CreateWorkflowInstances")]
+    assert json.loads(creates[1]["Periods"])["BizDates"] == [
+        {"StartBizDate": "2025-02-04", "EndBizDate": "2025-02-04"},
+        {"StartBizDate": "2025-02-07", "EndBizDate": "2025-02-07"},
+    ]
+    events = await events_of(redis, job_id)
+    told = [event for event in events if event.type == pb.EVENT_TYPE_SURVEYED]
+    assert [(run.workflow_instance_id, run.upstream_status) for run in told[0].runs] == [
+        (1000341554601, "Success"),
+        (1000341554605, "Success"),
+    ]
+    assert len(told) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from headgate import log, pb
+from headgate.reprocess import is_left_alone
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_emulator.app import RunningEmulator
 from headgate_worker.settings import Settings
@@ -85,3 +87,36 @@ async def test_a_killed_tick_loses_and_doubles_nothing(
     assert job.state == pb.JOB_STATE_SUCCEEDED, job.error
     assert len(creates) == 1
     assert [run.workflow_instance_id for run in job.runs] == [1000341554601, 1000341554605]
+
+
+SURVEY_CASES = ["committing:1", "committed:1", "intended:2", "answered:1", "answered:4", "taken:1"]
+
+
+@pytest.mark.parametrize("crash_at", SURVEY_CASES)
+async def test_a_killed_survey_creates_what_is_missing_and_nothing_else(
+    crash_at: str,
+    redis_server: RedisServer,
+    redis: Redis,
+    store: Store,
+    emulator: RunningEmulator,
+    worker_settings: Settings,
+    run_worker: RunWorker,
+) -> None:
+    wider = seed_backfill(reprocess=pb.REPROCESS_MISSING_ONLY)
+    wider.biz_dates[0].end_biz_date.day = 8
+    async with run_worker(worker_settings):
+        await ended(store, await submit(store, backfill_job(seed_backfill())))
+
+    job_id = await submit(store, backfill_job(wider))
+    assert await killed_worker(worker_settings, crash_at) == -signal.SIGKILL
+    async with run_worker(worker_settings):
+        job = await ended(store, job_id)
+
+    assert job.state == pb.JOB_STATE_SUCCEEDED, job.error
+    assert [is_left_alone(run) for run in job.runs] == [True, True, False, False]
+    creates = [row for row in emulator.ledger.rows(action="CreateWorkflowInstances") if row.applied]
+    assert [json.loads(str(row.params["Periods"]))["BizDates"] for row in creates[1:]] == [
+        [{"StartBizDate": "2025-02-07", "EndBizDate": "2025-02-08"}]
+    ]
+    surveys = [event for event in await events_of(redis, job_id) if event.type == pb.EVENT_TYPE_SURVEYED]
+    assert len(surveys) == 1

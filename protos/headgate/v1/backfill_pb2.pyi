@@ -35,19 +35,22 @@ class _ReprocessEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reprocess.V
     REPROCESS_MISSING_ONLY: _Reprocess.ValueType  # 1
     """Only dates without an instance of this name."""
     REPROCESS_MISSING_AND_FAILED: _Reprocess.ValueType  # 2
-    """Dates without an instance, and dates whose last one failed."""
+    """Dates without an instance, and dates whose last one failed; a stopped one counts as failed, as upstream says."""
     REPROCESS_ALL: _Reprocess.ValueType  # 3
     """Every date."""
 
 class Reprocess(_Reprocess, metaclass=_ReprocessEnumTypeWrapper):
-    """Which dates are run when some of them already have instances."""
+    """Which dates are run when some of them already have instances. An instance counts if it is of type SupplementData and
+    of exactly the backfill's name, or of that name as headgate marks it (ADR 0010), in any status. Before anything is
+    created every date is looked up once, at a read a date; what appears after that is not seen.
+    """
 
 REPROCESS_UNSPECIFIED: Reprocess.ValueType  # 0
 """Not said: ALL."""
 REPROCESS_MISSING_ONLY: Reprocess.ValueType  # 1
 """Only dates without an instance of this name."""
 REPROCESS_MISSING_AND_FAILED: Reprocess.ValueType  # 2
-"""Dates without an instance, and dates whose last one failed."""
+"""Dates without an instance, and dates whose last one failed; a stopped one counts as failed, as upstream says."""
 REPROCESS_ALL: Reprocess.ValueType  # 3
 """Every date."""
 Global___Reprocess: _TypeAlias = Reprocess  # noqa: Y015

@@ -57,6 +57,10 @@ class _EventTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventType.V
     """A person decided an ambiguous outcome."""
     EVENT_TYPE_WARNING: _EventType.ValueType  # 13
     """Something a person should know, such as a success by dry run."""
+    EVENT_TYPE_SURVEYED: _EventType.ValueType  # 14
+    """Every date of a backfill was looked up upstream, as its reprocess asks; `runs` are the dates that are left alone.
+    At most once, and before anything is created.
+    """
 
 class EventType(_EventType, metaclass=_EventTypeEnumTypeWrapper):
     """What kind of thing happened. A reader that meets a kind newer than itself applies the rows and shows the message."""
@@ -89,6 +93,10 @@ EVENT_TYPE_RESOLVED: EventType.ValueType  # 12
 """A person decided an ambiguous outcome."""
 EVENT_TYPE_WARNING: EventType.ValueType  # 13
 """Something a person should know, such as a success by dry run."""
+EVENT_TYPE_SURVEYED: EventType.ValueType  # 14
+"""Every date of a backfill was looked up upstream, as its reprocess asks; `runs` are the dates that are left alone.
+At most once, and before anything is created.
+"""
 Global___EventType: _TypeAlias = EventType  # noqa: Y015
 
 @_typing.final

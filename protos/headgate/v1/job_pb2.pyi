@@ -129,7 +129,9 @@ class _RunStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunState.Val
     RUN_STATE_STOPPED: _RunState.ValueType  # 9
     """It ended because it was stopped; upstream calls that Failure."""
     RUN_STATE_SKIPPED: _RunState.ValueType  # 10
-    """It was not run; `error` says why."""
+    """It was not run; `error` says why. With code ALREADY_EXISTS the date has an instance, which the backfill's reprocess
+    leaves alone: it is named by workflow_instance_id and upstream_status, and the job may still SUCCEED.
+    """
     RUN_STATE_UNRESOLVED: _RunState.ValueType  # 11
     """What became of it is not known; see the job's error."""
 
@@ -157,7 +159,9 @@ RUN_STATE_FAILED: RunState.ValueType  # 8
 RUN_STATE_STOPPED: RunState.ValueType  # 9
 """It ended because it was stopped; upstream calls that Failure."""
 RUN_STATE_SKIPPED: RunState.ValueType  # 10
-"""It was not run; `error` says why."""
+"""It was not run; `error` says why. With code ALREADY_EXISTS the date has an instance, which the backfill's reprocess
+leaves alone: it is named by workflow_instance_id and upstream_status, and the job may still SUCCEED.
+"""
 RUN_STATE_UNRESOLVED: RunState.ValueType  # 11
 """What became of it is not known; see the job's error."""
 Global___RunState: _TypeAlias = RunState  # noqa: Y015
@@ -320,6 +324,7 @@ class Job(_message.Message):
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     ETA_TIME_FIELD_NUMBER: _builtins.int
     TTL_AFTER_END_FIELD_NUMBER: _builtins.int
+    SURVEY_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: "jobs/{job_id}"."""
     uid: _builtins.str
@@ -430,6 +435,10 @@ class Job(_message.Message):
     def ttl_after_end(self) -> _duration_pb2.Duration:
         """How long it is kept after its end."""
 
+    @_builtins.property
+    def survey_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was known which of its dates have instances already; absent before, and where reprocess is ALL."""
+
     def __init__(
         self,
         *,
@@ -465,10 +474,11 @@ class Job(_message.Message):
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         eta_time: _timestamp_pb2.Timestamp | None = ...,
         ttl_after_end: _duration_pb2.Duration | None = ...,
+        survey_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["adhoc", b"adhoc", "backfill", b"backfill", "cancel", b"cancel", "cancel_flow_instance", b"cancel_flow_instance", "counts", b"counts", "create", b"create", "create_time", b"create_time", "deadline_time", b"deadline_time", "end_time", b"end_time", "error", b"error", "eta_time", b"eta_time", "expire_time", b"expire_time", "rerun", b"rerun", "spec", b"spec", "start", b"start", "start_time", b"start_time", "stop", b"stop", "trigger_flow", b"trigger_flow", "ttl_after_end", b"ttl_after_end", "update_time", b"update_time", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adhoc", b"adhoc", "backfill", b"backfill", "cancel", b"cancel", "cancel_flow_instance", b"cancel_flow_instance", "counts", b"counts", "create", b"create", "create_time", b"create_time", "deadline_time", b"deadline_time", "end_time", b"end_time", "error", b"error", "eta_time", b"eta_time", "expire_time", b"expire_time", "rerun", b"rerun", "spec", b"spec", "start", b"start", "start_time", b"start_time", "stop", b"stop", "survey_time", b"survey_time", "trigger_flow", b"trigger_flow", "ttl_after_end", b"ttl_after_end", "update_time", b"update_time", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adhoc", b"adhoc", "backfill", b"backfill", "cancel", b"cancel", "cancel_flow_instance", b"cancel_flow_instance", "connection", b"connection", "counts", b"counts", "create", b"create", "create_time", b"create_time", "creator", b"creator", "deadline_time", b"deadline_time", "end_time", b"end_time", "error", b"error", "eta_time", b"eta_time", "etag", b"etag", "expire_time", b"expire_time", "labels", b"labels", "name", b"name", "operations", b"operations", "priority", b"priority", "rerun", b"rerun", "revision", b"revision", "runs", b"runs", "spec", b"spec", "start", b"start", "start_time", b"start_time", "state", b"state", "stop", b"stop", "trigger_flow", b"trigger_flow", "ttl_after_end", b"ttl_after_end", "uid", b"uid", "until", b"until", "update_time", b"update_time", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adhoc", b"adhoc", "backfill", b"backfill", "cancel", b"cancel", "cancel_flow_instance", b"cancel_flow_instance", "connection", b"connection", "counts", b"counts", "create", b"create", "create_time", b"create_time", "creator", b"creator", "deadline_time", b"deadline_time", "end_time", b"end_time", "error", b"error", "eta_time", b"eta_time", "etag", b"etag", "expire_time", b"expire_time", "labels", b"labels", "name", b"name", "operations", b"operations", "priority", b"priority", "rerun", b"rerun", "revision", b"revision", "runs", b"runs", "spec", b"spec", "start", b"start", "start_time", b"start_time", "state", b"state", "stop", b"stop", "survey_time", b"survey_time", "trigger_flow", b"trigger_flow", "ttl_after_end", b"ttl_after_end", "uid", b"uid", "until", b"until", "update_time", b"update_time", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_spec: _TypeAlias = _typing.Literal["create", "start", "stop", "rerun", "adhoc", "backfill", "trigger_flow", "cancel_flow_instance"]  # noqa: Y015
     _WhichOneofArgType_spec: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015

@@ -8,6 +8,7 @@ from typing import Final
 from headgate import pb
 from headgate.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
+from headgate.reprocess import is_left_alone
 from headgate_worker.core import errors
 from headgate_worker.core.cancelling import BY_DEADLINE, unconfirmed
 from headgate_worker.core.halting import label
@@ -69,7 +70,7 @@ def conclude(view: View) -> Step | None:
 def _failed(view: View) -> list[pb.InstanceRun]:
     """The runs that did not come to what the job wanted. A stop job wants ends, whichever."""
     bad = {pb.RUN_STATE_UNRESOLVED} if view.kind == "stop" else BAD | {pb.RUN_STATE_SKIPPED, pb.RUN_STATE_STOPPED}
-    return [run for run in view.runs if run.state in bad]
+    return [run for run in view.runs if run.state in bad and not is_left_alone(run)]
 
 
 def _success(view: View) -> Step:

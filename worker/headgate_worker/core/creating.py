@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from headgate import dates, pb
+from headgate import dates, marker, pb
 from headgate.lifecycle import RUN_TERMINAL
 from headgate_worker.core import errors, pacing
 from headgate_worker.core.calls import (
@@ -32,6 +32,7 @@ from headgate_worker.core.steps import (
     run_with,
     timestamp,
 )
+from headgate_worker.core.surveying import pending
 from headgate_worker.core.view import View
 
 DEFAULT_AHEAD: Final = 60
@@ -49,7 +50,7 @@ def create(view: View) -> Step | None:
     """Intend the next call that makes instances, and send it; also one that was provably not executed before."""
     if view.kind not in _ACTION_OF or view.job.state != pb.JOB_STATE_RUNNING:
         return None
-    if any(op.outcome in OPEN for op in view.job.operations):
+    if any(op.outcome in OPEN for op in view.job.operations) or pending(view):
         return None
     again = [op for op in view.job.operations if to_be_sent_again(view.job, op)]
     operation = again[0] if again else _next_operation(view)
@@ -108,18 +109,13 @@ def _covered(view: View, operation: pb.UpstreamOperation) -> list[pb.InstanceRun
     ]
 
 
-MOST_NAME: Final = 128
-"""Characters of a DataWorks name, by our own API; upstream's limit is not documented."""
-
-
 def instance_name(view: View) -> str:
     """The DataWorks name of what the job makes: the caller's, and if another job gave that first, one of its own.
 
     It is what a search for a lost create goes by, so no two jobs may send the same.
     """
     name = str(getattr(view.job, view.kind).name)
-    mark = f"-{view.job.uid[:8]}" if view.marked else ""
-    return name[: MOST_NAME - len(mark)] + mark
+    return marker.marked(name, view.job.uid) if view.marked else name[: marker.MOST_NAME]
 
 
 def _call(view: View, operation: pb.UpstreamOperation) -> Call:

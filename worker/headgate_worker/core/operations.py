@@ -31,7 +31,8 @@ def done(job: pb.Job) -> bool:
     """Whether every intended operation is done, or given up before it was sent, and every instance is on its row."""
     closed = MADE | {pb.OPERATION_OUTCOME_REFUSED}
     settled = all(op.outcome in closed or _given_up(job, op) for op in job.operations)
-    return bool(job.operations) and settled and not unplaced(job)
+    begun = bool(job.operations) or job.HasField("survey_time")  # a survey may leave nothing to be made
+    return begun and settled and not unplaced(job)
 
 
 def _given_up(job: pb.Job, operation: pb.UpstreamOperation) -> bool:

@@ -24,6 +24,7 @@ from headgate_worker.core import (
     reconciling,
     starting,
     stopping,
+    surveying,
 )
 from headgate_worker.core.calls import (
     CreateInstances,
@@ -78,6 +79,7 @@ CALLING_RULES: Final[tuple[Rule, ...]] = (
     confirming.confirm,
     placing.place,
     stopping.stop,
+    surveying.survey,
     creating.create,
     starting.start,
     observing.read,
@@ -148,6 +150,8 @@ def absorb(view: View, act: Act, outcome: Outcome) -> Change:
     if isinstance(call, StopInstances):
         return stopping.absorb_stop(view, call, outcome)
     if isinstance(call, ListInstances):
+        if subject < 0:
+            return surveying.absorb_survey(view, call, outcome)
         return reconciling.absorb_search(view, subject, call, outcome)
     assert isinstance(call, GetInstance)  # noqa: S101  # the last kind of call that a rule makes
     return _absorb_get(view, call, subject, outcome)

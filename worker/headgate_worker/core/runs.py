@@ -7,6 +7,7 @@ from typing import Final
 
 from headgate import pb
 from headgate.lifecycle import RUN_TERMINAL
+from headgate.reprocess import is_left_alone
 from headgate_worker.core.steps import run_with
 
 _STATUS = pb.WorkflowInstanceStatus
@@ -75,5 +76,6 @@ def all_terminal(runs: Iterable[pb.InstanceRun]) -> bool:
 
 
 def by_instance(job: pb.Job) -> dict[int, pb.InstanceRun]:
-    """The runs whose instance id is known, by that id; the latest attempt wins."""
-    return {run.workflow_instance_id: run for run in job.runs if run.workflow_instance_id}
+    """The runs whose instance id is known, by that id; the latest attempt wins. What is left alone is nobody's run."""
+    known = (run for run in job.runs if run.workflow_instance_id and not is_left_alone(run))
+    return {run.workflow_instance_id: run for run in known}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
 from headgate import pb
@@ -57,6 +57,23 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a survey has found of one date so far.
+
+    Args:
+        instance_id: its latest instance; 0 when none was found.
+        status: upstream's own word for that instance's status.
+        leave: the date is left alone for it.
+        next_page: upstream's page to read next, from 1; 0 once the date is done.
+    """
+
+    instance_id: int = 0
+    status: str = ""
+    leave: bool = False
+    next_page: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Hints:
     """Scratch of the worker between ticks, stored beside the job. Losing it changes timing only.
 
@@ -70,6 +87,7 @@ class Hints:
         slot_class: class of the call that a slot of the quota is held for; empty when none is.
         slot_at_ms: time of that slot.
         found: business date in ms to the instance ids that the present search has found.
+        survey: run index to what the survey has found of its date.
     """
 
     failures: int = 0
@@ -82,6 +100,7 @@ class Hints:
     place_at_ms: int = 0
     stop_asked_ms: Mapping[int, int] = field(default_factory=dict)
     found: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    survey: Mapping[int, Sighting] = field(default_factory=dict)
     slot_class: str = ""
     slot_at_ms: int = 0
 
@@ -147,6 +166,7 @@ def encode_hints(hints: Hints) -> bytes:
         "l": hints.place_at_ms,
         "x": {str(k): v for k, v in hints.stop_asked_ms.items()},
         "m": {str(k): list(v) for k, v in hints.found.items()},
+        "v": {str(k): list(astuple(v)) for k, v in hints.survey.items()},
     }
     return json.dumps({k: v for k, v in plain.items() if v}, separators=(",", ":")).encode()
 
@@ -174,7 +194,12 @@ def _parse(plain: Mapping[str, Any]) -> Hints:
         place_at_ms=int(plain.get("l", 0)),
         stop_asked_ms={int(k): int(v) for k, v in plain.get("x", {}).items()},
         found={int(k): tuple(int(i) for i in v) for k, v in plain.get("m", {}).items()},
+        survey={int(k): _sighting(*v) for k, v in plain.get("v", {}).items()},
     )
+
+
+def _sighting(instance_id: Any, status: Any, leave: Any, next_page: Any) -> Sighting:
+    return Sighting(int(instance_id), str(status), bool(leave), int(next_page))
 
 
 @dataclass(frozen=True, slots=True)
