@@ -46,7 +46,7 @@ if ARGV[4] ~= '1' and ARGV[21] ~= '' then
   end
   if #taken > 0 then return {-5, table.concat(taken, ','), now} end
 end
-local first = 23
+local first = 26
 local count = #ARGV - first + 1
 for i = 0, count - 1 do
   redis.call('RPUSH', KEYS[2], ARGV[first + i])
@@ -61,6 +61,9 @@ if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'hints', string.sub(ARGV[6], 2
 for i, field in ipairs({'reads', 'writes', 'throttled'}) do
   if ARGV[15 + i] ~= '0' then redis.call('HINCRBY', KEYS[1], field, ARGV[15 + i]) end
 end
+if ARGV[23] ~= '0' then redis.call('HINCRBY', KEYS[1], 'waited', ARGV[23]) end
+if ARGV[24] ~= '' then redis.call('HSET', KEYS[1], 'polled', ARGV[24]) end
+if ARGV[25] ~= '' then redis.call('HSET', KEYS[1], 'polls_at', ARGV[25]) end
 local delay = ARGV[10]
 if ARGV[19] ~= '' then
   if ARGV[8] ~= '' and redis.call('HDEL', KEYS[1], 'ring') == 1 then delay = '0' end
@@ -228,11 +231,20 @@ class NameClaim:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Upstream calls made since the last commit."""
+    """Upstream calls made since the last commit, and for how many ms slots of the quota were waited for."""
 
     reads: int = 0
     writes: int = 0
     throttled: int = 0
+    waited_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Polls:
+    """When upstream was last read for a job, and when it will be next, in ms; None leaves what stands, 0 is never."""
+
+    last_ms: int | None = None
+    next_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +263,7 @@ class Commit:
         hold: dates of a backfill: taken, all or none, by the commit that accepts it or runs dates again, and given back
             by the one that makes it terminal; None on all others.
         claim: for a submit that makes instances, the name it will give them: whether another job has given it too.
+        polls: when upstream was read and will be; kept beside the job, for signs of life.
         lease_ms: for how long the writer keeps the job from now on; 0 gives it back; None for a writer without a tick.
     """
 
@@ -266,6 +279,7 @@ class Commit:
     lease_ms: int | None = None
     claim: NameClaim | None = None
     hold: Hold | None = None
+    polls: Polls = Polls()
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +371,9 @@ def script_arguments(commit: Commit) -> list[bytes | str | int]:
         commit.claim.uid if commit.claim else "",
         ",".join(commit.hold.days) if commit.hold else "",
         keys.job(""),
+        usage.waited_ms,
+        "" if commit.polls.last_ms is None else commit.polls.last_ms,
+        0 if terminal else "" if commit.polls.next_ms is None else commit.polls.next_ms,
         *commit.events,
     ]
 

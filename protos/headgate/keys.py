@@ -38,7 +38,7 @@ _JOB_NAME: Final = re.compile(r"jobs/([a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)\Z")
 
 
 def job(job_id: str) -> str:
-    """Hash of a job: rev, st, snap (Job bytes), fence, att, hints, seq, usage counters."""
+    """Hash of a job: rev, st, snap (Job bytes), fence, att, hints, seq, usage counters, polled, polls_at."""
     return f"hg:job:{job_id}"
 
 

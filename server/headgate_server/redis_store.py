@@ -35,7 +35,7 @@ PROBE: Final = f"{keys.PREFIX}probe"
 PROBE_MS: Final = 60_000
 """How long it stays."""
 
-_COLUMNS: Final = ("rev", "st", "snap", "reads", "writes", "throttled")
+_COLUMNS: Final = ("rev", "st", "snap", "reads", "writes", "throttled", "waited")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,11 @@ class RedisStore:
         kept_from = max(1, revision - length + 1)
         return Page(revision, _state(row[1]), kept_from, first, tuple(events), last[0] if last else b"", body)
 
+    async def polls(self, job_id: str) -> tuple[int, int]:
+        """When upstream was last read for a job, and when it will be next, in ms; 0 for what is not known."""
+        last, following = await self._read(("HMGET", keys.job(job_id), "polled", "polls_at"))
+        return int(last or 0), int(following or 0)
+
     async def revisions(self, job_ids: Sequence[str]) -> list[int]:
         """The last revisions of jobs, in the order asked for; 0 for each that is not there."""
         rows = await asyncio.gather(*(self._read(("HGET", keys.job(job_id), "rev")) for job_id in job_ids))
@@ -239,8 +244,8 @@ def _state(raw: bytes | None) -> pb.JobState.ValueType:
 
 
 def _body(row: Sequence[bytes | None]) -> bytes:
-    reads, writes, throttled = (int(value or 0) for value in row[3:6])
-    return wire.with_usage(row[2] or b"", reads=reads, writes=writes, throttled=throttled)
+    reads, writes, throttled, waited_ms = (int(value or 0) for value in row[3:7])
+    return wire.with_usage(row[2] or b"", reads=reads, writes=writes, throttled=throttled, waited_ms=waited_ms)
 
 
 def _stored(row: Sequence[bytes | None]) -> Stored | None:

@@ -33,6 +33,9 @@ PATIENCE_SECONDS: Final = 60.0
 PAUSE_SECONDS: Final = 0.5
 """About how long a stream waits before it looks into an unreadable log again."""
 
+POLLS_SECONDS: Final = 0.5
+"""How long a sign of life waits to be told when upstream was read."""
+
 _RESUMABLE: Final = frozenset({pb.STREAM_END_REASON_MAX_STREAM_AGE, pb.STREAM_END_REASON_SERVER_DRAINING})
 
 
@@ -41,6 +44,9 @@ class Logs(Protocol):
 
     async def read_log(self, job_id: str, *, first: int, count: int, with_job: bool = False) -> Page | None:
         """A part of a log with the state it belongs to; None when there is no such job."""
+
+    async def polls(self, job_id: str) -> tuple[int, int]:
+        """When upstream was last read for a job, and when it will be next, in ms; 0 for what is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +124,7 @@ class _Stream:
         with self._room.hub.watching(self._wish.job_id) as bell:
             batch = await self._open(bell, first)
             if not (batch or self._lost):
-                batch = [self._progress()]
+                batch = [await self._progress()]
             while True:
                 bell.sent = self._cursor.sent
                 for message in batch:
@@ -146,7 +152,7 @@ class _Stream:
         if bell.hints:
             return self._follow(bell)
         await bell.wait(min(self._quiet_until, self._deadline))
-        return self._progress_if_quiet()
+        return await self._progress_if_quiet()
 
     def _follow(self, bell: Bell) -> list[bytes]:
         batch = []
@@ -183,7 +189,7 @@ class _Stream:
         if now - self._unreadable_since > PATIENCE_SECONDS:
             raise StoreUnavailable("for too long")
         await asyncio.sleep(PAUSE_SECONDS * (0.5 + self._room.jitter()))
-        return self._progress_if_quiet()
+        return await self._progress_if_quiet()
 
     async def _read(self, *, with_job: bool) -> Page | None:
         first = self._cursor.first_wanted()
@@ -227,13 +233,28 @@ class _Stream:
         )
         return next((reason for applies, reason in ends if applies), None)
 
-    def _progress_if_quiet(self) -> list[bytes]:
-        return [self._progress()] if self._now() >= self._quiet_until else []
+    async def _progress_if_quiet(self) -> list[bytes]:
+        return [await self._progress()] if self._now() >= self._quiet_until else []
 
-    def _progress(self) -> bytes:
+    async def _progress(self) -> bytes:
         message = self._response()
         message.progress.server_time.CopyFrom(timestamp(self._room.clock.now_ms()))
+        last_ms, next_ms = await self._polls()
+        if last_ms:
+            message.progress.last_upstream_poll_time.CopyFrom(timestamp(last_ms))
+        if next_ms:
+            message.progress.next_upstream_poll_time.CopyFrom(timestamp(next_ms))
         return message.SerializeToString()
+
+    async def _polls(self) -> tuple[int, int]:
+        """What the store says of polls, if it says it at once: a sign of life is owed all the same."""
+        if self._unreadable_since is not None:
+            return 0, 0
+        try:
+            async with asyncio.timeout(POLLS_SECONDS):
+                return await self._room.logs.polls(self._wish.job_id)
+        except (StoreUnavailable, TimeoutError):
+            return 0, 0
 
     def _end(self, reason: pb.StreamEndReason.ValueType) -> bytes:
         message = self._response()

@@ -52,14 +52,17 @@ def _response(name: bytes, revision: int, tag: bytes, body: bytes, incarnation: 
     return b"".join((*head, tag, varint(len(body)), body, _INCARNATION, varint(len(incarnation)), incarnation))
 
 
-def with_usage(job: bytes, *, reads: int, writes: int, throttled: int) -> bytes:
+def with_usage(job: bytes, *, reads: int, writes: int, throttled: int, waited_ms: int = 0) -> bytes:
     """A Job as bytes with its call counters, which the store keeps beside it.
 
     A later field of the same number is merged into an earlier one, so appending is enough.
     """
-    if not (reads or writes or throttled):
+    if not (reads or writes or throttled or waited_ms):
         return job
-    usage = pb.Usage(upstream_reads=reads, upstream_writes=writes, throttled=throttled).SerializeToString()
+    counted = pb.Usage(upstream_reads=reads, upstream_writes=writes, throttled=throttled)
+    if waited_ms:
+        counted.quota_wait.FromMilliseconds(waited_ms)
+    usage = counted.SerializeToString()
     return b"".join((job, _JOB_USAGE, varint(len(usage)), usage))
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate import pb
 from headgate_worker.core import pacing
 from headgate_worker.core.calls import FailureKind
+from headgate_worker.core.expecting import Window, from_durations
 from headgate_worker.core.steps import timestamp
 from headgate_worker.core.view import Hints, Policy, View
 from tests.core.building import NOW_MS, failure, job, row, spec, view
@@ -97,3 +100,69 @@ def test_a_spent_allowance_waits_for_the_next_day() -> None:
     hints = pacing.after_failure(view(job()), failure(FailureKind.FROZEN))
 
     assert hints.retry_at_ms == pacing.next_day_ms(NOW_MS)
+
+
+WINDOW = (Window(570_000, 600_000, 630_000),)
+
+
+@pytest.mark.parametrize(
+    ("running_ms", "interval_ms"),
+    [
+        (0, 150_000),  # a quarter of what is expected
+        (450_000, 120_000),  # to where the window begins
+        (566_000, 5_000),  # so near that it counts as begun
+        (600_000, 5_000),  # a twelfth of the window
+        (630_000, 15_000),  # overdue: as if nothing were known
+    ],
+)
+def test_what_runs_is_read_rarely_then_often_then_less_often(running_ms: int, interval_ms: int) -> None:
+    assert pacing.expected_interval_ms(running_ms, WINDOW, POLICY) == interval_ms
+
+
+def test_the_end_of_a_long_run_is_far_for_three_minutes_at_most() -> None:
+    day = (Window(80_000_000, 86_400_000, 90_000_000),)
+
+    assert pacing.expected_interval_ms(1_000, day, POLICY) == POLICY.poll_far_ms
+
+
+def test_between_two_kinds_of_date_reads_are_rare_again() -> None:
+    kinds = (Window(95_000, 100_000, 105_000), Window(570_000, 600_000, 630_000))
+
+    assert pacing.expected_interval_ms(104_000, kinds, POLICY) == POLICY.poll_min_ms
+    assert pacing.expected_interval_ms(106_000, kinds, POLICY) == 150_000
+
+
+@given(running_ms=st.integers(0, 10**9), took=st.lists(st.integers(1, 10**8), max_size=8))
+def test_an_expected_end_keeps_the_interval_within_its_bounds(running_ms: int, took: list[int]) -> None:
+    interval = pacing.expected_interval_ms(running_ms, from_durations(took), POLICY)
+
+    assert POLICY.poll_min_ms <= interval <= POLICY.poll_far_ms
+
+
+def after_a_date(**fields: Any) -> tuple[View, pb.InstanceRun]:
+    """A second date that runs after one that took 600 s."""
+    times = {"started_time": timestamp(NOW_MS - 900_000), "finished_time": timestamp(NOW_MS - 300_000)}
+    run = row(1, pb.RUN_STATE_RUNNING, **fields)
+    return View(job(row(0, pb.RUN_STATE_SUCCEEDED, **times), run), Hints(), NOW_MS, die=0.999999), run
+
+
+def test_a_clock_of_upstream_that_is_ahead_does_not_make_the_end_late() -> None:
+    ahead = {"started_time": timestamp(NOW_MS), "observe_time": timestamp(NOW_MS - 470_000)}
+
+    of, run = after_a_date(**ahead)
+
+    assert pacing.next_poll_ms(of, run) - NOW_MS <= POLICY.poll_max_ms
+
+
+def test_what_was_asked_to_stop_is_not_expected_to_run_on() -> None:
+    times = {"started_time": timestamp(NOW_MS - 10_000), "stop_time": timestamp(NOW_MS - 1_000)}
+
+    of, run = after_a_date(**times)
+
+    assert pacing.next_poll_ms(of, run) - NOW_MS < 2_000
+
+
+def test_what_has_just_begun_is_not_read_before_its_end_is_near() -> None:
+    of, run = after_a_date(started_time=timestamp(NOW_MS - 1_000))
+
+    assert pacing.next_poll_ms(of, run) - NOW_MS == 149_999

@@ -67,6 +67,30 @@ async def test_a_watch_of_the_next_revision_says_at_once_that_it_lives_and_waits
     call.cancel()
 
 
+async def test_progress_says_when_upstream_was_read_and_will_be(world: World) -> None:
+    job_id = await world.submit()
+    await world.worker.move(job_id, pb.JOB_STATE_RUNNING)
+    await world.redis.hset(keys.job(job_id), mapping={"polled": 1_739_019_600_000, "polls_at": 1_739_019_615_000})  # type: ignore[misc]
+    call = world.watch(job_id, start_revision=3)
+
+    (sign,) = await read(call, 1)
+
+    assert sign.progress.last_upstream_poll_time.ToMilliseconds() == 1_739_019_600_000
+    assert sign.progress.next_upstream_poll_time.ToMilliseconds() == 1_739_019_615_000
+    call.cancel()
+
+
+async def test_progress_says_nothing_of_polls_that_never_were(world: World) -> None:
+    job_id = await world.submit()
+    call = world.watch(job_id, start_revision=2)
+
+    (sign,) = await read(call, 1)
+
+    assert not sign.progress.HasField("last_upstream_poll_time")
+    assert not sign.progress.HasField("next_upstream_poll_time")
+    call.cancel()
+
+
 async def test_progress_comes_within_the_interval_asked_for(world: World) -> None:
     job_id = await world.submit()
     request = pb.WatchJobRequest(name=keys.job_name(job_id))

@@ -145,7 +145,11 @@ class ModelUpstream:
         number = one.run_number
         if self.witness is not None:
             self.witness(one)
-        self.timeline.after(self.chance.between(*self.rules.run_ms), lambda: self._end_run(one, number))
+        self.timeline.after(self.run_ms(one), lambda: self._end_run(one, number))
+
+    def run_ms(self, one: Instance) -> int:
+        """How long the run that begins now will take."""
+        return self.chance.between(*self.rules.run_ms)
 
     def halt(self, one: Instance) -> None:
         """Ask for a stop, as a caller or an operator would."""

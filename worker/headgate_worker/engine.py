@@ -128,7 +128,8 @@ class Engine:
             over = not await self._act(tick, step)
             return over or tick.job.state in JOB_TERMINAL
         if isinstance(step, Wait):
-            await tick.commit((), wake_ms=step.until_ms)
+            tick.waits_no_more()
+            await tick.commit((), wake_ms=step.until_ms, poll_ms=step.poll_ms)
         assert isinstance(step, Wait | Rest)  # noqa: S101  # nothing else is left, told to the type checker
         return True
 
@@ -155,16 +156,24 @@ class Engine:
     async def _admitted(self, tick: Tick, call: Call) -> bool:
         """Whether the shared quota lets the call out now; if not, the tick ends and comes again at the call's slot."""
         held = tick.hints.slot_at_ms if tick.hints.slot_class == class_of(call) else 0
+        tick.waited()
         verdict = Go(held) if held else await self._admit(tick, call)
         if isinstance(verdict, Go) and verdict.at_ms - self._clock.now_ms() <= SLOT_NEAR_MS:
-            await asyncio.sleep(max(0, verdict.at_ms - self._clock.now_ms()) / 1000)
-            tick.hints = tick.hints.slot("", 0)
+            await self._slot_comes(tick, verdict.at_ms)
             return True
         wake_ms = verdict.until_ms if isinstance(verdict, Frozen) else verdict.at_ms
         if isinstance(verdict, Go):
             tick.hints = tick.hints.slot(class_of(call), wake_ms)
-        await tick.commit((), wake_ms=min(wake_ms, self._clock.now_ms() + IDLE_MS))
+        await tick.commit((), wake_ms=min(wake_ms, self._clock.now_ms() + IDLE_MS), poll_ms=wake_ms)
         return False
+
+    async def _slot_comes(self, tick: Tick, at_ms: int) -> None:
+        """Wait for a slot that is near, and use it."""
+        left_ms = at_ms - self._clock.now_ms()
+        if left_ms > 0:
+            await asyncio.sleep(left_ms / 1000)
+            tick.waited()
+        tick.hints = tick.hints.slot("", 0)
 
     async def _admit(self, tick: Tick, call: Call) -> Verdict:
         cancel = tick.job.state == pb.JOB_STATE_CANCELLING

@@ -48,7 +48,10 @@ class Settings(BaseSettings):
         default=1.0, gt=0, le=3600, description="Shortest time between two reads of an instance."
     )
     poll_max_seconds: float = Field(
-        default=15.0, gt=0, le=3600, description="Longest time between two reads of an instance."
+        default=15.0, gt=0, le=3600, description="Longest time between two reads of an instance that may end now."
+    )
+    poll_far_seconds: float = Field(
+        default=180.0, gt=0, le=3600, description="Longest time between two reads of one whose end is far."
     )
     adopt_grace_seconds: float = Field(default=90.0, ge=0, le=3600, description="How long a child may stay NotRun.")
     settle_seconds: float = Field(

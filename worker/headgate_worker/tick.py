@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from headgate import entries, keys, pb
-from headgate.commit import Answer, Commit, Committed, Stale, Usage, Wake
+from headgate.commit import Answer, Commit, Committed, Polls, Stale, Usage, Wake
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.overlap import hold_of
 from headgate_worker.core.calls import ACTIONS, WRITES, Call, Failure, FailureKind, Outcome
@@ -68,6 +68,7 @@ class Tick:
         self._began = began
         self._lease_ends = began + store.lease_ms / 1000
         self._usage = Usage()
+        self._polled_ms: int | None = None
         self.taken = taken
         self.over = False
         self.job = taken.job
@@ -109,6 +110,21 @@ class Tick:
             writes=self._usage.writes + write,
             throttled=self._usage.throttled + throttled,
         )
+        if not write:
+            self._polled_ms = self._clock.now_ms()
+
+    def waited(self) -> None:
+        """Put what a call has waited for its slot so far on the job's bill, and count anew from now on."""
+        now_ms, since_ms = self._clock.now_ms(), self.hints.waits_since_ms
+        if since_ms:
+            self._usage = replace(self._usage, waited_ms=self._usage.waited_ms + max(0, now_ms - since_ms))
+        self.hints = replace(self.hints, waits_since_ms=now_ms)
+
+    def waits_no_more(self) -> None:
+        """There is no call any more that waits for a slot."""
+        if self.hints.waits_since_ms:
+            self.waited()
+            self.hints = replace(self.hints, waits_since_ms=0)
 
     async def take(self, change: Change, call: pb.UpstreamCall) -> None:
         """Commit what an outcome changes; hints alone wait for the next commit."""
@@ -123,8 +139,12 @@ class Tick:
             self.hints = before
             raise
 
-    async def commit(self, drafts: tuple[pb.JobEvent, ...], *, wake_ms: int | None = None) -> None:
+    async def commit(
+        self, drafts: tuple[pb.JobEvent, ...], *, wake_ms: int | None = None, poll_ms: int | None = None
+    ) -> None:
         """Commit drafts on top of the job; with `wake_ms` the tick is over and the job is given back.
+
+        `poll_ms` is when upstream is to be asked next; 0 when that can't be told, None when it is not known yet.
 
         Raises:
             Moved: somebody else has moved the job on.
@@ -144,6 +164,7 @@ class Tick:
             usage=self._usage,
             lease_ms=0 if over else self._store.lease_ms,
             hold=hold_of(job) if job.state in JOB_TERMINAL else None,
+            polls=Polls(self._polled_ms, poll_ms),
         )
         await self._run(change)
         self.job, self._usage = job, Usage()

@@ -762,7 +762,7 @@ class Usage(_message.Message):
     """Calls that were throttled."""
     @_builtins.property
     def quota_wait(self) -> _duration_pb2.Duration:
-        """Time spent waiting for quota."""
+        """Time that calls of this job have waited for a slot of the shared quota."""
 
     def __init__(
         self,

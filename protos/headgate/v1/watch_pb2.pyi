@@ -162,11 +162,15 @@ class Progress(_message.Message):
 
     @_builtins.property
     def last_upstream_poll_time(self) -> _timestamp_pb2.Timestamp:
-        """When upstream was last read for this job; absent when it never was."""
+        """When upstream was last read for this job, as far as that is on record; absent when it never was, and in streams
+        that are not about one job.
+        """
 
     @_builtins.property
     def next_upstream_poll_time(self) -> _timestamp_pb2.Timestamp:
-        """When it will be read next; absent when that can't be told."""
+        """When it will be read next, by what the worker planned last; absent when that can't be told, and in streams that are
+        not about one job.
+        """
 
     def __init__(
         self,

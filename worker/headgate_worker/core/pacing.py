@@ -1,16 +1,29 @@
-"""When to look again: intervals between reads, and waits after failures. Jitter comes from a die that is passed in."""
+"""When to look again: intervals between reads, and waits after failures. Jitter comes from a die that is passed in.
+
+What runs is read by what is known of its end: rarely while the end is far, often around it, and less often again when
+it is overdue. Before anything is known, the interval grows with the time it has been running.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
 
 from headgate import pb
 from headgate_worker.core.calls import Failure, FailureKind
+from headgate_worker.core.expecting import Window, expectation
 from headgate_worker.core.runs import NOT_YET_STARTED
 from headgate_worker.core.view import Hints, Policy, View
 
 _SHANGHAI = timezone(timedelta(hours=8))
+
+FAR_SHARE: Final = 0.25
+"""Time between two reads while the end is far, as a share of the expected duration."""
+
+LOOKS_IN_WINDOW: Final = 12
+"""How often an instance is read while its end is expected, as long as the bounds of the policy allow."""
 
 
 def poll_interval_ms(running_ms: int, policy: Policy) -> int:
@@ -18,12 +31,48 @@ def poll_interval_ms(running_ms: int, policy: Policy) -> int:
     return int(min(policy.poll_max_ms, max(policy.poll_min_ms, running_ms * policy.poll_share)))
 
 
+def expected_interval_ms(running_ms: int, expected: Sequence[Window], policy: Policy) -> int:
+    """Time until the next read of an instance that has been running for `running_ms`.
+
+    `expected` are the windows in which it may well end, in ascending order.
+    """
+    window = next((window for window in expected if running_ms < window.latest_ms), None)
+    if window is None:
+        return poll_interval_ms(running_ms, policy)
+    width_ms, left_ms = window.latest_ms - window.soonest_ms, window.soonest_ms - running_ms
+    near = int(min(policy.poll_max_ms, max(policy.poll_min_ms, width_ms / LOOKS_IN_WINDOW)))
+    if left_ms <= near:
+        return near
+    longest = max(policy.poll_far_ms, policy.poll_max_ms)
+    return int(min(left_ms, longest, max(policy.poll_max_ms, window.typical_ms * FAR_SHARE)))
+
+
+def _by_expectation_ms(view: View, run: pb.InstanceRun) -> int | None:
+    """When to read what runs, by how long earlier dates took; None when nothing can be expected of it.
+
+    A tenth earlier at most, so that runs of one start spread out and none is noticed later for it. Upstream's clock may
+    be ahead of ours, so that whichever is earlier counts: its start, or when it was first seen running.
+    """
+    known = [getattr(run, name).ToMilliseconds() for name in ("started_time", "observe_time") if run.HasField(name)]
+    if run.state != pb.RUN_STATE_RUNNING or run.HasField("stop_time") or not known:
+        return None
+    expected = expectation(view)
+    if not expected:
+        return None
+    running_ms = max(0, view.now_ms - min(known))
+    interval = expected_interval_ms(running_ms, expected, view.policy)
+    return view.now_ms + max(1, int(interval * (0.9 + 0.1 * view.die)))
+
+
 def next_poll_ms(view: View, run: pb.InstanceRun) -> int:
     """When to read a run again, jittered by a tenth either way so that runs of one start spread out.
 
-    The longer nothing has changed, the longer the interval; upstream's clock and ours may differ, so that a time of
-    either only ever shortens it.
+    Without anything to expect, the longer nothing has changed, the longer the interval; upstream's clock and ours may
+    differ, so that a time of either only ever shortens it.
     """
+    expected_at_ms = _by_expectation_ms(view, run)
+    if expected_at_ms is not None:
+        return expected_at_ms
     known = [getattr(run, name) for name in ("started_time", "parent_end_time", "stop_time") if run.HasField(name)]
     since = max([moment.ToMilliseconds() for moment in known], default=0)
     since = max(since, view.hints.asked_at_ms.get(run.index, 0)) or view.now_ms

@@ -102,12 +102,13 @@ def _plan_call(view: View) -> Step:
     if view.job.state == pb.JOB_STATE_NEEDS_ATTENTION:
         return Wait(_latest_ms(view))
     if view.now_ms < view.hints.retry_at_ms:
-        return Wait(min([view.hints.retry_at_ms, *_bounds_ms(view)]))
+        return Wait(min([view.hints.retry_at_ms, *_bounds_ms(view)]), view.hints.retry_at_ms)
     for rule in flows.CALLING_RULES if view.kind in flows.KINDS else CALLING_RULES:
         step = rule(view)
         if step is not None:
             return step
-    return Wait(_next_look_ms(view))
+    look_ms = _next_look_ms(view)
+    return Wait(min([*filter(None, [look_ms]), _latest_ms(view)]), look_ms)
 
 
 def _latest_ms(view: View) -> int:
@@ -125,7 +126,7 @@ def _bounds_ms(view: View) -> list[int]:
 
 
 def _next_look_ms(view: View) -> int:
-    """When the first thing that this job waits for may have happened."""
+    """When the first thing that this job waits for may have happened upstream; 0 when it waits for nothing there."""
     times = [
         observing.next_look_ms(view),
         flows.next_look_ms(view),
@@ -133,7 +134,7 @@ def _next_look_ms(view: View) -> int:
         view.hints.place_at_ms,
         *stopping.again_ms(view),
     ]
-    return min([at_ms for at_ms in times if at_ms is not None and at_ms > view.now_ms] + [_latest_ms(view)])
+    return min([at_ms for at_ms in times if at_ms is not None and at_ms > view.now_ms], default=0)
 
 
 def absorb(view: View, act: Act, outcome: Outcome) -> Change:

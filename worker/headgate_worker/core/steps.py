@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -39,9 +39,10 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing to do before `until_ms`."""
+    """Nothing to do before `until_ms`; `poll_ms` is when upstream is to be asked next, 0 when that can't be told."""
 
     until_ms: int
+    poll_ms: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ class Policy:
 
     Args:
         poll_min_ms: shortest time between two reads of an instance.
-        poll_max_ms: longest time between two reads of an instance that runs.
+        poll_max_ms: longest time between two reads of an instance that runs and may end now.
+        poll_far_ms: longest time between two reads of one that is not expected to end yet; poll_max_ms if that is more.
         poll_idle_ms: longest time between two reads of an instance that does not run and may be started by others.
-        poll_share: next read after this share of the time it has been running.
+        poll_share: next read after this share of the time it has been running, when its end can't be expected.
         operation_poll_ms: time between two looks at an asynchronous create.
         backoff_min_ms: first wait after a failed call.
         backoff_max_ms: longest wait after failed calls.
@@ -38,8 +39,9 @@ class Policy:
 
     poll_min_ms: int = 1_000
     poll_max_ms: int = 15_000
+    poll_far_ms: int = 180_000
     poll_idle_ms: int = 60_000
-    poll_share: float = 0.1
+    poll_share: float = 0.2
     operation_poll_ms: int = 1_000
     backoff_min_ms: int = 1_000
     backoff_max_ms: int = 60_000
@@ -86,6 +88,7 @@ class Hints:
         asked_at_ms: run index to when it was last started.
         slot_class: class of the call that a slot of the quota is held for; empty when none is.
         slot_at_ms: time of that slot.
+        waits_since_ms: since when the next call waits for a slot and that is not on the bill yet; 0 when none does.
         found: business date in ms to the instance ids that the present search has found.
         survey: run index to what the survey has found of its date.
     """
@@ -103,6 +106,7 @@ class Hints:
     survey: Mapping[int, Sighting] = field(default_factory=dict)
     slot_class: str = ""
     slot_at_ms: int = 0
+    waits_since_ms: int = 0
 
     def poll(self, run_index: int, at_ms: int) -> Hints:
         """The hints with the next read of a run set."""
@@ -138,7 +142,7 @@ class Hints:
 
     def slot(self, klass: str, at_ms: int) -> Hints:
         """The hints with a slot of the quota held; "" and 0 when it is used."""
-        return replace(self, slot_class=klass, slot_at_ms=at_ms)
+        return replace(self, slot_class=klass, slot_at_ms=at_ms, waits_since_ms=self.waits_since_ms if klass else 0)
 
     def settled(self) -> Hints:
         """The hints after a call that brought an answer."""
@@ -160,6 +164,7 @@ def encode_hints(hints: Hints) -> bytes:
         "o": hints.operation_poll_at_ms,
         "q": hints.slot_class,
         "t": hints.slot_at_ms,
+        "w": hints.waits_since_ms,
         "s": {str(k): v for k, v in hints.starts.items()},
         "a": {str(k): v for k, v in hints.asked_at_ms.items()},
         "i": {str(k): v for k, v in hints.idle_at_ms.items()},
@@ -188,6 +193,7 @@ def _parse(plain: Mapping[str, Any]) -> Hints:
         operation_poll_at_ms=int(plain.get("o", 0)),
         slot_class=str(plain.get("q", "")),
         slot_at_ms=int(plain.get("t", 0)),
+        waits_since_ms=int(plain.get("w", 0)),
         starts={int(k): int(v) for k, v in plain.get("s", {}).items()},
         asked_at_ms={int(k): int(v) for k, v in plain.get("a", {}).items()},
         idle_at_ms={int(k): int(v) for k, v in plain.get("i", {}).items()},
