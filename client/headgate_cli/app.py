@@ -2,7 +2,7 @@
 
 import typer
 
-from headgate_cli.commands import deployment, flows, instances, jobs, submits
+from headgate_cli.commands import deployment, flows, instances, jobs, submits, tasks
 from headgate_cli.faults import EXIT_STATUSES
 
 _EXITS = "  ".join(f"{status}: {meaning}." for status, meaning in EXIT_STATUSES.items())
@@ -20,5 +20,6 @@ app = typer.Typer(
 submits.register(app)
 jobs.register(app)
 instances.register(app)
+tasks.register(app)
 flows.register(app)
 deployment.register(app)

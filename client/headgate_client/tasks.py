@@ -18,20 +18,30 @@ class Tasks:
         self._caller = caller
 
     def list(
-        self, workflow_instance_id: int, *, connection: str = "", page_size: int = 0
+        self, workflow_instance_id: int, *, status: str = "", connection: str = "", page_size: int = 0
     ) -> AsyncIterator[pb.TaskInstance]:
-        """Walk the task instances of a workflow instance; pages are fetched as reached."""
-        request = pb.ListTaskInstancesRequest(
-            workflow_instance_id=workflow_instance_id, connection=connection, page_size=page_size
+        """Walk the task instances of a workflow instance by ascending id; pages are fetched as reached.
+
+        `status` is upstream's word, such as "Failure"; empty lets all pass.
+        """
+        return self.search(
+            pb.ListTaskInstancesRequest(
+                workflow_instance_id=workflow_instance_id, status=status, connection=connection, page_size=page_size
+            )
         )
-        return walk_pages(self.list_page, request, lambda reply: reply.task_instances)
+
+    def search(self, request: pb.ListTaskInstancesRequest) -> AsyncIterator[pb.TaskInstance]:
+        """Walk the task instances that a request selects, with every filter there is; pages are fetched as reached."""
+        first = pb.ListTaskInstancesRequest()
+        first.CopyFrom(request)
+        return walk_pages(self.list_page, first, lambda reply: reply.task_instances)
 
     async def list_page(self, request: pb.ListTaskInstancesRequest) -> pb.ListTaskInstancesResponse:
         """Read one page of a list."""
         return await self._caller.call("ListTaskInstances", self._stub.ListTaskInstances, request, safe=True)
 
     async def get(self, id: int, *, connection: str = "") -> pb.TaskInstance:
-        """Read one task instance."""
+        """Read one task instance, with its script, variables and tags."""
         request = pb.GetTaskInstanceRequest(id=id, connection=connection)
         return await self._caller.call("GetTaskInstance", self._stub.GetTaskInstance, request, safe=True)
 

@@ -85,9 +85,13 @@ class FailRun(_OnRun):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun(_OnRun):
-    """Matching runs execute nothing and end in Success, as upstream does where a permission lacks (U17)."""
+    """Tasks of matching runs execute nothing and end in Success, as upstream does where a permission lacks (U17).
+
+    All tasks, or the one of the name `task_name`.
+    """
 
     kind: Literal["dry_run"] = "dry_run"
+    task_name: str | None = None
     count: Count = 1
 
 

@@ -33,6 +33,7 @@ from headgate_server.redis_link import RedisLink
 from headgate_server.redis_store import RedisStore
 from headgate_server.settings import Settings, parse_address
 from headgate_server.steering import Steering
+from headgate_server.task_service import TaskInstanceService
 from headgate_server.watch import Watching
 from headgate_server.workflow_service import BackfillService, WorkflowInstanceService
 
@@ -101,6 +102,7 @@ class Parts:
             "headgate.v1.WorkflowInstanceService": WorkflowInstanceService(intake, self.reading),
             "headgate.v1.FlowInstanceService": FlowInstanceService(intake, self.reading, self._flow_watch()),
             "google.longrunning.Operations": OperationsService(self.store, self.hub, steering),
+            "headgate.v1.TaskInstanceService": TaskInstanceService(self.reading),
             "headgate.v1.AdminService": AdminService({"max_watches_per_process": settings.max_watches}),
         }
 

@@ -184,6 +184,10 @@ def _list(request: pb.ListWorkflowInstancesRequest) -> Iterator[Violation]:
     yield from calendar_rules.ranges("biz_dates", request.biz_dates)
 
 
+def _tasks(request: pb.ListTaskInstancesRequest) -> Iterator[Violation]:
+    yield from calendar_rules.missing("biz_date", request.biz_date)
+
+
 _RULES: Final[Mapping[type[Message], Callable[[Any], Iterator[Violation]]]] = {
     pb.CreateWorkflowInstancesRequest: _create,
     pb.StopWorkflowInstancesRequest: _stop,
@@ -191,6 +195,7 @@ _RULES: Final[Mapping[type[Message], Callable[[Any], Iterator[Violation]]]] = {
     pb.ExecuteAdhocWorkflowInstanceRequest: _adhoc,
     pb.CreateBackfillRequest: _backfill,
     pb.ListWorkflowInstancesRequest: _list,
+    pb.ListTaskInstancesRequest: _tasks,
     pb.TriggerFlowRequest: flow_rules.trigger,
     pb.CancelFlowInstanceRequest: flow_rules.cancel,
     pb.ListFlowInstancesRequest: flow_rules.listing,

@@ -6,11 +6,8 @@ from typing import Final
 
 from headgate import pb
 
-_TASKS: Final = ("ListTaskInstances", "GetTaskInstance", "GetTaskInstanceLog")
-
 UNBUILT: Final = frozenset(
     {
-        *(f"headgate.v1.TaskInstanceService.{name}" for name in _TASKS),
         "headgate.v1.BackfillService.PlanBackfill",
         "headgate.v1.AdminService.GetQuota",
         "headgate.v1.WorkflowInstanceService.WatchWorkflowInstances",

@@ -7,7 +7,7 @@ from headgate_cli.app import app
 
 PANELS = ["Backfills", "Workflow instances", "Jobs", "On this machine", "Processes", "Deployment", "EnOS flows"]
 COMMANDS = {
-    *("backfill", "create", "start", "stop", "rerun", "adhoc", "get", "list", "tasks"),
+    *("backfill", "create", "start", "stop", "rerun", "adhoc", "get", "list", "task"),
     *("watch", "cancel", "explain", "jobs", "demo", "dev", "server", "worker", "emulator"),
     *("info", "quota", "flow"),
 }

@@ -281,43 +281,6 @@ def test_runs_of_a_task_are_told_apart_by_number() -> None:
     assert [task.run_number for task in found.tasks] == [1, 2]
 
 
-def test_task_is_mirrored() -> None:
-    row = {
-        "Id": 7,
-        "TaskId": 1023697426,
-        "TaskName": "t",
-        "TaskType": "ODPS_SQL",
-        "Status": "WaitTrigger",
-        "WorkflowInstanceId": FIRST,
-        "Bizdate": FEBRUARY_5,
-        "StartedTime": 1739022265000,
-        "FinishedTime": 1739022338000,
-        "RunNumber": 1,
-        "TriggerType": "Manual",
-        "TriggerRecurrence": "Skip",
-        "Owner": "o",
-        "ProjectId": 257880,
-    }
-
-    assert reply_to(TASK, TaskInstance=row) == pb.TaskInstance(
-        id=7,
-        task_id=1023697426,
-        task_name="t",
-        task_type="ODPS_SQL",
-        status="WaitTrigger",
-        workflow_instance_id=FIRST,
-        biz_date=Date(year=2025, month=2, day=5),
-        started_time=Timestamp(seconds=1739022265),
-        finished_time=Timestamp(seconds=1739022338),
-        run_number=1,
-        trigger_type="Manual",
-        trigger_recurrence="Skip",
-        owner="o",
-        project_id=257880,
-        observe_time=NOW.time,
-    )
-
-
 @pytest.mark.parametrize(("given", "text"), [("a\nb", "a\nb"), ("", ""), (None, "")])
 def test_log_is_its_text(given: str | None, text: str) -> None:
     assert reply_to(LOG, TaskInstanceLog=given) == text

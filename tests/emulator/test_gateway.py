@@ -239,7 +239,12 @@ async def test_a_failed_run_names_its_task_and_shows_its_log(
     log = (await rpc("GetTaskInstanceLog", query=True, Id=row["Id"])).body["TaskInstanceLog"]
 
     assert (row["TaskName"], row["Status"], row["RunNumber"]) == ("load_orders", "Failure", 1)
-    assert detail == row | {"Script": {"Content": ""}}
+    parameters = row.pop("ScriptParameters")
+    assert detail == row | {
+        "Script": {"Content": "", "Parameters": parameters},
+        "Outputs": {"TaskOutputs": [{"Output": "257880.1023697426_out"}]},
+        "Tags": [],
+    }
     assert "FAILED: table not found" in log
 
 

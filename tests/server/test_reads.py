@@ -5,13 +5,14 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from google.type.date_pb2 import Date
 from redis.asyncio import Redis
 
 from headgate import entries, keys, pb
 from headgate.reasons import Reason
-from headgate_server import status
+from headgate_server import requests, status
 from headgate_server.errors import Refused
-from tests.server.world import World, reason_of, serving
+from tests.server.world import World, fields_of, reason_of, serving
 
 Answer = Callable[[entries.ReadRequest], entries.ReadReply]
 
@@ -183,3 +184,47 @@ async def test_a_question_vanishes_by_itself(world: World) -> None:
 
     assert 10_000 < left_ms <= 15_000
     call.cancel()
+
+
+async def test_task_instances_are_read_by_a_worker(world: World) -> None:
+    listing = pb.ListTaskInstancesRequest(workflow_instance_id=5, status="Failure")
+    rows = pb.ListTaskInstancesResponse(task_instances=[pb.TaskInstance(id=6, status="Failure")])
+    log = pb.TaskInstanceLog(log="no such table", truncated=True)
+
+    listed, asked = await both(
+        world.tasks.ListTaskInstances(listing), answer(world.redis, True, rows.SerializeToString())
+    )
+    one, _ = await both(
+        world.tasks.GetTaskInstance(pb.GetTaskInstanceRequest(id=6)),
+        answer(world.redis, True, rows.task_instances[0].SerializeToString()),
+    )
+    said, _ = await both(
+        world.tasks.GetTaskInstanceLog(pb.GetTaskInstanceLogRequest(id=6)),
+        answer(world.redis, True, log.SerializeToString()),
+    )
+
+    assert (listed, one, said) == (rows, rows.task_instances[0], log)
+    assert asked.method == "ListTaskInstances"
+    assert pb.ListTaskInstancesRequest.FromString(asked.request) == listing
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (pb.ListTaskInstancesRequest(), "workflow_instance_id"),
+        (pb.ListTaskInstancesRequest(project_id=5), "workflow_instance_id"),
+        (pb.ListTaskInstancesRequest(workflow_instance_id=-1), "workflow_instance_id"),
+        (pb.ListTaskInstancesRequest(project_id=5, biz_date=Date(year=2025, month=2, day=30)), "biz_date"),
+        (pb.ListTaskInstancesRequest(workflow_instance_id=5, biz_date=Date(year=2025)), "biz_date"),
+        (pb.ListTaskInstancesRequest(workflow_instance_id=5, ids=[0]), "ids[0]"),
+        (pb.ListTaskInstancesRequest(workflow_instance_id=5, task_ids=[1] * 501), "task_ids"),
+        (pb.GetTaskInstanceRequest(), "id"),
+        (pb.GetTaskInstanceLogRequest(id=5, max_length=(1 << 20) + 1), "max_length"),
+        (pb.GetTaskInstanceLogRequest(id=5, run_number=-1), "run_number"),
+    ],
+)
+def test_a_read_of_tasks_that_breaks_a_rule_names_the_field(request_: Any, field: str) -> None:
+    with pytest.raises(Refused) as caught:
+        requests.check(request_)
+
+    assert field in fields_of(status.describe(caught.value))

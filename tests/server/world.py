@@ -18,6 +18,7 @@ from headgate.lifecycle import JOB_TERMINAL
 from headgate.v1.admin_service_pb2_grpc import AdminServiceStub
 from headgate.v1.backfill_service_pb2_grpc import BackfillServiceStub
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
+from headgate.v1.task_instance_service_pb2_grpc import TaskInstanceServiceStub
 from headgate.v1.workflow_instance_service_pb2_grpc import WorkflowInstanceServiceStub
 from headgate_server import app
 from headgate_server.settings import Settings
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # the generated code has these only for type checkers
     from headgate.v1.admin_service_pb2_grpc import AdminServiceAsyncStub
     from headgate.v1.backfill_service_pb2_grpc import BackfillServiceAsyncStub
     from headgate.v1.job_service_pb2_grpc import JobServiceAsyncStub
+    from headgate.v1.task_instance_service_pb2_grpc import TaskInstanceServiceAsyncStub
     from headgate.v1.workflow_instance_service_pb2_grpc import WorkflowInstanceServiceAsyncStub
 
 DAY = date(2025, 2, 5)
@@ -85,6 +87,7 @@ class World:
     backfills: "BackfillServiceAsyncStub"
     instances: "WorkflowInstanceServiceAsyncStub"
     admin: "AdminServiceAsyncStub"
+    tasks: "TaskInstanceServiceAsyncStub"
 
     async def submit(self, **given: Any) -> str:
         """Submits a backfill of two dates; its job id."""
@@ -111,6 +114,7 @@ async def connected(address: str, ops: str, redis_url: str) -> AsyncIterator[Wor
                 BackfillServiceStub(channel),
                 WorkflowInstanceServiceStub(channel),
                 AdminServiceStub(channel),
+                TaskInstanceServiceStub(channel),
             )
         finally:
             await client.aclose()

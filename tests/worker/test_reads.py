@@ -14,9 +14,10 @@ from headgate import dates, entries, keys, pb
 from headgate.entries import ReadReply
 from headgate_emulator.app import RunningEmulator
 from headgate_worker.core.calls import InstancePage
+from headgate_worker.page_tokens import BadToken
 from headgate_worker.settings import Settings
 from headgate_worker.store import Store
-from headgate_worker.walk import BadToken, Walk
+from headgate_worker.walk import Walk
 from tests.worker.conftest import RunWorker
 from tests.worker.submitting import SEED_PROJECT, backfill_job, days, seed_backfill, submit
 from tests.worker.test_backfill import ended

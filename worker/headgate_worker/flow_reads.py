@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from google.protobuf.message import Message
 
 from headgate import pb
+from headgate_worker import page_tokens
 from headgate_worker.core.calls import Body, Call
 from headgate_worker.core.flow_calls import FlowPage, FlowTaskLog, GetFlow, GetFlowTaskLog, ListFlows
+from headgate_worker.core.tails import tail
+from headgate_worker.page_tokens import BadToken
 
 LOG_BYTES: Final = 64 * 1024
 """Bytes of a log when its caller does not say."""
@@ -21,10 +21,6 @@ ROWS: Final = 50
 MOST_ROWS: Final = 200
 Ask = Callable[[str, Call, float], Awaitable[Body]]
 """Asks a connection, within so many seconds. Raises what its owner raises for a failed read."""
-
-
-class PageTokenInvalid(Exception):
-    """The page token was not made by a list with these arguments."""
 
 
 class FlowReader:
@@ -63,7 +59,7 @@ class FlowReader:
         body = await self._ask(request.connection, call, left)
         assert isinstance(body, FlowPage)  # noqa: S101  # the adapter's contract
         more = body.instances and (page + 1) * size < body.total_count
-        token = _token(page + 1, size, request) if more else ""
+        token = page_tokens.seal(page_tokens.digest(request), page + 1, size) if more else ""
         return pb.ListFlowInstancesResponse(
             flow_instances=body.instances, next_page_token=token, total_count=body.total_count
         )
@@ -74,36 +70,19 @@ class FlowReader:
         # One more than wanted tells whether there is more.
         body = await self._ask(request.connection, GetFlowTaskLog(request.task_instance_id, most + 1), left)
         assert isinstance(body, FlowTaskLog)  # noqa: S101  # the adapter's contract
-        found = body.text.encode()
-        kept = found[-most:].decode("utf-8", "ignore")
-        return pb.GetFlowTaskInstanceLogResponse(log=kept, truncated=len(found) > most)
+        kept, cut = tail(body.text, most)
+        return pb.GetFlowTaskInstanceLogResponse(log=kept, truncated=cut)
 
 
 def _place(request: pb.ListFlowInstancesRequest) -> tuple[int, int]:
     """Page, from 0, and rows of a page. Upstream pages by number, so all pages of a list have the first one's size.
 
     Raises:
-        PageTokenInvalid: see there.
+        BadToken: see there.
     """
     if not request.page_token:
         return 0, min(request.page_size or ROWS, MOST_ROWS)
-    try:
-        page, size, digest = json.loads(base64.urlsafe_b64decode(request.page_token.encode()))
-        good = type(page) is int and type(size) is int and page > 0 and 0 < size <= MOST_ROWS
-    except (ValueError, TypeError):
-        raise PageTokenInvalid("the page token can't be read; start again without it") from None
-    if not good or digest != _digest(request):
-        raise PageTokenInvalid("the page token belongs to other arguments; start again without it")
+    page, size = page_tokens.place(request.page_token, page_tokens.digest(request), 2)
+    if not page or not 0 < size <= MOST_ROWS:
+        raise BadToken("the page token belongs to other arguments; start again without it")
     return page, size
-
-
-def _token(page: int, size: int, request: pb.ListFlowInstancesRequest) -> str:
-    return base64.urlsafe_b64encode(json.dumps([page, size, _digest(request)]).encode()).decode()
-
-
-def _digest(request: pb.ListFlowInstancesRequest) -> str:
-    bare = pb.ListFlowInstancesRequest()
-    bare.CopyFrom(request)
-    bare.page_token = ""
-    bare.page_size = 0
-    return hashlib.blake2b(bare.SerializeToString(deterministic=True), digest_size=6).hexdigest()

@@ -26,10 +26,13 @@ from headgate_worker.core.calls import (
     InstancePage,
     ListInstances,
 )
-from headgate_worker.flow_reads import FlowReader, PageTokenInvalid
+from headgate_worker.flow_reads import FlowReader
+from headgate_worker.page_tokens import BadToken
 from headgate_worker.ports import Clock, GovernedUpstream, Upstreams
+from headgate_worker.read_failed import ReadFailed
 from headgate_worker.store import Store
-from headgate_worker.walk import BadToken, Walk
+from headgate_worker.task_reads import TaskReader
+from headgate_worker.walk import Walk
 
 _log = logging.getLogger(__name__)
 
@@ -38,14 +41,6 @@ SIDE_BY_SIDE: Final = 8
 
 UPSTREAM_PAGE: Final = 100
 """Rows of one upstream page; the limit there is not documented, so we stay below what others allow."""
-
-
-class ReadFailed(Exception):
-    """A read that can't be answered; carries the status for the caller."""
-
-    def __init__(self, status: Status) -> None:
-        super().__init__(status.message)
-        self.status = status
 
 
 def retryable(status: Status, seconds: float) -> Status:
@@ -87,6 +82,7 @@ class Reader:
             "BatchGetWorkflowInstances": self._batch_get,
             "ListWorkflowInstances": self._list,
             **FlowReader(self._call).methods(),
+            **TaskReader(self._call).methods(),
         }
 
     async def read(self, *arguments: Any) -> None:
@@ -104,7 +100,7 @@ class Reader:
             return entries.ReadReply(asked.id, ok=True, payload=message.SerializeToString())
         except ReadFailed as failed:
             return entries.ReadReply(asked.id, ok=False, payload=failed.status.SerializeToString())
-        except PageTokenInvalid as error:
+        except BadToken as error:
             status = errors.status(Reason.PAGE_TOKEN_INVALID, str(error))
             return entries.ReadReply(asked.id, ok=False, payload=status.SerializeToString())
         except KeyError:
@@ -169,11 +165,7 @@ class Reader:
 
     async def _list(self, raw: bytes, left: float) -> pb.ListWorkflowInstancesResponse:
         request = pb.ListWorkflowInstancesRequest.FromString(raw)
-        try:
-            walk = Walk.begin(request)
-        except BadToken as error:
-            raise ReadFailed(errors.status(Reason.PAGE_TOKEN_INVALID, str(error))) from None
-        return await self._collect(request, walk, self._clock.monotonic() + left)
+        return await self._collect(request, Walk.begin(request), self._clock.monotonic() + left)
 
     async def _collect(
         self, request: pb.ListWorkflowInstancesRequest, walk: Walk, deadline: float

@@ -6,19 +6,14 @@ remembers date, page and last id shows every row that was there all the time exa
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 
 from headgate import dates, pb
+from headgate_worker import page_tokens
 from headgate_worker.core.calls import InstancePage
-
-
-class BadToken(ValueError):
-    """The page token does not belong to these arguments."""
+from headgate_worker.page_tokens import BadToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +42,18 @@ class Walk:
             BadToken: the token was not made by a walk with these arguments.
         """
         days = tuple(sorted(set(dates.walk(request.biz_dates))))
-        fresh = cls(days, 0, 1, 0, _digest(request))
+        fresh = cls(days, 0, 1, 0, page_tokens.digest(request))
         return fresh._at_token(request.page_token) if request.page_token else fresh
 
     def _at_token(self, token: str) -> Walk:
-        try:
-            at, page, last_id, digest = json.loads(base64.urlsafe_b64decode(token.encode()))
-            found = replace(self, at=int(at), page=int(page), last_id=int(last_id))
-        except (ValueError, TypeError):
-            raise BadToken("the page token can't be read; start again without it") from None
-        if digest != self.digest or not 0 <= found.at < len(self.days) or found.page < 1:
+        at, page, last_id = page_tokens.place(token, self.digest, 3)
+        if at >= len(self.days) or page < 1:
             raise BadToken("the page token belongs to other arguments; start again without it")
-        return found
+        return replace(self, at=at, page=page, last_id=last_id)
 
     def token(self) -> str:
         """The token that continues here."""
-        plain = json.dumps([self.at, self.page, self.last_id, self.digest]).encode()
-        return base64.urlsafe_b64encode(plain).decode()
+        return page_tokens.seal(self.digest, self.at, self.page, self.last_id)
 
     def more(self) -> bool:
         """Whether there is anything left to walk."""
@@ -97,11 +87,3 @@ class Walk:
     def _after_page(self, page: InstancePage, last_id: int) -> Walk:
         full = len(page.instances) > 0 and self.page * len(page.instances) < page.total_count
         return replace(self, page=self.page + 1, last_id=last_id) if full else self.next_day()
-
-
-def _digest(request: pb.ListWorkflowInstancesRequest) -> str:
-    bare = pb.ListWorkflowInstancesRequest()
-    bare.CopyFrom(request)
-    bare.page_token = ""
-    bare.page_size = 0
-    return hashlib.blake2b(bare.SerializeToString(deterministic=True), digest_size=6).hexdigest()

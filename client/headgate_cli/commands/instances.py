@@ -1,4 +1,4 @@
-"""Commands that read workflow instances and task instances."""
+"""Commands that read workflow instances."""
 
 from typing import Annotated
 
@@ -11,16 +11,12 @@ from headgate_cli.spec_parameters import BizDates, EnvType, Name, ProjectId
 _STALENESS = Annotated[
     str, typer.Option(metavar="SPAN", help="How old the answer may be, such as 30s; default: a fresh read.")
 ]
-_MAX_LENGTH = Annotated[int, typer.Option(help="Most bytes to show; 0 means 64 KiB.", show_default=False)]
-
-tasks = typer.Typer(help="Task instances and their logs.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("get", rich_help_panel="Workflow instances")(get)
     app.command("list", rich_help_panel="Workflow instances")(list_instances)
-    app.add_typer(tasks, name="tasks", rich_help_panel="Workflow instances")
 
 
 @expanded
@@ -65,33 +61,3 @@ def list_instances(
 
     wanted = instances.Listing(project_id, biz_dates, name, exact_name, env_type, status, connection)
     instances.list_instances(wanted, limit, reach)
-
-
-@tasks.command("list")
-@expanded
-def list_tasks(
-    *,
-    workflow_instance_id: Annotated[int, typer.Argument(metavar="INSTANCE", help="Workflow instance id.")],
-    connection: ConnectionFlag = "",
-    reach: Reach,
-) -> None:
-    """List the task instances of a workflow instance."""
-    from headgate_cli.work import instances
-
-    instances.list_tasks(workflow_instance_id, connection, reach)
-
-
-@tasks.command("log")
-@expanded
-def task_log(
-    *,
-    id: Annotated[int, typer.Argument(metavar="TASK_INSTANCE", help="Task instance id.")],
-    run_number: Annotated[int, typer.Option(help="Which run, from 1; 0: the latest.", show_default=False)] = 0,
-    max_length: _MAX_LENGTH = 0,
-    connection: ConnectionFlag = "",
-    reach: Reach,
-) -> None:
-    """Show the end of a task instance's log."""
-    from headgate_cli.work import instances
-
-    instances.task_log(id, run_number, max_length, connection, reach)

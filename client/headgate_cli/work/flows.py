@@ -12,10 +12,10 @@ from headgate_cli.faults import UsageFault
 from headgate_cli.parameters import Reach, Submission
 from headgate_cli.work import enums
 from headgate_cli.work.describe import styled
-from headgate_cli.work.instances import show_log
 from headgate_cli.work.output import Printer, clean
 from headgate_cli.work.reaching import act
 from headgate_cli.work.submits import submit
+from headgate_cli.work.tasks import show_log
 from headgate_client import Client, SubmitRequest
 
 _COLUMNS = ("INSTANCE", "FLOW", "NAME", "STATUS", "TRIGGERED", "STARTED", "ENDED")

@@ -8,12 +8,10 @@ from headgate_cli.arguments import date_spans, ids, pieces, span
 from headgate_cli.faults import UsageFault
 from headgate_cli.parameters import Reach
 from headgate_cli.work import enums
-from headgate_cli.work.describe import INSTANCE_COLUMNS, instance_row, when
-from headgate_cli.work.output import Printer, clean
+from headgate_cli.work.describe import INSTANCE_COLUMNS, instance_row
+from headgate_cli.work.output import Printer
 from headgate_cli.work.reaching import act
 from headgate_client import Client, date_range
-
-_TASK_COLUMNS = ("ID", "TASK", "NAME", "TYPE", "STATUS", "STARTED", "FINISHED", "RUN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,49 +81,3 @@ def _show(found: Sequence[pb.WorkflowInstance], printer: Printer) -> None:
         printer.document(pb.ListWorkflowInstancesResponse(workflow_instances=found))
     else:
         printer.table(INSTANCE_COLUMNS, [instance_row(row) for row in found])
-
-
-def list_tasks(workflow_instance_id: int, connection: str, reach: Reach) -> None:
-    """Show the task instances of a workflow instance."""
-
-    async def work(client: Client, printer: Printer) -> None:
-        walk = client.tasks.list(workflow_instance_id, connection=connection)
-        found = [row async for row in walk]
-        if printer.as_json:
-            return printer.document(pb.ListTaskInstancesResponse(task_instances=found))
-        return printer.table(_TASK_COLUMNS, [_task_row(row) for row in found])
-
-    act(reach, work)
-
-
-def _task_row(task: pb.TaskInstance) -> Sequence[str]:
-    return (
-        str(task.id),
-        str(task.task_id),
-        clean(task.task_name),
-        clean(task.task_type),
-        clean(task.status),
-        when(task.started_time),
-        when(task.finished_time),
-        str(task.run_number or ""),
-    )
-
-
-def task_log(id: int, run_number: int, max_length: int, connection: str, reach: Reach) -> None:
-    """Show the end of a task instance's log."""
-
-    async def work(client: Client, printer: Printer) -> None:
-        found = await client.tasks.log(id, run_number=run_number, max_length=max_length, connection=connection)
-        if printer.as_json:
-            return printer.document(found)
-        return show_log(found.log, found.truncated, printer)
-
-    act(reach, work)
-
-
-def show_log(log: str, truncated: bool, printer: Printer) -> None:
-    """Show a log line by line, and say whether it is all."""
-    if truncated:
-        printer.note("this is a part of the log; ask for more with --max-length")
-    for line in log.splitlines():
-        printer.line(clean(line))

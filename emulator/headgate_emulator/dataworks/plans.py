@@ -18,7 +18,8 @@ def plan_for(instance: Instance, rules: Rules, faults: FaultBook) -> Plan:
     failing = faults.take(FailRun, lambda fault: fault.matches(day, name))
     dry = faults.take(DryRun, lambda fault: fault.matches(day, name))
     seconds = duration.seconds if duration else rules.run_seconds
-    return Plan(_phases(rules, seconds), _failure(instance, failing), dry_run=dry is not None)
+    dry_task = dry.task_name if dry else None
+    return Plan(_phases(rules, seconds), _failure(instance, failing), dry_run=dry is not None, dry_task=dry_task)
 
 
 def millis(seconds: float) -> int:

@@ -6,6 +6,8 @@ Pure. A member that has no value is absent, never null (seed 000). Upstream time
 from collections.abc import Mapping
 from typing import Any
 
+from headgate_emulator.dataworks import tasks
+from headgate_emulator.dataworks.dates import business_date
 from headgate_emulator.dataworks.errors import Refusal
 from headgate_emulator.dataworks.instances import Creation, Entry, Instance, Rerunning
 from headgate_emulator.dataworks.listing import Paged
@@ -58,41 +60,71 @@ def success_info(entries: Mapping[int, Entry]) -> Json:
 
 
 def task_json(row: TaskRow) -> Json:
-    """A TaskInstance as the list shows it. `TriggerRecurrence` Skip marks a dry run."""
-    one, spec = row.instance, row.task.spec
+    """A TaskInstance as the list shows it."""
     return _present(
         Id=row.task.id,
-        TaskId=spec.id,
-        TaskName=row.name,
-        TaskType=spec.type,
         Status=str(row.status),
-        ProjectId=one.project_id,
-        ProjectEnv=one.env_type,
-        WorkflowId=one.workflow_id,
-        WorkflowName=one.name,
-        WorkflowInstanceId=one.id,
-        WorkflowInstanceType=one.type,
-        Bizdate=one.biz_date,
-        TriggerType="Scheduler" if one.type == "SupplementData" else "Manual",
-        TriggerTime=_seconds(one.biz_date),
-        TriggerRecurrence="Skip" if row.dry_run else "Normal",
+        RunNumber=row.run_number,
         StartedTime=_seconds(row.started_at),
         FinishedTime=_seconds(row.finished_at),
-        CreateTime=_seconds(one.create_time),
-        ModifyTime=_seconds(row.finished_at or row.started_at or one.create_time),
-        CreateUser=one.create_user,
-        ModifyUser=one.modify_user,
-        Owner=one.owner or one.create_user,
-        PeriodNumber=1,
-        RunNumber=row.run_number,
-        Priority=1,
-        RerunMode="AllAllowed",
+        ModifyTime=_seconds(row.finished_at or row.started_at or row.instance.create_time),
+        **_of_task(row),
+        **_of_workflow(row),
+        **_of_execution(row),
     )
 
 
+def _of_task(row: TaskRow) -> Json:
+    spec = row.task.spec
+    return {
+        "TaskId": spec.id,
+        "TaskName": row.name,
+        "TaskType": spec.type,
+        "Owner": tasks.owner(row),
+        "Priority": 1,
+        "Timeout": 3600,
+        "RerunMode": "AllAllowed",
+    }
+
+
+def _of_workflow(row: TaskRow) -> Json:
+    one = row.instance
+    return {
+        "ProjectId": one.project_id,
+        "ProjectEnv": one.env_type,
+        "WorkflowId": one.workflow_id,
+        "WorkflowName": one.name,
+        "WorkflowInstanceId": one.id,
+        "WorkflowInstanceType": one.type,
+        "UnifiedWorkflowInstanceId": one.id,
+        "Bizdate": one.biz_date,
+        "CreateTime": _seconds(one.create_time),
+        "CreateUser": one.create_user,
+        "ModifyUser": one.modify_user,
+    }
+
+
+def _of_execution(row: TaskRow) -> Json:
+    return {
+        "TriggerType": tasks.trigger_type(row),
+        "TriggerTime": _seconds(row.instance.biz_date),
+        "TriggerRecurrence": tasks.trigger_recurrence(row),
+        "PeriodNumber": 1,
+        "ScriptParameters": f"bizdate={business_date(row.instance.biz_date):%Y%m%d}",
+        "RuntimeResource": {"ResourceGroupId": tasks.RESOURCE_GROUP, "Cu": "0.25"},
+        "Runtime": {"Gateway": "emulator", "ProcessId": str(row.task.id)} if row.started_at else None,
+    }
+
+
 def task_detail_json(row: TaskRow) -> Json:
-    """A TaskInstance as GetTaskInstance shows it: the list's members and the script."""
-    return task_json(row) | {"Script": {"Content": row.task.spec.content}}
+    """A TaskInstance as GetTaskInstance shows it: the list's members, script, outputs and tags."""
+    found = task_json(row)
+    parameters = found.pop("ScriptParameters")
+    return found | {
+        "Script": {"Content": row.task.spec.content, "Parameters": parameters},
+        "Outputs": {"TaskOutputs": [{"Output": f"{row.instance.project_id}.{row.task.spec.id}_out"}]},
+        "Tags": [{"Key": tag.key, "Value": tag.value} for tag in row.instance.tags],
+    }
 
 
 def paging_json(paged: Paged[Any], member: str, rows: list[Json]) -> Json:

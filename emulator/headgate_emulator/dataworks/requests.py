@@ -203,6 +203,7 @@ class ListTaskInstances(Request):
     project_id: Id
     bizdate: BizDate
     workflow_instance_id: Id | None = None
+    unified_workflow_instance_id: Id | None = None
     workflow_id: Id | None = None
     workflow_instance_type: InstanceType | None = None
     project_env: Env | None = None
@@ -213,6 +214,10 @@ class ListTaskInstances(Request):
     task_name: str | None = None
     task_type: str | None = None
     status: str | None = None
+    trigger_type: Literal["Scheduler", "Manual"] | None = None
+    trigger_recurrence: Literal["Pause", "Skip", "Normal"] | None = None
+    owner: str | None = None
+    runtime_resource: str | None = None
     sort_by: str | None = None
     page_number: Page = 1
     page_size: PageSize = 10

@@ -26,16 +26,24 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The way a run will go: its phases in order (Running among them) and its end."""
+    """The way a run will go: its phases in order (Running among them) and its end.
+
+    `dry_run` says that tasks execute nothing: the one named `dry_task`, or all of them.
+    """
 
     phases: tuple[Phase, ...]
     failure: Failure | None = None
     dry_run: bool = False
+    dry_task: str | None = None
 
     @property
     def outcome(self) -> Status:
         """The status after the last phase."""
         return Status.FAILURE if self.failure else Status.SUCCESS
+
+    def runs_dry(self, task_name: str) -> bool:
+        """Whether the task of this name executes nothing."""
+        return self.dry_run and self.dry_task in (None, task_name)
 
     @property
     def running_ms(self) -> int:

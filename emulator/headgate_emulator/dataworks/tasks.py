@@ -30,6 +30,25 @@ class TaskRow:
     log: str
 
 
+RESOURCE_GROUP = "Serverless_res_group_emulator"
+"""Where every task runs."""
+
+
+def trigger_type(row: TaskRow) -> str:
+    """How the task was triggered."""
+    return "Scheduler" if row.instance.type in ("Normal", "SupplementData") else "Manual"
+
+
+def trigger_recurrence(row: TaskRow) -> str:
+    """How its recurrence was treated; Skip marks a dry run."""
+    return "Skip" if row.dry_run else "Normal"
+
+
+def owner(row: TaskRow) -> str:
+    """Account id of its owner."""
+    return row.instance.owner or row.instance.create_user
+
+
 TASK_KEYS: Mapping[str, SortKey[TaskRow]] = {
     "Id": lambda row: row.task.id,
     "CreateTime": lambda row: row.instance.create_time,
@@ -80,7 +99,7 @@ def _row(instance: Instance, run: Run, index: int, last: int, fails: bool, now: 
     started, finished = _span(run, index, last, now)
     status = _status(run, started, finished, fails)
     failure = run.plan.failure if run.plan and fails else None
-    dry_run = bool(run.plan and run.plan.dry_run)
+    dry_run = bool(run.plan and run.plan.runs_dry(task.spec.name))
     return TaskRow(
         instance=instance,
         task=task,
@@ -137,6 +156,7 @@ def _instance_matches(one: Instance, query: ListTaskInstances) -> bool:
             same(query.project_id, one.project_id),
             same(query.bizdate, one.biz_date),
             same(query.workflow_instance_id, one.id),
+            same(query.unified_workflow_instance_id, one.id),
             same(query.workflow_id, one.workflow_id),
             same(query.workflow_instance_type, one.type),
             same(query.project_env, one.env_type),
@@ -154,5 +174,9 @@ def _row_matches(row: TaskRow, query: ListTaskInstances) -> bool:
             fuzzy(query.task_name, row.name),
             same(query.task_type, row.task.spec.type),
             same(query.status, row.status),
+            same(query.trigger_type, trigger_type(row)),
+            same(query.trigger_recurrence, trigger_recurrence(row)),
+            same(query.owner, owner(row)),
+            same(query.runtime_resource, RESOURCE_GROUP),
         )
     )

@@ -23,11 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.type import date_pb2 as google_dot_type_dot_date__pb2
+from headgate.v1 import workflow_instance_pb2 as headgate_dot_v1_dot_workflow__instance__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'headgate/v1/task_instance_service.proto\x12\x0bheadgate.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\"\xa4\x03\n\x0cTaskInstance\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x0f\n\x07task_id\x18\x02 \x01(\x03\x12\x11\n\ttask_name\x18\x03 \x01(\t\x12\x11\n\ttask_type\x18\x04 \x01(\t\x12\x0e\n\x06status\x18\x05 \x01(\t\x12\x1c\n\x14workflow_instance_id\x18\x06 \x01(\x03\x12#\n\x08\x62iz_date\x18\x07 \x01(\x0b\x32\x11.google.type.Date\x12\x30\n\x0cstarted_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rfinished_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrun_number\x18\n \x01(\x05\x12\x14\n\x0ctrigger_type\x18\x0b \x01(\t\x12\x1a\n\x12trigger_recurrence\x18\x0c \x01(\t\x12\r\n\x05owner\x18\r \x01(\t\x12\x12\n\nproject_id\x18\x0e \x01(\x03\x12\x30\n\x0cobserve_time\x18\x1e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbc\x01\n\x18ListTaskInstancesRequest\x12%\n\x14workflow_instance_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12?\n\nconnection\x18\x04 \x01(\tB+\xbaH(r&2$^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$\"g\n\x19ListTaskInstancesResponse\x12\x31\n\x0etask_instances\x18\x01 \x03(\x0b\x32\x19.headgate.v1.TaskInstance\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"n\n\x16GetTaskInstanceRequest\x12\x13\n\x02id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00\x12?\n\nconnection\x18\x02 \x01(\tB+\xbaH(r&2$^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$\"\xaf\x01\n\x19GetTaskInstanceLogRequest\x12\x13\n\x02id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00\x12\x1b\n\nrun_number\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1f\n\nmax_length\x18\x03 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\x80\x80@(\x00\x12?\n\nconnection\x18\x04 \x01(\tB+\xbaH(r&2$^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$\"1\n\x0fTaskInstanceLog\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x11\n\ttruncated\x18\x02 \x01(\x08\x32\xa8\x02\n\x13TaskInstanceService\x12\x62\n\x11ListTaskInstances\x12%.headgate.v1.ListTaskInstancesRequest\x1a&.headgate.v1.ListTaskInstancesResponse\x12Q\n\x0fGetTaskInstance\x12#.headgate.v1.GetTaskInstanceRequest\x1a\x19.headgate.v1.TaskInstance\x12Z\n\x12GetTaskInstanceLog\x12&.headgate.v1.GetTaskInstanceLogRequest\x1a\x1c.headgate.v1.TaskInstanceLogb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'headgate/v1/task_instance_service.proto\x12\x0bheadgate.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a#headgate/v1/workflow_instance.proto\"\x84\x0c\n\x0cTaskInstance\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x0f\n\x07task_id\x18\x02 \x01(\x03\x12\x11\n\ttask_name\x18\x03 \x01(\t\x12\x11\n\ttask_type\x18\x04 \x01(\t\x12\x0e\n\x06status\x18\x05 \x01(\t\x12\x1c\n\x14workflow_instance_id\x18\x06 \x01(\x03\x12#\n\x08\x62iz_date\x18\x07 \x01(\x0b\x32\x11.google.type.Date\x12\x30\n\x0cstarted_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rfinished_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrun_number\x18\n \x01(\x05\x12\x14\n\x0ctrigger_type\x18\x0b \x01(\t\x12\x1a\n\x12trigger_recurrence\x18\x0c \x01(\t\x12\r\n\x05owner\x18\r \x01(\t\x12\x12\n\nproject_id\x18\x0e \x01(\x03\x12\x13\n\x0bworkflow_id\x18\x0f \x01(\x03\x12\x15\n\rworkflow_name\x18\x10 \x01(\t\x12\x41\n\x16workflow_instance_type\x18\x11 \x01(\x0e\x32!.headgate.v1.WorkflowInstanceType\x12\"\n\x1aworkflow_instance_type_raw\x18\x12 \x01(\t\x12$\n\x1cunified_workflow_instance_id\x18\x13 \x01(\x03\x12)\n\x0bproject_env\x18\x14 \x01(\x0e\x32\x14.headgate.v1.EnvType\x12\x17\n\x0fproject_env_raw\x18\x15 \x01(\t\x12\x30\n\x0ctrigger_time\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\x14waiting_trigger_time\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x39\n\x15waiting_resource_time\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x19 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bmodify_time\x18\x1a \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x63reate_user\x18\x1b \x01(\t\x12\x13\n\x0bmodify_user\x18\x1c \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x1d \x01(\t\x12\x30\n\x0cobserve_time\x18\x1e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0eoperation_type\x18\x1f \x01(\t\x12\x15\n\rperiod_number\x18  \x01(\x05\x12\x10\n\x08priority\x18! \x01(\x05\x12\x13\n\x0b\x62\x61seline_id\x18\" \x01(\x03\x12*\n\x07timeout\x18# \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrerun_mode\x18$ \x01(\t\x12\x19\n\x11script_parameters\x18% \x01(\t\x12\x0f\n\x07gateway\x18& \x01(\t\x12\x12\n\nprocess_id\x18\' \x01(\t\x12\x19\n\x11resource_group_id\x18( \x01(\t\x12\x13\n\x0bresource_cu\x18) \x01(\t\x12\x16\n\x0eresource_image\x18* \x01(\t\x12\x13\n\x0b\x64\x61ta_source\x18+ \x01(\t\x12\x16\n\x0escript_content\x18, \x01(\t\x12\x32\n\x0finput_variables\x18- \x03(\x0b\x32\x19.headgate.v1.TaskVariable\x12\x33\n\x10output_variables\x18. \x03(\x0b\x32\x19.headgate.v1.TaskVariable\x12\x0f\n\x07outputs\x18/ \x03(\t\x12\x1e\n\x04tags\x18\x30 \x03(\x0b\x32\x10.headgate.v1.Tag\x12\x1b\n\x13upstream_request_id\x18\x31 \x01(\t\x12\x17\n\x0f\x62iz_date_millis\x18\x32 \x01(\x03\"9\n\x0cTaskVariable\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\"\xfa\x08\n\x18ListTaskInstancesRequest\x12%\n\x14workflow_instance_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12?\n\nconnection\x18\x04 \x01(\tB+\xbaH(r&2$^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$\x12\x1b\n\nproject_id\x18\x05 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\xe3\x01\n\x08\x62iz_date\x18\x06 \x01(\x0b\x32\x11.google.type.DateB\xbd\x01\xbaH\xb9\x01\xba\x01\xb5\x01\n\tdate.full\x12\x36needs year 2000 to 2099, month 1 to 12 and day 1 to 31\x1apthis.year >= 2000 && this.year <= 2099 && this.month >= 1 && this.month <= 12 && this.day >= 1 && this.day <= 31\x12\x17\n\x06status\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1b\n\ttask_name\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1b\n\ttask_type\x18\t \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12!\n\x08task_ids\x18\n \x03(\x03\x42\x0f\xbaH\x0c\x92\x01\t\x10\xf4\x03\"\x04\"\x02 \x00\x12\x1c\n\x03ids\x18\x0b \x03(\x03\x42\x0f\xbaH\x0c\x92\x01\t\x10\xf4\x03\"\x04\"\x02 \x00\x12\x1e\n\rhistory_of_id\x18\x0c \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1d\n\x0ctrigger_type\x18\r \x01(\tB\x07\xbaH\x04r\x02\x18@\x12#\n\x12trigger_recurrence\x18\x0e \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x17\n\x05owner\x18\x0f \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12#\n\x11resource_group_id\x18\x10 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1c\n\x0bworkflow_id\x18\x11 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12K\n\x16workflow_instance_type\x18\x12 \x01(\x0e\x32!.headgate.v1.WorkflowInstanceTypeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x33\n\x0bproject_env\x18\x13 \x01(\x0e\x32\x14.headgate.v1.EnvTypeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12-\n\x1cunified_workflow_instance_id\x18\x14 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00:\xb3\x01\xbaH\xaf\x01\x1a\xac\x01\n\x1dworkflow_instance_id.or_place\x12=a list needs workflow_instance_id, or project_id and biz_date\x1aLthis.workflow_instance_id > 0 || (this.project_id > 0 && has(this.biz_date))\"g\n\x19ListTaskInstancesResponse\x12\x31\n\x0etask_instances\x18\x01 \x03(\x0b\x32\x19.headgate.v1.TaskInstance\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"n\n\x16GetTaskInstanceRequest\x12\x13\n\x02id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00\x12?\n\nconnection\x18\x02 \x01(\tB+\xbaH(r&2$^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$\"\xaf\x01\n\x19GetTaskInstanceLogRequest\x12\x13\n\x02id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00\x12\x1b\n\nrun_number\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1f\n\nmax_length\x18\x03 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\x80\x80@(\x00\x12?\n\nconnection\x18\x04 \x01(\tB+\xbaH(r&2$^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$\"1\n\x0fTaskInstanceLog\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x11\n\ttruncated\x18\x02 \x01(\x08\x32\xa8\x02\n\x13TaskInstanceService\x12\x62\n\x11ListTaskInstances\x12%.headgate.v1.ListTaskInstancesRequest\x1a&.headgate.v1.ListTaskInstancesResponse\x12Q\n\x0fGetTaskInstance\x12#.headgate.v1.GetTaskInstanceRequest\x1a\x19.headgate.v1.TaskInstance\x12Z\n\x12GetTaskInstanceLog\x12&.headgate.v1.GetTaskInstanceLogRequest\x1a\x1c.headgate.v1.TaskInstanceLogb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,13 +37,47 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'headgate.v1.task_instance_s
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['workflow_instance_id']._loaded_options = None
-  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['workflow_instance_id']._serialized_options = b'\272H\004\"\002 \000'
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['workflow_instance_id']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
   _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\010'
   _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['connection']._loaded_options = None
   _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['connection']._serialized_options = b'\272H(r&2$^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$'
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['biz_date']._loaded_options = None
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['biz_date']._serialized_options = b'\272H\271\001\272\001\265\001\n\tdate.full\0226needs year 2000 to 2099, month 1 to 12 and day 1 to 31\032pthis.year >= 2000 && this.year <= 2099 && this.month >= 1 && this.month <= 12 && this.day >= 1 && this.day <= 31'
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['status']._loaded_options = None
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['status']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['task_name']._loaded_options = None
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['task_name']._serialized_options = b'\272H\005r\003\030\200\002'
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['task_type']._loaded_options = None
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['task_type']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['task_ids']._loaded_options = None
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['task_ids']._serialized_options = b'\272H\014\222\001\t\020\364\003\"\004\"\002 \000'
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['ids']._loaded_options = None
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['ids']._serialized_options = b'\272H\014\222\001\t\020\364\003\"\004\"\002 \000'
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['history_of_id']._loaded_options = None
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['history_of_id']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['trigger_type']._loaded_options = None
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['trigger_type']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['trigger_recurrence']._loaded_options = None
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['trigger_recurrence']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['owner']._loaded_options = None
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['owner']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['resource_group_id']._loaded_options = None
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['resource_group_id']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['workflow_id']._loaded_options = None
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['workflow_id']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['workflow_instance_type']._loaded_options = None
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['workflow_instance_type']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['project_env']._loaded_options = None
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['project_env']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['unified_workflow_instance_id']._loaded_options = None
+  _globals['_LISTTASKINSTANCESREQUEST'].fields_by_name['unified_workflow_instance_id']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_LISTTASKINSTANCESREQUEST']._loaded_options = None
+  _globals['_LISTTASKINSTANCESREQUEST']._serialized_options = b'\272H\257\001\032\254\001\n\035workflow_instance_id.or_place\022=a list needs workflow_instance_id, or project_id and biz_date\032Lthis.workflow_instance_id > 0 || (this.project_id > 0 && has(this.biz_date))'
   _globals['_GETTASKINSTANCEREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_GETTASKINSTANCEREQUEST'].fields_by_name['id']._serialized_options = b'\272H\004\"\002 \000'
   _globals['_GETTASKINSTANCEREQUEST'].fields_by_name['connection']._loaded_options = None
@@ -54,18 +90,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETTASKINSTANCELOGREQUEST'].fields_by_name['max_length']._serialized_options = b'\272H\010\032\006\030\200\200@(\000'
   _globals['_GETTASKINSTANCELOGREQUEST'].fields_by_name['connection']._loaded_options = None
   _globals['_GETTASKINSTANCELOGREQUEST'].fields_by_name['connection']._serialized_options = b'\272H(r&2$^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$'
-  _globals['_TASKINSTANCE']._serialized_start=143
-  _globals['_TASKINSTANCE']._serialized_end=563
-  _globals['_LISTTASKINSTANCESREQUEST']._serialized_start=566
-  _globals['_LISTTASKINSTANCESREQUEST']._serialized_end=754
-  _globals['_LISTTASKINSTANCESRESPONSE']._serialized_start=756
-  _globals['_LISTTASKINSTANCESRESPONSE']._serialized_end=859
-  _globals['_GETTASKINSTANCEREQUEST']._serialized_start=861
-  _globals['_GETTASKINSTANCEREQUEST']._serialized_end=971
-  _globals['_GETTASKINSTANCELOGREQUEST']._serialized_start=974
-  _globals['_GETTASKINSTANCELOGREQUEST']._serialized_end=1149
-  _globals['_TASKINSTANCELOG']._serialized_start=1151
-  _globals['_TASKINSTANCELOG']._serialized_end=1200
-  _globals['_TASKINSTANCESERVICE']._serialized_start=1203
-  _globals['_TASKINSTANCESERVICE']._serialized_end=1499
+  _globals['_TASKINSTANCE']._serialized_start=212
+  _globals['_TASKINSTANCE']._serialized_end=1752
+  _globals['_TASKVARIABLE']._serialized_start=1754
+  _globals['_TASKVARIABLE']._serialized_end=1811
+  _globals['_LISTTASKINSTANCESREQUEST']._serialized_start=1814
+  _globals['_LISTTASKINSTANCESREQUEST']._serialized_end=2960
+  _globals['_LISTTASKINSTANCESRESPONSE']._serialized_start=2962
+  _globals['_LISTTASKINSTANCESRESPONSE']._serialized_end=3065
+  _globals['_GETTASKINSTANCEREQUEST']._serialized_start=3067
+  _globals['_GETTASKINSTANCEREQUEST']._serialized_end=3177
+  _globals['_GETTASKINSTANCELOGREQUEST']._serialized_start=3180
+  _globals['_GETTASKINSTANCELOGREQUEST']._serialized_end=3355
+  _globals['_TASKINSTANCELOG']._serialized_start=3357
+  _globals['_TASKINSTANCELOG']._serialized_end=3406
+  _globals['_TASKINSTANCESERVICE']._serialized_start=3409
+  _globals['_TASKINSTANCESERVICE']._serialized_end=3705
 # @@protoc_insertion_point(module_scope)

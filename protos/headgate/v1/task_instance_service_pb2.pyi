@@ -5,10 +5,12 @@ DataWorks task instances: what a workflow instance is made of, read only."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.type import date_pb2 as _date_pb2
+from headgate.v1 import workflow_instance_pb2 as _workflow_instance_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -22,7 +24,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class TaskInstance(_message.Message):
-    """A DataWorks task instance as it was read."""
+    """A DataWorks task instance as it was read. Words are upstream's own, and empty where it said none."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -40,7 +42,42 @@ class TaskInstance(_message.Message):
     TRIGGER_RECURRENCE_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
     PROJECT_ID_FIELD_NUMBER: _builtins.int
+    WORKFLOW_ID_FIELD_NUMBER: _builtins.int
+    WORKFLOW_NAME_FIELD_NUMBER: _builtins.int
+    WORKFLOW_INSTANCE_TYPE_FIELD_NUMBER: _builtins.int
+    WORKFLOW_INSTANCE_TYPE_RAW_FIELD_NUMBER: _builtins.int
+    UNIFIED_WORKFLOW_INSTANCE_ID_FIELD_NUMBER: _builtins.int
+    PROJECT_ENV_FIELD_NUMBER: _builtins.int
+    PROJECT_ENV_RAW_FIELD_NUMBER: _builtins.int
+    TRIGGER_TIME_FIELD_NUMBER: _builtins.int
+    WAITING_TRIGGER_TIME_FIELD_NUMBER: _builtins.int
+    WAITING_RESOURCE_TIME_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    MODIFY_TIME_FIELD_NUMBER: _builtins.int
+    CREATE_USER_FIELD_NUMBER: _builtins.int
+    MODIFY_USER_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
     OBSERVE_TIME_FIELD_NUMBER: _builtins.int
+    OPERATION_TYPE_FIELD_NUMBER: _builtins.int
+    PERIOD_NUMBER_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    BASELINE_ID_FIELD_NUMBER: _builtins.int
+    TIMEOUT_FIELD_NUMBER: _builtins.int
+    RERUN_MODE_FIELD_NUMBER: _builtins.int
+    SCRIPT_PARAMETERS_FIELD_NUMBER: _builtins.int
+    GATEWAY_FIELD_NUMBER: _builtins.int
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
+    RESOURCE_GROUP_ID_FIELD_NUMBER: _builtins.int
+    RESOURCE_CU_FIELD_NUMBER: _builtins.int
+    RESOURCE_IMAGE_FIELD_NUMBER: _builtins.int
+    DATA_SOURCE_FIELD_NUMBER: _builtins.int
+    SCRIPT_CONTENT_FIELD_NUMBER: _builtins.int
+    INPUT_VARIABLES_FIELD_NUMBER: _builtins.int
+    OUTPUT_VARIABLES_FIELD_NUMBER: _builtins.int
+    OUTPUTS_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    UPSTREAM_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    BIZ_DATE_MILLIS_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     """Task instance id."""
     task_id: _builtins.int
@@ -48,21 +85,73 @@ class TaskInstance(_message.Message):
     task_name: _builtins.str
     """Task name."""
     task_type: _builtins.str
-    """Task type, upstream's own word such as "ODPS_SQL"."""
+    """Task type, such as "ODPS_SQL"."""
     status: _builtins.str
-    """Status, upstream's own word."""
+    """Status: NotRun, WaitTime, CheckingCondition, WaitResource, Running, Checking, WaitTrigger, Success, Failure, or newer."""
     workflow_instance_id: _builtins.int
     """Workflow instance it belongs to."""
     run_number: _builtins.int
     """Which run of it this is, from 1."""
     trigger_type: _builtins.str
-    """How it was triggered, upstream's own word."""
+    """How it was triggered: Scheduler or Manual."""
     trigger_recurrence: _builtins.str
-    """How its recurrence was treated, upstream's own word; "Skip" means a dry run."""
+    """How its recurrence was treated: Normal, Manual, Pause, Skip and others; "Skip" is a dry run, which ends in Success
+    without having done anything.
+    """
     owner: _builtins.str
     """Owner's account id."""
     project_id: _builtins.int
     """Workspace id."""
+    workflow_id: _builtins.int
+    """Workflow id; 1 for what is made of scheduled tasks."""
+    workflow_name: _builtins.str
+    """Workflow name."""
+    workflow_instance_type: _workflow_instance_pb2.WorkflowInstanceType.ValueType
+    """Type of the workflow instance; UNSPECIFIED for a word that is newer than this file."""
+    workflow_instance_type_raw: _builtins.str
+    """The same in upstream's own word."""
+    unified_workflow_instance_id: _builtins.int
+    """Id that all task instances of one business date of one trigger share."""
+    project_env: _workflow_instance_pb2.EnvType.ValueType
+    """Environment; UNSPECIFIED for a word that is newer than this file."""
+    project_env_raw: _builtins.str
+    """The same in upstream's own word."""
+    create_user: _builtins.str
+    """Account id of who made it."""
+    modify_user: _builtins.str
+    """Account id of who changed it last."""
+    description: _builtins.str
+    """Description."""
+    operation_type: _builtins.str
+    """What was last done to it."""
+    period_number: _builtins.int
+    """Which cycle of its day it is, from 1."""
+    priority: _builtins.int
+    """1 to 8, larger is more urgent."""
+    baseline_id: _builtins.int
+    """Baseline id; 0 for none."""
+    rerun_mode: _builtins.str
+    """Whether it may be run again: AllDenied, FailureAllowed or AllAllowed."""
+    script_parameters: _builtins.str
+    """Parameters of the script, "k=v k2=v2"."""
+    gateway: _builtins.str
+    """Machine it ran on."""
+    process_id: _builtins.str
+    """Process it ran as."""
+    resource_group_id: _builtins.str
+    """Resource group it runs in."""
+    resource_cu: _builtins.str
+    """Compute units of the resource group that it takes, such as "0.25"."""
+    resource_image: _builtins.str
+    """Image it runs in."""
+    data_source: _builtins.str
+    """Name of its data source."""
+    script_content: _builtins.str
+    """The script; only GetTaskInstance says it."""
+    upstream_request_id: _builtins.str
+    """Upstream's RequestId of the read."""
+    biz_date_millis: _builtins.int
+    """Business date as it was read, ms since 1970."""
     @_builtins.property
     def biz_date(self) -> _date_pb2.Date:
         """Business date."""
@@ -76,8 +165,48 @@ class TaskInstance(_message.Message):
         """When it ended; absent before."""
 
     @_builtins.property
+    def trigger_time(self) -> _timestamp_pb2.Timestamp:
+        """When it is scheduled to run."""
+
+    @_builtins.property
+    def waiting_trigger_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when it waited for its scheduled time."""
+
+    @_builtins.property
+    def waiting_resource_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when it waited for resources."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was made."""
+
+    @_builtins.property
+    def modify_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was last changed."""
+
+    @_builtins.property
     def observe_time(self) -> _timestamp_pb2.Timestamp:
         """When headgate read this row."""
+
+    @_builtins.property
+    def timeout(self) -> _duration_pb2.Duration:
+        """How long it may run; upstream rounds it to hours. Absent where none is set."""
+
+    @_builtins.property
+    def input_variables(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskVariable]:
+        """What it takes from others; only GetTaskInstance says it."""
+
+    @_builtins.property
+    def output_variables(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskVariable]:
+        """What it gives to others; only GetTaskInstance says it."""
+
+    @_builtins.property
+    def outputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of its outputs, which others depend on; only GetTaskInstance says them."""
+
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedCompositeFieldContainer[_workflow_instance_pb2.Tag]:
+        """Tags; only GetTaskInstance says them."""
 
     def __init__(
         self,
@@ -96,19 +225,84 @@ class TaskInstance(_message.Message):
         trigger_recurrence: _builtins.str = ...,
         owner: _builtins.str = ...,
         project_id: _builtins.int = ...,
+        workflow_id: _builtins.int = ...,
+        workflow_name: _builtins.str = ...,
+        workflow_instance_type: _workflow_instance_pb2.WorkflowInstanceType.ValueType = ...,
+        workflow_instance_type_raw: _builtins.str = ...,
+        unified_workflow_instance_id: _builtins.int = ...,
+        project_env: _workflow_instance_pb2.EnvType.ValueType = ...,
+        project_env_raw: _builtins.str = ...,
+        trigger_time: _timestamp_pb2.Timestamp | None = ...,
+        waiting_trigger_time: _timestamp_pb2.Timestamp | None = ...,
+        waiting_resource_time: _timestamp_pb2.Timestamp | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        modify_time: _timestamp_pb2.Timestamp | None = ...,
+        create_user: _builtins.str = ...,
+        modify_user: _builtins.str = ...,
+        description: _builtins.str = ...,
         observe_time: _timestamp_pb2.Timestamp | None = ...,
+        operation_type: _builtins.str = ...,
+        period_number: _builtins.int = ...,
+        priority: _builtins.int = ...,
+        baseline_id: _builtins.int = ...,
+        timeout: _duration_pb2.Duration | None = ...,
+        rerun_mode: _builtins.str = ...,
+        script_parameters: _builtins.str = ...,
+        gateway: _builtins.str = ...,
+        process_id: _builtins.str = ...,
+        resource_group_id: _builtins.str = ...,
+        resource_cu: _builtins.str = ...,
+        resource_image: _builtins.str = ...,
+        data_source: _builtins.str = ...,
+        script_content: _builtins.str = ...,
+        input_variables: _abc.Iterable[Global___TaskVariable] | None = ...,
+        output_variables: _abc.Iterable[Global___TaskVariable] | None = ...,
+        outputs: _abc.Iterable[_builtins.str] | None = ...,
+        tags: _abc.Iterable[_workflow_instance_pb2.Tag] | None = ...,
+        upstream_request_id: _builtins.str = ...,
+        biz_date_millis: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["biz_date", b"biz_date", "finished_time", b"finished_time", "observe_time", b"observe_time", "started_time", b"started_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["biz_date", b"biz_date", "create_time", b"create_time", "finished_time", b"finished_time", "modify_time", b"modify_time", "observe_time", b"observe_time", "started_time", b"started_time", "timeout", b"timeout", "trigger_time", b"trigger_time", "waiting_resource_time", b"waiting_resource_time", "waiting_trigger_time", b"waiting_trigger_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["biz_date", b"biz_date", "finished_time", b"finished_time", "id", b"id", "observe_time", b"observe_time", "owner", b"owner", "project_id", b"project_id", "run_number", b"run_number", "started_time", b"started_time", "status", b"status", "task_id", b"task_id", "task_name", b"task_name", "task_type", b"task_type", "trigger_recurrence", b"trigger_recurrence", "trigger_type", b"trigger_type", "workflow_instance_id", b"workflow_instance_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline_id", b"baseline_id", "biz_date", b"biz_date", "biz_date_millis", b"biz_date_millis", "create_time", b"create_time", "create_user", b"create_user", "data_source", b"data_source", "description", b"description", "finished_time", b"finished_time", "gateway", b"gateway", "id", b"id", "input_variables", b"input_variables", "modify_time", b"modify_time", "modify_user", b"modify_user", "observe_time", b"observe_time", "operation_type", b"operation_type", "output_variables", b"output_variables", "outputs", b"outputs", "owner", b"owner", "period_number", b"period_number", "priority", b"priority", "process_id", b"process_id", "project_env", b"project_env", "project_env_raw", b"project_env_raw", "project_id", b"project_id", "rerun_mode", b"rerun_mode", "resource_cu", b"resource_cu", "resource_group_id", b"resource_group_id", "resource_image", b"resource_image", "run_number", b"run_number", "script_content", b"script_content", "script_parameters", b"script_parameters", "started_time", b"started_time", "status", b"status", "tags", b"tags", "task_id", b"task_id", "task_name", b"task_name", "task_type", b"task_type", "timeout", b"timeout", "trigger_recurrence", b"trigger_recurrence", "trigger_time", b"trigger_time", "trigger_type", b"trigger_type", "unified_workflow_instance_id", b"unified_workflow_instance_id", "upstream_request_id", b"upstream_request_id", "waiting_resource_time", b"waiting_resource_time", "waiting_trigger_time", b"waiting_trigger_time", "workflow_id", b"workflow_id", "workflow_instance_id", b"workflow_instance_id", "workflow_instance_type", b"workflow_instance_type", "workflow_instance_type_raw", b"workflow_instance_type_raw", "workflow_name", b"workflow_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TaskInstance: _TypeAlias = TaskInstance  # noqa: Y015
 
 @_typing.final
+class TaskVariable(_message.Message):
+    """A variable that a task instance takes or gives."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name."""
+    type: _builtins.str
+    """What kind of variable: System, Constant, NodeOutput or PassThrough, or a newer word."""
+    value: _builtins.str
+    """Its value."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        type: _builtins.str = ...,
+        value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "type", b"type", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskVariable: _TypeAlias = TaskVariable  # noqa: Y015
+
+@_typing.final
 class ListTaskInstancesRequest(_message.Message):
-    """Request of ListTaskInstances."""
+    """Request of ListTaskInstances. Filters are ANDed; one that is empty or 0 lets everything pass."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -116,14 +310,70 @@ class ListTaskInstancesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     CONNECTION_FIELD_NUMBER: _builtins.int
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    BIZ_DATE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    TASK_NAME_FIELD_NUMBER: _builtins.int
+    TASK_TYPE_FIELD_NUMBER: _builtins.int
+    TASK_IDS_FIELD_NUMBER: _builtins.int
+    IDS_FIELD_NUMBER: _builtins.int
+    HISTORY_OF_ID_FIELD_NUMBER: _builtins.int
+    TRIGGER_TYPE_FIELD_NUMBER: _builtins.int
+    TRIGGER_RECURRENCE_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    RESOURCE_GROUP_ID_FIELD_NUMBER: _builtins.int
+    WORKFLOW_ID_FIELD_NUMBER: _builtins.int
+    WORKFLOW_INSTANCE_TYPE_FIELD_NUMBER: _builtins.int
+    PROJECT_ENV_FIELD_NUMBER: _builtins.int
+    UNIFIED_WORKFLOW_INSTANCE_ID_FIELD_NUMBER: _builtins.int
     workflow_instance_id: _builtins.int
-    """The workflow instance."""
+    """The workflow instance; 0 for those of all of a business date."""
     page_size: _builtins.int
-    """At most this many rows a page: 0 means 50, more than 500 is taken as 500."""
+    """At most this many rows a page: 0 means 50, more than 500 is taken as 500. A page of large rows may be shorter: it
+    ends at 1 MiB. The first page's size holds for all.
+    """
     page_token: _builtins.str
     """next_page_token of the page before; the other fields must stay as they were."""
     connection: _builtins.str
     """Which cloud account or region; empty means the default one."""
+    project_id: _builtins.int
+    """Workspace id; 0 means that of the workflow instance."""
+    status: _builtins.str
+    """Only with this status, upstream's own word such as "Failure"."""
+    task_name: _builtins.str
+    """Only task instances whose task's name contains this."""
+    task_type: _builtins.str
+    """Only of this type, such as "ODPS_SQL"."""
+    history_of_id: _builtins.int
+    """All runs of this task instance, a row each, told apart by run_number; else the latest run of each is listed."""
+    trigger_type: _builtins.str
+    """Only triggered so: Scheduler or Manual."""
+    trigger_recurrence: _builtins.str
+    """Only with this recurrence: Normal, Pause or Skip; "Skip" finds dry runs."""
+    owner: _builtins.str
+    """Only this owner's, an account id."""
+    resource_group_id: _builtins.str
+    """Only in this resource group."""
+    workflow_id: _builtins.int
+    """Only of this workflow."""
+    workflow_instance_type: _workflow_instance_pb2.WorkflowInstanceType.ValueType
+    """Only of workflow instances of this type."""
+    project_env: _workflow_instance_pb2.EnvType.ValueType
+    """Only of this environment."""
+    unified_workflow_instance_id: _builtins.int
+    """Only with this id of a business date of a trigger."""
+    @_builtins.property
+    def biz_date(self) -> _date_pb2.Date:
+        """Business date; absent means that of the workflow instance."""
+
+    @_builtins.property
+    def task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Only of these tasks, at most 500."""
+
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Only these task instances, at most 500."""
+
     def __init__(
         self,
         *,
@@ -131,10 +381,26 @@ class ListTaskInstancesRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         connection: _builtins.str = ...,
+        project_id: _builtins.int = ...,
+        biz_date: _date_pb2.Date | None = ...,
+        status: _builtins.str = ...,
+        task_name: _builtins.str = ...,
+        task_type: _builtins.str = ...,
+        task_ids: _abc.Iterable[_builtins.int] | None = ...,
+        ids: _abc.Iterable[_builtins.int] | None = ...,
+        history_of_id: _builtins.int = ...,
+        trigger_type: _builtins.str = ...,
+        trigger_recurrence: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        resource_group_id: _builtins.str = ...,
+        workflow_id: _builtins.int = ...,
+        workflow_instance_type: _workflow_instance_pb2.WorkflowInstanceType.ValueType = ...,
+        project_env: _workflow_instance_pb2.EnvType.ValueType = ...,
+        unified_workflow_instance_id: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["biz_date", b"biz_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection", b"connection", "page_size", b"page_size", "page_token", b"page_token", "workflow_instance_id", b"workflow_instance_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["biz_date", b"biz_date", "connection", b"connection", "history_of_id", b"history_of_id", "ids", b"ids", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "project_env", b"project_env", "project_id", b"project_id", "resource_group_id", b"resource_group_id", "status", b"status", "task_ids", b"task_ids", "task_name", b"task_name", "task_type", b"task_type", "trigger_recurrence", b"trigger_recurrence", "trigger_type", b"trigger_type", "unified_workflow_instance_id", b"unified_workflow_instance_id", "workflow_id", b"workflow_id", "workflow_instance_id", b"workflow_instance_id", "workflow_instance_type", b"workflow_instance_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -209,7 +475,7 @@ class GetTaskInstanceLogRequest(_message.Message):
     run_number: _builtins.int
     """Which run of it, from 1; 0 means the latest."""
     max_length: _builtins.int
-    """Most bytes to return, from the end, 1 to 1 MiB; 0 means 64 KiB."""
+    """Most bytes of UTF-8 to return, from the end, 1 to 1 MiB; 0 means 64 KiB."""
     connection: _builtins.str
     """Which cloud account or region; empty means the default one."""
     def __init__(
@@ -237,7 +503,7 @@ class TaskInstanceLog(_message.Message):
     LOG_FIELD_NUMBER: _builtins.int
     TRUNCATED_FIELD_NUMBER: _builtins.int
     log: _builtins.str
-    """The text."""
+    """The text; its first line may be cut, never a character."""
     truncated: _builtins.bool
     """Whether there was more before it."""
     def __init__(

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class TaskInstanceServiceStub:
-    """Reads task instances and their logs. True of every call: as WorkflowInstanceService.
+    """Reads task instances and their logs, each time afresh. True of every call: as WorkflowInstanceService.
     """
 
     def __init__(self, channel):
@@ -53,17 +53,22 @@ class TaskInstanceServiceStub:
 
 
 class TaskInstanceServiceServicer:
-    """Reads task instances and their logs. True of every call: as WorkflowInstanceService.
+    """Reads task instances and their logs, each time afresh. True of every call: as WorkflowInstanceService.
     """
 
     def ListTaskInstances(self, request, context):
-        """Lists the task instances of a workflow instance.
+        """Lists the task instances of a workflow instance, or of a business date of a workspace, by ascending id.
+
+        DataWorks lists tasks by workspace and business date. Where they are not given they are read from the workflow
+        instance first, which costs one more read upstream.
 
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID or PAGE_TOKEN_INVALID: mend the request.
-        * NOT_FOUND, INSTANCE_UNKNOWN: upstream has no such workflow instance.
-        * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: wait as RetryInfo says.
-        * FAILED_PRECONDITION, UPSTREAM_REFUSED: upstream refused the read; see the metadata.
+        * NOT_FOUND, INSTANCE_UNKNOWN: upstream has no such instance. CONNECTION_UNKNOWN: no such connection.
+        * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: wait as RetryInfo says. CALLER_LIMIT: too many reads wait.
+        * FAILED_PRECONDITION, UPSTREAM_REFUSED: upstream refused the read; see the metadata. UPSTREAM_DENIED: the
+        worker's credentials do not allow it.
+        * DEADLINE_EXCEEDED, DEADLINE_TOO_SHORT: no worker answered in the time given.
         * UNAVAILABLE: safe to repeat.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -71,7 +76,7 @@ class TaskInstanceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetTaskInstance(self, request, context):
-        """Reads one task instance.
+        """Reads one task instance, with its script, variables and tags.
 
         Errors: as ListTaskInstances.
         """
@@ -80,7 +85,9 @@ class TaskInstanceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetTaskInstanceLog(self, request, context):
-        """Reads the end of a task instance's log.
+        """Reads the end of the log of one run of a task instance.
+
+        DataWorks gives a log as a whole; a log above 16 MiB is too much for a reply, and answers UNAVAILABLE.
 
         Errors: as ListTaskInstances.
         """
@@ -115,7 +122,7 @@ def add_TaskInstanceServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TaskInstanceService:
-    """Reads task instances and their logs. True of every call: as WorkflowInstanceService.
+    """Reads task instances and their logs, each time afresh. True of every call: as WorkflowInstanceService.
     """
 
     @staticmethod

@@ -27,61 +27,75 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class TaskInstanceServiceStub:
-    """Reads task instances and their logs. True of every call: as WorkflowInstanceService."""
+    """Reads task instances and their logs, each time afresh. True of every call: as WorkflowInstanceService."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TaskInstanceServiceAsyncStub: ...
     ListTaskInstances: _grpc.UnaryUnaryMultiCallable[_task_instance_service_pb2.ListTaskInstancesRequest, _task_instance_service_pb2.ListTaskInstancesResponse]
-    """Lists the task instances of a workflow instance.
+    """Lists the task instances of a workflow instance, or of a business date of a workspace, by ascending id.
+
+    DataWorks lists tasks by workspace and business date. Where they are not given they are read from the workflow
+    instance first, which costs one more read upstream.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID or PAGE_TOKEN_INVALID: mend the request.
-      * NOT_FOUND, INSTANCE_UNKNOWN: upstream has no such workflow instance.
-      * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: wait as RetryInfo says.
-      * FAILED_PRECONDITION, UPSTREAM_REFUSED: upstream refused the read; see the metadata.
+      * NOT_FOUND, INSTANCE_UNKNOWN: upstream has no such instance. CONNECTION_UNKNOWN: no such connection.
+      * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: wait as RetryInfo says. CALLER_LIMIT: too many reads wait.
+      * FAILED_PRECONDITION, UPSTREAM_REFUSED: upstream refused the read; see the metadata. UPSTREAM_DENIED: the
+        worker's credentials do not allow it.
+      * DEADLINE_EXCEEDED, DEADLINE_TOO_SHORT: no worker answered in the time given.
       * UNAVAILABLE: safe to repeat.
     """
     GetTaskInstance: _grpc.UnaryUnaryMultiCallable[_task_instance_service_pb2.GetTaskInstanceRequest, _task_instance_service_pb2.TaskInstance]
-    """Reads one task instance.
+    """Reads one task instance, with its script, variables and tags.
 
     Errors: as ListTaskInstances.
     """
     GetTaskInstanceLog: _grpc.UnaryUnaryMultiCallable[_task_instance_service_pb2.GetTaskInstanceLogRequest, _task_instance_service_pb2.TaskInstanceLog]
-    """Reads the end of a task instance's log.
+    """Reads the end of the log of one run of a task instance.
+
+    DataWorks gives a log as a whole; a log above 16 MiB is too much for a reply, and answers UNAVAILABLE.
 
     Errors: as ListTaskInstances.
     """
 
 @_typing.type_check_only
 class TaskInstanceServiceAsyncStub(TaskInstanceServiceStub):
-    """Reads task instances and their logs. True of every call: as WorkflowInstanceService."""
+    """Reads task instances and their logs, each time afresh. True of every call: as WorkflowInstanceService."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListTaskInstances: _aio.UnaryUnaryMultiCallable[_task_instance_service_pb2.ListTaskInstancesRequest, _task_instance_service_pb2.ListTaskInstancesResponse]  # type: ignore[assignment]
-    """Lists the task instances of a workflow instance.
+    """Lists the task instances of a workflow instance, or of a business date of a workspace, by ascending id.
+
+    DataWorks lists tasks by workspace and business date. Where they are not given they are read from the workflow
+    instance first, which costs one more read upstream.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID or PAGE_TOKEN_INVALID: mend the request.
-      * NOT_FOUND, INSTANCE_UNKNOWN: upstream has no such workflow instance.
-      * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: wait as RetryInfo says.
-      * FAILED_PRECONDITION, UPSTREAM_REFUSED: upstream refused the read; see the metadata.
+      * NOT_FOUND, INSTANCE_UNKNOWN: upstream has no such instance. CONNECTION_UNKNOWN: no such connection.
+      * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: wait as RetryInfo says. CALLER_LIMIT: too many reads wait.
+      * FAILED_PRECONDITION, UPSTREAM_REFUSED: upstream refused the read; see the metadata. UPSTREAM_DENIED: the
+        worker's credentials do not allow it.
+      * DEADLINE_EXCEEDED, DEADLINE_TOO_SHORT: no worker answered in the time given.
       * UNAVAILABLE: safe to repeat.
     """
     GetTaskInstance: _aio.UnaryUnaryMultiCallable[_task_instance_service_pb2.GetTaskInstanceRequest, _task_instance_service_pb2.TaskInstance]  # type: ignore[assignment]
-    """Reads one task instance.
+    """Reads one task instance, with its script, variables and tags.
 
     Errors: as ListTaskInstances.
     """
     GetTaskInstanceLog: _aio.UnaryUnaryMultiCallable[_task_instance_service_pb2.GetTaskInstanceLogRequest, _task_instance_service_pb2.TaskInstanceLog]  # type: ignore[assignment]
-    """Reads the end of a task instance's log.
+    """Reads the end of the log of one run of a task instance.
+
+    DataWorks gives a log as a whole; a log above 16 MiB is too much for a reply, and answers UNAVAILABLE.
 
     Errors: as ListTaskInstances.
     """
 
 class TaskInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Reads task instances and their logs. True of every call: as WorkflowInstanceService."""
+    """Reads task instances and their logs, each time afresh. True of every call: as WorkflowInstanceService."""
 
     @_abc_1.abstractmethod
     def ListTaskInstances(
@@ -89,13 +103,18 @@ class TaskInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _task_instance_service_pb2.ListTaskInstancesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_instance_service_pb2.ListTaskInstancesResponse, _abc.Awaitable[_task_instance_service_pb2.ListTaskInstancesResponse]]:
-        """Lists the task instances of a workflow instance.
+        """Lists the task instances of a workflow instance, or of a business date of a workspace, by ascending id.
+
+        DataWorks lists tasks by workspace and business date. Where they are not given they are read from the workflow
+        instance first, which costs one more read upstream.
 
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID or PAGE_TOKEN_INVALID: mend the request.
-          * NOT_FOUND, INSTANCE_UNKNOWN: upstream has no such workflow instance.
-          * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: wait as RetryInfo says.
-          * FAILED_PRECONDITION, UPSTREAM_REFUSED: upstream refused the read; see the metadata.
+          * NOT_FOUND, INSTANCE_UNKNOWN: upstream has no such instance. CONNECTION_UNKNOWN: no such connection.
+          * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: wait as RetryInfo says. CALLER_LIMIT: too many reads wait.
+          * FAILED_PRECONDITION, UPSTREAM_REFUSED: upstream refused the read; see the metadata. UPSTREAM_DENIED: the
+            worker's credentials do not allow it.
+          * DEADLINE_EXCEEDED, DEADLINE_TOO_SHORT: no worker answered in the time given.
           * UNAVAILABLE: safe to repeat.
         """
 
@@ -105,7 +124,7 @@ class TaskInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _task_instance_service_pb2.GetTaskInstanceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_instance_service_pb2.TaskInstance, _abc.Awaitable[_task_instance_service_pb2.TaskInstance]]:
-        """Reads one task instance.
+        """Reads one task instance, with its script, variables and tags.
 
         Errors: as ListTaskInstances.
         """
@@ -116,7 +135,9 @@ class TaskInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _task_instance_service_pb2.GetTaskInstanceLogRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_instance_service_pb2.TaskInstanceLog, _abc.Awaitable[_task_instance_service_pb2.TaskInstanceLog]]:
-        """Reads the end of a task instance's log.
+        """Reads the end of the log of one run of a task instance.
+
+        DataWorks gives a log as a whole; a log above 16 MiB is too much for a reply, and answers UNAVAILABLE.
 
         Errors: as ListTaskInstances.
         """

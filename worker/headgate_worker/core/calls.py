@@ -100,19 +100,52 @@ class GetRerunResult:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskFilter:
+    """Which task instances a list shows; ANDed, and what is empty or 0 lets everything pass. Words are upstream's.
+
+    Args:
+        id: all runs of this one, a row each; else the latest run of each is listed.
+        task_name: part of the name.
+    """
+
+    workflow_id: int = 0
+    workflow_instance_type: pb.WorkflowInstanceType.ValueType = pb.WORKFLOW_INSTANCE_TYPE_UNSPECIFIED
+    unified_workflow_instance_id: int = 0
+    project_env: pb.EnvType.ValueType = pb.ENV_TYPE_UNSPECIFIED
+    id: int = 0
+    ids: tuple[int, ...] = ()
+    task_ids: tuple[int, ...] = ()
+    task_name: str = ""
+    task_type: str = ""
+    status: str = ""
+    trigger_type: str = ""
+    trigger_recurrence: str = ""
+    owner: str = ""
+    runtime_resource: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ListTasks:
-    """One page of ListTaskInstances of a workflow instance. page_size 1 to 500 (SDK 9.11)."""
+    """One page of ListTaskInstances. page_size 1 to 500 (SDK 9.11).
+
+    Args:
+        biz_date_millis: midnight in Asia/Shanghai.
+        workflow_instance_id: 0 for those of every workflow instance of that date.
+        sort_by: Id, TriggerTime, StartedTime, FinishedTime or CreateTime, then Asc or Desc.
+    """
 
     project_id: int
     biz_date_millis: int
     workflow_instance_id: int
     page_number: int = 1
     page_size: int = 100
+    filter: TaskFilter = TaskFilter()
+    sort_by: str = "Id Asc"
 
 
 @dataclass(frozen=True, slots=True)
 class GetTask:
-    """GetTaskInstance."""
+    """GetTaskInstance: one row, with script, variables and tags."""
 
     id: int
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from google.protobuf import timestamp_pb2
 
 from headgate_worker.core import calls
-from headgate_worker.dataworks import rows
+from headgate_worker.dataworks import rows, task_rows
 from headgate_worker.dataworks.fields import MalformedReply, Members
 
 R = TypeVar("R")
@@ -86,7 +86,7 @@ def _instance(call: calls.GetInstance, reply: Members, reading: Reading) -> Any:
 
 
 def _task(call: calls.GetTask, reply: Members, reading: Reading) -> Any:
-    return _asked_for(call.id, reply, "TaskInstance", reading, rows.task)
+    return _asked_for(call.id, reply, "TaskInstance", reading, task_rows.task)
 
 
 def _asked_for(id: int, reply: Members, name: str, reading: Reading, row: Callable[..., Any]) -> Any:
@@ -107,7 +107,7 @@ def _instances(call: calls.ListInstances, reply: Members, reading: Reading) -> c
 
 def _tasks(call: calls.ListTasks, reply: Members, reading: Reading) -> calls.TaskPage:
     page, total = _page(call, reply, "TaskInstances")
-    found = [rows.task(one, reading.time, reading.request_id) for one in page]
+    found = [task_rows.task(one, reading.time, reading.request_id) for one in page]
     # A task that was rerun may be listed once for each run (SDK 9.11).
     return calls.TaskPage(_distinct(found, lambda row: (row.id, row.run_number), "PagingInfo.TaskInstances"), total)
 

@@ -143,13 +143,28 @@ def _rerun_result(call: calls.GetRerunResult) -> Any:
 
 
 def _tasks(call: calls.ListTasks) -> Any:
+    only = call.filter
     return sdk.ListTaskInstancesRequest(
         project_id=call.project_id,
         bizdate=call.biz_date_millis,
-        workflow_instance_id=call.workflow_instance_id,
+        workflow_instance_id=call.workflow_instance_id or None,
+        unified_workflow_instance_id=only.unified_workflow_instance_id or None,
+        workflow_id=only.workflow_id or None,
+        workflow_instance_type=words.INSTANCE_TYPES.get(only.workflow_instance_type),
+        project_env=words.ENV_TYPES.get(only.project_env),
+        id=only.id or None,
+        ids=list(only.ids) or None,
+        task_ids=list(only.task_ids) or None,
+        task_name=only.task_name or None,
+        task_type=only.task_type or None,
+        status=only.status or None,
+        trigger_type=only.trigger_type or None,
+        trigger_recurrence=only.trigger_recurrence or None,
+        owner=only.owner or None,
+        runtime_resource=only.runtime_resource or None,
         page_number=call.page_number,
         page_size=call.page_size,
-        sort_by="Id Asc",
+        sort_by=call.sort_by,
     )
 
 

@@ -1,4 +1,4 @@
-"""One workflow instance or task instance of a reply. Pure. Members and types: SDK 9.11, seeds 000 and 002."""
+"""One workflow instance of a reply. Pure. Members and types: SDK 9.11, seeds 000 and 002."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from headgate_worker.dataworks.fields import Members
 PARAMETERS_LENGTH = 1024 * 1024
 WORD_LENGTH = 128
 MAX_TAGS = 1000
-MAX_RUN_NUMBER = 2**31 - 1
 
 
 def instance(row: Members, read_at: timestamp_pb2.Timestamp, request_id: str) -> pb.WorkflowInstance:
     """A workflow instance. Only Id is needed; words that we do not know are kept raw and count as UNSPECIFIED."""
-    type_raw, status_raw, env_raw = (_word(row, name) for name in ("Type", "Status", "EnvType"))
+    type_raw, status_raw, env_raw = (word(row, name) for name in ("Type", "Status", "EnvType"))
     return pb.WorkflowInstance(
         id=row.needed_id("Id"),
         workflow_id=row.count("WorkflowId"),
@@ -29,7 +28,7 @@ def instance(row: Members, read_at: timestamp_pb2.Timestamp, request_id: str) ->
         type_raw=type_raw,
         status=words.INSTANCE_STATUS_OF.get(status_raw, pb.WORKFLOW_INSTANCE_STATUS_UNSPECIFIED),
         status_raw=status_raw,
-        biz_date=_biz_date(row, "BizDate"),
+        biz_date=biz_date(row, "BizDate"),
         biz_date_millis=row.millis("BizDate"),
         started_time=row.time("StartedTime"),
         finished_time=row.time("FinishedTime"),
@@ -38,45 +37,27 @@ def instance(row: Members, read_at: timestamp_pb2.Timestamp, request_id: str) ->
         project_id=row.count("ProjectId"),
         env_type=words.ENV_TYPE_OF.get(env_raw, pb.ENV_TYPE_UNSPECIFIED),
         env_type_raw=env_raw,
-        owner=_word(row, "Owner"),
-        create_user=_word(row, "CreateUser"),
-        modify_user=_word(row, "ModifyUser"),
+        owner=word(row, "Owner"),
+        create_user=word(row, "CreateUser"),
+        modify_user=word(row, "ModifyUser"),
         workflow_parameters=row.text("WorkflowParameters", length=PARAMETERS_LENGTH),
-        tags=_tags(row),
+        tags=tags(row),
         observe_time=read_at,
         upstream_request_id=request_id,
     )
 
 
-def task(row: Members, read_at: timestamp_pb2.Timestamp, request_id: str) -> pb.TaskInstance:
-    """A task instance. Only Id is needed; its message has no place for `request_id`."""
-    return pb.TaskInstance(
-        id=row.needed_id("Id"),
-        task_id=row.count("TaskId"),
-        task_name=row.text("TaskName"),
-        task_type=_word(row, "TaskType"),
-        status=_word(row, "Status"),
-        workflow_instance_id=row.count("WorkflowInstanceId"),
-        biz_date=_biz_date(row, "Bizdate"),
-        started_time=row.time("StartedTime"),
-        finished_time=row.time("FinishedTime"),
-        run_number=row.count("RunNumber", most=MAX_RUN_NUMBER),
-        trigger_type=_word(row, "TriggerType"),
-        trigger_recurrence=_word(row, "TriggerRecurrence"),
-        owner=_word(row, "Owner"),
-        project_id=row.count("ProjectId"),
-        observe_time=read_at,
-    )
-
-
-def _word(row: Members, name: str) -> str:
+def word(row: Members, name: str) -> str:
+    """A short text of upstream's, such as a status or an account id."""
     return row.text(name, length=WORD_LENGTH)
 
 
-def _biz_date(row: Members, name: str) -> Date | None:
+def biz_date(row: Members, name: str) -> Date | None:
+    """The business date that a time in ms stands for; None when absent."""
     millis = row.millis(name)
     return business_date(millis) if millis else None
 
 
-def _tags(row: Members) -> list[pb.Tag]:
+def tags(row: Members) -> list[pb.Tag]:
+    """The tags of a row, at most MAX_TAGS."""
     return [pb.Tag(key=tag.text("Key"), value=tag.text("Value")) for tag in row.members("Tags")[:MAX_TAGS]]

@@ -74,4 +74,7 @@ def _turned(words: Mapping[E, str]) -> Mapping[str, E]:
 
 ENV_TYPE_OF = _turned(ENV_TYPES)
 INSTANCE_TYPE_OF = _turned(INSTANCE_TYPES)
+TASK_INSTANCE_TYPE_OF = {**INSTANCE_TYPE_OF, "ManualFlow": pb.WORKFLOW_INSTANCE_TYPE_MANUAL_WORKFLOW}
+"""As task instances say it: some documents call a manual workflow ManualFlow there (SDK 9.11)."""
+
 INSTANCE_STATUS_OF = _turned(INSTANCE_STATUSES)

@@ -1,0 +1,98 @@
+"""Commands that read task instances."""
+
+from typing import Annotated
+
+import typer
+
+from headgate_cli.expanding import expanded
+from headgate_cli.parameters import ConnectionFlag, Reach
+from headgate_cli.spec_parameters import EnvType, ProjectId
+
+_TASK_INSTANCE = Annotated[int, typer.Argument(metavar="TASK_INSTANCE", help="Task instance id, see `task list`.")]
+_WORD = "upstream's own word"
+
+task = typer.Typer(help="DataWorks task instances and their logs.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application; `tasks` is an older name of the group."""
+    app.add_typer(task, name="task", rich_help_panel="Workflow instances")
+    app.add_typer(task, name="tasks", hidden=True)
+
+
+@task.command("list")
+@expanded
+def list_tasks(
+    *,
+    workflow_instance_id: Annotated[
+        int, typer.Argument(metavar="[INSTANCE]", help="Workflow instance id; else --project-id and --biz-date.")
+    ] = 0,
+    project_id: ProjectId = 0,
+    biz_date: Annotated[str, typer.Option(metavar="DATE", help="Business date, such as 2025-02-05.")] = "",
+    status: Annotated[str, typer.Option(help=f"Only with this status, {_WORD} such as Failure.")] = "",
+    name: Annotated[str, typer.Option(help="Only task names that contain this.")] = "",
+    type: Annotated[str, typer.Option(help="Only of this type, such as ODPS_SQL.")] = "",
+    recurrence: Annotated[str, typer.Option(help="Only Normal, Pause or Skip; Skip finds dry runs.")] = "",
+    owner: Annotated[str, typer.Option(help="Only this owner's, an account id.")] = "",
+    history_of: Annotated[
+        int, typer.Option(metavar="TASK_INSTANCE", help="All runs of this task instance.", show_default=False)
+    ] = 0,
+    env_type: EnvType = "",
+    limit: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 500,
+    connection: ConnectionFlag = "",
+    reach: Reach,
+) -> None:
+    """List the task instances of a workflow instance, or of a business date, by ascending id.
+
+    Example:
+    headgate task list 1000341554601 --status Failure
+    """
+    from headgate_cli.work import tasks
+
+    wanted = tasks.Listing(
+        workflow_instance_id,
+        project_id,
+        biz_date,
+        status,
+        name,
+        type,
+        recurrence,
+        owner,
+        history_of,
+        env_type,
+        connection,
+    )
+    tasks.list_tasks(wanted, limit, reach)
+
+
+@task.command("get")
+@expanded
+def get(*, id: _TASK_INSTANCE, connection: ConnectionFlag = "", reach: Reach) -> None:
+    """Read a task instance, field by field; its script too.
+
+    Example:
+    headgate task get 1000341554602 --output json
+    """
+    from headgate_cli.work import tasks
+
+    tasks.get(id, connection, reach)
+
+
+@task.command("log")
+@expanded
+def log(
+    *,
+    id: _TASK_INSTANCE,
+    run_number: Annotated[int, typer.Option(help="Which run, from 1; 0: the latest.", show_default=False)] = 0,
+    max_length: Annotated[int, typer.Option(help="Most bytes to show; 0 means 64 KiB.", show_default=False)] = 0,
+    connection: ConnectionFlag = "",
+    reach: Reach,
+) -> None:
+    """Show the end of a task instance's log.
+
+    Example:
+    headgate task log 1000341554602 --max-length 4096
+    """
+    from headgate_cli.work import tasks
+
+    tasks.log(id, run_number, max_length, connection, reach)
