@@ -87,7 +87,7 @@ class Parts:
             max_age_seconds=settings.max_stream_age,
             max_delay_seconds=settings.reconnect_spread,
         )
-        steering = Steering(self.store, self.clock)
+        steering, facts = Steering(self.store, self.clock), RedisFacts(self.reads, self.clock)
         return {
             "headgate.v1.JobService": JobService(
                 self.store,
@@ -95,7 +95,7 @@ class Parts:
                 steering,
                 watching,
                 RedisHistory(self.reads),
-                RedisFacts(self.reads, self.clock),
+                facts,
                 max_watches=settings.max_watches,
             ),
             "headgate.v1.BackfillService": BackfillService(intake),
@@ -103,7 +103,7 @@ class Parts:
             "headgate.v1.FlowInstanceService": FlowInstanceService(intake, self.reading, self._flow_watch()),
             "google.longrunning.Operations": OperationsService(self.store, self.hub, steering),
             "headgate.v1.TaskInstanceService": TaskInstanceService(self.reading),
-            "headgate.v1.AdminService": AdminService({"max_watches_per_process": settings.max_watches}),
+            "headgate.v1.AdminService": AdminService({"max_watches_per_process": settings.max_watches}, facts),
         }
 
     def _flow_watch(self) -> FlowWatch:
