@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Unpack
 
 import grpc
+from google.protobuf.message import Message
 
 from headgate import pb
 from headgate.v1.flow_instance_service_pb2_grpc import FlowInstanceServiceStub
@@ -97,7 +98,9 @@ class Flows:
         return open_stream("WatchFlowInstances", streaming, request, self._caller.options, watch.longest_silence)
 
 
-def _row(change: FlowChange) -> tuple[object, pb.FlowInstance] | None:
+def _row(change: FlowChange) -> tuple[object, Message] | None:
+    if change.HasField("unreadable"):
+        return change.unreadable.instance_id, change.unreadable.error
     if not change.HasField("flow_instance"):
         return None
     row = pb.FlowInstance()

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Unpack
 
 import grpc
+from google.protobuf.message import Message
 
 from headgate import pb
 from headgate.v1.workflow_instance_service_pb2_grpc import WorkflowInstanceServiceStub
@@ -112,7 +113,9 @@ class WorkflowInstances:
         return open_stream("WatchWorkflowInstances", streaming, request, self._caller.options, watch.longest_silence)
 
 
-def _row(change: InstanceChange) -> tuple[object, pb.WorkflowInstance] | None:
+def _row(change: InstanceChange) -> tuple[object, Message] | None:
+    if change.HasField("unreadable"):
+        return change.unreadable.id, change.unreadable.error
     if not change.HasField("workflow_instance"):
         return None
     row = pb.WorkflowInstance()

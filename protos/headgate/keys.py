@@ -69,6 +69,18 @@ def observation(connection: str, instance_id: int | str) -> str:
     return f"hg:seen:{connection}:{instance_id}"
 
 
+LOOK_JOB: Final = b"job"
+"""Value of `look` while a job follows the instance."""
+
+LOOK_WATCHERS: Final = b"watchers"
+"""Value of `look` while a server has it read for watchers."""
+
+
+def look(connection: str, instance_id: int | str) -> str:
+    """String that says who makes the next read of an instance; without it any server that has watchers may."""
+    return f"hg:look:{connection}:{instance_id}"
+
+
 def replies(process_id: str) -> str:
     """List on which one server process gets the answers to its reads."""
     return f"hg:replies:{process_id}"

@@ -16,11 +16,13 @@ from headgate_server import catalog, channel, fitness, ops
 from headgate_server.admin_service import AdminService
 from headgate_server.clock import StoreClock
 from headgate_server.flow_service import FlowInstanceService
-from headgate_server.flow_watch import FlowWatch
 from headgate_server.health import Health
 from headgate_server.hub import Hub
+from headgate_server.instance_kinds import Pace
+from headgate_server.instance_watch import InstanceWatch
 from headgate_server.intake import Intake
 from headgate_server.job_service import JobService
+from headgate_server.lookout import Lookout
 from headgate_server.metrics import Metrics
 from headgate_server.operations_service import OperationsService
 from headgate_server.pipe import Pipe
@@ -30,12 +32,17 @@ from headgate_server.redis_feed import RedisFeed
 from headgate_server.redis_history import RedisHistory
 from headgate_server.redis_lane import RedisLane
 from headgate_server.redis_link import RedisLink
+from headgate_server.redis_looks import RedisLooks
 from headgate_server.redis_store import RedisStore
 from headgate_server.settings import Settings, parse_address
 from headgate_server.steering import Steering
 from headgate_server.task_service import TaskInstanceService
 from headgate_server.watch import Watching
 from headgate_server.workflow_service import BackfillService, WorkflowInstanceService
+
+
+def _pace(settings: Settings) -> Pace:
+    return Pace(min_ms=int(settings.watch_poll_min * 1000), max_ms=int(settings.watch_poll_max * 1000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +74,16 @@ class Parts:
         self.hub = Hub(self.feed, self.store, self.clock)
         self.lane = RedisLane(self.reads, link.connection(), secrets.token_hex(8), timeout=timeout)
         self.reading = Reads(self.lane, self.store, self.clock, timeout=settings.read_timeout)
+        self.lookout = Lookout(
+            self.reading, RedisLooks(self.reads), self.clock, _pace(settings), read_seconds=settings.read_timeout
+        )
         self.health = Health(self.store.probe, lambda: self.hub.following, catalog.SERVICES)
         self._show()
 
     def _show(self) -> None:
         hub, watch = self.hub, self.metrics.watch
-        watch("headgate_open_watches", "Streams that are open.", lambda: hub.watchers)
+        watch("headgate_open_watches", "Streams that are open.", lambda: hub.watchers + self.lookout.watchers)
+        watch("headgate_watched_instances", "Instances that streams watch.", lambda: self.lookout.instances)
         watch("headgate_hub_lag_seconds", "How old the last event was when it was read.", lambda: hub.lag_seconds)
         watch("headgate_ready", "Whether calls can be served.", lambda: not self.health.why_not())
 
@@ -87,7 +98,8 @@ class Parts:
             max_age_seconds=settings.max_stream_age,
             max_delay_seconds=settings.reconnect_spread,
         )
-        steering, facts = Steering(self.store, self.clock), RedisFacts(self.reads, self.clock)
+        steering = Steering(self.store, self.clock)
+        instances = self._instance_watch()
         return {
             "headgate.v1.JobService": JobService(
                 self.store,
@@ -95,21 +107,26 @@ class Parts:
                 steering,
                 watching,
                 RedisHistory(self.reads),
-                facts,
+                RedisFacts(self.reads, self.clock),
                 max_watches=settings.max_watches,
             ),
             "headgate.v1.BackfillService": BackfillService(intake),
-            "headgate.v1.WorkflowInstanceService": WorkflowInstanceService(intake, self.reading),
-            "headgate.v1.FlowInstanceService": FlowInstanceService(intake, self.reading, self._flow_watch()),
+            "headgate.v1.WorkflowInstanceService": WorkflowInstanceService(intake, self.reading, instances),
+            "headgate.v1.FlowInstanceService": FlowInstanceService(intake, self.reading, instances),
             "google.longrunning.Operations": OperationsService(self.store, self.hub, steering),
             "headgate.v1.TaskInstanceService": TaskInstanceService(self.reading),
-            "headgate.v1.AdminService": AdminService({"max_watches_per_process": settings.max_watches}, facts),
+            "headgate.v1.AdminService": AdminService({"max_watches_per_process": settings.max_watches}),
         }
 
-    def _flow_watch(self) -> FlowWatch:
+    def _instance_watch(self) -> InstanceWatch:
         settings = self.settings
-        age, most = settings.max_stream_age, settings.max_watches
-        return FlowWatch(self.reading, self.clock, max_age_seconds=age, max_streams=most)
+        return InstanceWatch(
+            self.lookout,
+            self.clock,
+            max_age_seconds=settings.max_stream_age,
+            max_delay_seconds=settings.reconnect_spread,
+            max_streams=settings.max_watches,
+        )
 
     async def close(self) -> None:
         """Let every connection go."""
@@ -149,7 +166,9 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
 async def _tasks(parts: Parts) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as group:
         jobs = (parts.writes.run(), parts.reads.run(), parts.hub.run(), parts.hub.audit())
-        tasks = [group.create_task(job) for job in (*jobs, parts.reading.run(), parts.health.run())]
+        tasks = [
+            group.create_task(job) for job in (*jobs, parts.reading.run(), parts.lookout.run(), parts.health.run())
+        ]
         try:
             yield
         finally:
@@ -181,4 +200,5 @@ async def _drain(parts: Parts, server: grpc.aio.Server) -> None:
     await parts.health.drain()
     await asyncio.sleep(parts.settings.drain_delay)
     parts.hub.drain()
+    parts.lookout.drain()
     await server.stop(parts.settings.drain_seconds)

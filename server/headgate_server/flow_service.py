@@ -9,7 +9,8 @@ from google.protobuf.message import Message
 
 from headgate import pb
 from headgate_server import requests
-from headgate_server.flow_watch import FlowWatch
+from headgate_server.instance_kinds import FLOW
+from headgate_server.instance_watch import InstanceWatch
 from headgate_server.intake import Intake
 from headgate_server.reads import Reads
 from headgate_server.rpc import Call
@@ -18,7 +19,7 @@ from headgate_server.rpc import Call
 class FlowInstanceService:
     """EnOS flow instances."""
 
-    def __init__(self, intake: Intake, reading: Reads, watching: FlowWatch) -> None:
+    def __init__(self, intake: Intake, reading: Reads, watching: InstanceWatch) -> None:
         self._intake = intake
         self._reads = reading
         self._watching = watching
@@ -52,6 +53,6 @@ class FlowInstanceService:
     ) -> AsyncGenerator[bytes, None]:
         """WatchFlowInstances."""
         requests.check(request)
-        async with aclosing(self._watching.follow(request)) as messages:
+        async with aclosing(self._watching.follow(FLOW, request.instance_ids, request)) as messages:
             async for message in messages:
                 yield message

@@ -79,6 +79,10 @@ class Settings(BaseSettings):
         2_592_000, ge=60, le=34_560_000, description="Seconds a job is kept after its end when its caller does not say."
     )
     read_timeout: Seconds = Field(10.0, description="Longest time, in seconds, a read waits for a worker.")
+    watch_poll_min: Seconds = Field(
+        2.0, description="Shortest time, in seconds, between two reads of a watched instance that no job follows."
+    )
+    watch_poll_max: Seconds = Field(30.0, description="Longest time, in seconds, between two such reads.")
     redis_timeout: Seconds = Field(3.0, description="Longest time, in seconds, Redis may take to answer.")
     log_format: Literal["text", "json"] = Field("text", description="How log lines look.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(

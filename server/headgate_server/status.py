@@ -11,6 +11,7 @@ import grpc
 from google.protobuf.any_pb2 import Any
 from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2 as details_pb
+from google.rpc.code_pb2 import Code
 from google.rpc.status_pb2 import Status
 
 from headgate.reasons import DOMAIN, Reason
@@ -24,6 +25,10 @@ MAX_MESSAGE: Final = 400
 
 DETAILS_KEY: Final = "grpc-status-details-bin"
 """Trailer that carries the google.rpc.Status."""
+
+_PASSING: Final = frozenset(
+    {Code.Value("UNAVAILABLE"), Code.Value("RESOURCE_EXHAUSTED"), Code.Value("DEADLINE_EXCEEDED")}
+)
 
 CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 """gRPC status codes by their number."""
@@ -87,6 +92,20 @@ def bad_request(violations: list[tuple[str, str]]) -> Refused:
     path, description = violations[0]
     more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
     return Refused(Reason.FIELD_INVALID, f"{path}: {description}"[: MAX_MESSAGE - 20] + more, details=(detail,))
+
+
+def is_passing(status: Status) -> bool:
+    """Whether the same read may succeed later."""
+    return status.code in _PASSING
+
+
+def retry_ms(status: Status) -> int:
+    """How long a status says to wait, in ms; 0 when it does not say."""
+    for packed in status.details:
+        retry = details_pb.RetryInfo()
+        if packed.Unpack(retry):
+            return max(0, int(retry.retry_delay.ToMilliseconds()))
+    return 0
 
 
 def _code(reason: Reason) -> grpc.StatusCode:

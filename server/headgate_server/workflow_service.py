@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
 from google.protobuf.message import Message
 
 from headgate import pb
 from headgate_server import reads, requests
+from headgate_server.instance_kinds import WORKFLOW
+from headgate_server.instance_watch import InstanceWatch
 from headgate_server.intake import Intake
 from headgate_server.reads import Reads
 from headgate_server.rpc import Call
@@ -25,9 +30,10 @@ class BackfillService:
 class WorkflowInstanceService:
     """DataWorks workflow instances."""
 
-    def __init__(self, intake: Intake, reading: Reads) -> None:
+    def __init__(self, intake: Intake, reading: Reads, watching: InstanceWatch) -> None:
         self._intake = intake
         self._reads = reading
+        self._watching = watching
 
     async def _submit(self, request: Message, call: Call) -> bytes:
         return (await self._intake.submit(request, call)).body
@@ -58,3 +64,12 @@ class WorkflowInstanceService:
         """ListWorkflowInstances."""
         requests.check(request)
         return await self._reads.ask("ListWorkflowInstances", request, call)
+
+    async def watch_workflow_instances(
+        self, request: pb.WatchWorkflowInstancesRequest, _: Call
+    ) -> AsyncGenerator[bytes, None]:
+        """WatchWorkflowInstances."""
+        requests.check(request)
+        async with aclosing(self._watching.follow(WORKFLOW, request.ids, request)) as messages:
+            async for message in messages:
+                yield message

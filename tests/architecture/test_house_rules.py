@@ -70,6 +70,12 @@ def test_only_settings_modules_and_the_client_read_the_environment() -> None:
     }
 
 
+def test_nothing_is_left_of_a_merge() -> None:
+    marks = re.compile(r"^(?:<{7} |>{7} |={7}$)", re.MULTILINE)
+
+    assert not [relative(path) for path in written_by_hand() if marks.search(path.read_text(errors="replace"))]
+
+
 def test_every_package_says_that_it_is_typed() -> None:
     roots = {
         path.parent for path in python_files() if path.name == "__init__.py" and path.parent.parent.name in SOURCE_ROOTS

@@ -15,7 +15,7 @@ from headgate import pb
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.quota import Frozen, Go, Verdict
 from headgate.reasons import Reason
-from headgate_worker.core import errors
+from headgate_worker.core import errors, sharing
 from headgate_worker.core.calls import WRITES, Call, Outcome, Reply
 from headgate_worker.core.plan import IDLE_MS, absorb, plan
 from headgate_worker.core.steps import Act, Rest, Wait
@@ -151,6 +151,7 @@ class Engine:
         outcome = await self._call(tick, act.call)
         self._checkpoint("answered")
         await self._absorb(tick, act, outcome)
+        await self._share(tick, act, outcome)
         return True
 
     async def _admitted(self, tick: Tick, call: Call) -> bool:
@@ -184,9 +185,13 @@ class Engine:
         upstream = self._upstreams.get(tick.job.connection)
         outcome = await upstream.call(call, timeout_seconds=self._limits.call_seconds)
         tick.count(call, outcome)
-        if isinstance(outcome, Reply) and isinstance(outcome.body, pb.WorkflowInstance | pb.FlowInstance):
-            await self._store.put_observation(tick.job.connection, outcome.body)
         return outcome
+
+    async def _share(self, tick: Tick, act: Act, outcome: Outcome) -> None:
+        """Keep what was read for others, and say for how long they can rely on this job to read it again."""
+        if isinstance(outcome, Reply) and isinstance(outcome.body, pb.WorkflowInstance | pb.FlowInstance):
+            ms = sharing.follow_ms(tick.job, tick.hints, act.subject, outcome.body, self._clock.now_ms())
+            await self._store.put_observation(tick.job.connection, outcome.body, follow_ms=ms)
 
     async def _absorb(self, tick: Tick, act: Act, outcome: Outcome) -> None:
         for _ in range(DECISIONS):

@@ -163,10 +163,22 @@ class Store:
         )
         return bool(answer == 1)
 
-    async def put_observation(self, connection: str, seen: pb.WorkflowInstance | pb.FlowInstance) -> None:
-        """Keep what was last read of an instance, for callers who allow staleness."""
-        key = keys.observation(connection, seen.instance_id if isinstance(seen, pb.FlowInstance) else seen.id)
-        await self._redis.set(key, seen.SerializeToString(), px=OBSERVATION_TTL_MS)
+    async def put_observation(
+        self, connection: str, seen: pb.WorkflowInstance | pb.FlowInstance, *, follow_ms: int = 0
+    ) -> None:
+        """Keep what was last read of an instance, for callers who allow staleness and for watchers.
+
+        Args:
+            connection: where it was read.
+            seen: the row.
+            follow_ms: for how long from now on the next read is left to the job that made this one; 0 without a job.
+        """
+        id_ = seen.instance_id if isinstance(seen, pb.FlowInstance) else seen.id
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.set(keys.observation(connection, id_), seen.SerializeToString(), px=OBSERVATION_TTL_MS)
+            if follow_ms:
+                pipe.set(keys.look(connection, id_), keys.LOOK_JOB, px=follow_ms)
+            await pipe.execute()
 
     async def reply(self, to: str, answer: entries.ReadReply) -> None:
         """Answer a read. The list vanishes by itself when nobody takes from it."""

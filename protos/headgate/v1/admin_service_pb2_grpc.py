@@ -62,11 +62,11 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetQuota(self, request, context):
-        """Tells how the upstream quota stands that all workers share, by what they keep in the store; upstream is not asked.
+        """Tells how the shared upstream quota stands.
 
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-        * NOT_FOUND, CONNECTION_UNKNOWN: no worker has said within 2 days that it serves such a connection.
+        * NOT_FOUND, CONNECTION_UNKNOWN: no such connection.
         * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -10,6 +10,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.rpc import status_pb2 as _status_pb2
 from headgate.v1 import flow_instance_pb2 as _flow_instance_pb2
 from headgate.v1 import job_pb2 as _job_pb2
 from headgate.v1 import watch_pb2 as _watch_pb2
@@ -331,6 +332,7 @@ class WatchFlowInstancesResponse(_message.Message):
     FLOW_INSTANCE_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
+    UNREADABLE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def flow_instance(self) -> _flow_instance_pb2.FlowInstance:
         """A row that is new or changed."""
@@ -343,22 +345,55 @@ class WatchFlowInstancesResponse(_message.Message):
     def end(self) -> _watch_pb2.StreamEnd:
         """The last message of the stream."""
 
+    @_builtins.property
+    def unreadable(self) -> Global___UnreadableFlowInstance:
+        """An instance that can't be read at the moment, and why; the others go on."""
+
     def __init__(
         self,
         *,
         flow_instance: _flow_instance_pb2.FlowInstance | None = ...,
         progress: _watch_pb2.Progress | None = ...,
         end: _watch_pb2.StreamEnd | None = ...,
+        unreadable: Global___UnreadableFlowInstance | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "flow_instance", b"flow_instance", "payload", b"payload", "progress", b"progress"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "flow_instance", b"flow_instance", "payload", b"payload", "progress", b"progress", "unreadable", b"unreadable"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "flow_instance", b"flow_instance", "payload", b"payload", "progress", b"progress"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "flow_instance", b"flow_instance", "payload", b"payload", "progress", b"progress", "unreadable", b"unreadable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["flow_instance", "progress", "end"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["flow_instance", "progress", "end", "unreadable"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
 Global___WatchFlowInstancesResponse: _TypeAlias = WatchFlowInstancesResponse  # noqa: Y015
+
+@_typing.final
+class UnreadableFlowInstance(_message.Message):
+    """A flow instance that can't be read at the moment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTANCE_ID_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    instance_id: _builtins.str
+    """Instance id."""
+    @_builtins.property
+    def error(self) -> _status_pb2.Status:
+        """Why."""
+
+    def __init__(
+        self,
+        *,
+        instance_id: _builtins.str = ...,
+        error: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "instance_id", b"instance_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnreadableFlowInstance: _TypeAlias = UnreadableFlowInstance  # noqa: Y015
 
 @_typing.final
 class GetFlowTaskInstanceLogRequest(_message.Message):

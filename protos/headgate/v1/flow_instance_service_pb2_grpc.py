@@ -128,9 +128,13 @@ class FlowInstanceServiceServicer:
     def WatchFlowInstances(self, request, context):
         """Follows flow instances: the present row of each at once, then every observed change.
 
+        As WorkflowInstanceService.WatchWorkflowInstances.
+
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-        * NOT_FOUND, INSTANCE_UNKNOWN: EnOS has no such instance.
+        * NOT_FOUND, INSTANCE_UNKNOWN or CONNECTION_UNKNOWN: EnOS has no such instance, or there is no such connection.
+        * FAILED_PRECONDITION, UPSTREAM_REFUSED or UPSTREAM_DENIED: EnOS refused the read; see the metadata.
+        * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams or instances; wait as RetryInfo says.
         * UNAVAILABLE: open it again; the present rows are sent first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -74,9 +74,13 @@ class FlowInstanceServiceStub:
     WatchFlowInstances: _grpc.UnaryStreamMultiCallable[_flow_instance_service_pb2.WatchFlowInstancesRequest, _flow_instance_service_pb2.WatchFlowInstancesResponse]
     """Follows flow instances: the present row of each at once, then every observed change.
 
+    As WorkflowInstanceService.WatchWorkflowInstances.
+
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-      * NOT_FOUND, INSTANCE_UNKNOWN: EnOS has no such instance.
+      * NOT_FOUND, INSTANCE_UNKNOWN or CONNECTION_UNKNOWN: EnOS has no such instance, or there is no such connection.
+      * FAILED_PRECONDITION, UPSTREAM_REFUSED or UPSTREAM_DENIED: EnOS refused the read; see the metadata.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams or instances; wait as RetryInfo says.
       * UNAVAILABLE: open it again; the present rows are sent first.
     """
     GetFlowTaskInstanceLog: _grpc.UnaryUnaryMultiCallable[_flow_instance_service_pb2.GetFlowTaskInstanceLogRequest, _flow_instance_service_pb2.GetFlowTaskInstanceLogResponse]
@@ -129,9 +133,13 @@ class FlowInstanceServiceAsyncStub(FlowInstanceServiceStub):
     WatchFlowInstances: _aio.UnaryStreamMultiCallable[_flow_instance_service_pb2.WatchFlowInstancesRequest, _flow_instance_service_pb2.WatchFlowInstancesResponse]  # type: ignore[assignment]
     """Follows flow instances: the present row of each at once, then every observed change.
 
+    As WorkflowInstanceService.WatchWorkflowInstances.
+
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-      * NOT_FOUND, INSTANCE_UNKNOWN: EnOS has no such instance.
+      * NOT_FOUND, INSTANCE_UNKNOWN or CONNECTION_UNKNOWN: EnOS has no such instance, or there is no such connection.
+      * FAILED_PRECONDITION, UPSTREAM_REFUSED or UPSTREAM_DENIED: EnOS refused the read; see the metadata.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams or instances; wait as RetryInfo says.
       * UNAVAILABLE: open it again; the present rows are sent first.
     """
     GetFlowTaskInstanceLog: _aio.UnaryUnaryMultiCallable[_flow_instance_service_pb2.GetFlowTaskInstanceLogRequest, _flow_instance_service_pb2.GetFlowTaskInstanceLogResponse]  # type: ignore[assignment]
@@ -211,9 +219,13 @@ class FlowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_flow_instance_service_pb2.WatchFlowInstancesResponse], _abc.AsyncIterator[_flow_instance_service_pb2.WatchFlowInstancesResponse]]:
         """Follows flow instances: the present row of each at once, then every observed change.
 
+        As WorkflowInstanceService.WatchWorkflowInstances.
+
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-          * NOT_FOUND, INSTANCE_UNKNOWN: EnOS has no such instance.
+          * NOT_FOUND, INSTANCE_UNKNOWN or CONNECTION_UNKNOWN: EnOS has no such instance, or there is no such connection.
+          * FAILED_PRECONDITION, UPSTREAM_REFUSED or UPSTREAM_DENIED: EnOS refused the read; see the metadata.
+          * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams or instances; wait as RetryInfo says.
           * UNAVAILABLE: open it again; the present rows are sent first.
         """
 

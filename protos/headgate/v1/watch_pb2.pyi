@@ -54,7 +54,7 @@ class _StreamEndReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Strea
     STREAM_END_REASON_UNSPECIFIED: _StreamEndReason.ValueType  # 0
     """Never sent."""
     STREAM_END_REASON_JOB_TERMINAL: _StreamEndReason.ValueType  # 1
-    """The job is terminal and everything was sent. Do not come back."""
+    """The job is terminal, or all watched instances have ended, and everything was sent. Do not come back."""
     STREAM_END_REASON_MAX_STREAM_AGE: _StreamEndReason.ValueType  # 2
     """The stream reached its maximum age. Come back."""
     STREAM_END_REASON_SERVER_DRAINING: _StreamEndReason.ValueType  # 3
@@ -72,7 +72,7 @@ class StreamEndReason(_StreamEndReason, metaclass=_StreamEndReasonEnumTypeWrappe
 STREAM_END_REASON_UNSPECIFIED: StreamEndReason.ValueType  # 0
 """Never sent."""
 STREAM_END_REASON_JOB_TERMINAL: StreamEndReason.ValueType  # 1
-"""The job is terminal and everything was sent. Do not come back."""
+"""The job is terminal, or all watched instances have ended, and everything was sent. Do not come back."""
 STREAM_END_REASON_MAX_STREAM_AGE: StreamEndReason.ValueType  # 2
 """The stream reached its maximum age. Come back."""
 STREAM_END_REASON_SERVER_DRAINING: StreamEndReason.ValueType  # 3

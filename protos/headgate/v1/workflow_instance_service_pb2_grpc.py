@@ -228,11 +228,20 @@ class WorkflowInstanceServiceServicer:
     def WatchWorkflowInstances(self, request, context):
         """Follows instances that may belong to no job: the present row of each at once, then every observed change.
 
-        All watchers of an instance share one poll upstream. The stream ends with a StreamEnd message.
+        All watchers of an instance, at whichever server, share one poll upstream; where a job follows the instance, its
+        poll. Else it is read every 2 s to 30 s (settings), the less often the longer nothing has changed; a change between
+        two reads is seen as the row after it. A slow reader skips to the present row.
+
+        The stream ends with OK only after a StreamEnd message: JOB_TERMINAL when until_terminal is set and every instance
+        was read ended; MAX_STREAM_AGE and SERVER_DRAINING say to come back, after reconnect_delay. There is no revision to
+        come back with: the present rows are sent first. An instance that can't be read for now is told as `unreadable`,
+        and its row is sent again when it can be. Closing the stream affects nothing.
 
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-        * NOT_FOUND, INSTANCE_UNKNOWN: upstream has no such instance.
+        * NOT_FOUND, INSTANCE_UNKNOWN or CONNECTION_UNKNOWN: upstream has no such instance, or there is no such connection.
+        * FAILED_PRECONDITION, UPSTREAM_REFUSED or UPSTREAM_DENIED: upstream refused the read; see the metadata.
+        * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams or instances; wait as RetryInfo says.
         * UNAVAILABLE: open it again; the present rows are sent first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

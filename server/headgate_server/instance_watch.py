@@ -1,0 +1,107 @@
+"""A stream of instances: the present row of each, then every observed change, signs of life, and an announced end.
+
+The rows come from the lookout, which reads for all streams. Ending a stream affects nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from headgate import pb
+from headgate.reasons import Reason
+from headgate_server.clock import StoreClock
+from headgate_server.errors import Refused, StoreUnavailable
+from headgate_server.instance_kinds import Kind
+from headgate_server.lookout import Lookout, Subject
+from headgate_server.watch import PATIENCE_SECONDS
+from headgate_server.watched import Viewer
+
+PROGRESS_SECONDS: Final = 15.0
+"""Longest silence when the caller does not say."""
+
+FIRST_SECONDS: Final = 0.5
+"""Longest silence at the beginning."""
+
+Request = pb.WatchWorkflowInstancesRequest | pb.WatchFlowInstancesRequest
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceWatch:
+    """What the streams of a process share.
+
+    Args:
+        max_age_seconds: about how long a stream lives; each one's own end is spread by a tenth.
+        max_delay_seconds: how far the reconnects of the streams of a draining server are spread.
+        max_streams: most streams that are open at a time.
+        jitter: a number from 0 to 1, another one each time.
+    """
+
+    lookout: Lookout
+    clock: StoreClock
+    max_age_seconds: float
+    max_delay_seconds: float
+    max_streams: int
+    jitter: Callable[[], float] = random.random
+
+    async def follow(self, kind: Kind, ids: Iterable[int | str], request: Request) -> AsyncGenerator[bytes, None]:
+        """The messages of one stream, each a response as bytes.
+
+        Args:
+            kind: what the ids are of.
+            ids: which instances; without repeats.
+            request: the checked request.
+
+        Raises:
+            Refused: there are too many streams or instances.
+            Relayed: an instance is unknown, or may not be read.
+            StoreUnavailable: the store can't be read.
+        """
+        if self.lookout.watchers >= self.max_streams:
+            metadata = {"limit": str(self.max_streams)}
+            raise Refused(Reason.CALLER_LIMIT, "too many streams", metadata=metadata, retry_seconds=5)
+        now = asyncio.get_running_loop().time
+        deadline = now() + self.max_age_seconds * (0.9 + 0.2 * self.jitter())
+        quiet_until = now() + FIRST_SECONDS
+        with self.lookout.watching(Subject(kind, request.connection, id_) for id_ in ids) as viewer:
+            while True:
+                for message in viewer.news():
+                    yield message
+                    quiet_until = now() + _silence(request)
+                if reason := _reason_to_end(viewer, request, late=now() >= deadline):
+                    yield kind.end(self._end(reason))
+                    return
+                self._check_store(viewer, now())
+                if now() >= quiet_until:
+                    yield kind.alive(self.clock.now_ms(), viewer.last_ms, viewer.next_ms)
+                    quiet_until = now() + _silence(request)
+                await viewer.wait(min(quiet_until, deadline))
+
+    def _check_store(self, viewer: Viewer, now: float) -> None:
+        lost_since = self.lookout.lost_since
+        if lost_since is not None and (viewer.knows_nothing or now - lost_since > PATIENCE_SECONDS):
+            raise StoreUnavailable("watched instances can't be looked at")
+
+    def _end(self, reason: pb.StreamEndReason.ValueType) -> pb.StreamEnd:
+        end = pb.StreamEnd(reason=reason)
+        if reason == pb.STREAM_END_REASON_SERVER_DRAINING:
+            end.reconnect_delay.FromMilliseconds(int(self.max_delay_seconds * 1000 * self.jitter()))
+        return end
+
+
+def _reason_to_end(viewer: Viewer, request: Request, *, late: bool) -> pb.StreamEndReason.ValueType | None:
+    ends = (
+        (request.until_terminal and viewer.has_all_ended, pb.STREAM_END_REASON_JOB_TERMINAL),
+        (viewer.draining, pb.STREAM_END_REASON_SERVER_DRAINING),
+        (late, pb.STREAM_END_REASON_MAX_STREAM_AGE),
+    )
+    return next((reason for applies, reason in ends if applies), None)
+
+
+def _silence(request: Request) -> float:
+    if not request.HasField("progress_interval"):
+        return PROGRESS_SECONDS
+    return float(request.progress_interval.ToMilliseconds()) / 1000
