@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from headgate import entries, keys
 from headgate_worker import metrics, ops
@@ -23,7 +22,7 @@ from headgate_worker.engine import Engine
 from headgate_worker.leased import Function, LaneOptions, LeasedWorker
 from headgate_worker.reads import Reader
 from headgate_worker.reaper import Reaper
-from headgate_worker.redis_clients import blocking_client, check_store, close, command_client
+from headgate_worker.redis_clients import STORE_AWAY, blocking_client, check_store, close, command_client
 from headgate_worker.settings import Settings
 from headgate_worker.store import Store
 from headgate_worker.tick import TickLimits
@@ -122,7 +121,7 @@ async def _open_side_door(settings: Settings, parts: Parts, stack: AsyncExitStac
     async def wrong() -> str:
         try:
             await parts.store.heartbeat(parts.worker_id, await parts.store.now_ms(), lifetime_ms=15_000)
-        except RedisError as error:
+        except STORE_AWAY as error:
             return f"the store can't be written ({type(error).__name__})"
         return ""
 
@@ -146,5 +145,5 @@ async def _work(parts: Parts, stop: asyncio.Event, ready: Callable[[], None]) ->
         reaper.cancel()
     try:
         await parts.store.forget_worker(parts.worker_id)
-    except RedisError:
+    except STORE_AWAY:
         _log.info("the store is away; it forgets this worker by itself")

@@ -101,9 +101,11 @@ class Engine:
         try:
             async with asyncio.TaskGroup() as group:
                 keeper = group.create_task(tick.keep(), name=f"keep {tick.job_id}")
-                await self._drive(tick)
-                tick.over = True
-                keeper.cancel()
+                try:
+                    await self._drive(tick)
+                finally:
+                    tick.over = True
+                    keeper.cancel()
         except BaseExceptionGroup as errors_of_both:
             raise errors_of_both.exceptions[0] from errors_of_both
 
@@ -146,8 +148,8 @@ class Engine:
         if act.call is None:
             return True
         self._checkpoint("intended")
-        if type(act.call) in WRITES and not tick.holds_lease():
-            raise LostJob  # the intent is on record: whoever has the job now searches before it sends
+        if type(act.call) in WRITES:
+            await tick.hold()
         outcome = await self._call(tick, act.call)
         self._checkpoint("answered")
         await self._absorb(tick, act, outcome)

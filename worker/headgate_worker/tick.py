@@ -83,6 +83,16 @@ class Tick:
         """Whether the lease has surely not ended: it is counted from before it was asked for."""
         return self._clock.monotonic() < self._lease_ends
 
+    async def hold(self) -> None:
+        """Make sure of the lease: renew it when it may have ended and nobody has taken the job since.
+
+        Raises:
+            LostJob: somebody else has the job; what was intended is searched for before it is sent.
+            redis.exceptions.RedisError: the store can't say.
+        """
+        if not self.holds_lease() and not (await self._renew() and self.holds_lease()):
+            raise LostJob
+
     async def keep(self) -> None:
         """Renew the lease until the tick is over; LostJob when somebody else has the job.
 
@@ -91,14 +101,19 @@ class Tick:
         """
         while not self.over:
             await asyncio.sleep(self._store.lease_ms / 3000)
-            asked = self._clock.monotonic()
             try:
-                kept = await self._store.renew(self.job_id, self.taken.fence)
+                kept = await self._renew()
             except STORE_AWAY:
                 continue  # a lease that lapses meanwhile shows in holds_lease, and a commit finds out
             if not kept:
                 raise LostJob
+
+    async def _renew(self) -> bool:
+        asked = self._clock.monotonic()
+        kept = await self._store.renew(self.job_id, self.taken.fence)
+        if kept:
             self._lease_ends = max(self._lease_ends, asked + self._store.lease_ms / 1000)
+        return kept
 
     def count(self, call: Call, outcome: Outcome) -> None:
         """Put a call on the job's bill; it is written with the next commit."""

@@ -1,0 +1,124 @@
+"""The lease of a tick: it ends with the tick, whatever ends it, and no write goes upstream without it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from redis.asyncio import Redis
+
+from headgate import keys, pb
+from headgate.commit import Answer, Commit
+from headgate.quota import Go, Verdict
+from headgate_worker.clock import StoreClock, SystemDice
+from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, Outcome
+from headgate_worker.core.view import Policy
+from headgate_worker.engine import Engine
+from headgate_worker.store import Store
+from headgate_worker.tick import TickLimits
+from tests.worker.submitting import backfill_job, seed_backfill, submit
+
+LEASE_MS = 400
+
+
+class Upstream:
+    """A cloud that refuses every call and notes it."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+
+    def get(self, connection: str) -> Upstream:
+        return self
+
+    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False) -> Verdict:
+        return Go(0)
+
+    async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
+        self.calls.append(call)
+        return Failure(FailureKind.TRANSIENT, "Busy", "try again")
+
+    async def aclose(self) -> None:
+        return
+
+
+class DeafStore(Store):
+    """Loses a cancellation that comes while it renews, as redis-py does on Python 3.11 when an answer comes with it."""
+
+    renewing: asyncio.Event
+    renewals = 0
+
+    async def renew(self, job_id: str, fence: int) -> bool:
+        self.renewals += 1
+        self.renewing.set()
+        if self.renewals > 1:
+            raise AssertionError("renewed after the tick was over")
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            return await super().renew(job_id, fence)
+        return True
+
+
+class AwayStore(Store):
+    """Is away for longer than a lease after each commit of an intent."""
+
+    away = False
+    taken_meanwhile = False
+
+    async def commit(self, change: Commit) -> Answer:
+        answer = await super().commit(change)
+        if any(operation.outcome == pb.OPERATION_OUTCOME_INTENDED for operation in change.job.operations):
+            self.away = True
+            await asyncio.sleep(1.5 * LEASE_MS / 1000)
+            self.away = False
+            if self.taken_meanwhile:
+                await self.begin(keys.job_id(change.job.name))
+        return answer
+
+    async def renew(self, job_id: str, fence: int) -> bool:
+        if self.away:
+            raise ConnectionResetError
+        return await super().renew(job_id, fence)
+
+
+async def engine(store: Store, upstream: Upstream) -> Engine:
+    clock = StoreClock(await store.now_ms())
+    return Engine(store, upstream, clock, SystemDice(), policy=Policy(), limits=TickLimits())
+
+
+async def lease_of(redis: Redis, job_id: str) -> int:
+    return int(float(await redis.hget(keys.job(job_id), "lease") or 0))  # type: ignore[misc]
+
+
+async def test_a_tick_that_breaks_gives_the_job_back_even_when_its_keeper_misses_the_cancellation(
+    redis: Redis,
+) -> None:
+    store = DeafStore(redis, lease_ms=LEASE_MS)
+    store.renewing = asyncio.Event()
+    job_id = await submit(store, backfill_job(seed_backfill()))
+
+    class Broken(Upstream):
+        async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False) -> Verdict:
+            await store.renewing.wait()
+            raise ConnectionResetError
+
+    async with asyncio.timeout(5):
+        with pytest.raises(ConnectionResetError):
+            await (await engine(store, Broken())).tick(job_id)
+
+    assert await lease_of(redis, job_id) == 0
+
+
+@pytest.mark.parametrize(("taken", "sent"), [(False, 1), (True, 0)])
+async def test_a_lease_that_ended_is_renewed_before_a_write_unless_the_job_was_taken(
+    redis: Redis, taken: bool, sent: int
+) -> None:
+    store = AwayStore(redis, lease_ms=LEASE_MS)
+    store.taken_meanwhile = taken
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    upstream = Upstream()
+
+    async with asyncio.timeout(10):
+        await (await engine(store, upstream)).tick(job_id)
+
+    assert sum(type(call) in WRITES for call in upstream.calls) == sent
