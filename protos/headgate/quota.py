@@ -8,15 +8,22 @@ all the same, the rate is lowered and comes back slowly.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 READ: Final = "read"
 WRITE: Final = "write"
 
 KEEP_MS: Final = 2 * 24 * 3600 * 1000
 """How long the hash of an unused connection is kept."""
+
+ANNOUNCED: Final = "announced"
+"""Field of the hash: when, in ms, a worker last said that it serves the connection."""
+
+ALIAS: Final = "is"
+"""Field of the hash of a name that stands for another connection: that one's name."""
 
 LOWEST_FACTOR: Final = 100
 """Thousandths of the rate below which throttling does not push it."""
@@ -144,6 +151,33 @@ Verdict = Go | Frozen | Crowded
 def key(connection: str) -> str:
     """Hash of a connection's quota."""
     return f"hg:quota:{connection}"
+
+
+def edition_of(limits: Limits) -> str:
+    """The edition whose preset the limits are; empty where a number was set by itself."""
+    return next((name for name, preset in EDITIONS.items() if preset == limits), "")
+
+
+def announcement(limits: Limits, now_ms: int) -> dict[str, str]:
+    """What a worker writes into the hash of a connection that it serves, to be read by whoever can't ask it."""
+    return {"limits": json.dumps(asdict(limits), separators=(",", ":")), ANNOUNCED: str(now_ms)}
+
+
+def alias(connection: str, now_ms: int) -> dict[str, str]:
+    """What a worker writes into the hash of a name that stands for a connection of another name."""
+    return {ALIAS: connection, ANNOUNCED: str(now_ms)}
+
+
+_KINDS: Final[Mapping[str, Any]] = {name: type(value) for name, value in asdict(Limits()).items()}
+
+
+def announced_limits(found: Mapping[str, str]) -> Limits | None:
+    """The limits that a worker has announced; None when none has, or in words that this version does not know."""
+    try:
+        plain = json.loads(found["limits"])
+        return Limits(**{name: kind(plain[name]) for name, kind in _KINDS.items()})
+    except (KeyError, ValueError, TypeError):
+        return None
 
 
 def script_arguments(limits: Limits, klass: str, *, cancel: bool, patience_ms: int) -> list[str | int | float]:

@@ -7,7 +7,10 @@ from importlib import metadata
 from typing import Final
 
 from headgate import dates, pb
-from headgate_server import listing, long_poll
+from headgate.reasons import Reason
+from headgate_server import listing, long_poll, quota_standing
+from headgate_server.errors import Refused
+from headgate_server.redis_facts import RedisFacts
 from headgate_server.rpc import Call
 from headgate_server.unbuilt import UNBUILT
 
@@ -28,10 +31,19 @@ class AdminService:
 
     Args:
         limits: limits that depend on settings, by name.
+        facts: says how a quota stands.
     """
 
-    def __init__(self, limits: Mapping[str, int]) -> None:
+    def __init__(self, limits: Mapping[str, int], facts: RedisFacts) -> None:
         self._limits = {**_FIXED_LIMITS, **limits}
+        self._facts = facts
+
+    async def get_quota(self, request: pb.GetQuotaRequest, _: Call) -> pb.Quota:
+        """GetQuota."""
+        found = quota_standing.standing(request.connection, await self._facts.facts(request.connection))
+        if found is None:
+            raise Refused(Reason.CONNECTION_UNKNOWN, f"no worker serves a connection {request.connection!r}")
+        return found
 
     async def get_server_info(self, _request: pb.GetServerInfoRequest, _: Call) -> pb.ServerInfo:
         """GetServerInfo."""

@@ -98,7 +98,7 @@ class Parts:
             max_age_seconds=settings.max_stream_age,
             max_delay_seconds=settings.reconnect_spread,
         )
-        steering = Steering(self.store, self.clock)
+        steering, facts = Steering(self.store, self.clock), RedisFacts(self.reads, self.clock)
         instances = self._instance_watch()
         return {
             "headgate.v1.JobService": JobService(
@@ -107,7 +107,7 @@ class Parts:
                 steering,
                 watching,
                 RedisHistory(self.reads),
-                RedisFacts(self.reads, self.clock),
+                facts,
                 max_watches=settings.max_watches,
             ),
             "headgate.v1.BackfillService": BackfillService(intake),
@@ -115,7 +115,7 @@ class Parts:
             "headgate.v1.FlowInstanceService": FlowInstanceService(intake, self.reading, instances),
             "google.longrunning.Operations": OperationsService(self.store, self.hub, steering),
             "headgate.v1.TaskInstanceService": TaskInstanceService(self.reading),
-            "headgate.v1.AdminService": AdminService({"max_watches_per_process": settings.max_watches}),
+            "headgate.v1.AdminService": AdminService({"max_watches_per_process": settings.max_watches}, facts),
         }
 
     def _instance_watch(self) -> InstanceWatch:

@@ -17,6 +17,8 @@ Violation = tuple[str, str]
 """Field path, and what is wrong with it."""
 
 _YEARS: Final = range(2000, 2100)
+_FIRST: Final = date(2000, 1, 1).toordinal()
+_LAST: Final = date(2099, 12, 31).toordinal()
 _ONE_DAY: Final = 1
 
 
@@ -26,17 +28,33 @@ def missing(path: str, day: Date) -> Iterator[Violation]:
         yield path, f"{day.year:04}-{day.month:02}-{day.day:02} is not in the calendar"
 
 
+def whole(path: str, day: Date) -> Iterator[Violation]:
+    """Complain about a date that is not full, that lies outside of the years we know, or that no calendar has."""
+    if not is_plausible(day):
+        yield path, "needs year 2000 to 2099, month 1 to 12 and day 1 to 31"
+    yield from missing(path, day)
+
+
 def ranges(path: str, found: Sequence[pb.DateRange]) -> Iterator[Violation]:
-    """Complain about dates of ranges that do not exist, and about too many of them."""
+    """Complain about ranges of dates that do not exist or that end before they start, and about too many dates."""
     spans = _spans(found)
-    if spans is None:
+    if spans is None or not all(_FIRST <= start <= end <= _LAST for start, end in spans):
         for index, part in enumerate(found):
-            yield from missing(f"{path}[{index}].start_biz_date", part.start_biz_date)
-            yield from missing(f"{path}[{index}].end_biz_date", part.end_biz_date)
+            yield from _range(f"{path}[{index}]", part)
         return
     count = sum(end - start + 1 for start, end in _merged(spans))
     if count > dates.MAX_DATES:
         yield path, f"{count:,} different dates; at most {dates.MAX_DATES:,} are allowed"
+
+
+def _range(path: str, part: pb.DateRange) -> Iterator[Violation]:
+    start, end = part.start_biz_date, part.end_biz_date
+    given = [name for name in ("start_biz_date", "end_biz_date") if part.HasField(name)]
+    for name in given:
+        yield from whole(f"{path}.{name}", getattr(part, name))
+    if len(given) == 2 and (end.year, end.month, end.day) < (start.year, start.month, start.day):
+        said = "the end lies before the start; both ends are included, so a single date has end = start"
+        yield f"{path}.end_biz_date", said
 
 
 def countable(spec: pb.BackfillSpec) -> bool:

@@ -29,6 +29,11 @@ class RedisFacts:
 
     async def facts(self, connection: str) -> Facts:
         """What is known besides a job of the connection, read in one moment."""
+        found = await self._look(connection)
+        same = found.quota.get(quota.ALIAS)
+        return found if same is None else await self._look(same)
+
+    async def _look(self, connection: str) -> Facts:
         names = (keys.WORKERS, quota.key(connection))
         (now, seen, found), _ = await insist(lambda: _FACTS.run(self._reads, names, ()))
         now_ms = int(now[0]) * 1_000 + int(now[1]) // 1_000

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from headgate import pb
-from headgate_server import calendar_rules, flow_rules, unbuilt
+from headgate_server import calendar_rules, flow_rules, run_rules, unbuilt
 from headgate_server.calendar_rules import Violation
 from headgate_server.status import bad_request
 
@@ -115,7 +115,10 @@ def _run_job(request: pb.RunJobRequest) -> Iterator[Violation]:
 
 
 def _create(request: pb.CreateWorkflowInstancesRequest) -> Iterator[Violation]:
-    yield from calendar_rules.ranges("spec.periods.biz_dates", request.spec.periods.biz_dates)
+    spec = request.spec
+    yield from calendar_rules.ranges("spec.periods.biz_dates", spec.periods.biz_dates)
+    yield from run_rules.window("spec.periods", spec.periods)
+    yield from run_rules.properties("spec.default_run_properties", spec.default_run_properties)
 
 
 def _stop(request: pb.StopWorkflowInstancesRequest) -> Iterator[Violation]:
@@ -135,9 +138,7 @@ def _whole_date(path: str, spec: pb.RerunWorkflowInstancesSpec) -> Iterator[Viol
     day = spec.biz_date
     if not spec.HasField("biz_date"):
         return
-    if not calendar_rules.is_plausible(day):
-        yield path, "needs year 2000 to 2099, month 1 to 12 and day 1 to 31"
-    yield from calendar_rules.missing(path, day)
+    yield from calendar_rules.whole(path, day)
 
 
 def _times(spec: pb.RerunWorkflowInstancesSpec) -> Iterator[Violation]:
@@ -160,12 +161,20 @@ def _adhoc(request: pb.ExecuteAdhocWorkflowInstanceRequest) -> Iterator[Violatio
 
 
 def _backfill(request: pb.CreateBackfillRequest) -> Iterator[Violation]:
-    spec = request.spec
+    yield from _backfill_spec(request.spec)
+    yield from _unbuilt(request)
+
+
+def _plan(request: pb.PlanBackfillRequest) -> Iterator[Violation]:
+    yield from _backfill_spec(request.spec)
+
+
+def _backfill_spec(spec: pb.BackfillSpec) -> Iterator[Violation]:
+    yield from run_rules.backfill("spec", spec)
     complaints = list(calendar_rules.ranges("spec.biz_dates", spec.biz_dates))
     for index, day in enumerate(spec.exclude_biz_dates):
-        complaints += calendar_rules.missing(f"spec.exclude_biz_dates[{index}]", day)
+        complaints += calendar_rules.whole(f"spec.exclude_biz_dates[{index}]", day)
     yield from complaints
-    yield from _unbuilt(request)
     if complaints or not calendar_rules.selects(spec) or not calendar_rules.countable(spec):
         return
     if spec.biz_dates and not calendar_rules.days(spec):
@@ -194,6 +203,7 @@ _RULES: Final[Mapping[type[Message], Callable[[Any], Iterator[Violation]]]] = {
     pb.RerunWorkflowInstancesRequest: _rerun,
     pb.ExecuteAdhocWorkflowInstanceRequest: _adhoc,
     pb.CreateBackfillRequest: _backfill,
+    pb.PlanBackfillRequest: _plan,
     pb.ListWorkflowInstancesRequest: _list,
     pb.ListTaskInstancesRequest: _tasks,
     pb.TriggerFlowRequest: flow_rules.trigger,

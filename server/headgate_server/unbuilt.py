@@ -9,7 +9,6 @@ from headgate import pb
 UNBUILT: Final = frozenset(
     {
         "headgate.v1.BackfillService.PlanBackfill",
-        "headgate.v1.AdminService.GetQuota",
     }
 )
 """Full names, as in a descriptor."""

@@ -5,6 +5,7 @@ No container engine is needed here. What a build does with pip is checked by tes
 
 import ast
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -194,7 +196,7 @@ def test_the_script_refuses_what_it_does_not_know() -> None:
 
 
 def test_the_script_is_clean() -> None:
-    shellcheck = shutil.which("shellcheck")
+    shellcheck = shutil.which("shellcheck", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if shellcheck is None:
         pytest.skip("shellcheck is not installed on this machine")
 

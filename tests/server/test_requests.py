@@ -115,6 +115,15 @@ BAD_BACKFILLS: dict[str, tuple[Callable[[pb.BackfillSpec], Any], set[str]]] = {
         {"spec.biz_dates"},
     ),
     "only half of a window": (set_("start_time", "08:00:00"), {"spec.end_time"}),
+    "a chain with a root": (
+        set_("default_run_properties.mode", pb.BACKFILL_MODE_CHAIN),
+        {f"{PROPERTIES}.root_task_ids", f"{PROPERTIES}.include_task_ids"},
+    ),
+    "an excluded date that is half a date": (
+        lambda spec: spec.exclude_biz_dates.append(Date(year=2025)),
+        {"spec.exclude_biz_dates[0]"},
+    ),
+    "a date before our time": (only_dates(date(1999, 12, 31), DAY), {"spec.biz_dates[0].start_biz_date"}),
 }
 
 
@@ -238,6 +247,34 @@ OTHERS: dict[str, tuple[Message, set[str]]] = {
             ],
         ),
         {"biz_dates"},
+    ),
+    "a list of dates back to front": (
+        pb.ListWorkflowInstancesRequest(
+            project_id=1,
+            biz_dates=[
+                pb.DateRange(
+                    start_biz_date=Date(year=2024, month=1, day=2), end_biz_date=Date(year=2024, month=1, day=1)
+                )
+            ],
+        ),
+        {"biz_dates[0].end_biz_date"},
+    ),
+    "a plan without dates, tasks and a whole window": (
+        pb.PlanBackfillRequest(
+            spec=pb.BackfillSpec(
+                project_id=1,
+                name="n",
+                start_time="08:00:00",
+                biz_dates=[pb.DateRange(start_biz_date=FEBRUARY_30, end_biz_date=FEBRUARY_30)],
+                default_run_properties=pb.DefaultRunProperties(parallelism=1),
+            )
+        ),
+        {
+            "spec.biz_dates[0].start_biz_date",
+            "spec.biz_dates[0].end_biz_date",
+            "spec.end_time",
+            "spec.default_run_properties",
+        },
     ),
     "a name that is none": (pb.GetJobRequest(name="jobs/Not A Job"), {"name"}),
     "nothing to run": (pb.RunJobRequest(), {"request"}),

@@ -36,6 +36,7 @@ class Record:
     attempts: int = 0
     ring: bool = False
     wake: int = 0
+    wake_at_ms: int | None = None
     hints: bytes = b""
     due_ms: int | None = None
     reads: int = 0
@@ -131,17 +132,18 @@ class ModelStore:
                 record.ring, delay = False, 0
             record.lease_ends_ms = now + change.lease_ms if change.lease_ms else 0
         if change.wake or change.job.state in JOB_TERMINAL:
-            record.wake += 1  # the tick that was to come is taken off the queue
+            record.wake, record.wake_at_ms = record.wake + 1, None  # the tick that was to come is taken off the queue
         if change.job.state in JOB_TERMINAL:
             record.due_ms = None
             return
         self._set_due(now + (delay if change.wake else change.lease_ms or 0) + GRACE_MS)
         if change.wake:
-            number = record.wake
+            number, record.wake_at_ms = record.wake, now + delay
             self._timeline.after(delay, lambda: self._ring_if(number))
 
     def _ring_if(self, number: int) -> None:
         if self.record.wake == number:
+            self.record.wake_at_ms = None
             self._ring()
 
     def _set_due(self, due_ms: int) -> None:

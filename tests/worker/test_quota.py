@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from pathlib import Path
 
 from redis.asyncio import Redis
 
@@ -86,3 +87,28 @@ async def _rung(store: Store, job_id: str) -> bool:
     await asyncio.sleep(0.2)
     job = await store.load(job_id)
     return job is not None and job.state == pb.JOB_STATE_CANCELLED
+
+
+async def test_a_worker_says_which_connections_it_serves(
+    redis: Redis, worker_settings: Settings, run_worker: RunWorker, emulator: RunningEmulator, tmp_path: Path
+) -> None:
+    file = tmp_path / "connections.toml"
+    file.write_text(
+        f'default = "eu"\n[connections.eu]\nkind = "dataworks"\nendpoint = "{emulator.url}"\nedition = "basic"\n'
+        f'[connections.us]\nkind = "dataworks"\nendpoint = "{emulator.url}"\n'
+    )
+
+    async def said(name: str) -> dict[str, str]:
+        raw = await redis.hgetall(quota.key(name))  # type: ignore[misc]
+        return {key.decode(): value.decode() for key, value in raw.items()}
+
+    async def announced() -> bool:
+        return bool(await said("us"))
+
+    async with run_worker(worker_settings.model_copy(update={"connections": str(file)})):
+        await eventually(announced)
+
+    assert quota.announced_limits(await said("eu")) == quota.EDITIONS["basic"]
+    assert quota.announced_limits(await said("us")) == quota.EDITIONS["unlimited"]
+    assert (await said(""))[quota.ALIAS] == "eu"
+    assert 0 < await redis.pttl(quota.key("eu")) <= quota.KEEP_MS

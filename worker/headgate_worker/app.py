@@ -110,11 +110,18 @@ def _assemble(
 
     return Parts(
         store,
-        Reaper(store, clock, dice, worker_id, period_seconds=settings.reaper_seconds),
+        _reaper(settings, store, clock, dice, connections, worker_id),
         lane(keys.TICKS, {entries.TICK: engine.tick}, settings.tick_slots),
         lane(keys.READS, {entries.READ: reader.read}, settings.read_slots),
         worker_id,
     )
+
+
+def _reaper(
+    settings: Settings, store: Store, clock: StoreClock, dice: SystemDice, connections: Connections, worker_id: str
+) -> Reaper:
+    period = settings.reaper_seconds
+    return Reaper(store, clock, dice, worker_id, period_seconds=period, announce=connections.announce)
 
 
 async def _open_side_door(settings: Settings, parts: Parts, stack: AsyncExitStack) -> str:

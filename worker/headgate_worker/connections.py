@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from redis.asyncio import Redis
 
@@ -42,9 +42,17 @@ class Connection:
             await self._governor.learn(call, outcome, self._clock.now_ms())
         return outcome
 
+    async def announce(self, name: str, now_ms: int) -> None:
+        """Write the limits where servers read them."""
+        await self._governor.announce(name, now_ms)
+
     async def aclose(self) -> None:
         """Close the upstream."""
         await self._upstream.aclose()
+
+
+ANNOUNCE_MS: Final = 30_000
+"""Time between two announcements of a connection."""
 
 
 class Connections:
@@ -52,6 +60,19 @@ class Connections:
 
     def __init__(self, connections: Mapping[str, Connection]) -> None:
         self._connections = dict(connections)
+        self._announced_ms = 0
+
+    async def announce(self, now_ms: int) -> None:
+        """Say which connections this worker serves, if that was not said just now.
+
+        Raises:
+            redis.exceptions.RedisError: the store can't be written.
+        """
+        if now_ms < self._announced_ms + ANNOUNCE_MS:
+            return
+        for name, connection in self._connections.items():
+            await connection.announce(name, now_ms)
+        self._announced_ms = now_ms
 
     def get(self, connection: str) -> Connection:
         """The upstream of a connection; KeyError when there is none of that name."""

@@ -26,6 +26,7 @@ class Governor:
 
     def __init__(self, redis: Redis, connection: str, limits: Limits) -> None:
         self._redis: Any = redis
+        self.connection = connection
         self._key = quota.key(connection)
         self._limits = limits
         self._ask = redis.register_script(quota.SCRIPT)
@@ -50,6 +51,17 @@ class Governor:
             await self._throttled(keys=[self._key], args=[quota.LOWEST_FACTOR, quota.KEEP_MS])
         if outcome.kind is FailureKind.FROZEN:
             await self.freeze(class_of(call), next_day_ms(now_ms))
+
+    async def announce(self, name: str, now_ms: int) -> None:
+        """Tell whoever reads the quota that this worker serves the connection under a name, and by which limits."""
+        if name == self.connection:
+            said = quota.announcement(self._limits, now_ms)
+        else:
+            said = quota.alias(self.connection, now_ms)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(quota.key(name), mapping=said)
+            pipe.pexpire(quota.key(name), quota.KEEP_MS)
+            await pipe.execute()
 
     async def freeze(self, klass: str, until_ms: int) -> None:
         """Let no call of a class out before a time."""

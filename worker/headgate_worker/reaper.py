@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from headgate import entries
@@ -24,14 +25,28 @@ WORKER_LIFETIME_MS: Final = 15_000
 
 
 class Reaper:
-    """Looks for late and expired jobs, every `period_seconds` and a jitter of half of that."""
+    """Looks for late and expired jobs, every `period_seconds` and a jitter of half of that.
 
-    def __init__(self, store: Store, clock: Clock, dice: Dice, worker_id: str, *, period_seconds: float) -> None:
+    Args:
+        announce: told the time in every round; says what this worker serves.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        dice: Dice,
+        worker_id: str,
+        *,
+        period_seconds: float,
+        announce: Callable[[int], Awaitable[None]],
+    ) -> None:
         self._store = store
         self._clock = clock
         self._dice = dice
         self._worker_id = worker_id
         self._period = period_seconds
+        self._announce = announce
         self.rung = 0
         self.stopped = False
 
@@ -61,4 +76,5 @@ class Reaper:
         for job_id in await self._store.expired_jobs(now_ms, EXPIRED_PER_ROUND):
             await self._store.delete_expired(job_id)
         await self._store.heartbeat(self._worker_id, now_ms, lifetime_ms=WORKER_LIFETIME_MS)
+        await self._announce(now_ms)
         return len(late) == LATE_PER_ROUND

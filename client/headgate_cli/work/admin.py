@@ -9,7 +9,7 @@ from headgate_cli.work.output import Printer, clean
 from headgate_cli.work.reaching import act
 from headgate_client import Client
 
-_QUOTA_COLUMNS = ("CALLS", "PER SECOND", "AVAILABLE", "TODAY", "PER DAY", "FROZEN UNTIL")
+_QUOTA_COLUMNS = ("CALLS", "PER SECOND", "AT PRESENT", "NEXT", "TODAY", "PER DAY", "FROZEN UNTIL")
 
 
 def info(reach: Reach) -> None:
@@ -36,6 +36,8 @@ def quota(connection: str, reach: Reach) -> None:
         found = await client.admin.quota(connection)
         if printer.as_json:
             return printer.document(found)
+        edition = f"edition {clean(found.edition)}, " if found.edition else ""
+        printer.line(f"{edition}announced {when(found.announce_time)}, {found.throttled} calls throttled")
         return printer.table(_QUOTA_COLUMNS, [_quota_row(bucket) for bucket in found.buckets])
 
     act(reach, work)
@@ -44,8 +46,9 @@ def quota(connection: str, reach: Reach) -> None:
 def _quota_row(bucket: pb.QuotaBucket) -> Sequence[str]:
     return (
         clean(bucket.metric),
-        f"{bucket.limit_per_second:g}",
-        f"{bucket.available:.0f}",
+        f"{bucket.limit_per_second:g}" if bucket.limit_per_second else "no limit",
+        f"{bucket.current_per_second:.3g}" if bucket.limit_per_second else "no limit",
+        "now" if bucket.available else when(bucket.next_slot_time),
         str(bucket.daily_used),
         str(bucket.daily_limit or "no limit"),
         when(bucket.frozen_until),

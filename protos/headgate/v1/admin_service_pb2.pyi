@@ -127,13 +127,21 @@ class Quota(_message.Message):
     CONNECTION_FIELD_NUMBER: _builtins.int
     EDITION_FIELD_NUMBER: _builtins.int
     BUCKETS_FIELD_NUMBER: _builtins.int
+    ANNOUNCE_TIME_FIELD_NUMBER: _builtins.int
+    THROTTLED_FIELD_NUMBER: _builtins.int
     connection: _builtins.str
     """The connection."""
     edition: _builtins.str
     """DataWorks edition whose preset applies, such as "enterprise"; empty where limits are set one by one."""
+    throttled: _builtins.int
+    """Calls that upstream has throttled all the same, as far back as the store remembers: 2 days after the last call."""
     @_builtins.property
     def buckets(self) -> _containers.RepeatedCompositeFieldContainer[Global___QuotaBucket]:
         """One bucket per class of call."""
+
+    @_builtins.property
+    def announce_time(self) -> _timestamp_pb2.Timestamp:
+        """When a worker last said that it serves this connection; long ago means that none does any more."""
 
     def __init__(
         self,
@@ -141,10 +149,12 @@ class Quota(_message.Message):
         connection: _builtins.str = ...,
         edition: _builtins.str = ...,
         buckets: _abc.Iterable[Global___QuotaBucket] | None = ...,
+        announce_time: _timestamp_pb2.Timestamp | None = ...,
+        throttled: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["announce_time", b"announce_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["buckets", b"buckets", "connection", b"connection", "edition", b"edition"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["announce_time", b"announce_time", "buckets", b"buckets", "connection", b"connection", "edition", b"edition", "throttled", b"throttled"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -163,23 +173,33 @@ class QuotaBucket(_message.Message):
     DAILY_USED_FIELD_NUMBER: _builtins.int
     DAILY_RESET_TIME_FIELD_NUMBER: _builtins.int
     FROZEN_UNTIL_FIELD_NUMBER: _builtins.int
+    CURRENT_PER_SECOND_FIELD_NUMBER: _builtins.int
+    NEXT_SLOT_TIME_FIELD_NUMBER: _builtins.int
     metric: _builtins.str
-    """Class: "read" or "write"."""
+    """Class: "read", "write", or "total" for limits that both share."""
     limit_per_second: _builtins.float
-    """Calls a second that are allowed."""
+    """Calls a second that upstream allows, by the settings; 0 means no limit."""
     available: _builtins.float
-    """Calls that could go out now."""
+    """Calls that could go out now: 1, or 0 when the next one has to wait. Calls are spread evenly, so it is never more."""
     daily_limit: _builtins.int
     """Calls a day that are allowed; 0 means no daily limit."""
     daily_used: _builtins.int
-    """Calls of today."""
+    """Calls of today that went through the quota. Connections without any limit count none."""
+    current_per_second: _builtins.float
+    """Calls a second that are let out at present: the limit less a margin, and less still after upstream has throttled;
+    0 means no limit.
+    """
     @_builtins.property
     def daily_reset_time(self) -> _timestamp_pb2.Timestamp:
-        """When today's count starts again."""
+        """When today's count starts again: midnight in Asia/Shanghai."""
 
     @_builtins.property
     def frozen_until(self) -> _timestamp_pb2.Timestamp:
         """No call goes out before this; absent when not frozen."""
+
+    @_builtins.property
+    def next_slot_time(self) -> _timestamp_pb2.Timestamp:
+        """When the next call that asks now may go out, as far as the rate decides; absent when at once."""
 
     def __init__(
         self,
@@ -191,10 +211,12 @@ class QuotaBucket(_message.Message):
         daily_used: _builtins.int = ...,
         daily_reset_time: _timestamp_pb2.Timestamp | None = ...,
         frozen_until: _timestamp_pb2.Timestamp | None = ...,
+        current_per_second: _builtins.float = ...,
+        next_slot_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["daily_reset_time", b"daily_reset_time", "frozen_until", b"frozen_until"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["daily_reset_time", b"daily_reset_time", "frozen_until", b"frozen_until", "next_slot_time", b"next_slot_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "daily_limit", b"daily_limit", "daily_reset_time", b"daily_reset_time", "daily_used", b"daily_used", "frozen_until", b"frozen_until", "limit_per_second", b"limit_per_second", "metric", b"metric"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "current_per_second", b"current_per_second", "daily_limit", b"daily_limit", "daily_reset_time", b"daily_reset_time", "daily_used", b"daily_used", "frozen_until", b"frozen_until", "limit_per_second", b"limit_per_second", "metric", b"metric", "next_slot_time", b"next_slot_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

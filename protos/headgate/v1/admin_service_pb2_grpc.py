@@ -62,11 +62,11 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetQuota(self, request, context):
-        """Tells how the shared upstream quota stands.
+        """Tells how the upstream quota stands that all workers share, by what they keep in the store; upstream is not asked.
 
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-        * NOT_FOUND, CONNECTION_UNKNOWN: no such connection.
+        * NOT_FOUND, CONNECTION_UNKNOWN: no worker has said within 2 days that it serves such a connection.
         * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

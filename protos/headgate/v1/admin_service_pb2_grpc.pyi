@@ -40,11 +40,11 @@ class AdminServiceStub:
       * UNAVAILABLE: safe to repeat.
     """
     GetQuota: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.GetQuotaRequest, _admin_service_pb2.Quota]
-    """Tells how the shared upstream quota stands.
+    """Tells how the upstream quota stands that all workers share, by what they keep in the store; upstream is not asked.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-      * NOT_FOUND, CONNECTION_UNKNOWN: no such connection.
+      * NOT_FOUND, CONNECTION_UNKNOWN: no worker has said within 2 days that it serves such a connection.
       * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
     """
 
@@ -60,11 +60,11 @@ class AdminServiceAsyncStub(AdminServiceStub):
       * UNAVAILABLE: safe to repeat.
     """
     GetQuota: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.GetQuotaRequest, _admin_service_pb2.Quota]  # type: ignore[assignment]
-    """Tells how the shared upstream quota stands.
+    """Tells how the upstream quota stands that all workers share, by what they keep in the store; upstream is not asked.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-      * NOT_FOUND, CONNECTION_UNKNOWN: no such connection.
+      * NOT_FOUND, CONNECTION_UNKNOWN: no worker has said within 2 days that it serves such a connection.
       * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
     """
 
@@ -89,11 +89,11 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_service_pb2.GetQuotaRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.Quota, _abc.Awaitable[_admin_service_pb2.Quota]]:
-        """Tells how the shared upstream quota stands.
+        """Tells how the upstream quota stands that all workers share, by what they keep in the store; upstream is not asked.
 
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-          * NOT_FOUND, CONNECTION_UNKNOWN: no such connection.
+          * NOT_FOUND, CONNECTION_UNKNOWN: no worker has said within 2 days that it serves such a connection.
           * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
         """
 

@@ -181,7 +181,7 @@ class BackfillSpec(_message.Message):
     start_time: _builtins.str
     """First cycle time of hourly and minute tasks, "hh:mm:ss"; empty means 00:00:00."""
     end_time: _builtins.str
-    """Last cycle time, "hh:mm:ss"; empty means 23:59:59."""
+    """Last cycle time, "hh:mm:ss"; empty means 23:59:59. Given together with start_time, or not at all."""
     workflow_parameters: _builtins.str
     """Workflow parameters, up to 64 KiB; effective upstream only when workflow_id is not 1."""
     task_parameters: _builtins.str
@@ -208,7 +208,7 @@ class BackfillSpec(_message.Message):
 
     @_builtins.property
     def exclude_biz_dates(self) -> _containers.RepeatedCompositeFieldContainer[_date_pb2.Date]:
-        """Dates to leave out, at most 1,100."""
+        """Dates to leave out, at most 1,100: full calendar dates, years 2000 to 2099."""
 
     @_builtins.property
     def days_of_week(self) -> _containers.RepeatedScalarFieldContainer[_dayofweek_pb2.DayOfWeek.ValueType]:
@@ -216,7 +216,9 @@ class BackfillSpec(_message.Message):
 
     @_builtins.property
     def default_run_properties(self) -> _workflow_instance_pb2.DefaultRunProperties:
-        """How the instances run: root tasks, mode, parallelism, order."""
+        """How the instances run: root tasks, mode, parallelism, order. A backfill needs parallelism, and root_task_ids except in
+        Chain mode.
+        """
 
     @_builtins.property
     def tags(self) -> _containers.RepeatedCompositeFieldContainer[_workflow_instance_pb2.Tag]:

@@ -392,7 +392,7 @@ class Periods(_message.Message):
     start_time: _builtins.str
     """First cycle time of hourly and minute tasks, "hh:mm:ss" in 24 hours; empty means 00:00:00."""
     end_time: _builtins.str
-    """Last cycle time, "hh:mm:ss"; empty means 23:59:59."""
+    """Last cycle time, "hh:mm:ss"; empty means 23:59:59. Given together with start_time, or not at all."""
     @_builtins.property
     def biz_dates(self) -> _containers.RepeatedCompositeFieldContainer[Global___DateRange]:
         """The business dates: 1 to 7 ranges (SDK 9.11). A backfill job takes any number and splits them itself."""
@@ -553,11 +553,13 @@ class DefaultRunProperties(_message.Message):
     """How the priority reaches tasks; same restriction."""
     @_builtins.property
     def root_task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Ids of the tasks to start from: task ids, not Data Studio node ids. At most 500."""
+        """Ids of the tasks to start from: task ids, not Data Studio node ids. At most 500; exactly one in General and
+        AllDownstream, none in Chain.
+        """
 
     @_builtins.property
     def include_task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Ids of the tasks to run, at most 2,000."""
+        """Ids of the tasks to run, at most 2,000; in Chain exactly two, the first and the last task."""
 
     @_builtins.property
     def exclude_task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
