@@ -12,7 +12,7 @@ from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from headgate import pb, reprocess
+from headgate import dates, pb, reprocess, tries
 from headgate.lifecycle import RUN_FRONTIER, is_terminal
 from headgate_server.clock import timestamp
 
@@ -92,6 +92,14 @@ def _operations(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:
             yield _cause(pb.CAUSE_KIND_UPSTREAM_FAILING, operation.marker, said, operation.intent_time)
 
 
+def _retries(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:
+    most = job.backfill.max_attempts_per_date
+    for run in tries.awaiting(job)[:MOST_RUNS]:
+        day = dates.from_message(run.biz_date).isoformat()
+        said = f"{day} has failed and is tried again once nothing else runs, try {run.retries + 2} of {most}"
+        yield _cause(pb.CAUSE_KIND_RETRY, day, said, _observed(run))
+
+
 def _quota(_: pb.Job, facts: Facts) -> Iterator[pb.Cause]:
     for lane in ("read", "write"):
         until_ms = int(facts.quota.get(f"frozen:{lane}", "0"))
@@ -140,6 +148,7 @@ _RULES: Final[tuple[Rule, ...]] = (
     _workers,
     _standing,
     _operations,
+    _retries,
     _quota,
     _survey,
     _parents,

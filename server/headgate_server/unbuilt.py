@@ -15,6 +15,5 @@ UNBUILT: Final = frozenset(
 
 BACKFILL_VALUES: Final = (
     ("spec.overlap", frozenset({pb.OVERLAP_JOIN, pb.OVERLAP_QUEUE_AFTER}), "REJECT and ALLOW are built"),
-    ("spec.max_attempts_per_date", frozenset(range(2, 11)), "one try is built"),
 )
 """Values of a backfill that would be accepted and not obeyed: field, values, and what is built instead."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate import keys, pb, quota
+from headgate import dates, keys, pb, quota
 from headgate.lifecycle import JOB_TERMINAL
 from headgate_server.explaining import DEAD_MS, MOST_RUNS, Facts, causes
 from tests.server.world import World
@@ -54,6 +55,20 @@ def kinds(facts: Facts = LIVELY, **members: Any) -> list[str]:
         ({"state": pb.JOB_STATE_NEEDS_ATTENTION}, ["NEEDS_ATTENTION"]),
         ({}, ["RUNNING"]),
         ({"runs": [pb.InstanceRun(state=pb.RUN_STATE_BLOCKED, blocked_by_id=7)]}, ["PARENT_INSTANCE"]),
+        (
+            {
+                "backfill": pb.BackfillSpec(max_attempts_per_date=2),
+                "runs": [
+                    pb.InstanceRun(
+                        state=pb.RUN_STATE_FAILED,
+                        workflow_instance_id=7,
+                        attempt=1,
+                        biz_date=dates.to_message(date(2025, 2, 5)),
+                    )
+                ],
+            },
+            ["RETRY"],
+        ),
         (
             {"runs": [pb.InstanceRun(state=pb.RUN_STATE_RUNNING, upstream_status="WaitResource")]},
             ["UPSTREAM_RESOURCE"],

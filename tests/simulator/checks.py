@@ -99,9 +99,12 @@ class Checks:
             self._check_read(job, call.id)
 
     def _is_halted(self, job: pb.Job) -> bool:
-        halt = job.backfill.on_failure in (pb.ON_FAILURE_UNSPECIFIED, pb.ON_FAILURE_HALT)
         bad = (pb.RUN_STATE_FAILED, pb.RUN_STATE_UNRESOLVED)
-        return self._kind == "backfill" and halt and any(run.state in bad for run in job.runs)
+        return self._halts_all(job) and any(run.state in bad for run in job.runs)
+
+    def _halts_all(self, job: pb.Job) -> bool:
+        halt = job.backfill.on_failure in (pb.ON_FAILURE_UNSPECIFIED, pb.ON_FAILURE_HALT)
+        return self._kind == "backfill" and halt
 
     def began(self, one: Instance) -> None:
         """After an instance began to run: no more dates side by side than the caller allowed."""
@@ -110,10 +113,35 @@ class Checks:
         if job is None or self._kind != "backfill" or any(other.touched for other in self.mine()):
             return
         self._check_cancelled(job, one)
+        self._check_once(job, one)
+        self._check_order(job, one)
         width = job.backfill.default_run_properties.parallelism
         running = [other.id for other in self.mine() if other.status == RUNNING]
         if len(running) > width:
             raise Broken(f"{len(running)} run side by side, {width} are allowed: {running}")
+
+    def _check_once(self, job: pb.Job, one: Instance) -> None:
+        """A date has one run at a time, none after a success, and no more failures than it has tries."""
+        others = [other for other in self.mine() if other.day == one.day and other.id != one.id and other.started_ms]
+        done = [other.id for other in others if other.status == RUNNING or other.ever_succeeded]
+        if done:
+            raise Broken(f"{one.id} runs {one.day} beside or after {done}")
+        called_back = Counter(run.recalls for run in job.runs if run.recalls)
+        most = max(1, job.backfill.max_attempts_per_date) + sum(called_back.values())
+        if len(others) + 1 > most:
+            raise Broken(f"{one.id} is run {len(others) + 1} of {one.day}, {most} at most were expected")
+
+    def _check_order(self, job: pb.Job, one: Instance) -> None:
+        """Where a failure halts all and dates run one by one, none is begun before one that is known to have failed."""
+        properties = job.backfill.default_run_properties
+        if not self._halts_all(job) or properties.parallelism != 1 or one.started_by != "job" or one.day is None:
+            return
+        succeeded = {other.day for other in self.mine() if other.ever_succeeded}
+        newest = properties.order == pb.BACKFILL_ORDER_DESC
+        known = [run for run in job.runs if run.state == pb.RUN_STATE_FAILED or run.retries + run.recalls]
+        days = [day for day in map(_day, known) if day is not None and (day > one.day if newest else day < one.day)]
+        if left := [str(day) for day in days if day not in succeeded]:
+            raise Broken(f"{one.id} runs {one.day} before {left}")
 
     def _check_cancelled(self, job: pb.Job, one: Instance) -> None:
         """Soon after a cancel, nothing more begins."""
@@ -188,7 +216,8 @@ class Checks:
             self.check_nothing_runs(job)
             self._check_skipped(job)
             self._check_end(job)
-        most = MOST_EVENTS + EVENTS_PER_RUN * len(job.runs) + 4 * len(self.faults)
+        attempts = sum(run.attempt for run in job.runs)
+        most = MOST_EVENTS + EVENTS_PER_RUN * attempts + 4 * len(self.faults)
         if len(raw_log) > most:
             raise Broken(f"{len(raw_log)} events, {most} at most were expected")
 
@@ -243,9 +272,14 @@ class Checks:
 
     def _check_dates(self) -> None:
         made = Counter(one.day for one in self._upstream.instances.values() if one.operation not in ("", "before"))
-        twice = [str(day) for day, count in made.items() if count > 1]
+        again = Counter({_day(run): run.retries + run.recalls for run in self._folded.runs} if self._folded else {})
+        twice = [str(day) for day, count in made.items() if count > 1 + again[day]]
         if twice:
             raise Broken(f"created twice: {twice}")
+
+
+def _day(run: pb.InstanceRun) -> date | None:
+    return dates.from_message(run.biz_date) if run.HasField("biz_date") else None
 
 
 def _act(step: Act | Wait | Rest) -> str:

@@ -68,6 +68,7 @@ def _backfill(chance: Chance, upstream: ModelUpstream, job: pb.Job) -> None:
         start_mode=chance.pick((pb.START_MODE_UNSPECIFIED, pb.START_MODE_HEADGATE, pb.START_MODE_UPSTREAM)),
         max_created_ahead=chance.pick((0, 0, 0, 1, 2, 5)),
         reprocess=chance.pick(_REPROCESS),
+        max_attempts_per_date=chance.pick((0, 0, 1, 2, 3, 10)),
     )
     if chance.happens(0.3):
         spec.adopt_grace.FromSeconds(chance.pick((0, 5)))

@@ -40,6 +40,8 @@ def policy_of(settings: Settings) -> Policy:
         adopt_grace_ms=int(settings.adopt_grace_seconds * 1000),
         settle_ms=int(settings.settle_seconds * 1000),
         stop_watchdog_ms=int(settings.stop_watchdog_seconds * 1000),
+        retry_min_ms=int(settings.date_retry_min_seconds * 1000),
+        retry_max_ms=int(settings.date_retry_max_seconds * 1000),
     )
 
 

@@ -60,6 +60,12 @@ class Settings(BaseSettings):
     stop_watchdog_seconds: float = Field(
         default=600.0, ge=1, le=86400, description="When a stuck cancel asks a person."
     )
+    date_retry_min_seconds: float = Field(
+        default=30.0, ge=0, le=3600, description="First wait of a failed date that is tried again; it doubles."
+    )
+    date_retry_max_seconds: float = Field(
+        default=600.0, ge=0, le=86400, description="Longest wait of a failed date that is tried again."
+    )
     tick_attempts: int = Field(
         default=5, ge=1, le=100, description="Ticks of a job that may kill their worker in a row."
     )

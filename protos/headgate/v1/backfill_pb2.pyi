@@ -197,7 +197,11 @@ class BackfillSpec(_message.Message):
     start_mode: Global___StartMode.ValueType
     """Who starts the instances; unspecified means headgate."""
     max_attempts_per_date: _builtins.int
-    """How often a failed date is tried in all, 1 to 10; 0 means 1."""
+    """How often a date is tried in all when its instance fails, 1 to 10; 0 means 1. A try is a new instance, created once
+    nothing else of the job runs and a wait of 30 s, doubling to 10 minutes, is over; `on_failure` judges the last one.
+    Dates that wait behind the failed one, and with HALT all that has not begun, run after it, with new instances.
+    A call that upstream refused is not tried again.
+    """
     max_created_ahead: _builtins.int
     """How many instances may stand created but not finished, 1 to 1,100; 0 means 60. Calls are planned within it."""
     @_builtins.property

@@ -42,7 +42,7 @@ class _EventTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventType.V
     EVENT_TYPE_THROTTLED: _EventType.ValueType  # 5
     """Upstream asked to slow down; the job waits and goes on."""
     EVENT_TYPE_RETRY_SCHEDULED: _EventType.ValueType  # 6
-    """A call upstream failed in a way that is tried again."""
+    """A call upstream failed in a way that is tried again, or a failed date of a backfill is."""
     EVENT_TYPE_RECONCILED: _EventType.ValueType  # 7
     """A search for a marker came to a decision."""
     EVENT_TYPE_CANCEL_REQUESTED: _EventType.ValueType  # 8
@@ -78,7 +78,7 @@ EVENT_TYPE_OPERATION_CHANGED: EventType.ValueType  # 4
 EVENT_TYPE_THROTTLED: EventType.ValueType  # 5
 """Upstream asked to slow down; the job waits and goes on."""
 EVENT_TYPE_RETRY_SCHEDULED: EventType.ValueType  # 6
-"""A call upstream failed in a way that is tried again."""
+"""A call upstream failed in a way that is tried again, or a failed date of a backfill is."""
 EVENT_TYPE_RECONCILED: EventType.ValueType  # 7
 """A search for a marker came to a decision."""
 EVENT_TYPE_CANCEL_REQUESTED: EventType.ValueType  # 8

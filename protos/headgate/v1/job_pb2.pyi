@@ -510,6 +510,8 @@ class InstanceRun(_message.Message):
     PARENT_END_TIME_FIELD_NUMBER: _builtins.int
     FAILURE_DIGEST_FIELD_NUMBER: _builtins.int
     STOP_TIME_FIELD_NUMBER: _builtins.int
+    RETRIES_FIELD_NUMBER: _builtins.int
+    RECALLS_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Position in the job's runs, from 0; never changes."""
     workflow_instance_id: _builtins.int
@@ -525,11 +527,17 @@ class InstanceRun(_message.Message):
     started_by: Global___StartedBy.ValueType
     """Who started it."""
     attempt: _builtins.int
-    """Which go of the job it belongs to, from 1: a retry gives the runs that it begins again the next number."""
+    """Which attempt at it this is, from 1. RetryJob gives all the runs that it begins again the same, next number."""
     operation_index: _builtins.int
     """Index of the operation that created it; -1 when it was not created by this job."""
     upstream_message: _builtins.str
     """Upstream's own sentence about this instance, such as the "wait for parent" one."""
+    retries: _builtins.int
+    """How many attempts before this one have failed, since the job was accepted or RetryJob last began the run again."""
+    recalls: _builtins.int
+    """How many attempts before this one were called back before they ran, since an earlier date had to be tried again
+    first; counted as `retries`.
+    """
     @_builtins.property
     def biz_date(self) -> _date_pb2.Date:
         """Business date; absent where the instance has none or it was not read yet."""
@@ -583,10 +591,12 @@ class InstanceRun(_message.Message):
         parent_end_time: _timestamp_pb2.Timestamp | None = ...,
         failure_digest: Global___FailureDigest | None = ...,
         stop_time: _timestamp_pb2.Timestamp | None = ...,
+        retries: _builtins.int = ...,
+        recalls: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["biz_date", b"biz_date", "error", b"error", "failure_digest", b"failure_digest", "finished_time", b"finished_time", "observe_time", b"observe_time", "parent_end_time", b"parent_end_time", "started_time", b"started_time", "stop_time", b"stop_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "biz_date", b"biz_date", "blocked_by_id", b"blocked_by_id", "error", b"error", "failure_digest", b"failure_digest", "finished_time", b"finished_time", "flow_instance_id", b"flow_instance_id", "index", b"index", "observe_time", b"observe_time", "operation_index", b"operation_index", "parent_end_time", b"parent_end_time", "started_by", b"started_by", "started_time", b"started_time", "state", b"state", "stop_time", b"stop_time", "upstream_message", b"upstream_message", "upstream_status", b"upstream_status", "workflow_instance_id", b"workflow_instance_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "biz_date", b"biz_date", "blocked_by_id", b"blocked_by_id", "error", b"error", "failure_digest", b"failure_digest", "finished_time", b"finished_time", "flow_instance_id", b"flow_instance_id", "index", b"index", "observe_time", b"observe_time", "operation_index", b"operation_index", "parent_end_time", b"parent_end_time", "recalls", b"recalls", "retries", b"retries", "started_by", b"started_by", "started_time", b"started_time", "state", b"state", "stop_time", b"stop_time", "upstream_message", b"upstream_message", "upstream_status", b"upstream_status", "workflow_instance_id", b"workflow_instance_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

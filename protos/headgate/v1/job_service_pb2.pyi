@@ -88,6 +88,8 @@ class _CauseKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CauseKind.V
     """A person has to decide."""
     CAUSE_KIND_UPSTREAM_FAILING: _CauseKind.ValueType  # 12
     """Upstream fails; the call is tried again."""
+    CAUSE_KIND_RETRY: _CauseKind.ValueType  # 13
+    """A failed date waits for its next try."""
 
 class CauseKind(_CauseKind, metaclass=_CauseKindEnumTypeWrapper):
     """What keeps a job from being further."""
@@ -118,6 +120,8 @@ CAUSE_KIND_NEEDS_ATTENTION: CauseKind.ValueType  # 11
 """A person has to decide."""
 CAUSE_KIND_UPSTREAM_FAILING: CauseKind.ValueType  # 12
 """Upstream fails; the call is tried again."""
+CAUSE_KIND_RETRY: CauseKind.ValueType  # 13
+"""A failed date waits for its next try."""
 Global___CauseKind: _TypeAlias = CauseKind  # noqa: Y015
 
 @_typing.final

@@ -11,7 +11,7 @@ from headgate.reasons import Reason
 from headgate.reprocess import is_left_alone
 from headgate_worker.core import errors
 from headgate_worker.core.cancelling import BY_DEADLINE, unconfirmed
-from headgate_worker.core.halting import label
+from headgate_worker.core.halting import awaiting, label
 from headgate_worker.core.operations import MADE, done
 from headgate_worker.core.runs import BAD, UNSTARTED, all_terminal
 from headgate_worker.core.steps import Act, Step
@@ -61,7 +61,7 @@ def conclude(view: View) -> Step | None:
         return _conclude_cancel(view)
     if view.job.state not in (pb.JOB_STATE_RUNNING, pb.JOB_STATE_PAUSED):
         return None
-    if not _REACHED[view.job.until](view):
+    if not _REACHED[view.job.until](view) or awaiting(view):
         return None
     failed = _failed(view)
     return _failure(view, failed) if failed else _success(view)

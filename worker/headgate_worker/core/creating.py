@@ -7,6 +7,7 @@ sent again; one whose outcome is not known is left to `reconciling`.
 from __future__ import annotations
 
 from datetime import date
+from itertools import takewhile
 from typing import Final
 
 from headgate import dates, marker, pb
@@ -21,7 +22,8 @@ from headgate_worker.core.calls import (
     Outcome,
     RerunInstances,
 )
-from headgate_worker.core.kinds import newest_first, starts_itself
+from headgate_worker.core.halting import awaiting, halted
+from headgate_worker.core.kinds import date_key, newest_first, starts_itself
 from headgate_worker.core.operations import OPEN, made, refused, to_be_sent_again
 from headgate_worker.core.steps import (
     Act,
@@ -50,7 +52,7 @@ def create(view: View) -> Step | None:
     """Intend the next call that makes instances, and send it; also one that was provably not executed before."""
     if view.kind not in _ACTION_OF or view.job.state != pb.JOB_STATE_RUNNING:
         return None
-    if any(op.outcome in OPEN for op in view.job.operations) or pending(view):
+    if any(op.outcome in OPEN for op in view.job.operations) or pending(view) or halted(view):
         return None
     again = [op for op in view.job.operations if to_be_sent_again(view.job, op)]
     operation = again[0] if again else _next_operation(view)
@@ -79,8 +81,7 @@ def _next_operation(view: View) -> pb.UpstreamOperation | None:
 
 def _next_ranges(view: View) -> tuple[pb.DateRange, ...]:
     """The dates of the next call: as many as fit the window, at most 7 ranges, in the order they are to run."""
-    spec, runs = view.job.backfill, view.runs
-    planned = [dates.from_message(run.biz_date) for run in runs if run.state == pb.RUN_STATE_PLANNED]
+    spec, runs, planned = view.job.backfill, view.runs, _planned(view)
     unfinished = sum(run.state not in RUN_TERMINAL and run.state != pb.RUN_STATE_PLANNED for run in runs)
     window = spec.max_created_ahead or DEFAULT_AHEAD
     # A window that is nearly full waits until it is half empty: many small creates would cost more of the quota.
@@ -90,6 +91,23 @@ def _next_ranges(view: View) -> tuple[pb.DateRange, ...]:
     if unfinished and starts_itself(view):
         return ()
     return _first_call(planned, window - unfinished, newest=newest_first(view.job))
+
+
+def _planned(view: View) -> list[date]:
+    """The dates that may be created next.
+
+    While failed dates wait, so do those that were called back for them. What is created again must not reach past a
+    date that exists already: that one would then run too late.
+    """
+    waits = bool(awaiting(view))
+    rows = [run for run in view.runs if run.state == pb.RUN_STATE_PLANNED and not (waits and run.recalls + run.retries)]
+    if not any(run.recalls + run.retries for run in rows):
+        return [dates.from_message(run.biz_date) for run in rows]
+    newest = newest_first(view.job)
+    order = sorted([run for run in view.runs if run.state not in RUN_TERMINAL], key=date_key, reverse=newest)
+    first = next(n for n, run in enumerate(order) if run.state == pb.RUN_STATE_PLANNED)
+    stretch = takewhile(lambda run: run.state == pb.RUN_STATE_PLANNED, order[first:])
+    return [dates.from_message(run.biz_date) for run in stretch]
 
 
 def _first_call(planned: list[date], room: int, *, newest: bool) -> tuple[pb.DateRange, ...]:

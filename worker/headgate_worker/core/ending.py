@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from headgate import pb
+from headgate import pb, tries
 from headgate.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
 from headgate_worker.core import errors, pacing
-from headgate_worker.core.halting import current_operation, halted, skipped_error
+from headgate_worker.core.halting import awaiting, current_operation, halted, skipped_error
 from headgate_worker.core.kinds import NAMED, may_start
 from headgate_worker.core.runs import NOT_STARTED, NOT_YET_STARTED
 from headgate_worker.core.steps import run_with
@@ -54,7 +54,12 @@ def _never_ran_again(view: View, row: pb.InstanceRun) -> pb.InstanceRun:
 
 
 def _never_begun(view: View, row: pb.InstanceRun) -> pb.InstanceRun:
-    """Upstream may call it Failure when an instance is stopped before it ran; in a halt such a date was skipped."""
+    """Upstream may call it Failure when an instance is stopped before it ran; in a halt such a date was skipped.
+
+    One that was called back is to run later, be it that the stop cut it short.
+    """
+    if row.state == pb.RUN_STATE_STOPPED and awaiting(view):
+        return tries.called_back(row)
     if row.state != pb.RUN_STATE_STOPPED or not halted(view) or row.HasField("started_time"):
         return row
     return run_with(row, state=pb.RUN_STATE_SKIPPED, error=skipped_error(view))
@@ -65,6 +70,8 @@ def _not_run(view: View, row: pb.InstanceRun) -> pb.InstanceRun:
     untouched = cancelling(view) and row.state == pb.RUN_STATE_CREATED
     if row.state not in NOT_YET_STARTED or not (asked or untouched) or _may_start_yet(view, row):
         return row
+    if asked and awaiting(view):
+        return tries.called_back(row)
     if asked and not halted(view):
         return run_with(row, state=pb.RUN_STATE_STOPPED, blocked_by_id=None)  # upstream has no word for it
     why = skipped_error(view) if halted(view) else errors.status(Reason.RUN_SKIPPED, "the job was cancelled first")
@@ -113,7 +120,7 @@ def _is_asked(view: View, row: pb.InstanceRun) -> bool:
     if not may_start(view):
         return False
     if row.state == pb.RUN_STATE_CREATED:
-        return row.operation_index == current_operation(view.job)
+        return row.operation_index == current_operation(view.job) or bool(row.retries or row.recalls)
     if row.state != pb.RUN_STATE_BLOCKED or not row.HasField("parent_end_time"):
         return False
     return row.parent_end_time.ToMilliseconds() + pacing.adopt_grace_ms(view) <= view.now_ms

@@ -52,11 +52,12 @@ def expected_parent(job: pb.Job, run: pb.InstanceRun) -> pb.InstanceRun | None:
     if not width or run.operation_index < 0:
         return None
     group = [one for one in job.runs if one.operation_index == run.operation_index and one.workflow_instance_id]
-    group.sort(key=_date, reverse=newest_first(job))
+    group.sort(key=date_key, reverse=newest_first(job))
     place = [one.index for one in group].index(run.index)
     return group[place - width] if place >= width else None
 
 
-def _date(run: pb.InstanceRun) -> tuple[int, int, int]:
+def date_key(run: pb.InstanceRun) -> tuple[int, int, int]:
+    """The date of a run as something to sort by; one without a date comes first."""
     day = run.biz_date
     return day.year, day.month, day.day

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 from headgate import pb
 from headgate.lifecycle import RUN_FRONTIER, RUN_TERMINAL
@@ -94,9 +95,9 @@ def absorb_read(view: View, subject: int, call: GetInstance, outcome: Outcome) -
 
 def _own_read(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> Change:
     row = _row(view, run, seen)
-    drafts = (runs_changed(row, message=_what(row)),) if differs(run, row) else ()
+    drafts = (runs_changed(row, message=_what(run, row)),) if differs(run, row) else ()
     hints = _next(view, row)
-    idle = seen.status in NOT_STARTED and row.state not in RUN_TERMINAL
+    idle = seen.status in NOT_STARTED and row.state not in _OVER
     return Change(drafts, hints.idle(run.index, view.now_ms) if idle else hints)
 
 
@@ -111,12 +112,18 @@ def _row(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> pb.Insta
     return ended(view, row, seen)
 
 
-def _what(row: pb.InstanceRun) -> str:
+_OVER: Final = RUN_TERMINAL | {pb.RUN_STATE_PLANNED}
+"""Run states in which nothing more is expected of the instance that was read; PLANNED: the date waits for another."""
+
+
+def _what(run: pb.InstanceRun, row: pb.InstanceRun) -> str:
+    if row.state == pb.RUN_STATE_PLANNED:
+        return f"instance {run.workflow_instance_id} was called back before it ran; its date runs after the failed one"
     return f"instance {row.workflow_instance_id} is {row.upstream_status or 'in an unknown status'}"
 
 
 def _next(view: View, row: pb.InstanceRun) -> Hints:
-    return view.hints.settled().forget(row.index) if row.state in RUN_TERMINAL else _look_again(view, row)
+    return view.hints.settled().forget(row.index) if row.state in _OVER else _look_again(view, row)
 
 
 def _look_again(view: View, run: pb.InstanceRun) -> Hints:

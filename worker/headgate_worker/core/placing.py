@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from headgate import pb
+from headgate import pb, tries
 from headgate.reasons import Reason
 from headgate_worker.core import errors, pacing
 from headgate_worker.core.calls import Failure, FailureKind, GetInstance, Outcome
@@ -49,7 +49,14 @@ def _row_for(job: pb.Job, operation_index: int, seen: pb.WorkflowInstance) -> pb
     for run in _waiting_rows(job, operation_index):
         if not run.HasField("biz_date") or run.biz_date == seen.biz_date:
             return run
-    return pb.InstanceRun(index=len(job.runs), operation_index=operation_index, attempt=1)
+    return _unplanned(job, operation_index)
+
+
+def _unplanned(job: pb.Job, operation_index: int) -> pb.InstanceRun:
+    """A row for an instance that nobody had planned: it belongs to the go of its operation."""
+    of_it = [tries.go(run) for run in job.runs if run.operation_index == operation_index]
+    attempt = max(of_it, default=max(1, tries.current_go(job.runs)))
+    return pb.InstanceRun(index=len(job.runs), operation_index=operation_index, attempt=attempt)
 
 
 def _waiting_rows(job: pb.Job, operation_index: int) -> list[pb.InstanceRun]:
@@ -65,7 +72,7 @@ def _unreadable(view: View, subject: int, call: GetInstance, failure: Failure) -
         # The others are looked after meanwhile, so this is no failed call that everything waits for.
         return Change((), replace(hints, place_at_ms=pacing.look_again_ms(view, intent_ms)))
     waiting = _waiting_rows(view.job, subject)
-    fresh = pb.InstanceRun(index=len(view.runs), operation_index=subject, attempt=1)
+    fresh = _unplanned(view.job, subject)
     error = errors.of_failure(failure, "GetWorkflowInstance")
     lost = run_with(
         waiting[0] if waiting else fresh, workflow_instance_id=call.id, state=pb.RUN_STATE_UNRESOLVED, error=error

@@ -22,6 +22,7 @@ from headgate_worker.core import (
     operations,
     placing,
     reconciling,
+    retrying,
     starting,
     stopping,
     surveying,
@@ -80,6 +81,7 @@ CALLING_RULES: Final[tuple[Rule, ...]] = (
     placing.place,
     stopping.stop,
     surveying.survey,
+    retrying.retry,
     creating.create,
     starting.start,
     observing.read,
@@ -132,6 +134,7 @@ def _next_look_ms(view: View) -> int:
         flows.next_look_ms(view),
         view.hints.operation_poll_at_ms,
         view.hints.place_at_ms,
+        retrying.next_look_ms(view),
         *stopping.again_ms(view),
     ]
     return min([at_ms for at_ms in times if at_ms is not None and at_ms > view.now_ms], default=0)
@@ -163,4 +166,6 @@ def _absorb_get(view: View, call: GetInstance, subject: int, outcome: Outcome) -
         return reconciling.absorb_rerun_read(view, outcome)
     if any(instance_id == call.id for _, instance_id in operations.unplaced(view.job)):
         return placing.absorb_place(view, subject, call, outcome)
+    if retrying.asks(view, call, subject):
+        return retrying.absorb_look(view, subject, outcome)
     return observing.absorb_read(view, subject, call, outcome)

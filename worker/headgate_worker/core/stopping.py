@@ -13,7 +13,7 @@ from headgate import pb
 from headgate.lifecycle import RUN_FRONTIER, RUN_TERMINAL
 from headgate_worker.core import pacing
 from headgate_worker.core.calls import Failure, FailureKind, Outcome, PerInstance, StopInstances
-from headgate_worker.core.halting import halted, halts
+from headgate_worker.core.halting import awaiting, calls_back, halted, halts
 from headgate_worker.core.kinds import newest_first
 from headgate_worker.core.runs import IDLE, by_instance, differs
 from headgate_worker.core.steps import Act, Change, Step, run_with, runs_changed, timestamp
@@ -30,7 +30,7 @@ def cancelling(view: View) -> bool:
 
 def wants_ends(view: View) -> bool:
     """Whether there is a reason to stop anything at all."""
-    return cancelling(view) or view.kind == "stop" or halted(view)
+    return cancelling(view) or view.kind == "stop" or halted(view) or bool(awaiting(view))
 
 
 def wants_end(view: View, run: pb.InstanceRun) -> bool:
@@ -41,6 +41,8 @@ def wants_end(view: View, run: pb.InstanceRun) -> bool:
         return _cancel_ends(view, run)
     if view.kind == "stop":
         return True
+    if awaiting(view):
+        return calls_back(view, run)
     return halted(view) and halts(view, run)
 
 

@@ -34,6 +34,8 @@ class Policy:
         clock_error_ms: how far upstream's clock is behind ours at most, if all is well.
         clock_skew_ms: how far it may be behind if not: an instance that may be ours only then is a doubt.
         stop_watchdog_ms: how long a cancel may stay unconfirmed before a person is asked.
+        retry_min_ms: how long a date that has failed waits at least until it is tried again, the first time.
+        retry_max_ms: how long it waits at most; the wait doubles from one try to the next.
         batch: most instance ids in one start or stop.
     """
 
@@ -55,6 +57,8 @@ class Policy:
     clock_error_ms: int = 5_000
     clock_skew_ms: int = 300_000
     stop_watchdog_ms: int = 600_000
+    retry_min_ms: int = 30_000
+    retry_max_ms: int = 600_000
     batch: int = 100
 
 
