@@ -33,6 +33,11 @@ def to_message(day: date) -> Date:
     return Date(year=day.year, month=day.month, day=day.day)
 
 
+def write(into: Date, day: date) -> None:
+    """Write the date into a google.type.Date."""
+    into.year, into.month, into.day = day.year, day.month, day.day
+
+
 def midnight_millis(day: date) -> int:
     """Midnight of a business date in Asia/Shanghai, ms since 1970: upstream's way to write a date (seed 000)."""
     return (day.toordinal() - _EPOCH) * _DAY_MILLIS - _SHANGHAI_MILLIS

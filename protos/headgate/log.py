@@ -42,12 +42,15 @@ _COUNTED_AS: Final[Mapping[pb.RunState.ValueType, str]] = {
 
 def count_runs(runs: Iterable[pb.InstanceRun]) -> pb.RunCounts:
     """How many runs stand where."""
-    counts = pb.RunCounts()
+    tally: dict[pb.RunState.ValueType, int] = {}
     for run in runs:
-        counts.total += 1
-        column = _COUNTED_AS.get(run.state)
+        state = run.state
+        tally[state] = tally.get(state, 0) + 1
+    counts = pb.RunCounts(total=sum(tally.values()))
+    for state, count in tally.items():
+        column = _COUNTED_AS.get(state)
         if column is not None:
-            setattr(counts, column, getattr(counts, column) + 1)
+            setattr(counts, column, getattr(counts, column) + count)
     return counts
 
 

@@ -11,7 +11,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from headgate import dates, keys, pb
+from google.type.date_pb2 import Date
+
+from headgate import keys, pb
 
 HOLDING: Final = frozenset({pb.OVERLAP_UNSPECIFIED, pb.OVERLAP_REJECT})
 """Policies under which a backfill holds its dates; with ALLOW it neither holds nor minds."""
@@ -29,8 +31,12 @@ def hold_of(job: pb.Job) -> Hold | None:
     """What the job holds while it is active; None when it holds nothing."""
     if job.WhichOneof("spec") != "backfill" or job.backfill.overlap not in HOLDING:
         return None
-    days = sorted({dates.from_message(run.biz_date).strftime("%Y%m%d") for run in job.runs if run.HasField("biz_date")})
+    days = sorted({_day(run.biz_date) for run in job.runs if run.HasField("biz_date")})
     return Hold(_key(job.connection, job.backfill), tuple(days))
+
+
+def _day(day: Date) -> str:
+    return f"{day.year:04}{day.month:02}{day.day:02}"
 
 
 def _key(connection: str, spec: pb.BackfillSpec) -> str:

@@ -34,3 +34,8 @@ class StoreClock:
 def timestamp(ms: int) -> Timestamp:
     """Milliseconds since 1970 as a Timestamp."""
     return Timestamp(seconds=ms // 1000, nanos=ms % 1000 * 1_000_000)
+
+
+def write_timestamp(into: Timestamp, ms: int) -> None:
+    """Write milliseconds since 1970 into a Timestamp."""
+    into.seconds, into.nanos = ms // 1000, ms % 1000 * 1_000_000

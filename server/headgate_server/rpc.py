@@ -79,7 +79,9 @@ def unary(
         ending = _Ending(method, observer)
         try:
             call = _call(context)
-            async with asyncio.timeout(seconds if call.deadline is None else None):
+            if call.deadline is not None:
+                return await answer(_parsed(received), call)
+            async with asyncio.timeout(seconds):
                 return await answer(_parsed(received), call)
         except asyncio.CancelledError:
             ending.code = "CANCELLED"

@@ -26,6 +26,7 @@ def test_a_tick_names_its_job_and_is_never_the_same() -> None:
 
     assert entry.id == "tick:t:0123456789ab"
     found = entries.decode(entry.definition)
+    assert entry.definition == entries.encode(found)
     assert (found["f"], found["a"], found["et"]) == (entries.TICK, ["t"], 7)
     assert entries.tick("t", nonce="ba9876543210", now_ms=7).id != entry.id
 
