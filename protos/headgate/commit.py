@@ -167,15 +167,6 @@ return 1
 """Gives a job back before its tick is over. KEYS: 1 job. ARGV: 1 fence 2 "1" takes the counted attempt back, for a
 tick that a shutdown cut short; "0" leaves it, for one that broke."""
 
-REAP_SCRIPT: Final = """
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local late = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
-for _, id in ipairs(late) do redis.call('ZADD', KEYS[1], now + ARGV[2], id) end
-return {now, late}
-"""
-"""Finds jobs whose tick is late and grants each a new grace. KEYS: 1 due. ARGV: 1 at most 2 grace in ms."""
-
 DELETE_SCRIPT: Final = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)

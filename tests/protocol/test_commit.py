@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from headgate import commit, entries, keys, pb
+from headgate import commit, entries, keys, late, pb
 from headgate.commit import Commit, Committed, Damaged, Duplicate, Fenced, Stale, Usage, Wake
 
 
@@ -125,7 +125,13 @@ def test_every_answer_has_a_meaning(raw: list[int | bytes], answer: commit.Answe
 
 @pytest.mark.parametrize(
     "script",
-    [commit.SCRIPT, commit.BEGIN_SCRIPT, commit.RENEW_SCRIPT, commit.RELEASE_SCRIPT, commit.REAP_SCRIPT],
+    [
+        commit.SCRIPT,
+        commit.BEGIN_SCRIPT,
+        commit.RENEW_SCRIPT,
+        commit.RELEASE_SCRIPT,
+        late.REAP_SCRIPT,
+    ],
 )
 def test_the_only_clock_is_the_stores(script: str) -> None:
     assert "os.time" not in script

@@ -83,7 +83,7 @@ async def test_a_cancel_goes_through_while_reads_are_frozen(
 async def _rung(store: Store, job_id: str) -> bool:
     """Ring for a job that waits for the freeze to be over, as the reaper does for one that is late."""
     now_ms = await store.now_ms()
-    await store.ring([entries.tick(job_id, nonce=str(now_ms), now_ms=now_ms)], now_ms)
+    await store.ring({job_id: entries.tick(job_id, nonce=str(now_ms), now_ms=now_ms)}, now_ms)
     await asyncio.sleep(0.2)
     job = await store.load(job_id)
     return job is not None and job.state == pb.JOB_STATE_CANCELLED

@@ -192,14 +192,60 @@ async def test_attempts_count_ticks_that_died_and_not_those_given_back(store: St
     assert (await taken(store, job_id)).attempts == 1
 
 
-async def test_the_reaper_finds_late_jobs_once_a_grace(store: Store, redis: Redis) -> None:
-    job_ids = [await submit(store, backfill_job(seed_backfill())) for _ in range(3)]
-    await redis.zadd(keys.DUE, dict.fromkeys(job_ids, 1))
+async def late_job(store: Store, redis: Redis) -> tuple[str, str]:
+    """A job whose tick is late, and the id of its entry."""
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    await redis.zadd(keys.DUE, {job_id: 1})
+    wake: bytes = await redis.hget(keys.job(job_id), "wake")  # type: ignore[misc]
+    return job_id, wake.decode()
 
-    _, late = await store.late_jobs(10)
-    assert sorted(late) == sorted(job_ids)
-    _, again = await store.late_jobs(10)
-    assert not again
+
+async def test_the_reaper_finds_jobs_whose_entry_is_lost_once_a_grace(store: Store, redis: Redis) -> None:
+    job_ids = [(await late_job(store, redis))[0] for _ in range(3)]
+    await redis.delete(keys.TICKS)
+
+    assert sorted((await store.late_jobs(10)).lost) == sorted(job_ids)
+    assert not (await store.late_jobs(10)).looked_at
+
+
+async def test_a_job_whose_entry_waits_in_a_long_queue_is_not_rung_for(store: Store, redis: Redis) -> None:
+    await late_job(store, redis)
+    before = await redis.zrange(keys.TICKS, 0, -1, withscores=True)
+
+    late = await store.late_jobs(10)
+
+    assert (late.lost, late.looked_at) == ((), 1)
+    assert await redis.zrange(keys.TICKS, 0, -1, withscores=True) == before
+
+
+async def test_a_job_whose_tick_died_comes_before_a_long_queue(store: Store, redis: Redis) -> None:
+    died, entry = await late_job(store, redis)
+    await taken(store, died)
+    now_ms = await store.now_ms()
+    await redis.hset(keys.job(died), "lease", str(now_ms - 1))  # type: ignore[misc]
+    await redis.zadd(keys.TICKS, {entry: now_ms - 1, **{f"tick:before-{n}:x": now_ms - 9_000 + n for n in range(5)}})
+    await redis.zadd(keys.DUE, {died: 1})
+
+    late = await store.late_jobs(10)
+
+    assert late.lost == ()
+    assert await redis.zrank(keys.TICKS, entry) == 0 or await redis.zscore(keys.TICKS, entry) == late.first_ms
+    assert late.first_ms == now_ms - 9_000
+
+
+async def test_a_ring_is_the_jobs_next_entry_and_nothing_of_a_job_that_is_gone(store: Store, redis: Redis) -> None:
+    job_id, _ = await late_job(store, redis)
+    await redis.delete(keys.TICKS)
+    ticks = {name: entries.tick(name, nonce="0123456789ab", now_ms=0) for name in (job_id, "gone")}
+
+    assert await store.ring(ticks, 5) == 1
+
+    assert await redis.zrange(keys.TICKS, 0, -1, withscores=True) == [(ticks[job_id].id.encode(), 5.0)]
+    assert await redis.hget(keys.job(job_id), "wake") == ticks[job_id].id.encode()  # type: ignore[misc]
+    assert await redis.exists(keys.job("gone"), keys.arq_job(ticks["gone"].id)) == 0
+    found = await taken(store, job_id)
+    await store.commit(change(found, RUNNING, wake_ms=1_000, lease_ms=0))
+    assert len(await redis.zrange(keys.TICKS, 0, -1)) == 1
 
 
 async def test_ids_beyond_doubles_survive(store: Store, redis: Redis) -> None:

@@ -10,12 +10,12 @@ from typing import Final
 from headgate import entries
 from headgate_worker.ports import Clock, Dice
 from headgate_worker.redis_clients import STORE_AWAY
-from headgate_worker.store import Store
+from headgate_worker.store import Late, Store
 
 _log = logging.getLogger(__name__)
 
 LATE_PER_ROUND: Final = 500
-"""Most late jobs that one round rings for; a full round is followed by the next at once."""
+"""Most late jobs that one round looks at; a full round is followed by the next at once."""
 
 EXPIRED_PER_ROUND: Final = 100
 """Most jobs that one round deletes."""
@@ -66,15 +66,17 @@ class Reaper:
 
     async def round(self) -> bool:
         """One look at everything; whether there may be more late jobs."""
-        now_ms, late = await self._store.late_jobs(LATE_PER_ROUND)
-        self._clock.set(now_ms)
-        if late:
-            _log.info("ringing for %d late jobs", len(late))
-            ticks = [entries.tick(job_id, nonce=self._dice.nonce(), now_ms=now_ms) for job_id in late]
-            await self._store.ring(ticks, now_ms)
-            self.rung += len(late)
-        for job_id in await self._store.expired_jobs(now_ms, EXPIRED_PER_ROUND):
+        late = await self._store.late_jobs(LATE_PER_ROUND)
+        self._clock.set(late.now_ms)
+        if late.lost:
+            await self._ring(late)
+        for job_id in await self._store.expired_jobs(late.now_ms, EXPIRED_PER_ROUND):
             await self._store.delete_expired(job_id)
-        await self._store.heartbeat(self._worker_id, now_ms, lifetime_ms=WORKER_LIFETIME_MS)
-        await self._announce(now_ms)
-        return len(late) == LATE_PER_ROUND
+        await self._store.heartbeat(self._worker_id, late.now_ms, lifetime_ms=WORKER_LIFETIME_MS)
+        await self._announce(late.now_ms)
+        return late.looked_at == LATE_PER_ROUND
+
+    async def _ring(self, late: Late) -> None:
+        _log.info("ringing for %d late jobs", len(late.lost))
+        ticks = {job_id: entries.tick(job_id, nonce=self._dice.nonce(), now_ms=late.now_ms) for job_id in late.lost}
+        self.rung += await self._store.ring(ticks, late.first_ms)

@@ -6,7 +6,7 @@ Nothing here retries blindly. A commit whose reply was lost is read back: the lo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from headgate import commit, entries, keys, pb
+from headgate import commit, entries, keys, late, pb
 from headgate.commit import Answer, Commit, Committed, Stale
 
 OBSERVATION_TTL_MS: Final = 24 * 3600 * 1000
@@ -53,6 +53,23 @@ class Busy:
     for_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Late:
+    """What a look for late ticks found.
+
+    Args:
+        now_ms: the store's clock.
+        lost: jobs whose next entry is gone.
+        looked_at: how many jobs were late, those included whose entry only waits in a long queue.
+        first_ms: score of the head of the queue; what is put there is claimed next.
+    """
+
+    now_ms: int
+    lost: tuple[str, ...]
+    looked_at: int
+    first_ms: int
+
+
 class Store:
     """Jobs in Redis, as a worker needs them.
 
@@ -70,7 +87,8 @@ class Store:
         self._commit = redis.register_script(commit.SCRIPT)
         self._begin = redis.register_script(commit.BEGIN_SCRIPT)
         self._release = redis.register_script(commit.RELEASE_SCRIPT)
-        self._reap = redis.register_script(commit.REAP_SCRIPT)
+        self._reap = redis.register_script(late.REAP_SCRIPT)
+        self._ring = redis.register_script(late.RING_SCRIPT)
         self._delete = redis.register_script(commit.DELETE_SCRIPT)
 
     async def begin(self, job_id: str) -> Taken | Busy | None:
@@ -132,20 +150,17 @@ class Store:
         """Give a job back before its tick is over; `uncount` takes back the attempt that was counted."""
         await self._release(keys=[keys.job(job_id)], args=[fence, int(uncount)])
 
-    async def late_jobs(self, limit: int) -> tuple[int, tuple[str, ...]]:
-        """The store's clock in ms, and at most `limit` jobs whose tick is late; each gets a new grace."""
-        now_ms, late = await self._reap(keys=[keys.DUE], args=[limit, self._grace_ms])
-        return int(now_ms), tuple(job_id.decode() for job_id in late)
+    async def late_jobs(self, limit: int) -> Late:
+        """Look at no more than `limit` jobs whose tick is late; each gets a new grace."""
+        arguments: list[str | int] = [limit, self._grace_ms, keys.job("")]
+        now_ms, lost, looked_at, first_ms = await self._reap(keys=[keys.DUE, keys.TICKS], args=arguments)
+        return Late(int(now_ms), tuple(job_id.decode() for job_id in lost), int(looked_at), int(first_ms))
 
-    async def ring(self, ticks: Sequence[entries.Entry], now_ms: int) -> None:
-        """Put ticks on the queue, due now."""
-        async with self._redis.pipeline(transaction=True) as pipe:
-            for tick in ticks:
-                pipe.psetex(keys.arq_job(tick.id), entries.DEFINITION_TTL_MS, tick.definition)
-                pipe.zadd(keys.TICKS, {tick.id: now_ms})
-                pipe.lpush(keys.kick(keys.TICKS), tick.id)
-            pipe.ltrim(keys.kick(keys.TICKS), 0, 999)
-            await pipe.execute()
+    async def ring(self, ticks: Mapping[str, entries.Entry], at_ms: int) -> int:
+        """Give jobs another next tick, due at `at_ms`; how many of the jobs are there."""
+        words = [word for job_id, tick in ticks.items() for word in (job_id, tick.id, tick.definition)]
+        arguments: list[str | int | bytes] = [keys.job(""), entries.DEFINITION_TTL_MS, at_ms, *words]
+        return int(await self._ring(keys=[keys.TICKS, keys.kick(keys.TICKS)], args=arguments))
 
     async def expired_jobs(self, now_ms: int, limit: int) -> tuple[str, ...]:
         """At most `limit` finished jobs that are to be deleted."""

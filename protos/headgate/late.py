@@ -1,0 +1,47 @@
+"""Late ticks: the scripts by which a reaper finds jobs whose next look is overdue, and rings for those that need it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+REAP_SCRIPT: Final = """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local late = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
+local head = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+local first = head[2] and math.min(tonumber(head[2]), now) or now
+local lost = {}
+for _, id in ipairs(late) do
+  redis.call('ZADD', KEYS[1], now + ARGV[2], id)
+  local job = redis.call('HMGET', ARGV[3] .. id, 'wake', 'lease')
+  local queued = job[1] and redis.call('ZSCORE', KEYS[2], job[1])
+  if not queued then
+    lost[#lost + 1] = id
+  elseif tonumber(queued) <= now and tonumber(job[2] or '0') > 0 and tonumber(job[2]) <= now then
+    redis.call('ZADD', KEYS[2], first, job[1])
+  end
+end
+return {now, lost, #late, first}
+"""
+"""Finds jobs whose tick is late and grants each a new grace. One whose entry still stands in the queue comes in its
+turn, so that a backlog is not made longer by ringing for all of it; one whose tick died comes before all others. KEYS:
+1 due 2 queue. ARGV: 1 at most 2 grace in ms 3 prefix of jobs. Answers {now, jobs to ring for, how many were late, score
+of the head of the queue}."""
+
+RING_SCRIPT: Final = """
+local rung = 0
+for i = 4, #ARGV, 3 do
+  local job = ARGV[1] .. ARGV[i]
+  if redis.call('EXISTS', job) == 1 then
+    redis.call('PSETEX', 'arq:job:' .. ARGV[i + 1], ARGV[2], ARGV[i + 2])
+    redis.call('HSET', job, 'wake', ARGV[i + 1])
+    redis.call('ZADD', KEYS[1], ARGV[3], ARGV[i + 1])
+    redis.call('LPUSH', KEYS[2], ARGV[i + 1])
+    rung = rung + 1
+  end
+end
+redis.call('LTRIM', KEYS[2], 0, 999)
+return rung
+"""
+"""Gives jobs whose next entry is gone another one. KEYS: 1 queue 2 kick. ARGV: 1 prefix of jobs 2 life of a definition
+in ms 3 score 4.. job id, entry id and definition of each. Answers how many of the jobs are there."""
