@@ -100,7 +100,7 @@ class LaneOptions:
     queue: str
     slots: int
     poll_seconds: float = 1.0
-    lease_ms: int = 4_000
+    lease_ms: int = 3_000
     drain_seconds: float = 15.0
 
 

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     )
     tick_slots: int = Field(default=100, ge=1, le=1000, description="Ticks that run side by side.")
     read_slots: int = Field(default=50, ge=1, le=1000, description="Reads that run side by side.")
-    lease_seconds: float = Field(default=4.0, ge=1, le=60, description="Life of a claim that is not renewed.")
+    lease_seconds: float = Field(default=3.0, ge=1, le=60, description="Life of a claim that is not renewed.")
     call_seconds: float = Field(default=10.0, ge=0.1, le=60, description="Longest time of one call upstream.")
     drain_seconds: float = Field(
         default=15.0, ge=0, le=300, description="How long running ticks may go on after SIGTERM."
