@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help env demo test lint format protos bench chaos simulate clean
+.PHONY: help env demo test lint format protos bench chaos soak simulate clean
 help: ## List the verbs.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -43,6 +43,9 @@ bench: $(STAMP) ## Measure against peers and the floor: QUICK=1 in 3 minutes, ON
 
 chaos: $(STAMP) ## Run the fault experiments, or ONLY=name one of them.
 	$(BIN)/python -m bench.chaos $(if $(ONLY),--only $(ONLY))
+
+soak: $(STAMP) ## Run a steady load for MINUTES (default 2) and fail when anything only grows.
+	$(BIN)/python -m bench.soak --minutes $(or $(MINUTES),2)
 
 clean: ## Remove what the other verbs built.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import random
 import re
@@ -101,6 +102,7 @@ class Stage:
         self.proxy: Proxy
         self._open = AsyncExitStack()
         self._started: list[Process] = []
+        self._numbers = itertools.count()
 
     async def __aenter__(self) -> Self:
         try:
@@ -149,7 +151,7 @@ class Stage:
     async def add_server(self, *, listen: str = "127.0.0.1:0", **environment: str) -> Process:
         """Start one more server."""
         own = {"HEADGATE_LISTEN": listen, "HEADGATE_DRAIN_SECONDS": "5", **environment}
-        server = await self._start(f"server-{len(self._started)}", "headgate_server", _SERVER_READY, own)
+        server = await self._start(f"server-{next(self._numbers)}", "headgate_server", _SERVER_READY, own)
         self.servers.append(server)
         return server
 
@@ -160,7 +162,7 @@ class Stage:
 
     async def add_worker(self, **environment: str) -> Process:
         """Start one more worker."""
-        worker = await self._start(f"worker-{len(self._started)}", "headgate_worker", _WORKER_READY, environment)
+        worker = await self._start(f"worker-{next(self._numbers)}", "headgate_worker", _WORKER_READY, environment)
         self.workers.append(worker)
         return worker
 
