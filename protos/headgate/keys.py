@@ -81,6 +81,11 @@ def look(connection: str, instance_id: int | str) -> str:
     return f"hg:look:{connection}:{instance_id}"
 
 
+def durations(target: str) -> str:
+    """String with how long the last dates of a backfill's target took, as `overlap.target` names it: JSON, ms."""
+    return f"hg:took:{target}"
+
+
 def replies(process_id: str) -> str:
     """List on which one server process gets the answers to its reads."""
     return f"hg:replies:{process_id}"

@@ -39,8 +39,13 @@ def _day(day: Date) -> str:
     return f"{day.year:04}{day.month:02}{day.day:02}"
 
 
-def _key(connection: str, spec: pb.BackfillSpec) -> str:
+def target(connection: str, spec: pb.BackfillSpec) -> str:
+    """What a backfill works on, whatever its dates and its name are: 32 hex digits."""
     properties = spec.default_run_properties
     tasks = sorted(properties.root_task_ids) or sorted(properties.include_task_ids)
-    target = f"{connection}\n{spec.project_id}\n{spec.env_type}\n{tasks}"
-    return f"{keys.PREFIX}dates:{hashlib.blake2b(target.encode(), digest_size=16).hexdigest()}"
+    text = f"{connection}\n{spec.project_id}\n{spec.env_type}\n{tasks}"
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _key(connection: str, spec: pb.BackfillSpec) -> str:
+    return f"{keys.PREFIX}dates:{target(connection, spec)}"

@@ -108,6 +108,14 @@ class Reason(Enum):
         "Too many instances of similar names to tell whether a date has one.",
         "Choose a name that no other contains, or reprocess ALL.",
     )
+    QUOTA_SHORT = Meaning(
+        "RESOURCE_EXHAUSTED",
+        "What is left of the daily allowance of calls does not last for the backfill.",
+        "Expect it to end on the day that the warning names, or take fewer dates.",
+    )
+    FORECAST_UNCERTAIN = Meaning(
+        "UNKNOWN", "What a backfill will cost is partly a guess.", "Nothing; plan again once a date of it has run."
+    )
     CREATE_FAILED = Meaning(
         "FAILED_PRECONDITION",
         "Upstream could not make the instances.",

@@ -26,6 +26,7 @@ from headgate_server.lookout import Lookout
 from headgate_server.metrics import Metrics
 from headgate_server.operations_service import OperationsService
 from headgate_server.pipe import Pipe
+from headgate_server.planning import Planning
 from headgate_server.reads import Reads
 from headgate_server.redis_facts import RedisFacts
 from headgate_server.redis_feed import RedisFeed
@@ -110,7 +111,7 @@ class Parts:
                 facts,
                 max_watches=settings.max_watches,
             ),
-            "headgate.v1.BackfillService": BackfillService(intake),
+            "headgate.v1.BackfillService": BackfillService(intake, Planning(self.reading, self.store, facts)),
             "headgate.v1.WorkflowInstanceService": WorkflowInstanceService(intake, self.reading, instances),
             "headgate.v1.FlowInstanceService": FlowInstanceService(intake, self.reading, instances),
             "google.longrunning.Operations": OperationsService(self.store, self.hub, steering),

@@ -37,7 +37,12 @@ _FILES: Final = (
 LONG_POLL_SECONDS: Final = 75.0
 """How long a long poll may take; it may wait for 60 s."""
 
+PLAN_SECONDS: Final = 60.0
+"""How long a plan may take, and a submit that compares one: it may look up every date."""
+
 _SECONDS: Final = {
+    "headgate.v1.BackfillService.PlanBackfill": PLAN_SECONDS,
+    "headgate.v1.BackfillService.CreateBackfill": PLAN_SECONDS,
     "headgate.v1.JobService.ListJobEvents": LONG_POLL_SECONDS,
     "google.longrunning.Operations.WaitOperation": LONG_POLL_SECONDS,
 }

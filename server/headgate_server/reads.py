@@ -92,13 +92,14 @@ class Reads:
                 _log.exception("answers can't be taken")
                 await asyncio.sleep(RECONNECT_SECONDS)
 
-    async def ask(self, method: str, request: Message, call: Call) -> bytes:
+    async def ask(self, method: str, request: Message, call: Call, *, extra_seconds: float = 0.0) -> bytes:
         """A worker's answer to a read: the response message as bytes.
 
         Args:
             method: name of the RPC, such as "GetWorkflowInstance".
             request: its request.
             call: tells how long its caller waits.
+            extra_seconds: how much longer than other reads this one may take.
 
         Raises:
             Refused: no worker answered in time.
@@ -107,7 +108,7 @@ class Reads:
         """
         if len(self._open) >= MAX_ASKED:
             raise Refused(Reason.CALLER_LIMIT, "too many reads wait for workers", retry_seconds=1)
-        seconds, refusal = self._patience(call)
+        seconds, refusal = self._patience(call, self._timeout + extra_seconds)
         number = next(self._numbers)
         self._open[number] = asyncio.get_running_loop().create_future()
         try:
@@ -144,16 +145,11 @@ class Reads:
         entry = entries.read(asked, nonce=self._nonce(), now_ms=now_ms)
         await self._lane.ask(entry, now_ms=now_ms, ttl_ms=wait_ms + LINGER_MS)
 
-    def _patience(self, call: Call) -> tuple[float, Refused]:
-        remaining = self._remaining(call)
-        if remaining < self._timeout:
-            return max(0.0, remaining), Refused(Reason.DEADLINE_TOO_SHORT, "no worker answered within the deadline")
-        return self._timeout, Refused(Reason.WORKER_UNAVAILABLE, "no worker answered in time", retry_seconds=2)
-
-    def _remaining(self, call: Call) -> float:
-        if call.deadline is None:
-            return self._timeout
-        return call.deadline - asyncio.get_running_loop().time() - MARGIN_SECONDS
+    @staticmethod
+    def _patience(call: Call, timeout: float) -> tuple[float, Refused]:
+        if call.deadline is not None and (left := _remaining(call.deadline)) < timeout:
+            return max(0.0, left), Refused(Reason.DEADLINE_TOO_SHORT, "no worker answered within the deadline")
+        return timeout, Refused(Reason.WORKER_UNAVAILABLE, "no worker answered in time", retry_seconds=2)
 
     def _hand_over(self, raw: bytes) -> None:
         try:
@@ -164,6 +160,10 @@ class Reads:
         waiting = self._open.get(reply.id)
         if waiting is not None and not waiting.done():
             waiting.set_result(reply)
+
+
+def _remaining(deadline: float) -> float:
+    return deadline - asyncio.get_running_loop().time() - MARGIN_SECONDS
 
 
 def _seen_ms(kind: type[pb.WorkflowInstance | pb.FlowInstance], raw: bytes) -> int:

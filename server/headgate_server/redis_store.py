@@ -16,6 +16,7 @@ from typing import Any, Final
 from redis.exceptions import NoScriptError
 
 from headgate import commit, keys, pb
+from headgate.overlap import Hold
 from headgate_server import wire
 from headgate_server.clock import StoreClock
 from headgate_server.cursor import Page
@@ -199,6 +200,16 @@ class RedisStore:
         arguments = (job_id, revision, "0", commit.FEED_LENGTH)
         answer, _ = await insist(lambda: _DELETE.run(self._writes, names, arguments))
         return bool(answer >= 0)
+
+    async def held(self, hold: Hold) -> dict[str, str]:
+        """Which of the dates other backfills hold: "yyyymmdd" to job id. Dates of a job that is gone are free."""
+        if not hold.days:
+            return {}
+        found = await self._read(("HMGET", hold.key, *hold.days))
+        holders = {day: raw.decode() for day, raw in zip(hold.days, found, strict=True) if raw}
+        known = sorted(set(holders.values()))
+        alive = await asyncio.gather(*(self._read(("EXISTS", keys.job(job_id))) for job_id in known))
+        return {day: job_id for day, job_id in holders.items() if alive[known.index(job_id)]}
 
     async def probe(self) -> None:
         """Write something, the way commits go.

@@ -161,12 +161,14 @@ def _adhoc(request: pb.ExecuteAdhocWorkflowInstanceRequest) -> Iterator[Violatio
 
 
 def _backfill(request: pb.CreateBackfillRequest) -> Iterator[Violation]:
-    yield from _backfill_spec(request.spec)
-    yield from _unbuilt(request)
+    yield from _plan(request)
+    if request.plan_token:
+        yield "plan_token", "not built yet; leave it empty"
 
 
-def _plan(request: pb.PlanBackfillRequest) -> Iterator[Violation]:
+def _plan(request: pb.PlanBackfillRequest | pb.CreateBackfillRequest) -> Iterator[Violation]:
     yield from _backfill_spec(request.spec)
+    yield from _unbuilt(request.spec)
 
 
 def _backfill_spec(spec: pb.BackfillSpec) -> Iterator[Violation]:
@@ -181,12 +183,10 @@ def _backfill_spec(spec: pb.BackfillSpec) -> Iterator[Violation]:
         yield "spec.biz_dates", "no date is left after exclusions, days_of_week and month_ends_only"
 
 
-def _unbuilt(request: pb.CreateBackfillRequest) -> Iterator[Violation]:
+def _unbuilt(spec: pb.BackfillSpec) -> Iterator[Violation]:
     for path, values, built in unbuilt.BACKFILL_VALUES:
-        if getattr(request.spec, path.partition(".")[2]) in values:
+        if getattr(spec, path.partition(".")[2]) in values:
             yield path, f"not built yet; {built}"
-    if request.plan_token:
-        yield "plan_token", "not built yet; leave it empty"
 
 
 def _list(request: pb.ListWorkflowInstancesRequest) -> Iterator[Violation]:

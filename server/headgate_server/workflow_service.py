@@ -12,6 +12,7 @@ from headgate_server import reads, requests
 from headgate_server.instance_kinds import WORKFLOW
 from headgate_server.instance_watch import InstanceWatch
 from headgate_server.intake import Intake
+from headgate_server.planning import Planning
 from headgate_server.reads import Reads
 from headgate_server.rpc import Call
 
@@ -19,8 +20,13 @@ from headgate_server.rpc import Call
 class BackfillService:
     """Backfills are jobs like others."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: Intake, planning: Planning) -> None:
         self._intake = intake
+        self._planning = planning
+
+    async def plan_backfill(self, request: pb.PlanBackfillRequest, call: Call) -> pb.BackfillPlan:
+        """PlanBackfill."""
+        return await self._planning.plan(request, call)
 
     async def create_backfill(self, request: pb.CreateBackfillRequest, call: Call) -> bytes:
         """CreateBackfill."""

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from headgate import dates, pb
 from headgate_worker.core.calls import CreateInstances, ExecuteAdhoc, FailureKind, RerunInstances
-from headgate_worker.core.creating import backfill_create, create, instance_name
+from headgate_worker.core.creating import create, instance_name
 from headgate_worker.core.view import View
+from headgate_worker.core.windows import create_spec
 from tests.core.building import (
     NOW_MS,
     absorbed,
@@ -242,7 +243,7 @@ def test_every_field_of_a_backfill_reaches_its_create() -> None:
         end_time="23:00:00",
     )
     chosen.extra["New"] = "x"
-    sent = backfill_create(chosen, operation(pb.OPERATION_OUTCOME_INTENDED, 0))
+    sent = create_spec(chosen, "nightly", operation(pb.OPERATION_OUTCOME_INTENDED, 0).biz_dates)
 
     for name in shared - {"name"}:
         assert getattr(sent, name) == getattr(chosen, name), name

@@ -101,7 +101,7 @@ def _assemble(
         limits=TickLimits(call_seconds=settings.call_seconds, attempts=settings.tick_attempts),
         checkpoint=crash_point(settings.crash_at),
     )
-    reader = Reader(store, connections, clock)
+    reader = Reader(store, connections, clock, policy_of(settings))
 
     def lane(queue: str, functions: dict[str, Function], slots: int) -> LeasedWorker:
         lease_ms = int(settings.lease_seconds * 1000)

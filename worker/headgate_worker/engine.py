@@ -13,10 +13,12 @@ from typing import Final
 
 from headgate import pb
 from headgate.lifecycle import JOB_TERMINAL
+from headgate.overlap import target
 from headgate.quota import Frozen, Go, Verdict
 from headgate.reasons import Reason
 from headgate_worker.core import errors, sharing
 from headgate_worker.core.calls import WRITES, Call, Outcome, Reply
+from headgate_worker.core.expecting import durations
 from headgate_worker.core.plan import IDLE_MS, absorb, plan
 from headgate_worker.core.steps import Act, Rest, Wait
 from headgate_worker.core.view import Policy, View
@@ -87,6 +89,7 @@ class Engine:
         tick = Tick(self._store, self._clock, self._dice, taken, began, self._checkpoint)
         try:
             await self._drive_keeping(tick)
+            await self._remember(tick.job)
         except LostJob:
             _log.info("job %s was taken over; this tick wrote nothing more", job_id)
         except asyncio.CancelledError:
@@ -95,6 +98,12 @@ class Engine:
         except Exception:
             await self._store.release(job_id, taken.fence, uncount=False)
             raise
+
+    async def _remember(self, job: pb.Job) -> None:
+        """Keep how long the dates of a backfill took; a worker that dies before that costs the next plan its guess."""
+        took = durations(job.runs) if job.state in JOB_TERMINAL and job.HasField("backfill") else []
+        if took:
+            await self._store.put_durations(target(job.connection, job.backfill), took)
 
     async def _drive_keeping(self, tick: Tick) -> None:
         """Drive the job with its lease renewed beside it; the first error of either ends both."""

@@ -26,8 +26,10 @@ from headgate_worker.core.calls import (
     InstancePage,
     ListInstances,
 )
+from headgate_worker.core.view import Policy
 from headgate_worker.flow_reads import FlowReader
 from headgate_worker.page_tokens import BadToken
+from headgate_worker.plan_reads import PlanReader
 from headgate_worker.ports import Clock, GovernedUpstream, Upstreams
 from headgate_worker.read_failed import ReadFailed
 from headgate_worker.store import Store
@@ -73,7 +75,7 @@ def of_failure(failure: Failure, call: Call) -> Status:
 class Reader:
     """Answers the reads of servers."""
 
-    def __init__(self, store: Store, upstreams: Upstreams, clock: Clock) -> None:
+    def __init__(self, store: Store, upstreams: Upstreams, clock: Clock, policy: Policy) -> None:
         self._store = store
         self._upstreams = upstreams
         self._clock = clock
@@ -83,6 +85,7 @@ class Reader:
             "ListWorkflowInstances": self._list,
             **FlowReader(self._call).methods(),
             **TaskReader(self._call).methods(),
+            **PlanReader(self._call, self._upstream, store, policy).methods(),
         }
 
     async def read(self, *arguments: Any) -> None:

@@ -6,7 +6,8 @@ Nothing here retries blindly. A commit whose reply was lost is read back: the lo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +21,9 @@ from headgate.commit import Answer, Commit, Committed, Stale
 
 OBSERVATION_TTL_MS: Final = 24 * 3600 * 1000
 """How long an observation is kept: the API's longest max_staleness."""
+
+DURATIONS_TTL_MS: Final = 90 * 24 * 3600 * 1000
+"""How long it is known how long dates take, since the last backfill of the same target."""
 
 COMMIT_PATIENCE: Final = (0.05, 0.1, 0.2, 0.4, 0.8, *[1.0] * 12)
 """Seconds between the tries of a commit: about 14 s in all."""
@@ -194,6 +198,15 @@ class Store:
             if follow_ms:
                 pipe.set(keys.look(connection, id_), keys.LOOK_JOB, px=follow_ms)
             await pipe.execute()
+
+    async def put_durations(self, target: str, durations_ms: Sequence[int]) -> None:
+        """Keep how long the last dates of a backfill took, for the plans of others."""
+        await self._redis.set(keys.durations(target), json.dumps(list(durations_ms)), px=DURATIONS_TTL_MS)
+
+    async def durations(self, target: str) -> tuple[int, ...]:
+        """How long the last dates of such a backfill took, in ms; empty when that is not known."""
+        found = await self._redis.get(keys.durations(target))
+        return tuple(map(int, json.loads(found))) if found else ()
 
     async def reply(self, to: str, answer: entries.ReadReply) -> None:
         """Answer a read. The list vanishes by itself when nobody takes from it."""

@@ -40,9 +40,9 @@ class _PlanActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PlanAction
     PLAN_ACTION_SKIP_EXISTS: _PlanAction.ValueType  # 2
     """Nothing: it has an instance already, and reprocess leaves it alone."""
     PLAN_ACTION_SKIP_IN_FLIGHT: _PlanAction.ValueType  # 3
-    """Nothing: another active backfill runs it."""
+    """Nothing: another active backfill runs it, and overlap is JOIN."""
     PLAN_ACTION_CONFLICT: _PlanAction.ValueType  # 4
-    """The backfill would be refused for this date."""
+    """The backfill would be refused for this date: another active one runs it. Nothing at all would be created."""
 
 class PlanAction(_PlanAction, metaclass=_PlanActionEnumTypeWrapper):
     """What a plan does with a date."""
@@ -54,9 +54,9 @@ PLAN_ACTION_CREATE: PlanAction.ValueType  # 1
 PLAN_ACTION_SKIP_EXISTS: PlanAction.ValueType  # 2
 """Nothing: it has an instance already, and reprocess leaves it alone."""
 PLAN_ACTION_SKIP_IN_FLIGHT: PlanAction.ValueType  # 3
-"""Nothing: another active backfill runs it."""
+"""Nothing: another active backfill runs it, and overlap is JOIN."""
 PLAN_ACTION_CONFLICT: PlanAction.ValueType  # 4
-"""The backfill would be refused for this date."""
+"""The backfill would be refused for this date: another active one runs it. Nothing at all would be created."""
 Global___PlanAction: _TypeAlias = PlanAction  # noqa: Y015
 
 @_typing.final
@@ -102,18 +102,20 @@ class PlanSlot(_message.Message):
     action: Global___PlanAction.ValueType
     """What is done with it."""
     existing_id: _builtins.int
-    """Instance that is there already; 0 when none."""
+    """The date's last instance of this name; 0 when there is none, and where reprocess is ALL, since nobody looked."""
     existing_status: _builtins.str
     """Its status, upstream's own word."""
     existing_job: _builtins.str
-    """Job that runs it; empty when none."""
+    """Job that runs it, "jobs/{job_id}"; empty when none, and where overlap is ALLOW, since nobody looked."""
     @_builtins.property
     def biz_date(self) -> _date_pb2.Date:
         """The date."""
 
     @_builtins.property
     def expected_duration(self) -> _duration_pb2.Duration:
-        """How long a run is expected to take; absent when not known."""
+        """How long its run is expected to take, from earlier dates of the name or of the root tasks; absent when not known,
+        and where nothing is created.
+        """
 
     def __init__(
         self,
@@ -149,9 +151,11 @@ class BackfillPlan(_message.Message):
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     expected_upstream_reads: _builtins.int
-    """How many read calls it is expected to take."""
+    """How many read calls it is expected to take if no date fails, looking up the dates included; 0 when that can't be
+    told.
+    """
     expected_upstream_writes: _builtins.int
-    """How many write calls."""
+    """How many write calls: creates and starts; 0 when that can't be told."""
     plan_token: _builtins.str
     """Give this to CreateBackfill to have exactly this plan or ABORTED."""
     @_builtins.property
@@ -160,7 +164,10 @@ class BackfillPlan(_message.Message):
 
     @_builtins.property
     def upstream_calls(self) -> _containers.RepeatedCompositeFieldContainer[_workflow_instance_pb2.CreateWorkflowInstancesSpec]:
-        """The create calls, exactly as they would be sent but for the marker in the name."""
+        """The create calls in order, exactly as they would be sent but for the marker in the name, if no date fails and dates
+        end one at a time. Where they would be more than 1 MiB, all but the first tell only name, type and periods; the rest
+        is as in the first.
+        """
 
     @_builtins.property
     def quota_now(self) -> _admin_service_pb2.Quota:
@@ -168,7 +175,9 @@ class BackfillPlan(_message.Message):
 
     @_builtins.property
     def expected_makespan(self) -> _duration_pb2.Duration:
-        """How long it is expected to take; absent when not known."""
+        """How long it is expected to take from its first call on, if it never waits for quota or resources; absent when not
+        known.
+        """
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:

@@ -39,9 +39,18 @@ class BackfillServiceStub:
     PlanBackfill: _grpc.UnaryUnaryMultiCallable[_backfill_service_pb2.PlanBackfillRequest, _backfill_service_pb2.BackfillPlan]
     """Tells what CreateBackfill would do, date by date, and what that would cost upstream; records and sends nothing.
 
+    A worker makes the plan, by the rules that would run the backfill. Unless reprocess is ALL it looks up every date,
+    which costs a read each and takes as long as the quota says: give the call a deadline to match. With ALL it asks
+    nothing of upstream, and so does not tell which dates have instances.
+
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-      * UNAVAILABLE: safe to repeat.
+      * NOT_FOUND, CONNECTION_UNKNOWN: ask the operator which connections there are.
+      * FAILED_PRECONDITION, SURVEY_TOO_LARGE: choose a name that no other contains, or reprocess ALL.
+      * FAILED_PRECONDITION, UPSTREAM_REFUSED or UPSTREAM_DENIED: see upstream's code in the metadata.
+      * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: wait as RetryInfo says, then repeat.
+      * DEADLINE_EXCEEDED, DEADLINE_TOO_SHORT: repeat with more time.
+      * UNAVAILABLE, WORKER_UNAVAILABLE, UPSTREAM_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
     """
     CreateBackfill: _grpc.UnaryUnaryMultiCallable[_backfill_service_pb2.CreateBackfillRequest, _job_pb2.Job]
     """Creates the instances of all dates, starts them, waits for parents and follows every one to its end.
@@ -71,9 +80,18 @@ class BackfillServiceAsyncStub(BackfillServiceStub):
     PlanBackfill: _aio.UnaryUnaryMultiCallable[_backfill_service_pb2.PlanBackfillRequest, _backfill_service_pb2.BackfillPlan]  # type: ignore[assignment]
     """Tells what CreateBackfill would do, date by date, and what that would cost upstream; records and sends nothing.
 
+    A worker makes the plan, by the rules that would run the backfill. Unless reprocess is ALL it looks up every date,
+    which costs a read each and takes as long as the quota says: give the call a deadline to match. With ALL it asks
+    nothing of upstream, and so does not tell which dates have instances.
+
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-      * UNAVAILABLE: safe to repeat.
+      * NOT_FOUND, CONNECTION_UNKNOWN: ask the operator which connections there are.
+      * FAILED_PRECONDITION, SURVEY_TOO_LARGE: choose a name that no other contains, or reprocess ALL.
+      * FAILED_PRECONDITION, UPSTREAM_REFUSED or UPSTREAM_DENIED: see upstream's code in the metadata.
+      * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: wait as RetryInfo says, then repeat.
+      * DEADLINE_EXCEEDED, DEADLINE_TOO_SHORT: repeat with more time.
+      * UNAVAILABLE, WORKER_UNAVAILABLE, UPSTREAM_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
     """
     CreateBackfill: _aio.UnaryUnaryMultiCallable[_backfill_service_pb2.CreateBackfillRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Creates the instances of all dates, starts them, waits for parents and follows every one to its end.
@@ -106,9 +124,18 @@ class BackfillServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_backfill_service_pb2.BackfillPlan, _abc.Awaitable[_backfill_service_pb2.BackfillPlan]]:
         """Tells what CreateBackfill would do, date by date, and what that would cost upstream; records and sends nothing.
 
+        A worker makes the plan, by the rules that would run the backfill. Unless reprocess is ALL it looks up every date,
+        which costs a read each and takes as long as the quota says: give the call a deadline to match. With ALL it asks
+        nothing of upstream, and so does not tell which dates have instances.
+
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-          * UNAVAILABLE: safe to repeat.
+          * NOT_FOUND, CONNECTION_UNKNOWN: ask the operator which connections there are.
+          * FAILED_PRECONDITION, SURVEY_TOO_LARGE: choose a name that no other contains, or reprocess ALL.
+          * FAILED_PRECONDITION, UPSTREAM_REFUSED or UPSTREAM_DENIED: see upstream's code in the metadata.
+          * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: wait as RetryInfo says, then repeat.
+          * DEADLINE_EXCEEDED, DEADLINE_TOO_SHORT: repeat with more time.
+          * UNAVAILABLE, WORKER_UNAVAILABLE, UPSTREAM_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
         """
 
     @_abc_1.abstractmethod

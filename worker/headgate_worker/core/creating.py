@@ -23,7 +23,7 @@ from headgate_worker.core.calls import (
     RerunInstances,
 )
 from headgate_worker.core.halting import awaiting, halted
-from headgate_worker.core.kinds import date_key, newest_first, starts_itself
+from headgate_worker.core.kinds import date_key, newest_first
 from headgate_worker.core.operations import OPEN, made, refused, to_be_sent_again
 from headgate_worker.core.steps import (
     Act,
@@ -36,9 +36,7 @@ from headgate_worker.core.steps import (
 )
 from headgate_worker.core.surveying import pending
 from headgate_worker.core.view import View
-
-DEFAULT_AHEAD: Final = 60
-"""Instances that may stand created but not finished when the caller did not say (BackfillSpec.max_created_ahead)."""
+from headgate_worker.core.windows import Ranges, create_spec, next_ranges
 
 _ACTION_OF: Final = {
     "create": "CreateWorkflowInstances",
@@ -79,18 +77,9 @@ def _next_operation(view: View) -> pb.UpstreamOperation | None:
     return operation_with(row, biz_dates=view.job.create.periods.biz_dates) if view.kind == "create" else row
 
 
-def _next_ranges(view: View) -> tuple[pb.DateRange, ...]:
-    """The dates of the next call: as many as fit the window, at most 7 ranges, in the order they are to run."""
-    spec, runs, planned = view.job.backfill, view.runs, _planned(view)
-    unfinished = sum(run.state not in RUN_TERMINAL and run.state != pb.RUN_STATE_PLANNED for run in runs)
-    window = spec.max_created_ahead or DEFAULT_AHEAD
-    # A window that is nearly full waits until it is half empty: many small creates would cost more of the quota.
-    if not planned or window - unfinished < min(len(planned), max(1, window // 2)):
-        return ()
-    # What starts itself would run beside the dates of the create before, and exceed the parallelism.
-    if unfinished and starts_itself(view):
-        return ()
-    return _first_call(planned, window - unfinished, newest=newest_first(view.job))
+def _next_ranges(view: View) -> Ranges:
+    unfinished = sum(run.state not in RUN_TERMINAL and run.state != pb.RUN_STATE_PLANNED for run in view.runs)
+    return next_ranges(view.job.backfill, _planned(view), unfinished)
 
 
 def _planned(view: View) -> list[date]:
@@ -108,11 +97,6 @@ def _planned(view: View) -> list[date]:
     first = next(n for n, run in enumerate(order) if run.state == pb.RUN_STATE_PLANNED)
     stretch = takewhile(lambda run: run.state == pb.RUN_STATE_PLANNED, order[first:])
     return [dates.from_message(run.biz_date) for run in stretch]
-
-
-def _first_call(planned: list[date], room: int, *, newest: bool) -> tuple[pb.DateRange, ...]:
-    ranges = dates.to_ranges(sorted(sorted(planned, reverse=newest)[:room]))
-    return ranges[-dates.MAX_RANGES_PER_CALL :] if newest else ranges[: dates.MAX_RANGES_PER_CALL]
 
 
 def _covered(view: View, operation: pb.UpstreamOperation) -> list[pb.InstanceRun]:
@@ -150,26 +134,7 @@ def _call(view: View, operation: pb.UpstreamOperation) -> Call:
         create.CopyFrom(job.create)
         create.name = operation.marker
         return CreateInstances(create)
-    return CreateInstances(backfill_create(job.backfill, operation))
-
-
-def backfill_create(spec: pb.BackfillSpec, operation: pb.UpstreamOperation) -> pb.CreateWorkflowInstancesSpec:
-    """What one call of a backfill asks of upstream."""
-    return pb.CreateWorkflowInstancesSpec(
-        project_id=spec.project_id,
-        env_type=spec.env_type,
-        workflow_id=spec.workflow_id,
-        name=operation.marker,
-        type=pb.WORKFLOW_INSTANCE_TYPE_SUPPLEMENT_DATA,
-        periods=pb.Periods(biz_dates=operation.biz_dates, start_time=spec.start_time, end_time=spec.end_time),
-        workflow_parameters=spec.workflow_parameters,
-        task_parameters=spec.task_parameters,
-        auto_start_enabled=spec.start_mode == pb.START_MODE_UPSTREAM,
-        default_run_properties=spec.default_run_properties,
-        comment=spec.comment,
-        tags=spec.tags,
-        extra=spec.extra if spec.HasField("extra") else None,
-    )
+    return CreateInstances(create_spec(job.backfill, operation.marker, operation.biz_dates))
 
 
 def absorb_create(view: View, subject: int, outcome: Outcome) -> Change:

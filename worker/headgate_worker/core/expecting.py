@@ -7,6 +7,7 @@ costs reads or delay, never correctness.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import nlargest
 from typing import Final
@@ -54,7 +55,12 @@ class Window:
 
 def expectation(view: View) -> tuple[Window, ...]:
     """When a run of the job may well end, in ascending order; empty before the first one has succeeded."""
-    return from_durations([took for _, took in nlargest(RECENT, _succeeded(view))])
+    return from_durations(durations(view.runs))
+
+
+def durations(runs: Iterable[pb.InstanceRun]) -> list[int]:
+    """How long the last dates took that ran to their end, in ms, the latest first; at most RECENT."""
+    return [took for _, took in nlargest(RECENT, _succeeded(runs))]
 
 
 def from_durations(durations: list[int]) -> tuple[Window, ...]:
@@ -85,9 +91,9 @@ def _window(took: list[int]) -> Window:
     return Window(max(0, int(took[0] - margin)), typical, int(took[-1] + margin))
 
 
-def _succeeded(view: View) -> list[tuple[int, int]]:
+def _succeeded(runs: Iterable[pb.InstanceRun]) -> list[tuple[int, int]]:
     """End and duration of each date that ran to its end; one that failed may have failed at once."""
-    ended = [run for run in view.runs if run.state == pb.RUN_STATE_SUCCEEDED]
+    ended = [run for run in runs if run.state == pb.RUN_STATE_SUCCEEDED]
     timed = [run for run in ended if run.HasField("started_time") and run.HasField("finished_time")]
     times = [(run.finished_time.ToMilliseconds(), run.started_time.ToMilliseconds()) for run in timed]
     return [(end, end - begin) for end, begin in times if end > begin]

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from google.type.date_pb2 import Date
+
 from headgate import dates, marker, pb, reprocess
 from headgate.reasons import Reason
 from headgate_worker.core import errors, pacing
@@ -24,7 +26,8 @@ MOST_PAGES: Final = 20
 """Pages of one date that are walked: upstream's filter is fuzzy, so that longer names show up too."""
 
 _UNDER_WAY: Final = frozenset({pb.JOB_STATE_RUNNING, pb.JOB_STATE_PAUSED})
-_NOTHING: Final = Sighting()
+UNSEEN: Final = Sighting()
+"""Of a date that was not looked up yet."""
 
 
 def pending(view: View) -> bool:
@@ -45,22 +48,23 @@ def survey(view: View) -> Step | None:
     run = next((run for run in view.runs if _is_open(view, run)), None)
     if run is None:  # nothing is planned any more, or every answer is in hints that outlived their commit
         return Act((_result(view),))
-    return Act(call=_search(view, run))
+    page = view.hints.survey.get(run.index, UNSEEN).next_page
+    return Act(call=search(view.job.backfill, run.biz_date, page))
 
 
 def _is_open(view: View, run: pb.InstanceRun) -> bool:
-    return run.state == pb.RUN_STATE_PLANNED and view.hints.survey.get(run.index, _NOTHING).next_page > 0
+    return run.state == pb.RUN_STATE_PLANNED and view.hints.survey.get(run.index, UNSEEN).next_page > 0
 
 
-def _search(view: View, run: pb.InstanceRun) -> ListInstances:
-    spec = view.job.backfill
+def search(spec: pb.BackfillSpec, day: Date, page: int) -> ListInstances:
+    """A page of what upstream has on a date that may be the backfill's."""
     return ListInstances(
         spec.project_id,
-        dates.midnight_millis(dates.from_message(run.biz_date)),
+        dates.midnight_millis(dates.from_message(day)),
         name=marker.stem(spec.name),
         type=pb.WORKFLOW_INSTANCE_TYPE_SUPPLEMENT_DATA,
         env_type=spec.env_type,
-        page_number=view.hints.survey.get(run.index, _NOTHING).next_page,
+        page_number=page,
         page_size=PAGE,
     )
 
@@ -75,7 +79,8 @@ def absorb_survey(view: View, call: ListInstances, outcome: Outcome) -> Change:
         return Change((), view.hints.settled())  # cancelled meanwhile, or another tick has taken the job and was faster
     page = outcome.body
     assert isinstance(page, InstancePage)  # noqa: S101  # the adapter's contract, told to the type checker
-    sighting = _look(view, run, call, page)
+    before = view.hints.survey.get(run.index, UNSEEN)
+    sighting = look(view.job.backfill, run.biz_date, before, page)
     if sighting.next_page > MOST_PAGES:
         return Change((_too_many(run),), view.hints.settled())
     hints = replace(view.hints.settled(), survey={**view.hints.survey, run.index: sighting})
@@ -85,22 +90,22 @@ def absorb_survey(view: View, call: ListInstances, outcome: Outcome) -> Change:
     return Change((_result(after),), replace(hints, survey={}))
 
 
-def _look(view: View, run: pb.InstanceRun, call: ListInstances, page: InstancePage) -> Sighting:
+def look(spec: pb.BackfillSpec, day: Date, before: Sighting, page: InstancePage) -> Sighting:
     """The latest instance of the date so far, the one of the highest id, and which page is to be read next."""
-    spec, before = view.job.backfill, view.hints.survey.get(run.index, _NOTHING)
-    ours = [one for one in page.instances if reprocess.counts(spec, one) and _is_of(run, one)]
-    latest = max(ours, key=lambda one: one.id, default=None)
-    more = bool(page.instances) and call.page_number * call.page_size < page.total_count
+    latest = max(of_date(spec, day, page), key=lambda one: one.id, default=None)
+    more = bool(page.instances) and before.next_page * PAGE < page.total_count
     # Once one is enough to leave the date alone, whatever comes after it, the other pages say nothing new.
     settled = spec.reprocess == pb.REPROCESS_MISSING_ONLY and latest is not None
-    next_page = call.page_number + 1 if more and not settled else 0
+    next_page = before.next_page + 1 if more and not settled else 0
     if latest is None or latest.id < before.instance_id:
         return replace(before, next_page=next_page)
     return Sighting(latest.id, latest.status_raw, reprocess.leaves_alone(spec, latest.status), next_page)
 
 
-def _is_of(run: pb.InstanceRun, seen: pb.WorkflowInstance) -> bool:
-    return not seen.HasField("biz_date") or seen.biz_date == run.biz_date
+def of_date(spec: pb.BackfillSpec, day: Date, page: InstancePage) -> list[pb.WorkflowInstance]:
+    """The instances of a page that count: by name and kind, and by date, whatever upstream made of the filter."""
+    ours = (one for one in page.instances if reprocess.counts(spec, one))
+    return [one for one in ours if not one.HasField("biz_date") or one.biz_date == day]
 
 
 def _result(view: View) -> pb.JobEvent:

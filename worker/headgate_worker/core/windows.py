@@ -1,0 +1,68 @@
+"""Which dates of a backfill one create asks for: at most 7 ranges, and no more than may stand created ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+
+from headgate import dates, pb
+
+DEFAULT_AHEAD: Final = 60
+"""Instances that may stand created but not finished when the caller did not say (BackfillSpec.max_created_ahead)."""
+
+Ranges = tuple[pb.DateRange, ...]
+
+
+def next_ranges(spec: pb.BackfillSpec, planned: Sequence[date], unfinished: int) -> Ranges:
+    """The dates of the next call, in the order they are to run; none while it has to wait.
+
+    Args:
+        spec: the backfill.
+        planned: the dates that have no instance yet.
+        unfinished: how many instances stand created and not ended.
+    """
+    window = spec.max_created_ahead or DEFAULT_AHEAD
+    # A window that is nearly full waits until it is half empty: many small creates would cost more of the quota.
+    if not planned or window - unfinished < min(len(planned), max(1, window // 2)):
+        return ()
+    # What starts itself would run beside the dates of the create before, and exceed the parallelism.
+    if unfinished and spec.start_mode == pb.START_MODE_UPSTREAM:
+        return ()
+    newest = spec.default_run_properties.order == pb.BACKFILL_ORDER_DESC
+    ranges = dates.to_ranges(sorted(sorted(planned, reverse=newest)[: window - unfinished]))
+    return ranges[-dates.MAX_RANGES_PER_CALL :] if newest else ranges[: dates.MAX_RANGES_PER_CALL]
+
+
+def all_ranges(spec: pb.BackfillSpec, days: Sequence[date]) -> list[Ranges]:
+    """The dates of every call, in order, if no date fails and dates end one at a time."""
+    left, unfinished, calls = list(days), 0, []
+    while left:
+        ranges = next_ranges(spec, left, unfinished)
+        if not ranges:
+            unfinished -= 1
+            continue
+        made = set(dates.walk(ranges))
+        left = [day for day in left if day not in made]
+        unfinished += len(made)
+        calls.append(ranges)
+    return calls
+
+
+def create_spec(spec: pb.BackfillSpec, name: str, ranges: Sequence[pb.DateRange]) -> pb.CreateWorkflowInstancesSpec:
+    """What one call of a backfill asks of upstream; `name` is the exact DataWorks name."""
+    return pb.CreateWorkflowInstancesSpec(
+        project_id=spec.project_id,
+        env_type=spec.env_type,
+        workflow_id=spec.workflow_id,
+        name=name,
+        type=pb.WORKFLOW_INSTANCE_TYPE_SUPPLEMENT_DATA,
+        periods=pb.Periods(biz_dates=ranges, start_time=spec.start_time, end_time=spec.end_time),
+        workflow_parameters=spec.workflow_parameters,
+        task_parameters=spec.task_parameters,
+        auto_start_enabled=spec.start_mode == pb.START_MODE_UPSTREAM,
+        default_run_properties=spec.default_run_properties,
+        comment=spec.comment,
+        tags=spec.tags,
+        extra=spec.extra if spec.HasField("extra") else None,
+    )
