@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 SENTINEL_PORT: Final = 26379
 """Port of a Sentinel where the URL names none."""
@@ -104,3 +104,11 @@ def sentinel_options(target: SentinelTarget) -> dict[str, Any]:
     options |= {"username": target.sentinel_username} if target.sentinel_username else {}
     options |= {"password": target.sentinel_password} if target.sentinel_password else {}
     return options | ({"ssl": True} if target.tls else {})
+
+
+def mask(url: str) -> str:
+    """A URL to be shown: without its password and its query, either of which can hold a secret."""
+    parts = urlsplit(url)
+    credentials, at, place = parts.netloc.rpartition("@")
+    user, colon, _ = credentials.partition(":")
+    return urlunsplit(parts._replace(netloc=f"{user}{colon and ':***'}{at}{place}", query="***" if parts.query else ""))

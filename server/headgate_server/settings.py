@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -110,16 +109,8 @@ class Settings(BaseSettings):
     def masked(self) -> dict[str, str]:
         """Every variable and its value, without secrets, to be shown."""
         values = {PREFIX + name.upper(): str(value) for name, value in self if value is not None}
-        values[f"{PREFIX}REDIS_URL"] = mask(self.redis_url)
+        values[f"{PREFIX}REDIS_URL"] = redis_url_of.mask(self.redis_url)
         return values
-
-
-def mask(url: str) -> str:
-    """A URL without its password and its query, either of which can hold a secret."""
-    parts = urlsplit(url)
-    credentials, at, place = parts.netloc.rpartition("@")
-    user, colon, _ = credentials.partition(":")
-    return urlunsplit(parts._replace(netloc=f"{user}{colon and ':***'}{at}{place}", query="***" if parts.query else ""))
 
 
 def load(**given: Any) -> Settings:

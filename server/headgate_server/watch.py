@@ -138,7 +138,7 @@ class _Stream:
 
     async def _open(self, bell: Bell, first: Page | None) -> list[bytes]:
         bell.dirty = False  # the bell rings already, so nothing falls between this look and the next hint
-        page = first or await self._read(with_job=self._wish.start_revision == 0)
+        page = first or await self._read(with_job=self._wish.start_revision == 0 or self._wish.latest_only)
         if page is None:
             raise unknown_job(self._wish.job_id)
         check_start(self._wish.start_revision, page)
@@ -193,7 +193,7 @@ class _Stream:
 
     async def _read(self, *, with_job: bool) -> Page | None:
         first = self._cursor.first_wanted()
-        count = 1 if self._wish.latest_only else PAGE
+        count = 1 if self._wish.latest_only and not self._wish.types else PAGE
         return await self._room.logs.read_log(self._wish.job_id, first=first, count=count, with_job=with_job)
 
     def _take(self, page: Page, bell: Bell) -> list[bytes]:
@@ -201,11 +201,22 @@ class _Stream:
             self._lost = True
             return []
         if self._wish.latest_only:
-            return [self._snapshot(page)] if page.revision > self._cursor.sent else []
+            return self._newest(page)
         batch = [message for body in self._cursor.unsent(page) for message in self._event(body)]
         self._cursor.settle(page)
         bell.dirty = bell.dirty or self._cursor.sent < page.revision
         return batch
+
+    def _newest(self, page: Page) -> list[bytes]:
+        """The job as it stands, if anything happened that is wanted. More than one page of news counts as wanted."""
+        if page.revision <= self._cursor.sent:
+            return []
+        news = self._cursor.unsent(page)
+        dull = self._cursor.sent + len(news) == page.revision and page.state not in JOB_TERMINAL
+        if dull and not any(self._wants(pb.JobEvent.FromString(body).type) for body in news):
+            self._cursor.advance(page.revision, log.incarnation(page.last), terminal=False)
+            return []
+        return [self._snapshot(page)]
 
     def _event(self, body: bytes) -> list[bytes]:
         revision, incarnation = self._cursor.sent + 1, log.incarnation(body)

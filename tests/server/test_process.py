@@ -15,7 +15,7 @@ from aiohttp import ClientSession
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from redis import Redis
 
-from headgate import pb
+from headgate import pb, redis_url
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
 from headgate_server import settings
 from tests.server.world import World, connected, gather_until_end, until
@@ -193,8 +193,8 @@ def test_secrets_are_masked_when_settings_are_shown() -> None:
 
     assert shown["HEADGATE_REDIS_URL"] == "rediss://me:***@host:1/0?***"
     assert "hunter2" not in str(shown)
-    assert settings.mask("redis://host:1/0") == "redis://host:1/0"
-    assert settings.mask("redis://:hunter2@host") == "redis://:***@host"
+    assert redis_url.mask("redis://host:1/0") == "redis://host:1/0"
+    assert redis_url.mask("redis://:hunter2@host") == "redis://:***@host"
 
 
 async def test_log_lines_can_be_json(start: Start) -> None:

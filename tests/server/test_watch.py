@@ -258,3 +258,34 @@ async def test_closed_streams_leave_nothing_behind(world: World) -> None:
 async def no_open_watches(world: World) -> bool:
     async with ClientSession() as session, session.get(f"{world.ops}/metrics") as response:
         return "headgate_open_watches 0.0" in await response.text()
+
+
+async def test_latest_only_obeys_the_kinds_that_are_wanted(world: World) -> None:
+    job_id = await build(world, events=3, finished=False)
+    call = world.watch(
+        job_id,
+        mode=pb.WATCH_MODE_LATEST_ONLY,
+        types=[pb.EVENT_TYPE_PAUSE_REQUESTED],
+        progress_interval={"seconds": 1},
+    )
+    assert shape(await read(call, 1)) == [("snapshot", 3)]
+
+    await world.worker.say(job_id)
+    (alive,) = await read(call, 1)
+    assert (alive.WhichOneof("payload"), alive.revision) == ("progress", 4), "what is not wanted counts as sent"
+    await world.jobs.PauseJob(pb.PauseJobRequest(name=keys.job_name(job_id)))
+    assert shape(await read(call, 1)) == [("snapshot", 5)]
+    await world.worker.append(job_id, *(pb.JobEvent(type=pb.EVENT_TYPE_WARNING) for _ in range(100)))
+    assert shape(await read(call, 1)) == [("snapshot", 105)], "so much at once is told whatever it is"
+    await world.worker.move(job_id, pb.JOB_STATE_RUNNING)
+    await world.worker.finish(job_id)
+
+    assert shape(await gather_until_end(call)) == [("snapshot", 107), ("end", 107)]
+
+
+async def test_latest_only_from_a_revision_on_shows_the_whole_job(world: World) -> None:
+    job_id = await build(world, events=5)
+
+    snapshot, _ = await gather_until_end(world.watch(job_id, start_revision=2, mode=pb.WATCH_MODE_LATEST_ONLY))
+
+    assert snapshot.snapshot == await world.jobs.GetJob(pb.GetJobRequest(name=keys.job_name(job_id)))

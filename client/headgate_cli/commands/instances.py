@@ -24,6 +24,7 @@ def get(
     *,
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Instance ids; comma lists are fine.")],
     max_staleness: _STALENESS = "",
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show every change until all have ended.")] = False,
     connection: ConnectionFlag = "",
     reach: Reach,
 ) -> None:
@@ -31,9 +32,12 @@ def get(
 
     Example:
     headgate get 1000341554601 --max-staleness 30s
+    headgate get 1000341554601 --watch
     """
-    from headgate_cli.work import instances
+    from headgate_cli.work import following, instances
 
+    if watch:
+        following.watch_instances(ids, connection, reach)
     instances.get(ids, max_staleness, connection, reach)
 
 

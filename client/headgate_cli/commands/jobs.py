@@ -53,20 +53,27 @@ def get(*, job: JobArgument, reach: Reach) -> None:
 @expanded
 def watch(
     *,
-    job: JobArgument,
+    job: Annotated[str, typer.Argument(metavar="[JOB]", help="Job id or name, such as orders-2025.")] = "",
     start_revision: Annotated[
         int, typer.Option(min=0, help="First revision to show; 0: the job as it stands, then what follows.")
     ] = 1,
+    all: Annotated[bool, typer.Option("--all", help="All jobs instead of one, until Ctrl-C.")] = False,
+    filter: Annotated[str, typer.Option(help='With --all: only these, such as: labels.team = "orders".')] = "",
+    resume_token: Annotated[str, typer.Option(help="With --all: go on where an earlier watch ended.")] = "",
     reach: Reach,
 ) -> None:
-    """Follow a job until it ends; Ctrl-C ends the watching, never the job.
+    """Follow a job until it ends, or all jobs; Ctrl-C ends the watching, never a job.
 
     Example:
     headgate watch orders-2025
+    headgate watch --all --filter 'labels.team = "orders"'
     """
-    from headgate_cli.work import jobs
+    from headgate_cli.work import following, jobs
 
-    jobs.watch(job, start_revision, reach)
+    if all:
+        following.watch_all(job, filter, resume_token, reach)
+    else:
+        jobs.watch(job, start_revision, filter or resume_token, reach)
 
 
 @jobs.command()
@@ -75,12 +82,15 @@ def events(
     *,
     job: JobArgument,
     start_revision: Annotated[int, typer.Option(min=1, help="First revision to show.")] = 1,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Wait for more until the job ends; works without streams.")
+    ] = False,
     reach: Reach,
 ) -> None:
     """Show a job's event log."""
     from headgate_cli.work import jobs
 
-    jobs.events(job, start_revision, reach)
+    jobs.events(job, start_revision, follow, reach)
 
 
 @expanded

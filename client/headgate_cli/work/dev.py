@@ -4,6 +4,7 @@ import itertools
 
 from rich.text import Text
 
+from headgate import redis_url
 from headgate_cli import interrupts
 from headgate_cli.dev.deployment import Deployment, DeploymentOptions, Endpoints
 from headgate_cli.dev.redis_server import RedisServerError, RedisServerMissingError
@@ -39,7 +40,7 @@ def show_endpoints(endpoints: Endpoints, printer: Printer) -> None:
         ("gRPC", endpoints.target),
         ("ops", f"http://{endpoints.ops}"),
         ("emulator", endpoints.emulator),
-        ("Redis", endpoints.redis),
+        ("Redis", redis_url.mask(endpoints.redis)),
     ):
         printer.line(f"{name:<10}{address}")
     printer.line("Everything is ready; Ctrl-C stops it. Try:")

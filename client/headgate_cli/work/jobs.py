@@ -7,6 +7,7 @@ from datetime import timedelta
 from headgate import pb
 from headgate.dates import to_message
 from headgate_cli.arguments import date_spans, ids
+from headgate_cli.faults import UsageFault
 from headgate_cli.parameters import Reach
 from headgate_cli.work import enums
 from headgate_cli.work.describe import (
@@ -15,6 +16,7 @@ from headgate_cli.work.describe import (
     JOB_COLUMNS,
     RUN_COLUMNS,
     cause_row,
+    event_line,
     event_row,
     job_line,
     job_row,
@@ -27,6 +29,9 @@ from headgate_cli.work.output import Printer, clean
 from headgate_cli.work.reaching import act
 from headgate_cli.work.watching import follow
 from headgate_client import Client, JobHandle
+
+_POLL_SECONDS = 30.0
+"""How long one long poll waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +88,12 @@ def show(job: pb.Job, printer: Printer) -> None:
     return None
 
 
-def watch(job: str, start_revision: int, reach: Reach) -> None:
-    """Follow a job until it ends."""
+def watch(job: str, start_revision: int, for_all: str, reach: Reach) -> None:
+    """Follow a job until it ends; `for_all` is a flag that makes sense only for all jobs."""
 
     async def work(client: Client, printer: Printer) -> int:
+        if not job or for_all:
+            raise UsageFault("JOB", "name a job, such as orders-2025, or all of them with --all (and --filter)")
         handle = client.jobs.handle(job)
         await handle.refresh()  # an unknown job or an absent server is told at once, not after a watch's patience
         return await follow(handle, printer, start_revision=start_revision)
@@ -94,11 +101,19 @@ def watch(job: str, start_revision: int, reach: Reach) -> None:
     act(reach, work)
 
 
-def events(job: str, start_revision: int, reach: Reach) -> None:
-    """Show a job's log."""
+def events(job: str, start_revision: int, follow: bool, reach: Reach) -> None:
+    """Show a job's log, or follow it by long polls."""
 
     async def work(client: Client, printer: Printer) -> None:
-        await show_events(client.jobs.handle(job), printer, start_revision)
+        handle = client.jobs.handle(job)
+        if not follow:
+            return await show_events(handle, printer, start_revision)
+        async for event in handle.events(start_revision, wait=_POLL_SECONDS):
+            if printer.as_json:
+                printer.json_line(event)
+            else:
+                printer.line(event_line(event))
+        return None
 
     act(reach, work)
 

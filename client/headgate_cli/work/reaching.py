@@ -5,13 +5,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NoReturn
 
-import grpc
 import typer
 
-from headgate.reasons import Reason
 from headgate_cli import interrupts
 from headgate_cli.faults import NOT_FOUND, REFUSED, UNAVAILABLE, USAGE, UsageFault
 from headgate_cli.parameters import Output, Reach
+from headgate_cli.work.advice import advice
 from headgate_cli.work.output import Printer, clean
 from headgate_client import Client, ClientOptions, HeadgateError, RetryPolicy, Tls
 
@@ -62,8 +61,8 @@ def complain(printer: Printer, error: HeadgateError) -> int:
     printer.complain(f"{clean(error.message) or 'the call failed'} ({word})")
     for row in (*error.field_violations, *error.preconditions):
         printer.complain_more(f"{_flag(row.subject)}{clean(row.subject)}: {clean(row.description)}")
-    if advice := _advice(error):
-        printer.complain_more(advice)
+    if next_step := advice(error):
+        printer.complain_more(next_step)
     return exit_status(error)
 
 
@@ -74,16 +73,6 @@ def exit_status(error: HeadgateError) -> int:
     if error.is_unavailable:
         return UNAVAILABLE
     return NOT_FOUND if error.is_not_found else REFUSED
-
-
-def _advice(error: HeadgateError) -> str:
-    if error.field_violations:
-        return "Mend that and run the command again; nothing was submitted."
-    if not error.reason and error.code is grpc.StatusCode.UNAVAILABLE:
-        return "Is a server running there? Name it with --target or HEADGATE_TARGET; headgate dev starts one."
-    action = Reason[error.reason].value.action if error.reason in Reason.__members__ else ""
-    wait = f" Wait {error.retry_after:.1f} s." if error.retry_after else ""
-    return (action + wait).strip()
 
 
 def _flag(field: str) -> str:

@@ -303,7 +303,9 @@ class WatchJobRequest(_message.Message):
 
     @_builtins.property
     def types(self) -> _containers.RepeatedScalarFieldContainer[_event_pb2.EventType.ValueType]:
-        """Only events of these kinds; empty means all. Revisions of others still count as sent."""
+        """Only events of these kinds, or with LATEST_ONLY only a snapshot after one of them (and the last); empty means all.
+        Revisions of others still count as sent.
+        """
 
     def __init__(
         self,

@@ -1,0 +1,43 @@
+"""What to type next after a call that failed. Pure."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import grpc
+
+from headgate.reasons import Reason
+from headgate_client import HeadgateError
+
+_NEXT: Final[Mapping[str, str]] = {
+    "STATE_CONFLICT": "See where it stands: headgate jobs get {job}",
+    "ETAG_MISMATCH": "See what has changed: headgate jobs get {job}",
+    "JOB_EXISTS": "See that job: headgate jobs get {job}; or choose another --job-id.",
+    "JOB_UNKNOWN": "See which there are: headgate jobs list",
+    "WORKER_UNAVAILABLE": "Is a worker running? The server asks one for every read. Then run the command again.",
+    "STORE_UNAVAILABLE": "The server's Redis can't be used now. Run it again; a submit with the same --request-id.",
+    "REQUEST_ID_REUSED": "Choose another --request-id, or leave it out.",
+    "RESUME_TOKEN_EXPIRED": "Leave --resume-token out.",
+    "REVISION_FUTURE": "Leave --start-revision out.",
+    "REVISION_COMPACTED": "Watch with --start-revision 0.",
+}
+"""By reason; where a job is not named, `Reason` itself has the advice."""
+
+
+def advice(error: HeadgateError) -> str:
+    """Return what to do about a failure, in a line; empty when there is nothing to say."""
+    if error.field_violations:
+        return "Mend that and run the command again; nothing was submitted."
+    if not error.reason and error.code is grpc.StatusCode.UNAVAILABLE:
+        return "Is a server running there? Name it with --target or HEADGATE_TARGET; headgate dev starts one."
+    wait = f" Wait {error.retry_after:.1f} s." if error.retry_after else ""
+    return (_action(error) + wait).strip()
+
+
+def _action(error: HeadgateError) -> str:
+    job = error.metadata.get("job", "").removeprefix("jobs/")
+    if error.reason == "STATE_CONFLICT" and error.method == "DeleteJob":
+        return f"End it first: headgate cancel {job}"
+    text = _NEXT.get(error.reason, "")
+    if text and (job or "{job}" not in text):
+        return text.format(job=job)
+    return Reason[error.reason].value.action if error.reason in Reason.__members__ else ""
