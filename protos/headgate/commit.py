@@ -8,13 +8,13 @@ numbers are doubles (measured: 9007199254740993 becomes ...992).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from headgate import entries, keys, pb
+from headgate import entries, keys, overlap, pb
 from headgate.lifecycle import JOB_TERMINAL
-from headgate.overlap import Hold
+from headgate.overlap import Hold, Joined, LineFull, Overlapping
 
 FEED_LENGTH: Final = 50_000
 """About how many events the feed keeps. A reader that falls behind further reads the logs instead."""
@@ -36,17 +36,8 @@ local rev = tonumber(redis.call('HGET', KEYS[1], 'rev') or '0')
 if rev ~= tonumber(ARGV[2]) then return {-1, rev, now} end
 if ARGV[3] ~= '' and redis.call('HGET', KEYS[1], 'fence') ~= ARGV[3] then return {-2, rev, now} end
 if redis.call('LLEN', KEYS[2]) ~= rev then return {-4, rev, now} end
-if ARGV[4] ~= '1' and ARGV[21] ~= '' then
-  local taken = {}
-  for day in string.gmatch(ARGV[21], '%d+') do
-    local holder = redis.call('HGET', KEYS[15], day)
-    if holder and holder ~= ARGV[1] and redis.call('EXISTS', ARGV[22] .. holder) == 1 then
-      taken[#taken + 1] = day .. ':' .. holder
-    end
-  end
-  if #taken > 0 then return {-5, table.concat(taken, ','), now} end
-end
-local first = 26
+%(check)s
+local first = 28
 local count = #ARGV - first + 1
 for i = 0, count - 1 do
   redis.call('RPUSH', KEYS[2], ARGV[first + i])
@@ -106,19 +97,13 @@ if ARGV[13] ~= '' then redis.call('SET', KEYS[9], ARGV[13], 'PX', ARGV[14]) end
 if ARGV[20] ~= '' and not redis.call('SET', KEYS[14], ARGV[20], 'NX', 'PX', ARGV[14] * 5) then
   if redis.call('GET', KEYS[14]) ~= ARGV[20] then redis.call('HSET', KEYS[1], 'marked', '1') end
 end
-for day in string.gmatch(ARGV[21], '%d+') do
-  if ARGV[4] ~= '1' then
-    redis.call('HSET', KEYS[15], day, ARGV[1])
-  elseif redis.call('HGET', KEYS[15], day) == ARGV[1] then
-    redis.call('HDEL', KEYS[15], day)
-  end
-end
+%(change)s
 return {1, rev, now}
-"""
+""".replace("%(check)s", overlap.CHECK).replace("%(change)s", overlap.CHANGE)
 """A job has one next tick: a commit that brings another takes the one before off the queue, so that a tick too many
 never becomes a second chain of ticks. KEYS: 1 job 2 log 3 feed 4 due 5 jobs 6 sequence 7 state before 8 state after
-9 request 10 expiring 11 definition 12 queue 13 kick 14 name 15 dates. ARGV: see `script_arguments`. Answers {code,
-revision or record, now in ms}."""
+9 request 10 expiring 11 definition 12 queue 13 kick 14 name 15 dates 16 line 17 wants. ARGV: see `script_arguments`.
+Answers {code, revision or record, now in ms}."""
 
 BEGIN_SCRIPT: Final = """
 local t = redis.call('TIME')
@@ -251,8 +236,8 @@ class Commit:
         hints: scratch of the worker. Losing it changes timing only. None leaves it as it is.
         wake: the next tick; None for a terminal job.
         request: for a submit or a retry, its idempotency record.
-        hold: dates of a backfill: taken, all or none, by the commit that accepts it or runs dates again, and given back
-            by the one that makes it terminal; None on all others.
+        hold: dates of a backfill: taken, all or none, or waited for in line, by the commit that accepts it, runs dates
+            again or begins it, and given back by the one that makes it terminal; None on all others.
         claim: for a submit that makes instances, the name it will give them: whether another job has given it too.
         polls: when upstream was read and will be; kept beside the job, for signs of life.
         lease_ms: for how long the writer keeps the job from now on; 0 gives it back; None for a writer without a tick.
@@ -308,14 +293,7 @@ class Damaged:
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class Overlapping:
-    """Other active backfills hold some of the dates; nothing was written. `taken` maps "yyyymmdd" to a job id."""
-
-    taken: Mapping[str, str]
-
-
-Answer = Committed | Stale | Fenced | Duplicate | Damaged | Overlapping
+Answer = Committed | Stale | Fenced | Duplicate | Damaged | Overlapping | Joined | LineFull
 
 
 def script_keys(commit: Commit) -> list[str]:
@@ -328,8 +306,7 @@ def script_keys(commit: Commit) -> list[str]:
     indexes = [keys.FEED, keys.DUE, keys.JOBS, keys.SEQUENCE, before, after, request, keys.EXPIRING]
     arq = [keys.arq_job(entry), keys.TICKS, keys.kick(keys.TICKS)]
     name = commit.claim.key if commit.claim else "hg:name:none"
-    held = commit.hold.key if commit.hold else "hg:dates:none"
-    return [keys.job(job_id), keys.log(job_id), *indexes, *arq, name, held]
+    return [keys.job(job_id), keys.log(job_id), *indexes, *arq, name, *(commit.hold or overlap.NOTHING).keys()]
 
 
 def script_arguments(commit: Commit) -> list[bytes | str | int]:
@@ -365,6 +342,8 @@ def script_arguments(commit: Commit) -> list[bytes | str | int]:
         usage.waited_ms,
         "" if commit.polls.last_ms is None else commit.polls.last_ms,
         0 if terminal else "" if commit.polls.next_ms is None else commit.polls.next_ms,
+        commit.hold.mode if commit.hold else "",
+        overlap.MOST_WAITING,
         *commit.events,
     ]
 
@@ -387,5 +366,9 @@ def parse_answer(raw: Sequence[int | bytes]) -> Answer:
         job_id, digest = bytes(detail).decode().split(" ")
         return Duplicate(job_id, digest)
     if code == -5:
-        return Overlapping(dict(pair.split(":") for pair in bytes(detail).decode().split(",")))
+        return Overlapping(overlap.parse_taken(bytes(detail)))
+    if code == -6:
+        return Joined(bytes(detail).decode())
+    if code == -7:
+        return LineFull(int(detail))
     return Damaged(int(detail))

@@ -38,6 +38,11 @@ def write(into: Date, day: date) -> None:
     into.year, into.month, into.day = day.year, day.month, day.day
 
 
+def dashed(compact: str) -> str:
+    """A date written "yyyymmdd" as people write it, "yyyy-mm-dd"."""
+    return f"{compact[:4]}-{compact[4:6]}-{compact[6:]}"
+
+
 def midnight_millis(day: date) -> int:
     """Midnight of a business date in Asia/Shanghai, ms since 1970: upstream's way to write a date (seed 000)."""
     return (day.toordinal() - _EPOCH) * _DAY_MILLIS - _SHANGHAI_MILLIS

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from google.rpc.error_details_pb2 import PreconditionFailure, ResourceInfo
 
-from headgate import commit, keys, pb
+from headgate import commit, dates, keys, overlap, pb
 from headgate.reasons import Reason
 from headgate_server import requests
 from headgate_server.clock import StoreClock
@@ -83,9 +84,13 @@ class Intake:
                 page = made.page()
                 return Accepted(_id(made), page.job, page)
             case commit.Duplicate(job_id, digest):
-                return await self._join(made, job_id, digest)
-            case commit.Overlapping(taken):
-                raise overlapping(taken)
+                return await self._repeated(made, job_id, digest)
+            case overlap.Joined(job_id):
+                return await self._earlier(job_id)
+            case overlap.Overlapping(taken):
+                raise _not_covered(made, taken) if _joins(made) else overlapping(taken)
+            case overlap.LineFull(waiting):
+                raise _line_full(waiting)
             case commit.Stale():
                 raise await self._taken(_id(made))
             case other:
@@ -101,10 +106,13 @@ class Intake:
         page = made.page()
         return Accepted(_id(made), page.job, page)
 
-    async def _join(self, made: Submission, job_id: str, digest: str) -> Accepted:
+    async def _repeated(self, made: Submission, job_id: str, digest: str) -> Accepted:
         if digest != made.digest:
             metadata = {"job": keys.job_name(job_id)}
             raise Refused(Reason.REQUEST_ID_REUSED, "request_id was used with another body", metadata=metadata)
+        return await self._earlier(job_id)
+
+    async def _earlier(self, job_id: str) -> Accepted:
         stored = await self._jobs.load(job_id)
         if stored is None:
             raise unknown_job(job_id)
@@ -125,15 +133,55 @@ def overlapping(taken: Mapping[str, str]) -> Refused:
     violations = [
         PreconditionFailure.Violation(
             type="BIZ_DATE_HELD",
-            subject=f"{day[:4]}-{day[4:6]}-{day[6:]}",
-            description=f"{keys.job_name(job_id)} runs this date",
+            subject=dates.dashed(day),
+            description=f"{keys.job_name(job_id)} has this date",
         )
         for day, job_id in sorted(taken.items())[:MOST_VIOLATIONS]
     ]
-    message = f"{len(taken)} of the dates are run by {others[0]}{' and others' if len(others) > 1 else ''}"
-    metadata = {"job": others[0], "dates": str(len(taken))}
+    message = f"{len(taken)} of the dates are those of {others[0]}{' and others' if len(others) > 1 else ''}"
+    return _overlap(message, {"job": others[0], "dates": str(len(taken))}, violations)
+
+
+def _joins(made: Submission) -> bool:
+    return made.commit.hold is not None and made.commit.hold.mode == overlap.JOIN
+
+
+def _not_covered(made: Submission, taken: Mapping[str, str]) -> Refused:
+    """BACKFILL_OVERLAP for one that would join: the job that has most of its dates, and the dates that one has not."""
+    days = made.commit.hold.days if made.commit.hold else ()
+    most, covered = Counter(taken.values()).most_common(1)[0]
+    left = [day for day in days if taken.get(day) != most]
+    violations = [
+        PreconditionFailure.Violation(
+            type="BIZ_DATE_NOT_COVERED", subject=dates.dashed(day), description=_who_has(day, most, taken)
+        )
+        for day in left[:MOST_VIOLATIONS]
+    ]
+    name = keys.job_name(most)
+    message = (
+        f"{name} has only {covered} of the {len(days)} dates, not {dates.dashed(left[0])}: "
+        "ask for dates that one job has, or that none has, or choose overlap QUEUE_AFTER"
+    )
+    return _overlap(message, {"job": name, "dates": str(covered)}, violations)
+
+
+def _who_has(day: str, most: str, taken: Mapping[str, str]) -> str:
+    other = f"{keys.job_name(taken[day])} has this date" if day in taken else "no active backfill has this date"
+    return f"{other}, not {keys.job_name(most)}"
+
+
+def _overlap(message: str, metadata: dict[str, str], violations: list[PreconditionFailure.Violation]) -> Refused:
     details = (PreconditionFailure(violations=violations),)
     return Refused(Reason.BACKFILL_OVERLAP, message, metadata=metadata, details=details)
+
+
+def _line_full(waiting: int) -> Refused:
+    message = f"{waiting} backfills wait for dates of these tasks already"
+    return Refused(Reason.CALLER_LIMIT, message, retry_seconds=_LINE_SECONDS)
+
+
+_LINE_SECONDS: Final = 60.0
+"""When to ask again for a place in a line that is full; backfills take minutes at least."""
 
 
 def _id(made: Submission) -> str:

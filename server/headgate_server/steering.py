@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from headgate import commit, entries, keys, log, pb
+from headgate import commit, entries, keys, log, overlap, pb
 from headgate.lifecycle import is_terminal
 from headgate.overlap import Hold, hold_of
 from headgate.reasons import Reason
@@ -82,7 +82,7 @@ class Steering:
                     return _as_shown(after, job)
                 case commit.Stale() | commit.Duplicate():
                     continue
-                case commit.Overlapping(taken):
+                case overlap.Overlapping(taken):
                     raise overlapping(taken)
                 case other:
                     raise StoreDamaged(str(other))

@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 
 from headgate import dates, entries, keys, log, pb
 from headgate.commit import Commit, NameClaim, RequestRecord, Wake
-from headgate.overlap import hold_of
+from headgate.overlap import hold_of_new
 from headgate_server import calendar_rules
 from headgate_server.clock import write_timestamp
 from headgate_server.cursor import Page
@@ -156,7 +156,7 @@ def submission(request: Any, chance: Chance) -> Submission:
         wake=Wake(tick),
         request=record,
         claim=_claim(job),
-        hold=hold_of(job),
+        hold=hold_of_new(job),
     )
     return Submission(job, change, digest)
 

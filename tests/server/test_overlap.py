@@ -82,7 +82,7 @@ def test_what_is_held_is_named_by_its_target() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("overlap", pb.OVERLAP_JOIN), ("overlap", pb.OVERLAP_QUEUE_AFTER)],
+    [("overlap", pb.OVERLAP_QUEUE_AFTER)],
 )
 async def test_what_is_not_built_is_refused_and_not_ignored(world: World, field: str, value: int) -> None:
     request = holding()

@@ -66,7 +66,9 @@ class _OverlapEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Overlap.Value
     OVERLAP_REJECT: _Overlap.ValueType  # 1
     """Refuse the new backfill with FAILED_PRECONDITION BACKFILL_OVERLAP."""
     OVERLAP_JOIN: _Overlap.ValueType  # 2
-    """Answer with the other job, if it covers every date that was asked for."""
+    """Answer with the other job, if one has every date that was asked for; what it runs is its own spec. If nobody has any
+    of them, this is a job of its own; if one has only some, FAILED_PRECONDITION BACKFILL_OVERLAP names the others.
+    """
     OVERLAP_QUEUE_AFTER: _Overlap.ValueType  # 3
     """Accept, and start when the other has ended."""
     OVERLAP_ALLOW: _Overlap.ValueType  # 4
@@ -80,7 +82,9 @@ OVERLAP_UNSPECIFIED: Overlap.ValueType  # 0
 OVERLAP_REJECT: Overlap.ValueType  # 1
 """Refuse the new backfill with FAILED_PRECONDITION BACKFILL_OVERLAP."""
 OVERLAP_JOIN: Overlap.ValueType  # 2
-"""Answer with the other job, if it covers every date that was asked for."""
+"""Answer with the other job, if one has every date that was asked for; what it runs is its own spec. If nobody has any
+of them, this is a job of its own; if one has only some, FAILED_PRECONDITION BACKFILL_OVERLAP names the others.
+"""
 OVERLAP_QUEUE_AFTER: Overlap.ValueType  # 3
 """Accept, and start when the other has ended."""
 OVERLAP_ALLOW: Overlap.ValueType  # 4

@@ -77,7 +77,8 @@ class BackfillServiceServicer:
     def CreateBackfill(self, request, context):
         """Creates the instances of all dates, starts them, waits for parents and follows every one to its end.
 
-        Returns the job at once, durable, in state QUEUED, with one PLANNED run per date. The job SUCCEEDS when every date
+        Returns the job at once, durable, in state QUEUED, with one PLANNED run per date; with overlap JOIN maybe an earlier
+        job, however far it is, and a repeat with the same request_id returns that one again. The job SUCCEEDS when every date
         succeeded, and otherwise FAILS with the dates in `runs`.
 
         Errors:
@@ -87,8 +88,8 @@ class BackfillServiceServicer:
         or GetJob that one.
         * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
         * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
-        * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill covers some of the dates and overlap is REJECT;
-        the details name them. Wait for it, or choose another policy.
+        * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill covers some of the dates and overlap is REJECT, or
+        JOIN and no single job covers them all; the details name dates. Wait for it, or choose another policy.
         * ABORTED, PLAN_CHANGED: the plan of plan_token is no longer what would happen; plan again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

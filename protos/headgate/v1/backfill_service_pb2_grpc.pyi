@@ -55,7 +55,8 @@ class BackfillServiceStub:
     CreateBackfill: _grpc.UnaryUnaryMultiCallable[_backfill_service_pb2.CreateBackfillRequest, _job_pb2.Job]
     """Creates the instances of all dates, starts them, waits for parents and follows every one to its end.
 
-    Returns the job at once, durable, in state QUEUED, with one PLANNED run per date. The job SUCCEEDS when every date
+    Returns the job at once, durable, in state QUEUED, with one PLANNED run per date; with overlap JOIN maybe an earlier
+    job, however far it is, and a repeat with the same request_id returns that one again. The job SUCCEEDS when every date
     succeeded, and otherwise FAILS with the dates in `runs`.
 
     Errors:
@@ -65,8 +66,8 @@ class BackfillServiceStub:
         or GetJob that one.
       * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
       * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
-      * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill covers some of the dates and overlap is REJECT;
-        the details name them. Wait for it, or choose another policy.
+      * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill covers some of the dates and overlap is REJECT, or
+        JOIN and no single job covers them all; the details name dates. Wait for it, or choose another policy.
       * ABORTED, PLAN_CHANGED: the plan of plan_token is no longer what would happen; plan again.
     """
 
@@ -96,7 +97,8 @@ class BackfillServiceAsyncStub(BackfillServiceStub):
     CreateBackfill: _aio.UnaryUnaryMultiCallable[_backfill_service_pb2.CreateBackfillRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Creates the instances of all dates, starts them, waits for parents and follows every one to its end.
 
-    Returns the job at once, durable, in state QUEUED, with one PLANNED run per date. The job SUCCEEDS when every date
+    Returns the job at once, durable, in state QUEUED, with one PLANNED run per date; with overlap JOIN maybe an earlier
+    job, however far it is, and a repeat with the same request_id returns that one again. The job SUCCEEDS when every date
     succeeded, and otherwise FAILS with the dates in `runs`.
 
     Errors:
@@ -106,8 +108,8 @@ class BackfillServiceAsyncStub(BackfillServiceStub):
         or GetJob that one.
       * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
       * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
-      * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill covers some of the dates and overlap is REJECT;
-        the details name them. Wait for it, or choose another policy.
+      * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill covers some of the dates and overlap is REJECT, or
+        JOIN and no single job covers them all; the details name dates. Wait for it, or choose another policy.
       * ABORTED, PLAN_CHANGED: the plan of plan_token is no longer what would happen; plan again.
     """
 
@@ -146,7 +148,8 @@ class BackfillServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_job_pb2.Job, _abc.Awaitable[_job_pb2.Job]]:
         """Creates the instances of all dates, starts them, waits for parents and follows every one to its end.
 
-        Returns the job at once, durable, in state QUEUED, with one PLANNED run per date. The job SUCCEEDS when every date
+        Returns the job at once, durable, in state QUEUED, with one PLANNED run per date; with overlap JOIN maybe an earlier
+        job, however far it is, and a repeat with the same request_id returns that one again. The job SUCCEEDS when every date
         succeeded, and otherwise FAILS with the dates in `runs`.
 
         Errors:
@@ -156,8 +159,8 @@ class BackfillServiceServicer(metaclass=_abc_1.ABCMeta):
             or GetJob that one.
           * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
           * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
-          * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill covers some of the dates and overlap is REJECT;
-            the details name them. Wait for it, or choose another policy.
+          * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill covers some of the dates and overlap is REJECT, or
+            JOIN and no single job covers them all; the details name dates. Wait for it, or choose another policy.
           * ABORTED, PLAN_CHANGED: the plan of plan_token is no longer what would happen; plan again.
         """
 
