@@ -190,6 +190,9 @@ class World:
         """A call is about to be sent."""
         self.ledger.calls.append((self.timeline.now_ms, call))
 
+    def waiting(self, wait_ms: int) -> None:
+        """A decided call waits for its slot of the quota."""
+
     def _ring(self) -> None:
         self.ticks.ring()
 

@@ -57,6 +57,12 @@ class Callers:
         if wish is not None:
             self._timeline.after(self._chance.between(0, 20), wish)
 
+    def waited(self, wait_ms: int) -> None:
+        """A worker waits for its slot with a decided call in hand: the worst moment for whoever is still to come."""
+        if self._at_call and self._chance.happens(0.3):
+            _, wish = self._at_call.popitem()
+            self._timeline.after(self._chance.between(0, wait_ms), wish)
+
     def cancel(self, mode: pb.CancelMode.ValueType) -> None:
         """CancelJob."""
         job = self._store.record.job

@@ -57,6 +57,7 @@ class Profile:
     lost_ticks: float = 0.0
     double_ticks: float = 0.0
     operators: float = 0.0
+    full: float = 0.0
     lasts_ms: int = 600_000
 
 
@@ -97,6 +98,7 @@ class Chance:
             lost_ticks=self.pick((0.0, 0.0, 0.1)),
             double_ticks=self.pick((0.0, 0.0, 0.2)),
             operators=self.pick((0.0, 0.0, 0.0, 0.5)),
+            full=self.pick((0.0, 0.0, 0.3)),
             lasts_ms=self.pick((60_000, 300_000, 900_000)),
         )
 
@@ -166,6 +168,14 @@ class Chance:
             self.note("double tick")
             return 2
         return 1
+
+    def slot_wait_ms(self, call: Call, now_ms: int) -> int:
+        """How long the shared quota lets a call wait; a start, which must not follow a cancel, the most often."""
+        rate = self.profile.full * (3 if type(call) is StartInstances else 1)
+        if now_ms < self.quiet_after_ms and self.happens(rate):
+            self.note("full quota")
+            return self.pick((300, 1_000, 20_000))
+        return 0
 
     def latency_ms(self, call: Call) -> int:
         """How long a call takes that goes well."""

@@ -47,6 +47,7 @@ class Checks:
         self.starts: Counter[int] = Counter()
         self.trace: list[str] | None = None
         self.on_call: Callable[[], None] = lambda: None
+        self.on_wait: Callable[[int], None] = lambda _: None
 
     def say(self, line: str) -> None:
         """Keep a line of the history, if somebody wants it."""
@@ -97,6 +98,10 @@ class Checks:
             raise Broken(f"{call} decided after a failure")
         if isinstance(call, GetInstance):
             self._check_read(job, call.id)
+
+    def waiting(self, wait_ms: int) -> None:
+        """While a call waits for its slot of the quota."""
+        self.on_wait(wait_ms)
 
     def _is_halted(self, job: pb.Job) -> bool:
         bad = (pb.RUN_STATE_FAILED, pb.RUN_STATE_UNRESOLVED)

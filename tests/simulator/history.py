@@ -63,7 +63,7 @@ class History:
         line = Line(self.timeline, self.chance, self.upstream)
         self.ticks = Ticks(self.timeline, self.chance, self.store, line, self.checks, POLICY)
         self.callers = Callers(self.timeline, self.chance, self.store, self.upstream)
-        self.checks.on_call = self.callers.called
+        self.checks.on_call, self.checks.on_wait = self.callers.called, self.callers.waited
         self.steps = 0
         self.rested = self.wish.job
 

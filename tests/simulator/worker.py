@@ -25,6 +25,7 @@ from tests.simulator.timeline import Timeline
 
 TICK_MS = 5_000
 STEPS_PER_TICK = 400
+SLOT_NEAR_MS = 1_000
 ATTEMPTS = 5
 
 Pauses = Generator[int, None, None]
@@ -47,6 +48,10 @@ class Witness(Protocol):
 
     def planned(self, view: View, act: Act | Wait | Rest) -> None:
         """A step was decided."""
+        ...
+
+    def waiting(self, wait_ms: int) -> None:
+        """A decided call waits for its slot of the quota."""
         ...
 
     def calling(self, job: pb.Job, call: Call) -> None:
@@ -159,8 +164,8 @@ class Tick:
         step = plan(view)
         self._witness.planned(view, step)
         if isinstance(step, Act):
-            yield from self._act(step)
-            return self.job.state in JOB_TERMINAL
+            over = not (yield from self._act(step))
+            return over or self.job.state in JOB_TERMINAL
         if isinstance(step, Wait):
             yield from self._commit((), wake_ms=step.until_ms)
         return True
@@ -168,11 +173,13 @@ class Tick:
     def _view(self) -> View:
         return View(self.job, self.hints, self._timeline.now_ms, self._chance.roll(), self._policy)
 
-    def _act(self, act: Act) -> Pauses:
+    def _act(self, act: Act) -> Generator[int, None, bool]:
+        if act.call is not None and not (yield from self._admitted(act.call)):
+            return False
         if act.needs_commit:
             yield from self._commit(act.drafts)
         if act.call is None:
-            return
+            return True
         decided_on = self._confirmed if act.needs_commit else self._store.record.job
         yield from self._point("intended")
         if type(act.call) in WRITES and self._timeline.now_ms >= self._lease_ends_ms:
@@ -181,6 +188,20 @@ class Tick:
         outcome = yield from self._call(act.call)
         yield from self._point("answered")
         yield from self._absorb(act, outcome)
+        return True
+
+    def _admitted(self, call: Call) -> Generator[int, None, bool]:
+        now = self._timeline.now_ms
+        at_ms = self.hints.slot_at_ms or now + self._chance.slot_wait_ms(call, now)
+        if at_ms - now > SLOT_NEAR_MS:
+            self.hints = self.hints.slot("any", at_ms)
+            yield from self._commit((), wake_ms=at_ms)
+            return False
+        if at_ms > now:
+            self._witness.waiting(at_ms - now)
+            yield from self._alive(at_ms - now)
+        self.hints = self.hints.slot("", 0)
+        return True
 
     def _call(self, call: Call) -> Generator[int, None, Outcome]:
         waiting = self._line.call(call)
