@@ -101,3 +101,13 @@ def test_the_error_of_many_forecasts_is_small() -> None:
         errors.append(abs(told.reads - world.ledger.reads) / world.ledger.reads)
 
     assert mean(errors) <= 0.05
+
+
+def test_a_look_for_dry_runs_is_a_read_a_date() -> None:
+    spec = backfill(30)
+    days = dates.chosen(spec)
+
+    plain, looking = (forecast(spec, days, 600_000, Policy(dry_run_ms=wait)) for wait in (0, 5_000))
+
+    assert plain is not None and looking is not None
+    assert abs(looking.reads - plain.reads - len(days)) <= SLACK

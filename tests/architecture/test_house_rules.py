@@ -82,3 +82,7 @@ def test_every_package_says_that_it_is_typed() -> None:
     }
 
     assert not [relative(path) for path in roots if path.name != "buf" and not (path / "py.typed").exists()]
+
+
+def test_no_merge_was_left_half_done() -> None:
+    assert not found(re.compile(r"^(?:<{7}|>{7}|\|{7}) "))

@@ -1,7 +1,7 @@
 import pytest
 
 from headgate import pb
-from headgate_cli.work.describe import event_facts, job_row, run_line
+from headgate_cli.work.describe import event_facts, failure_lines, job_row, run_line
 from headgate_cli.work.enums import plain
 from headgate_cli.work.output import aligned, clean
 
@@ -37,6 +37,25 @@ def run(
 )
 def test_a_run_in_a_few_words(row: pb.InstanceRun, line: str) -> None:
     assert run_line(row) == f"2025-02-06 1000341554605 {line}"
+
+
+def test_what_was_found_out_about_an_end_is_told_with_it() -> None:
+    failed = run(pb.RUN_STATE_FAILED, "Failure")
+    failed.failure_digest.CopyFrom(pb.FailureDigest(task_instance_id=7, task_name="load\x1b", log_tail="a\nb\x07"))
+    hollow = run(pb.RUN_STATE_SUCCEEDED, "Success")
+    hollow.dry_run_tasks.extend(["load", "sum"])
+    flow = pb.InstanceRun(flow_instance_id="2809-1", state=pb.RUN_STATE_FAILED)
+    flow.failure_digest.CopyFrom(pb.FailureDigest(flow_task_instance_id="1-2", task_name="t", log_tail="x"))
+
+    assert run_line(failed) == "2025-02-06 1000341554605 failed: task load\\x1b failed"
+    assert run_line(hollow) == "2025-02-06 1000341554605 succeeded: did nothing by dry run: load, sum"
+    assert [*failure_lines(pb.Job(runs=[failed, hollow, flow]))] == [
+        "2025-02-06 load\\x1b (7) ended its log with:",
+        "    a",
+        "    b\\x07",
+        "2809-1 t (1-2) ended its log with:",
+        "    x",
+    ]
 
 
 def test_an_event_says_nothing_twice() -> None:

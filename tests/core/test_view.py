@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate import pb
-from headgate_worker.core.view import Hints, Sighting, View, decode_hints, encode_hints
+from headgate_worker.core.view import Hints, Inquiry, Sighting, View, decode_hints, encode_hints
 from tests.core.building import job
 
 times = st.integers(0, 2**53)
 maps = st.dictionaries(st.integers(0, 1100), times, max_size=5)
+words = st.text(max_size=9)
 all_hints = st.builds(
     Hints,
     failures=st.integers(0, 1000),
@@ -28,6 +29,11 @@ all_hints = st.builds(
     survey=st.dictionaries(
         st.integers(0, 1100),
         st.builds(Sighting, st.integers(0, 2**62), st.text(max_size=9), st.booleans(), st.integers(0, 20)),
+        max_size=3,
+    ),
+    inquiries=st.dictionaries(
+        st.integers(0, 1100),
+        st.builds(Inquiry, times, times, st.integers(0, 9), times, times, words, times, words),
         max_size=3,
     ),
     found=st.dictionaries(times, st.lists(st.integers(-(2**62), 2**62), max_size=3).map(tuple), max_size=3),
@@ -67,6 +73,8 @@ def test_bytes_that_are_no_hints_are_fresh_ones_or_hints(raw: bytes) -> None:
         b'{"p": 3}',
         b'{"p": {"a": 1}}',
         b'{"m": {"1": 4}}',
+        b'{"n": {"1": [1, 2]}}',
+        b'{"n": {"1": [1, "x", 0, 0, 0, "7", 1, "t"]}}',
         b'{"r": 1e999}',
         b'{"f": NaN}',
         b"[" * 100_000,

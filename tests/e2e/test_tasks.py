@@ -45,6 +45,8 @@ async def test_a_failed_date_is_looked_into_from_the_command_line(deployment: De
     nowhere = await headgate("task", "list", target=target)
 
     assert done.runs[0].state == pb.RUN_STATE_FAILED
+    assert done.runs[0].failure_digest.task_name == "load_orders"
+    assert "task load_orders failed" in done.error.message
     assert row.task_name == "load_orders"
     assert [line.split()[:5] for line in listed.out.splitlines()[1:]] == [
         [str(row.id), str(row.task_id), "load_orders", row.task_type, "Failure"]

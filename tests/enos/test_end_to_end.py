@@ -21,6 +21,7 @@ from headgate_cli.dev.redis_server import RedisServer
 from headgate_client import Client, HeadgateError
 from headgate_emulator.app import RunningEmulator, serve
 from headgate_emulator.enos.world import Trigger
+from headgate_emulator.faults import FailRun
 from headgate_emulator.settings import Settings as EmulatorSettings
 from headgate_server import app as server_app
 from headgate_server.settings import Settings as ServerSettings
@@ -229,3 +230,19 @@ async def test_the_same_by_the_command_line(deployment: Deployment) -> None:
     assert {row["instanceId"] for row in json.loads(listed)["flowInstances"]} == {instance_id, other_id}
     assert "begins" in logged
     assert f"{other_id} rew CANCEL" in watched
+
+
+async def test_a_failed_flow_tells_its_task_and_the_end_of_its_log(deployment: Deployment) -> None:
+    client, emulator = deployment.client, deployment.emulator
+    pace(emulator, 0.2)
+    emulator.faults.add([FailRun(log="no such stream\n" * 2_000)])
+    job = await client.flows.trigger(pb.TriggerFlowSpec(flow_id=2809), connection="plant")
+    async for _ in job.watch():
+        pass
+    done = await job.refresh()
+
+    digest = done.runs[0].failure_digest
+    assert (done.state, done.runs[0].state) == (pb.JOB_STATE_FAILED, pb.RUN_STATE_FAILED)
+    assert digest.flow_task_instance_id and digest.task_name
+    assert digest.truncated and "no such stream" in digest.log_tail
+    assert 4_000 < len(digest.log_tail.encode()) <= 4_096

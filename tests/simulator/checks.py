@@ -14,6 +14,8 @@ from headgate_worker.core.calls import (
     Call,
     CreateInstances,
     GetInstance,
+    GetTaskLog,
+    ListTasks,
     StartInstances,
 )
 from headgate_worker.core.steps import Act, Rest, Wait
@@ -98,6 +100,8 @@ class Checks:
             raise Broken(f"{call} decided after a failure")
         if isinstance(call, GetInstance):
             self._check_read(job, call.id)
+        if isinstance(call, ListTasks | GetTaskLog) and job.state in JOB_TERMINAL:
+            raise Broken(f"{call} while {pb.JobState.Name(job.state)}")
 
     def waiting(self, wait_ms: int) -> None:
         """While a call waits for its slot of the quota."""
@@ -217,6 +221,7 @@ class Checks:
         self._check_dates()
         self._check_survey(job)
         self._check_starts(job)
+        self._check_told(job)
         if job.state in JOB_TERMINAL:
             self.check_nothing_runs(job)
             self._check_skipped(job)
@@ -253,6 +258,18 @@ class Checks:
         for one in self.mine():
             if one.started_by == "upstream" and not one.touched and self.starts[one.id] > 1:
                 raise Broken(f"{one.id} was started by upstream and asked for {self.starts[one.id]} times")
+
+    def _check_told(self, job: pb.Job) -> None:
+        """Without faults, every failure is told with its task and log, and every success with what ran dry of it."""
+        if self.faults or self._kind == "stop" or job.HasField("cancel") or any(one.touched for one in self.mine()):
+            return
+        for run in job.runs:
+            failed = run.state == pb.RUN_STATE_FAILED and run.upstream_status == "Failure"
+            if failed and run.failure_digest.log_tail != f"the end of {run.workflow_instance_id}":
+                raise Broken(f"run {run.index} is not told why it failed")
+            dry = run.state == pb.RUN_STATE_SUCCEEDED and run.workflow_instance_id % 7 == 0
+            if bool(run.dry_run_tasks) != dry:
+                raise Broken(f"run {run.index} is told to have done nothing: {bool(run.dry_run_tasks)}")
 
     def _check_survey(self, job: pb.Job) -> None:
         """No date that was there is made again, and none that was missing is left out."""

@@ -23,7 +23,7 @@ from tests.simulator.worker import Ticks
 BEGIN_MS = 1_739_019_600_000
 """The afternoon of seed 000, 2025-02-08."""
 
-POLICY = Policy(poll_min_ms=2_000, poll_max_ms=30_000)
+POLICY = Policy(poll_min_ms=2_000, poll_max_ms=30_000, digest_ms=8_000, dry_run_ms=4_000)
 """Half as many reads as in production, for twice as many histories."""
 
 MOST_STEPS = 60_000

@@ -23,14 +23,17 @@ from headgate_worker.core.calls import (
     GetCreateResult,
     GetInstance,
     GetRerunResult,
+    GetTaskLog,
     InstancePage,
     ListInstances,
+    ListTasks,
     OperationResult,
     OperationStatus,
     PerInstance,
     RerunInstances,
     StartInstances,
     StopInstances,
+    TaskPage,
 )
 from headgate_worker.core.steps import timestamp
 from tests.simulator.chance import Chance
@@ -42,6 +45,9 @@ RUNNING = pb.WORKFLOW_INSTANCE_STATUS_RUNNING
 SUCCESS = pb.WORKFLOW_INSTANCE_STATUS_SUCCESS
 FAILURE = pb.WORKFLOW_INSTANCE_STATUS_FAILURE
 ENDED = frozenset({SUCCESS, FAILURE})
+
+PROJECT_ID = 1
+"""Everybody's workspace."""
 
 _WORDS = {NOT_RUN: "NotRun", RUNNING: "Running", SUCCESS: "Success", FAILURE: "Failure"}
 
@@ -104,6 +110,8 @@ class ModelUpstream:
             StartInstances: lambda call: {one: self._start(one) for one in call.ids},
             StopInstances: lambda call: {one: self._stop(one) for one in call.ids},
             GetInstance: lambda call: self._get(call.id),
+            ListTasks: self._tasks,
+            GetTaskLog: lambda call: f"the end of {call.id}",
             ListInstances: self._list,
             ExecuteAdhoc: lambda call: self._adhoc(call.spec),
             RerunInstances: lambda call: self._rerun(call.spec),
@@ -285,8 +293,18 @@ class ModelUpstream:
         page = sorted(found, key=lambda one: one.id)[first : first + call.page_size]
         return InstancePage(tuple(self._shown(one) for one in page), len(found))
 
+    def _tasks(self, call: ListTasks) -> TaskPage:
+        """One task for each instance, of the same id; it ran dry where that is a multiple of seven."""
+        one = self.instances[call.workflow_instance_id]
+        task = pb.TaskInstance(id=one.id, task_name="task", status=_WORDS[one.status], run_number=one.run_number)
+        task.trigger_recurrence = "Normal" if one.id % 7 else "Skip"
+        wanted = (call.filter.status or task.status, call.filter.trigger_recurrence or task.trigger_recurrence)
+        found = (task,) if wanted == (task.status, task.trigger_recurrence) else ()
+        return TaskPage(found, len(found))
+
     def _shown(self, one: Instance) -> pb.WorkflowInstance:
         seen = pb.WorkflowInstance(id=one.id, name=one.name, type=one.kind, status=one.status)
+        seen.project_id = PROJECT_ID
         seen.status_raw = _WORDS[one.status]
         seen.observe_time.FromMilliseconds(self.timeline.now_ms)
         seen.create_time.FromMilliseconds(one.created_ms)

@@ -42,6 +42,8 @@ def policy_of(settings: Settings) -> Policy:
         stop_watchdog_ms=int(settings.stop_watchdog_seconds * 1000),
         retry_min_ms=int(settings.date_retry_min_seconds * 1000),
         retry_max_ms=int(settings.date_retry_max_seconds * 1000),
+        digest_ms=int(settings.failure_digest_seconds * 1000),
+        dry_run_ms=int(settings.dry_run_seconds * 1000),
     )
 
 

@@ -17,7 +17,7 @@ from headgate.overlap import target
 from headgate.quota import Frozen, Go, Verdict
 from headgate.reasons import Reason
 from headgate_worker.core import errors, sharing
-from headgate_worker.core.calls import WRITES, Call, Outcome, Reply
+from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, Outcome, Reply
 from headgate_worker.core.expecting import durations
 from headgate_worker.core.plan import IDLE_MS, absorb, plan
 from headgate_worker.core.steps import Act, Rest, Wait
@@ -37,6 +37,9 @@ SLOT_NEAR_MS: Final = 1_000
 
 SLOT_FAR_MS: Final = 3_600_000
 """How far ahead a tick takes a slot: its place in the queue of all jobs."""
+
+LEFT_OUT: Final = Failure(FailureKind.FROZEN, "left_out", "the shared quota had no room for it in time")
+"""What becomes of a call that is not worth waiting for."""
 
 
 class Engine:
@@ -150,8 +153,13 @@ class Engine:
 
     async def _act(self, tick: Tick, act: Act) -> bool:
         """Commit and call; False when the call has to wait for the quota, and the tick is over."""
-        if act.call is not None and not await self._admitted(tick, act.call):
-            return False
+        if act.call is not None:
+            verdict = await self._verdict(tick, act, act.call)
+            if act.until_ms and not isinstance(verdict, Go):
+                await self._absorb(tick, act, LEFT_OUT)
+                return True
+            if not await self._admitted(tick, act.call, verdict):
+                return False
         if act.needs_commit:
             await tick.commit(act.drafts)
         if act.call is None:
@@ -165,11 +173,17 @@ class Engine:
         await self._share(tick, act, outcome)
         return True
 
-    async def _admitted(self, tick: Tick, call: Call) -> bool:
-        """Whether the shared quota lets the call out now; if not, the tick ends and comes again at the call's slot."""
+    async def _verdict(self, tick: Tick, act: Act, call: Call) -> Verdict:
+        """When the shared quota lets the call out."""
         held = tick.hints.slot_at_ms if tick.hints.slot_class == class_of(call) else 0
         tick.waited()
-        verdict = Go(held) if held else await self._admit(tick, call)
+        if held:
+            return Go(held)
+        far_ms = max(0, act.until_ms - self._clock.now_ms()) if act.until_ms else SLOT_FAR_MS
+        return await self._admit(tick, call, min(far_ms, SLOT_FAR_MS))
+
+    async def _admitted(self, tick: Tick, call: Call, verdict: Verdict) -> bool:
+        """Whether the call goes out now; if not, the tick ends and comes again at the call's slot."""
         if isinstance(verdict, Go) and verdict.at_ms - self._clock.now_ms() <= SLOT_NEAR_MS:
             await self._slot_comes(tick, verdict.at_ms)
             return True
@@ -187,10 +201,10 @@ class Engine:
             tick.waited()
         tick.hints = tick.hints.slot("", 0)
 
-    async def _admit(self, tick: Tick, call: Call) -> Verdict:
+    async def _admit(self, tick: Tick, call: Call, patience_ms: int) -> Verdict:
         cancel = tick.job.state == pb.JOB_STATE_CANCELLING
         upstream = self._upstreams.get(tick.job.connection)
-        return await upstream.admit(call, patience_ms=SLOT_FAR_MS, cancel=cancel)
+        return await upstream.admit(call, patience_ms=patience_ms, cancel=cancel)
 
     async def _call(self, tick: Tick, call: Call) -> Outcome:
         upstream = self._upstreams.get(tick.job.connection)

@@ -66,6 +66,15 @@ class Settings(BaseSettings):
     date_retry_max_seconds: float = Field(
         default=600.0, ge=0, le=86400, description="Longest wait of a failed date that is tried again."
     )
+    failure_digest_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        le=300,
+        description="How long a job's end waits for the failing task's log; 0: none is read.",
+    )
+    dry_run_seconds: float = Field(
+        default=0.0, ge=0, le=300, description="How long a job's end waits for a look at dry runs; 0: nobody looks."
+    )
     tick_attempts: int = Field(
         default=5, ge=1, le=100, description="Ticks of a job that may kill their worker in a row."
     )

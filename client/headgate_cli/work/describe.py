@@ -147,7 +147,14 @@ def run_detail(run: pb.InstanceRun) -> str:
         return clean(run.error.message)
     said = "" if run.upstream_status == _EXPECTED_WORDS.get(run.state) else clean(run.upstream_status)
     attempt = f"attempt {run.attempt}" if run.attempt > 1 else ""
-    return ", ".join(part for part in (said, _STARTERS.get(run.started_by, ""), attempt) if part)
+    parts = (said, _blamed(run), _STARTERS.get(run.started_by, ""), attempt)
+    return ", ".join(part for part in parts if part)
+
+
+def _blamed(run: pb.InstanceRun) -> str:
+    if run.dry_run_tasks:
+        return f"did nothing by dry run: {clean(', '.join(run.dry_run_tasks))}"
+    return f"task {clean(run.failure_digest.task_name)} failed" if run.failure_digest.task_name else ""
 
 
 def failure_lines(job: pb.Job) -> Iterator[str]:
@@ -155,7 +162,9 @@ def failure_lines(job: pb.Job) -> Iterator[str]:
     for run in job.runs:
         digest = run.failure_digest
         if digest.log_tail:
-            yield f"{day(run.biz_date)} {clean(digest.task_name)} ({digest.task_instance_id}) ended its log with:"
+            task = digest.task_instance_id or clean(digest.flow_task_instance_id)
+            whose = day(run.biz_date) or instance(run)
+            yield f"{whose} {clean(digest.task_name)} ({task}) ended its log with:"
             yield from (f"    {clean(line)}" for line in digest.log_tail.splitlines()[-_LOG_LINES:])
 
 

@@ -512,6 +512,7 @@ class InstanceRun(_message.Message):
     STOP_TIME_FIELD_NUMBER: _builtins.int
     RETRIES_FIELD_NUMBER: _builtins.int
     RECALLS_FIELD_NUMBER: _builtins.int
+    DRY_RUN_TASKS_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Position in the job's runs, from 0; never changes."""
     workflow_instance_id: _builtins.int
@@ -564,11 +565,20 @@ class InstanceRun(_message.Message):
 
     @_builtins.property
     def failure_digest(self) -> Global___FailureDigest:
-        """Why it failed: the failing task and the end of its log."""
+        """Why it failed: the failing task and the end of its log. Told by a RUN_CHANGED of its own soon after the one that says
+        FAILED, so that nothing waits for it but the job's end, and that for a bounded time. Absent where upstream could not
+        be asked in that time, and where the worker is told not to ask.
+        """
 
     @_builtins.property
     def stop_time(self) -> _timestamp_pb2.Timestamp:
         """When upstream accepted this job's wish to stop it; absent when it was not asked."""
+
+    @_builtins.property
+    def dry_run_tasks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of tasks that upstream ended by dry run although the run SUCCEEDED, at most 10: they did nothing, as where the
+        account lacks a permission. Told by a WARNING; empty where there are none, and where the worker is not told to look.
+        """
 
     def __init__(
         self,
@@ -593,10 +603,11 @@ class InstanceRun(_message.Message):
         stop_time: _timestamp_pb2.Timestamp | None = ...,
         retries: _builtins.int = ...,
         recalls: _builtins.int = ...,
+        dry_run_tasks: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["biz_date", b"biz_date", "error", b"error", "failure_digest", b"failure_digest", "finished_time", b"finished_time", "observe_time", b"observe_time", "parent_end_time", b"parent_end_time", "started_time", b"started_time", "stop_time", b"stop_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "biz_date", b"biz_date", "blocked_by_id", b"blocked_by_id", "error", b"error", "failure_digest", b"failure_digest", "finished_time", b"finished_time", "flow_instance_id", b"flow_instance_id", "index", b"index", "observe_time", b"observe_time", "operation_index", b"operation_index", "parent_end_time", b"parent_end_time", "recalls", b"recalls", "retries", b"retries", "started_by", b"started_by", "started_time", b"started_time", "state", b"state", "stop_time", b"stop_time", "upstream_message", b"upstream_message", "upstream_status", b"upstream_status", "workflow_instance_id", b"workflow_instance_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "biz_date", b"biz_date", "blocked_by_id", b"blocked_by_id", "dry_run_tasks", b"dry_run_tasks", "error", b"error", "failure_digest", b"failure_digest", "finished_time", b"finished_time", "flow_instance_id", b"flow_instance_id", "index", b"index", "observe_time", b"observe_time", "operation_index", b"operation_index", "parent_end_time", b"parent_end_time", "recalls", b"recalls", "retries", b"retries", "started_by", b"started_by", "started_time", b"started_time", "state", b"state", "stop_time", b"stop_time", "upstream_message", b"upstream_message", "upstream_status", b"upstream_status", "workflow_instance_id", b"workflow_instance_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -604,7 +615,7 @@ Global___InstanceRun: _TypeAlias = InstanceRun  # noqa: Y015
 
 @_typing.final
 class FailureDigest(_message.Message):
-    """The failing task of a failed run."""
+    """The failing task of a failed run; of several, the one that failed first."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -612,14 +623,19 @@ class FailureDigest(_message.Message):
     TASK_NAME_FIELD_NUMBER: _builtins.int
     LOG_TAIL_FIELD_NUMBER: _builtins.int
     TRUNCATED_FIELD_NUMBER: _builtins.int
+    FLOW_TASK_INSTANCE_ID_FIELD_NUMBER: _builtins.int
     task_instance_id: _builtins.int
-    """Task instance id."""
+    """DataWorks task instance id; 0 for flows."""
     task_name: _builtins.str
-    """Task name."""
+    """Task name, at most 256 characters."""
     log_tail: _builtins.str
-    """The last part of its log, at most 4 KiB."""
+    """The last part of its log, whole characters of at most 4 KiB of UTF-8; once 32 runs of the job have a digest, at most
+    512 bytes, so that a job stays well below the size of a message. Empty where the log could not be read.
+    """
     truncated: _builtins.bool
     """Whether the log was longer."""
+    flow_task_instance_id: _builtins.str
+    """EnOS task instance id; empty for DataWorks."""
     def __init__(
         self,
         *,
@@ -627,10 +643,11 @@ class FailureDigest(_message.Message):
         task_name: _builtins.str = ...,
         log_tail: _builtins.str = ...,
         truncated: _builtins.bool = ...,
+        flow_task_instance_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["log_tail", b"log_tail", "task_instance_id", b"task_instance_id", "task_name", b"task_name", "truncated", b"truncated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["flow_task_instance_id", b"flow_task_instance_id", "log_tail", b"log_tail", "task_instance_id", b"task_instance_id", "task_name", b"task_name", "truncated", b"truncated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -268,7 +268,8 @@ class Failure:
     Args:
         kind: how it may be treated.
         code: upstream's code such as "Throttling.User", or one of ours in lower case: "connect_failed", "timed_out",
-            "connection_lost", "malformed_reply", "reply_too_large", "credentials_unavailable", "unsendable_call".
+            "connection_lost", "malformed_reply", "reply_too_large", "credentials_unavailable", "unsendable_call",
+            "left_out".
         message: one line for people; never holds secrets, signatures or payloads.
         request_id: upstream's RequestId; empty when no reply came.
         http_status: 0 when no reply came.

@@ -9,7 +9,7 @@ from headgate import pb
 from headgate.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
 from headgate.reprocess import is_left_alone
-from headgate_worker.core import errors
+from headgate_worker.core import errors, inquiring
 from headgate_worker.core.cancelling import BY_DEADLINE, unconfirmed
 from headgate_worker.core.halting import awaiting, label
 from headgate_worker.core.operations import MADE, done
@@ -61,7 +61,7 @@ def conclude(view: View) -> Step | None:
         return _conclude_cancel(view)
     if view.job.state not in (pb.JOB_STATE_RUNNING, pb.JOB_STATE_PAUSED):
         return None
-    if not _REACHED[view.job.until](view) or awaiting(view):
+    if not _REACHED[view.job.until](view) or awaiting(view) or inquiring.pending(view):
         return None
     failed = _failed(view)
     return _failure(view, failed) if failed else _success(view)
@@ -86,7 +86,7 @@ def _failure(view: View, failed: list[pb.InstanceRun]) -> Step:
     total = len(view.runs)
     own = [run for run in failed if run.state in BAD] or failed
     said = f"{len(failed)} of {total} runs did not succeed, the first is {label(own[0])}"
-    why = own[0].error.message
+    why = own[0].error.message or _blamed(own[0])
     return _ended(
         pb.JOB_STATE_FAILED,
         f"{said}: {why}"[:1024] if why else said,
@@ -95,6 +95,11 @@ def _failure(view: View, failed: list[pb.InstanceRun]) -> Step:
         total=str(total),
         first_failed=label(own[0]),
     )
+
+
+def _blamed(run: pb.InstanceRun) -> str:
+    digest = run.failure_digest
+    return f"task {digest.task_name} failed" if digest.task_name else ""
 
 
 def _ended(state: pb.JobState.ValueType, said: str, reason: Reason, **metadata: str) -> Step:

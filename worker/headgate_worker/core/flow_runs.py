@@ -8,7 +8,7 @@ from typing import Final
 from headgate import pb
 from headgate.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
-from headgate_worker.core import errors, pacing
+from headgate_worker.core import errors, inquiring, pacing
 from headgate_worker.core.calls import Call, Failure, FailureKind, Outcome
 from headgate_worker.core.runs import differs
 from headgate_worker.core.steps import Change, run_with, runs_changed, timestamp
@@ -46,7 +46,10 @@ def absorb_read(view: View, call: Call, subject: int, outcome: Outcome) -> Chang
     assert isinstance(seen, pb.FlowInstance)  # noqa: S101  # the adapter's contract, told to the type checker
     row = _unstoppable(view, observed(run, seen))
     said = f"instance {seen.instance_id} is {row.upstream_status or 'in an unknown status'}"
-    return Change((runs_changed(row, message=said),) if differs(run, row) else (), _next(view, row))
+    hints = _next(view, row)
+    if row.state == pb.RUN_STATE_FAILED:
+        hints = inquiring.opened_flow(view, row, failed_task(seen), hints)
+    return Change((runs_changed(row, message=said),) if differs(run, row) else (), hints)
 
 
 def observed(run: pb.InstanceRun, seen: pb.FlowInstance) -> pb.InstanceRun:
@@ -62,14 +65,19 @@ def observed(run: pb.InstanceRun, seen: pb.FlowInstance) -> pb.InstanceRun:
     if seen.HasField("end_time_utc") and row.state in RUN_TERMINAL:
         row.finished_time.CopyFrom(seen.end_time_utc)
     if row.state == pb.RUN_STATE_FAILED:
-        said = f"instance {seen.instance_id} ended in {row.upstream_status}{_failed_task(seen)}"
+        said = f"instance {seen.instance_id} ended in {row.upstream_status}{_blamed(seen)}"
         row.error.CopyFrom(errors.status(Reason.RUNS_FAILED, said[:1024], flow_instance_id=seen.instance_id))
     return row
 
 
-def _failed_task(seen: pb.FlowInstance) -> str:
+def failed_task(seen: pb.FlowInstance) -> pb.TaskInstanceGraph | None:
+    """The task that the graph shows to have failed, the first of several; None where it shows none."""
     bad = ("FAIL", "INTERNAL_ERROR", "TIMEOUT")
-    task = next((one for one in seen.graph.tasks if one.status in bad), None)
+    return next((one for one in seen.graph.tasks if one.status in bad), None)
+
+
+def _blamed(seen: pb.FlowInstance) -> str:
+    task = failed_task(seen)
     return f": task {task.task_name} ({task.task_inst_id}) is {task.status}" if task is not None else ""
 
 

@@ -14,13 +14,14 @@ from typing import Final
 from headgate import pb
 from headgate.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
-from headgate_worker.core import creating, errors, flow_runs, pacing
+from headgate_worker.core import creating, errors, flow_runs, inquiring, pacing
 from headgate_worker.core.calls import Call, Failure, FailureKind, Outcome
 from headgate_worker.core.flow_calls import (
     CancelFlow,
     FlowPage,
     FlowTriggered,
     GetFlow,
+    GetFlowTaskLog,
     ListFlows,
     TriggerFlow,
 )
@@ -200,7 +201,7 @@ def next_look_ms(view: View) -> int | None:
 RULES: Final[tuple[Callable[[View], Step | None], ...]] = (conclude, drop)
 """Rules that commit without asking upstream; they come before the general ones, and are about these kinds only."""
 
-CALLING_RULES: Final[tuple[Callable[[View], Step | None], ...]] = (reconcile, cancel, trigger, read)
+CALLING_RULES: Final[tuple[Callable[[View], Step | None], ...]] = (reconcile, cancel, trigger, read, inquiring.inquire)
 """Rules that ask upstream, for these kinds instead of the general ones."""
 
 
@@ -300,4 +301,5 @@ _ABSORBERS: Final[Mapping[type, Callable[[View, Call, int, Outcome], Change]]] =
     TriggerFlow: _absorb_trigger,
     CancelFlow: flow_runs.absorb_cancel,
     GetFlow: flow_runs.absorb_read,
+    GetFlowTaskLog: lambda view, _, subject, outcome: inquiring.absorb_log(view, subject, outcome),
 }

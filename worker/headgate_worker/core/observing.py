@@ -9,7 +9,7 @@ from typing import Final
 from headgate import pb
 from headgate.lifecycle import RUN_FRONTIER, RUN_TERMINAL
 from headgate.reasons import Reason
-from headgate_worker.core import errors, pacing, waiting
+from headgate_worker.core import errors, inquiring, pacing, waiting
 from headgate_worker.core.calls import Failure, FailureKind, GetInstance, Outcome
 from headgate_worker.core.ending import ended, is_old_run
 from headgate_worker.core.kinds import NAMED, newest_first
@@ -96,7 +96,7 @@ def absorb_read(view: View, subject: int, call: GetInstance, outcome: Outcome) -
 def _own_read(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> Change:
     row = _row(view, run, seen)
     drafts = (runs_changed(row, message=_what(run, row)),) if differs(run, row) else ()
-    hints = _next(view, row)
+    hints = inquiring.opened(view, row, seen, _next(view, row))
     idle = seen.status in NOT_STARTED and row.state not in _OVER
     return Change(drafts, hints.idle(run.index, view.now_ms) if idle else hints)
 

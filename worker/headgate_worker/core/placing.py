@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from headgate import pb, tries
 from headgate.reasons import Reason
-from headgate_worker.core import errors, pacing
+from headgate_worker.core import errors, inquiring, pacing
 from headgate_worker.core.calls import Failure, FailureKind, GetInstance, Outcome
 from headgate_worker.core.kinds import starts_itself
 from headgate_worker.core.operations import MADE, unplaced
@@ -37,7 +37,8 @@ def absorb_place(view: View, subject: int, call: GetInstance, outcome: Outcome) 
         row = run_with(row, state=pb.RUN_STATE_STARTING, started_by=pb.STARTED_BY_HEADGATE)
     elif starts_itself(view) and seen.status not in NOT_STARTED:
         row = run_with(row, started_by=pb.STARTED_BY_UPSTREAM)
-    return Change((runs_changed(observe(row, seen, stopping=False)),), view.hints.settled())
+    row = observe(row, seen, stopping=False)
+    return Change((runs_changed(row),), inquiring.opened(view, row, seen, view.hints.settled()))
 
 
 def _dateless(seen: pb.WorkflowInstance) -> Failure:

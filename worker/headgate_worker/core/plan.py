@@ -6,8 +6,8 @@ has something to say is followed. The order matters only where it says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from headgate import pb
 from headgate.lifecycle import JOB_TERMINAL
@@ -18,6 +18,7 @@ from headgate_worker.core import (
     creating,
     flows,
     halting,
+    inquiring,
     observing,
     operations,
     placing,
@@ -33,7 +34,9 @@ from headgate_worker.core.calls import (
     GetCreateResult,
     GetInstance,
     GetRerunResult,
+    GetTaskLog,
     ListInstances,
+    ListTasks,
     Outcome,
     RerunInstances,
     StartInstances,
@@ -84,6 +87,7 @@ CALLING_RULES: Final[tuple[Rule, ...]] = (
     retrying.retry,
     creating.create,
     starting.start,
+    inquiring.inquire,
     observing.read,
 )
 """Rules that ask upstream; none is asked while a failed call has its wait."""
@@ -124,7 +128,7 @@ def _bounds_ms(view: View) -> list[int]:
     stuck_at_ms = cancelling.stuck_at_ms(view)
     if stuck_at_ms is not None:
         times.append(stuck_at_ms)
-    return [at_ms for at_ms in times if at_ms > view.now_ms]
+    return [at_ms for at_ms in (*times, *inquiring.times_ms(view)) if at_ms > view.now_ms]
 
 
 def _next_look_ms(view: View) -> int:
@@ -142,23 +146,15 @@ def _next_look_ms(view: View) -> int:
 
 def absorb(view: View, act: Act, outcome: Outcome) -> Change:
     """What the outcome of an act's call changes. `view.job` may have moved on since the act was planned."""
-    call, subject = act.call, act.subject
-    if isinstance(call, FlowCall):
+    if isinstance(act.call, FlowCall):
         return flows.absorb(view, act, outcome)
-    if isinstance(call, CreateInstances | ExecuteAdhoc | RerunInstances):
-        return creating.absorb_create(view, subject, outcome)
-    if isinstance(call, GetCreateResult | GetRerunResult):
-        return confirming.absorb_result(view, subject, outcome)
-    if isinstance(call, StartInstances):
-        return starting.absorb_start(view, call, outcome)
-    if isinstance(call, StopInstances):
-        return stopping.absorb_stop(view, call, outcome)
-    if isinstance(call, ListInstances):
-        if subject < 0:
-            return surveying.absorb_survey(view, call, outcome)
-        return reconciling.absorb_search(view, subject, call, outcome)
-    assert isinstance(call, GetInstance)  # noqa: S101  # the last kind of call that a rule makes
-    return _absorb_get(view, call, subject, outcome)
+    return _ABSORBERS[type(act.call)](view, act.call, act.subject, outcome)
+
+
+def _absorb_list(view: View, call: ListInstances, subject: int, outcome: Outcome) -> Change:
+    if subject < 0:
+        return surveying.absorb_survey(view, call, outcome)
+    return reconciling.absorb_search(view, subject, call, outcome)
 
 
 def _absorb_get(view: View, call: GetInstance, subject: int, outcome: Outcome) -> Change:
@@ -169,3 +165,23 @@ def _absorb_get(view: View, call: GetInstance, subject: int, outcome: Outcome) -
     if retrying.asks(view, call, subject):
         return retrying.absorb_look(view, subject, outcome)
     return observing.absorb_read(view, subject, call, outcome)
+
+
+def _of_subject(absorber: Callable[[View, int, Outcome], Change]) -> Callable[[View, Any, int, Outcome], Change]:
+    return lambda view, _, subject, outcome: absorber(view, subject, outcome)
+
+
+_ABSORBERS: Final[Mapping[type, Callable[[View, Any, int, Outcome], Change]]] = {
+    CreateInstances: _of_subject(creating.absorb_create),
+    ExecuteAdhoc: _of_subject(creating.absorb_create),
+    RerunInstances: _of_subject(creating.absorb_create),
+    GetCreateResult: _of_subject(confirming.absorb_result),
+    GetRerunResult: _of_subject(confirming.absorb_result),
+    StartInstances: lambda view, call, _, outcome: starting.absorb_start(view, call, outcome),
+    StopInstances: lambda view, call, _, outcome: stopping.absorb_stop(view, call, outcome),
+    ListInstances: _absorb_list,
+    GetInstance: _absorb_get,
+    ListTasks: _of_subject(inquiring.absorb_tasks),
+    GetTaskLog: _of_subject(inquiring.absorb_log),
+}
+"""Every kind of call that a rule makes; those of flows are `flows`'."""

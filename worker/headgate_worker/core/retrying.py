@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from headgate import pb, tries
 from headgate.lifecycle import RUN_TERMINAL
-from headgate_worker.core import pacing
+from headgate_worker.core import inquiring, pacing
 from headgate_worker.core.calls import Call, Failure, FailureKind, GetInstance, Outcome
 from headgate_worker.core.halting import awaiting, halts, halts_all, label
 from headgate_worker.core.operations import unplaced
@@ -41,6 +41,8 @@ def retry(view: View) -> Step | None:
     if not waiting or view.job.state != pb.JOB_STATE_RUNNING:
         return None
     if any(due_ms(view, run) > view.now_ms for run in waiting) or unplaced(view.job):
+        return None
+    if inquiring.pending(view):  # every try tells why it failed
         return None
     if any(_in_the_way(view, run) for run in view.runs):
         return None
@@ -82,7 +84,7 @@ def absorb_look(view: View, subject: int, outcome: Outcome) -> Change:
     row = observe(run, seen, stopping=False)
     if seen.status in NOT_STARTED:
         row = run_with(row, state=pb.RUN_STATE_STARTING)
-    row = run_with(row, started_by=pb.STARTED_BY_OPERATOR)
+    row = run_with(row, started_by=pb.STARTED_BY_OPERATOR, failure_digest=None)  # it told of the run before
     said = f"instance {row.workflow_instance_id} is {row.upstream_status}: {label(row)} is not tried again"
     return Change((runs_changed(row, message=said),), view.hints.settled().poll(row.index, view.now_ms))
 

@@ -21,11 +21,14 @@ class Act:
         drafts: events without revision and time; a state of UNSPECIFIED means that the job's state stays.
         call: what to ask of upstream, after the commit.
         subject: what the call is about: the index of an operation or of a run; -1 when the call says it itself.
+        until_ms: the call is left out, as if it had been refused, when the quota has no room for it before this; 0 is
+            for calls that wait as long as it takes.
     """
 
     drafts: tuple[pb.JobEvent, ...] = ()
     call: Call | None = None
     subject: int = -1
+    until_ms: int = 0
 
     @property
     def needs_commit(self) -> bool:

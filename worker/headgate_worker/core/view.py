@@ -37,6 +37,8 @@ class Policy:
         retry_min_ms: how long a date that has failed waits at least until it is tried again, the first time.
         retry_max_ms: how long it waits at most; the wait doubles from one try to the next.
         batch: most instance ids in one start or stop.
+        digest_ms: for how long a failed run is looked into at most, and its job's end waits for that; 0 is not at all.
+        dry_run_ms: the same for a run that succeeded, and may have tasks that did nothing.
     """
 
     poll_min_ms: int = 1_000
@@ -60,6 +62,8 @@ class Policy:
     retry_min_ms: int = 30_000
     retry_max_ms: int = 600_000
     batch: int = 100
+    digest_ms: int = 0
+    dry_run_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,31 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What is being found out about a run that has ended.
+
+    Args:
+        until_ms: nobody waits for it any longer.
+        at_ms: no call for it before.
+        tries: calls that brought nothing.
+        project_id: workspace of its instance; 0 for flows.
+        day_ms: business date of its instance; 0 for flows.
+        task_id: instance of the task that failed, as text; empty while unknown.
+        run_number: which run of that task.
+        task_name: its name.
+    """
+
+    until_ms: int
+    at_ms: int = 0
+    tries: int = 0
+    project_id: int = 0
+    day_ms: int = 0
+    task_id: str = ""
+    run_number: int = 0
+    task_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Hints:
     """Scratch of the worker between ticks, stored beside the job. Losing it changes timing only.
 
@@ -95,6 +124,7 @@ class Hints:
         waits_since_ms: since when the next call waits for a slot and that is not on the bill yet; 0 when none does.
         found: business date in ms to the instance ids that the present search has found.
         survey: run index to what the survey has found of its date.
+        inquiries: run index to what is being found out about its end; losing it loses what would have been told.
     """
 
     failures: int = 0
@@ -108,6 +138,7 @@ class Hints:
     stop_asked_ms: Mapping[int, int] = field(default_factory=dict)
     found: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     survey: Mapping[int, Sighting] = field(default_factory=dict)
+    inquiries: Mapping[int, Inquiry] = field(default_factory=dict)
     slot_class: str = ""
     slot_at_ms: int = 0
     waits_since_ms: int = 0
@@ -144,6 +175,11 @@ class Hints:
             stop_asked_ms=_without(self.stop_asked_ms, run_index),
         )
 
+    def inquire(self, run_index: int, inquiry: Inquiry | None) -> Hints:
+        """The hints with what is being found out about a run; None when nothing is any more."""
+        others = {key: value for key, value in self.inquiries.items() if key != run_index}
+        return replace(self, inquiries=others if inquiry is None else {**others, run_index: inquiry})
+
     def slot(self, klass: str, at_ms: int) -> Hints:
         """The hints with a slot of the quota held; "" and 0 when it is used."""
         return replace(self, slot_class=klass, slot_at_ms=at_ms, waits_since_ms=self.waits_since_ms if klass else 0)
@@ -176,6 +212,7 @@ def encode_hints(hints: Hints) -> bytes:
         "x": {str(k): v for k, v in hints.stop_asked_ms.items()},
         "m": {str(k): list(v) for k, v in hints.found.items()},
         "v": {str(k): list(astuple(v)) for k, v in hints.survey.items()},
+        "n": {str(k): list(astuple(v)) for k, v in hints.inquiries.items()},
     }
     return json.dumps({k: v for k, v in plain.items() if v}, separators=(",", ":")).encode()
 
@@ -205,11 +242,18 @@ def _parse(plain: Mapping[str, Any]) -> Hints:
         stop_asked_ms={int(k): int(v) for k, v in plain.get("x", {}).items()},
         found={int(k): tuple(int(i) for i in v) for k, v in plain.get("m", {}).items()},
         survey={int(k): _sighting(*v) for k, v in plain.get("v", {}).items()},
+        inquiries={int(k): _inquiry(*v) for k, v in plain.get("n", {}).items()},
     )
 
 
 def _sighting(instance_id: Any, status: Any, leave: Any, next_page: Any) -> Sighting:
     return Sighting(int(instance_id), str(status), bool(leave), int(next_page))
+
+
+def _inquiry(*stored: Any) -> Inquiry:
+    *numbers, task_id, run_number, task_name = stored
+    until_ms, at_ms, tries, project_id, day_ms = map(int, numbers)
+    return Inquiry(until_ms, at_ms, tries, project_id, day_ms, str(task_id), int(run_number), str(task_name))
 
 
 @dataclass(frozen=True, slots=True)
