@@ -34,6 +34,8 @@ for i = 4, #ARGV, 3 do
   local job = ARGV[1] .. ARGV[i]
   if redis.call('EXISTS', job) == 1 then
     redis.call('PSETEX', 'arq:job:' .. ARGV[i + 1], ARGV[2], ARGV[i + 2])
+    local old = redis.call('HGET', job, 'wake')
+    if old then redis.call('DEL', 'arq:job:' .. old) end
     redis.call('HSET', job, 'wake', ARGV[i + 1])
     redis.call('ZADD', KEYS[1], ARGV[3], ARGV[i + 1])
     redis.call('LPUSH', KEYS[2], ARGV[i + 1])

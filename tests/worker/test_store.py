@@ -234,7 +234,7 @@ async def test_a_job_whose_tick_died_comes_before_a_long_queue(store: Store, red
 
 
 async def test_a_ring_is_the_jobs_next_entry_and_nothing_of_a_job_that_is_gone(store: Store, redis: Redis) -> None:
-    job_id, _ = await late_job(store, redis)
+    job_id, lost = await late_job(store, redis)
     await redis.delete(keys.TICKS)
     ticks = {name: entries.tick(name, nonce="0123456789ab", now_ms=0) for name in (job_id, "gone")}
 
@@ -242,7 +242,7 @@ async def test_a_ring_is_the_jobs_next_entry_and_nothing_of_a_job_that_is_gone(s
 
     assert await redis.zrange(keys.TICKS, 0, -1, withscores=True) == [(ticks[job_id].id.encode(), 5.0)]
     assert await redis.hget(keys.job(job_id), "wake") == ticks[job_id].id.encode()  # type: ignore[misc]
-    assert await redis.exists(keys.job("gone"), keys.arq_job(ticks["gone"].id)) == 0
+    assert await redis.exists(keys.job("gone"), keys.arq_job(ticks["gone"].id), keys.arq_job(lost)) == 0
     found = await taken(store, job_id)
     await store.commit(change(found, RUNNING, wake_ms=1_000, lease_ms=0))
     assert len(await redis.zrange(keys.TICKS, 0, -1)) == 1
