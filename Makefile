@@ -41,8 +41,8 @@ simulate: $(STAMP) ## Run COUNT random job histories (default 10000) against the
 bench: $(STAMP) ## Measure against peers and the floor: QUICK=1 in 3 minutes, ONLY=P1,P2 some rows, JSON=file.
 	$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
 
-chaos: $(STAMP) ## Run the fault experiments, or ONLY=name one of them.
-	$(BIN)/python -m bench.chaos $(if $(ONLY),--only $(ONLY))
+chaos: $(STAMP) ## Run the fault experiments, or ONLY=name one of them; figures also go to JSON=file (chaos.json).
+	$(BIN)/python -m bench.chaos $(if $(ONLY),--only $(ONLY)) --json $(or $(JSON),chaos.json)
 
 soak: $(STAMP) ## Run a steady load for MINUTES (default 2) and fail when anything only grows.
 	$(BIN)/python -m bench.soak --minutes $(or $(MINUTES),2)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.chaos.experiments import EXPERIMENTS, Experiment
 from bench.chaos.machine import commit, machine
-from bench.chaos.results import Report, Row, summary, table
+from bench.chaos.results import Check, Report, Row, misses, summary, table
 from bench.chaos.stage import Trial
 
 
@@ -27,10 +27,12 @@ def main() -> int:
     if unknown := [name for name in names if name not in EXPERIMENTS]:
         print(f"no such experiment: {', '.join(unknown)}; see --list", file=sys.stderr)
         return 2
-    rows = [_run(EXPERIMENTS[name], options.seed) for name in names]
-    print(f"\n{machine()}; commit {commit()}\n\n{table(rows)}")
-    if options.json:
-        _write(options.json, rows)
+    rows: list[Row] = []
+    for name in names:
+        rows.append(run_one(EXPERIMENTS[name], options.seed))
+        if options.json:
+            _write(options.json, rows)  # after each, so that an interrupted run leaves what it has seen
+    print(f"\n{machine()}; commit {commit()}\n\n{table(rows)}\n\n{misses(rows)}")
     return 0 if all(row.report.held for row in rows) else 1
 
 
@@ -43,9 +45,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(experiment: Experiment, seed: int) -> Row:
+def run_one(experiment: Experiment, seed: int) -> Row:
+    """Run an experiment within its bound, say what came of it."""
     began = time.monotonic()
-    report = asyncio.run(_bounded(experiment, seed))
+    try:
+        report = asyncio.run(_bounded(experiment, seed))
+    except Exception as error:
+        # The owner of the run: an experiment that breaks has not held, and the others are still to come.
+        logging.exception("%s broke", experiment.name)
+        report = Report("", (Check("ran to its end", f"within {experiment.longest:g} s", repr(error)[:200], False),))
     row = Row(experiment.name, experiment.fault, seed, round(time.monotonic() - began, 1), report)
     print(summary(row), flush=True)
     return row

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.chaos import (
+    callers,
     connections,
     disconnects,
+    floods,
     hostile,
     idle,
     outages,
     poison,
     refusals,
     server_faults,
+    upstream_faults,
     worker_faults,
 )
 from bench.chaos.results import Report
@@ -45,20 +48,35 @@ _ALL: Final = (
     Experiment("paused-worker", "SIGSTOP of a worker for 3 leases, then SIGCONT", worker_faults.paused_worker),
     Experiment("poison-job", "a job whose every taking kills the worker", poison.poison_job),
     Experiment("two-versions", "entries that only another version understands", poison.two_versions),
+    Experiment("tick-flood", "800 jobs at once for 2 small workers, one killed", floods.tick_flood),
+    Experiment("lost-entries", "every tick's definition deleted, later the whole queue", floods.lost_entries),
     Experiment("redis-restart", "kill -9 of Redis every 10 s, AOF everysec", outages.redis_restart),
     Experiment("redis-restart-always", "kill -9 of Redis every 10 s, AOF always", outages.redis_restart_always),
     Experiment("cut-connections", "every connection to Redis reset each 0.25 s for 30 s", connections.cut_connections),
     Experiment("lost-commit-replies", "the reply of each 10th commit dropped", connections.lost_commit_replies),
     Experiment("redis-frozen", "SIGSTOP of Redis for 30 s", outages.redis_frozen),
+    Experiment("redis-blackhole", "every byte to and from Redis swallowed for 30 s", outages.redis_blackhole),
+    Experiment("slow-redis", "25 ms on everything to and from Redis, each way", floods.slow_redis),
     Experiment("redis-read-only", "REPLICAOF on the live Redis for 15 s", refusals.redis_read_only),
+    Experiment("redis-misconf", "a Redis that can't save and refuses writes for 15 s", refusals.redis_misconf),
     Experiment("redis-full", "maxmemory reached under noeviction for 15 s", refusals.redis_full),
     Experiment("script-flush", "SCRIPT FLUSH each 0.25 s for 30 s", connections.script_flush),
     Experiment("redis-emptied", "FLUSHALL under running jobs and watches", refusals.redis_emptied),
     Experiment("evicting-policy", "a Redis that would evict", refusals.evicting_policy),
     Experiment(
+        "lost-upstream-replies",
+        "writes done upstream whose replies are lost, 2 a second, and kill -9 of workers",
+        upstream_faults.lost_upstream_replies,
+    ),
+    Experiment(
+        "upstream-errors", "500s, throttling, resets and HTML on 40 calls a second", upstream_faults.upstream_errors
+    ),
+    Experiment("cancelled-submits", "1,000 submits hung up at a random moment", callers.cancelled_submits),
+    Experiment(
         "watcher-disconnects", "10,000 random hang-ups, server restarts between", disconnects.watcher_disconnects
     ),
     Experiment("idle-watchers", "5,000 idle and 500 stalled watchers on one server", idle.idle_watchers),
+    Experiment("reconnect-storm", "kill -9 of the server under 1,000 open watches", callers.reconnect_storm),
     Experiment("server-kills", "kill -9 of one of two servers every 3 s for 60 s", server_faults.server_kills),
     Experiment("drain", "SIGTERM of two servers in turn under load", server_faults.drain),
     Experiment("hostile-input", "malformed, oversized and fuzzed requests", hostile.hostile_input),

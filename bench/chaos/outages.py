@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.chaos import verdicts
@@ -186,7 +187,7 @@ def _first_commit(stored: verdicts.Jobs, outage: Outage) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """Size of `redis-frozen`."""
+    """Size of `redis-frozen` and of `redis-blackhole`."""
 
     per_second: float = 20.0
     before: float = 5.0
@@ -196,19 +197,35 @@ class Freeze:
 
 async def redis_frozen(trial: Trial, size: Freeze | None = None) -> Report:
     """SIGSTOP Redis for half a minute under submits and watches: nothing answers, no connection breaks."""
-    size = size or Freeze()
-    async with Stage(Plan(workers=2)) as stage:
+
+    def hush(stage: Stage, silent: bool) -> None:
+        os.kill(stage.redis.pid, signal.SIGSTOP if silent else signal.SIGCONT)
+
+    return await _silence(trial, size or Freeze(), Plan(workers=2), hush)
+
+
+async def redis_blackhole(trial: Trial, size: Freeze | None = None) -> Report:
+    """Swallow every byte between our processes and Redis for half a minute; connections stay open."""
+
+    def hush(stage: Stage, silent: bool) -> None:
+        stage.proxy.blackhole = silent
+
+    return await _silence(trial, size or Freeze(), Plan(workers=2, proxied=True), hush)
+
+
+async def _silence(trial: Trial, size: Freeze, plan: Plan, hush: Callable[[Stage, bool], None]) -> Report:
+    async with Stage(plan) as stage:
         load = _SteadyLoad(stage, size.per_second, size.before + size.frozen + size.after, 50)
         async with load:
             await asyncio.sleep(size.before)
-            os.kill(stage.redis.pid, signal.SIGSTOP)
+            hush(stage, True)
             began = time.monotonic()
             try:
                 await asyncio.sleep(size.frozen)
                 readiness = [await stage.readiness(one) for one in (*stage.servers, *stage.workers)]
             finally:
                 away_until = time.monotonic()
-                os.kill(stage.redis.pid, signal.SIGCONT)
+                hush(stage, False)
             outage = Outage(began, away_until, away_until, time.time_ns() // 1_000_000)
             trial.say("Redis goes on")
         judged = await load.judge()

@@ -7,6 +7,8 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from bench.chaos import verdicts
 from bench.chaos.judging import judge
@@ -23,13 +25,16 @@ from headgate_client import Client, HeadgateError
 
 @dataclass(frozen=True, slots=True)
 class Refusing:
-    """Size of `redis-read-only` and of `redis-full`."""
+    """Size of `redis-read-only`, `redis-misconf` and `redis-full`."""
 
     jobs: int = 150
     per_second: float = 10.0
     before: float = 5.0
     refusing: float = 10.0
     quiet: float = 5.0
+
+
+_Switch = Callable[[Stage], Awaitable[object]]
 
 
 @dataclass(slots=True)
@@ -105,13 +110,45 @@ def _refused(ack: Ack, reason: str) -> bool:
 
 async def redis_read_only(trial: Trial, size: Refusing | None = None) -> Report:
     """Turn Redis into a read-only replica of nobody, as a failover does, and back."""
-    size = size or Refusing()
+    redis = _redis_of
+    return await _refusing_writes(
+        trial,
+        size or Refusing(),
+        lambda stage: redis(stage).replicaof("127.0.0.1", 1),
+        lambda stage: redis(stage).replicaof("no", "one"),
+    )
+
+
+async def redis_misconf(trial: Trial, size: Refusing | None = None) -> Report:
+    """Let Redis fail to save, so that it refuses writes with MISCONF, as on a full disk; then let it go on."""
+    return await _refusing_writes(
+        trial, size or Refusing(), _fail_to_save, lambda s: _redis_of(s).config_set("save", "")
+    )
+
+
+def _redis_of(stage: Stage) -> Any:
+    return stage.truth.redis
+
+
+async def _fail_to_save(stage: Stage) -> None:
+    redis = _redis_of(stage)
+    folder = Path((await redis.config_get("dir"))["dir"])
+    (folder / "unwritable").mkdir(exist_ok=True)
+    await redis.config_set("dbfilename", "unwritable")  # a directory, which no file can take the place of
+    await redis.config_set("stop-writes-on-bgsave-error", "yes")
+    await redis.config_set("save", "3600 1000000")
+    await redis.bgsave()
+
+    async def failed() -> bool:
+        return bool((await redis.info("persistence"))["rdb_last_bgsave_status"] == "err")
+
+    await until(failed, 10.0)
+
+
+async def _refusing_writes(trial: Trial, size: Refusing, on: _Switch, off: _Switch) -> Report:
     acks = Acks()
     async with Stage(Plan(workers=2)) as stage:
-        redis = stage.truth.redis
-        seen = await _refuse(
-            stage, size, acks, lambda: redis.replicaof("127.0.0.1", 1), lambda: redis.replicaof("no", "one")
-        )
+        seen = await _refuse(stage, size, acks, lambda: on(stage), lambda: off(stage))
         trial.say(f"noticed after {seen.noticed:.1f} s, recovered after {seen.recovered:.1f} s")
         judged = await judge(stage, acks.ids(), seconds=90.0)
     inside = _inside(acks, seen)

@@ -90,13 +90,26 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as a Markdown table: one line per criterion."""
-    lines = ["| experiment | criterion | wanted | seen | held |", "|---|---|---|---|---|"]
+    """The rows as a Markdown table: one line per experiment."""
+    lines = ["| experiment | load | held | figures |", "|---|---|---|---|"]
     for row in rows:
-        for check in row.report.checks:
-            held = "yes" if check.held else "**no**"
-            lines.append(f"| `{row.name}` | {check.what} | {check.wanted} | {_short(check.seen)} | {held} |")
+        held = "yes" if row.report.held else "**no**"
+        lines.append(f"| `{row.name}` | {row.report.load} | {held} | {_told(row.report)} |")
     return "\n".join(lines)
+
+
+def misses(rows: Sequence[Row]) -> str:
+    """Every criterion that was missed, with what was wanted and what was seen; else how many held."""
+    found = [(row.name, check) for row in rows for check in row.report.checks if not check.held]
+    held = sum(len(row.report.checks) for row in rows) - len(found)
+    lines = [f"{held} criteria held, {len(found)} did not."]
+    return "\n".join([*lines, *(f"{name}: {c.what}: wanted {c.wanted}, seen {_short(c.seen)}" for name, c in found)])
+
+
+def _told(report: Report) -> str:
+    """What was measured against a bound, and the further figures; counts of what must not be are left out."""
+    measured = [f"{c.what} {_short(c.seen)}" for c in report.checks if c.wanted != "0" or not c.held]
+    return ", ".join([*measured, *(f"{name} {_short(value)}" for name, value in report.figures.items())])
 
 
 def summary(row: Row) -> str:

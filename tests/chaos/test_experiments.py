@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 
 import pytest
+from bench.chaos.__main__ import run_one
+from bench.chaos.callers import Hangups, cancelled_submits
 from bench.chaos.connections import LostReplies, lost_commit_replies
-from bench.chaos.experiments import EXPERIMENTS
+from bench.chaos.experiments import EXPERIMENTS, Experiment
+from bench.chaos.floods import Losses, lost_entries
 from bench.chaos.hostile import Hostile, hostile_input
 from bench.chaos.results import Report
 from bench.chaos.stage import Plan, Trial
@@ -33,6 +38,20 @@ async def test_a_killed_worker() -> None:
     assert not missed(report)
 
 
+async def test_lost_entries() -> None:
+    report = await lost_entries(Trial("quick", 1), Losses(Load(40, 10.0, watchers=10), pause=1.5))
+
+    assert not missed(report)
+
+
+async def test_submits_that_are_hung_up() -> None:
+    report = await cancelled_submits(Trial("quick", 1), Hangups(submits=40, longest=0.003))
+
+    assert report.figures["jobs SUCCEEDED"] == 40
+    # Where the hang-ups fall depends on the machine; what comes of them does not.
+    assert not [found for found in missed(report) if "hung up before" not in found]
+
+
 QUICK_LEASE = {"HEADGATE_LEASE_SECONDS": "1", "HEADGATE_REAPER_SECONDS": "0.2"}
 
 
@@ -40,6 +59,23 @@ async def test_hostile_input() -> None:
     report = await hostile_input(Trial("quick", 1), Hostile(fuzzed=200))
 
     assert not missed(report)
+
+
+async def breaks(trial: Trial) -> Report:
+    raise ValueError("of all things")
+
+
+async def hangs(trial: Trial) -> Report:
+    await asyncio.sleep(60)
+    raise AssertionError
+
+
+@pytest.mark.parametrize(("run", "told"), [(breaks, "of all things"), (hangs, "TimeoutError")])
+def test_an_experiment_that_breaks_or_hangs_has_not_held(run: Callable[[Trial], Awaitable[Report]], told: str) -> None:
+    row = run_one(Experiment("broken", "none", run, longest=0.2), 1)
+
+    assert not row.report.held
+    assert told in str(row.report.checks[0].seen)
 
 
 def test_every_experiment_is_listed() -> None:

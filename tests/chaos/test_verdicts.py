@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bench.chaos import verdicts
-from bench.chaos.results import Check, Report, Row, at_most, none, quantile, summary, table
+from bench.chaos.results import Check, Report, Row, at_most, misses, none, quantile, summary, table
 from bench.chaos.truth import Stored
 from bench.chaos.watches import Record
 
@@ -132,7 +132,8 @@ def test_rows_are_told_as_they_are() -> None:
 
     assert not report.held
     assert not Report("no criterion", ()).held
-    assert "| `name` | lost | 0 | 1 | **no** |" in table([told])
+    assert "| `name` | 10 jobs | **no** | lost 1, p99, s 1.5, kills 3 |" in table([told])
+    assert misses([told]) == "1 criteria held, 1 did not.\nname: lost: wanted 0, seen 1"
     assert "seed 7" in summary(told)
     assert told.plain()["report"]["checks"][0]["seen"] == 1
 
