@@ -61,8 +61,14 @@ def tried_again(run: pb.InstanceRun) -> pb.InstanceRun:
 
 
 def called_back(run: pb.InstanceRun) -> pb.InstanceRun:
-    """The row of a date whose instance will surely not run, once it is to have another one."""
-    return _renewed(run, retries=run.retries, recalls=run.recalls + 1)
+    """The row of a date whose instance will surely not run any more, once it is to have another one.
+
+    Of an instance that was seen to have ended, the row keeps when that was: the end may have released a child.
+    """
+    row = _renewed(run, retries=run.retries, recalls=run.recalls + 1)
+    if run.HasField("finished_time"):
+        row.observe_time.CopyFrom(run.observe_time)
+    return row
 
 
 def _renewed(run: pb.InstanceRun, *, retries: int, recalls: int) -> pb.InstanceRun:

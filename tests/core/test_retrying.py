@@ -177,6 +177,22 @@ def test_what_was_called_back_has_a_new_instance_later(
     assert (after.runs[1].attempt, after.runs[1].retries, after.runs[1].recalls) == (2, 0, 1)
 
 
+def test_what_the_end_of_a_called_back_one_may_have_released_is_waited_for() -> None:
+    """Found by seed 500446: it ran after all, failed, and its child began a moment after it was given up."""
+    stands = _behind(HALT)
+    for run in stands.runs[1:3]:
+        run.stop_time.CopyFrom(timestamp(NOW_MS))
+    of = view(stands, Hints(poll_at_ms={1: 0, 2: 0}), now_ms=NOW_MS + 60_000)
+    ended = seen(101, FAILURE, finished_time=timestamp(NOW_MS + 59_000), observe_time=timestamp(NOW_MS + 60_000))
+
+    after = taken(of, absorbed(of, GetInstance(101), ended, 1))
+    assert states(after)[1] == "PLANNED"
+    soon = view(after, Hints(poll_at_ms={2: 0}), now_ms=NOW_MS + 60_100)
+    assert states(taken(soon, absorbed(soon, GetInstance(102), seen(102, NOT_RUN), 2)))[2] == "BLOCKED"
+    settled = view(after, Hints(poll_at_ms={2: 0}), now_ms=NOW_MS + 65_100)
+    assert states(taken(settled, absorbed(settled, GetInstance(102), seen(102, NOT_RUN), 2)))[2] == "PLANNED"
+
+
 def test_one_that_was_released_first_runs_on() -> None:
     stands = _behind(HALT)
     stands.runs[1].stop_time.CopyFrom(timestamp(NOW_MS))

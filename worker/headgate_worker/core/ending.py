@@ -98,8 +98,12 @@ def _released_until_ms(view: View, row: pb.InstanceRun) -> int:
 
 
 def _last_end_ms(view: View) -> int:
-    ends = [run.observe_time.ToMilliseconds() for run in view.runs if run.HasField("finished_time")]
-    return max(ends, default=0)
+    return max((run.observe_time.ToMilliseconds() for run in view.runs if _shows_an_end(run)), default=0)
+
+
+def _shows_an_end(run: pb.InstanceRun) -> bool:
+    """Whether the row tells of an instance that has ended: its own, or the one before it that was called back."""
+    return run.HasField("finished_time") or (run.state == pb.RUN_STATE_PLANNED and run.HasField("observe_time"))
 
 
 def _others_rest(view: View, row: pb.InstanceRun) -> bool:
