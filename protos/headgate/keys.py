@@ -86,6 +86,11 @@ def durations(target: str) -> str:
     return f"hg:took:{target}"
 
 
+def flight(connection: str, instance_id: int) -> str:
+    """Hash beside an observation: when its read was claimed, and who is reading now; see `observations`."""
+    return f"hg:flight:{connection}:{instance_id}"
+
+
 def replies(process_id: str) -> str:
     """List on which one server process gets the answers to its reads."""
     return f"hg:replies:{process_id}"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from headgate import pb
-from headgate_worker.core.calls import FailureKind, GetInstance
+from headgate_worker.core.calls import FailureKind, GetInstance, Reply
 from headgate_worker.core.observing import looks, next_look_ms, read
-from headgate_worker.core.steps import timestamp
+from headgate_worker.core.plan import absorb
+from headgate_worker.core.steps import Act, timestamp
 from headgate_worker.core.view import Hints
 from tests.core.building import (
     NOT_RUN,
@@ -176,3 +179,47 @@ def test_a_read_that_comes_after_the_end_changes_nothing() -> None:
 
     assert absorbed(of, GetInstance(100), seen(100, SUCCESS), 0).drafts == ()
     assert absorbed(of, GetInstance(100), failure(FailureKind.NOT_FOUND), 0).drafts == ()
+
+
+KNOWN_MS = NOW_MS - 20_000
+
+
+def due_look(run: pb.InstanceRun, **hints: Any) -> Act:
+    return acted(read(view(job(run), Hints(poll_at_ms={0: NOW_MS - 1}, **hints))))
+
+
+def test_what_others_have_read_of_a_running_instance_since_it_was_known_will_do() -> None:
+    assert due_look(row(0, pb.RUN_STATE_RUNNING), read_at_ms={0: KNOWN_MS}).since_ms == KNOWN_MS + 1
+
+
+def test_what_others_read_before_a_stop_or_its_refusal_will_not_do() -> None:
+    stopped = row(0, pb.RUN_STATE_RUNNING, stop_time=timestamp(NOW_MS - 5_000))
+
+    assert due_look(stopped, read_at_ms={0: KNOWN_MS}).since_ms == NOW_MS - 4_999
+    refused = due_look(row(0, pb.RUN_STATE_RUNNING), read_at_ms={0: KNOWN_MS}, stop_asked_ms={0: NOW_MS - 3_000})
+    assert refused.since_ms == NOW_MS - 2_999
+
+
+@pytest.mark.parametrize("state", [pb.RUN_STATE_STARTING, pb.RUN_STATE_RUNNING])
+def test_what_is_not_known_to_run_is_read_anew(state: pb.RunState.ValueType) -> None:
+    known = {0: KNOWN_MS} if state == pb.RUN_STATE_STARTING else {}
+
+    assert due_look(row(0, state), read_at_ms=known).since_ms == 0
+
+
+def test_the_parent_of_others_is_shared_and_the_child_it_has_released_is_not() -> None:
+    waits = row(0, pb.RUN_STATE_BLOCKED, blocked_by_id=9)
+    released = row(0, pb.RUN_STATE_BLOCKED, blocked_by_id=9, parent_end_time=timestamp(NOW_MS - 1_000))
+
+    assert due_look(waits, read_at_ms={0: KNOWN_MS}).since_ms == KNOWN_MS + 1
+    assert due_look(released, read_at_ms={0: KNOWN_MS}).since_ms == 0
+
+
+def test_the_next_look_is_counted_from_when_others_have_read() -> None:
+    of = view(job(row(0, pb.RUN_STATE_RUNNING)), Hints(asked_at_ms={0: NOW_MS - 10**6}))
+    shared = Reply(seen(100, RUNNING, started_time=timestamp(NOW_MS - 10**6)), "request-1", 0.0, at_ms=NOW_MS - 10_000)
+
+    hints = absorb(of, Act(call=GetInstance(100), subject=0), shared).hints
+
+    assert hints.read_at_ms == {0: NOW_MS - 10_000}
+    assert hints.poll_at_ms[0] == NOW_MS - 10_000 + of.policy.poll_max_ms

@@ -17,13 +17,14 @@ from headgate.overlap import target
 from headgate.quota import Frozen, Go, Verdict
 from headgate.reasons import Reason
 from headgate_worker.core import errors, sharing
-from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, Outcome, Reply
+from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, GetInstance, Outcome, Reply
 from headgate_worker.core.expecting import durations
 from headgate_worker.core.plan import IDLE_MS, absorb, plan
 from headgate_worker.core.steps import Act, Rest, Wait
 from headgate_worker.core.view import Policy, View
 from headgate_worker.governor import class_of
 from headgate_worker.ports import Clock, Dice, Upstreams
+from headgate_worker.sharing import Flight
 from headgate_worker.store import Busy, Store, Taken
 from headgate_worker.tick import DECISIONS, Checkpoint, LostJob, Moved, Tick, TickLimits, described, no_checkpoint
 
@@ -152,6 +153,26 @@ class Engine:
         return View(tick.job, tick.hints, now_ms, die, self._policy, marked=tick.taken.marked)
 
     async def _act(self, tick: Tick, act: Act) -> bool:
+        """Do what was decided; False when it has to wait for the quota, and the tick is over."""
+        if isinstance(act.call, GetInstance) and act.since_ms:
+            return await self._look(tick, act, act.call)
+        return await self._do(tick, act)
+
+    async def _look(self, tick: Tick, act: Act, call: GetInstance) -> bool:
+        """Take what another job or a caller has read of an instance since; else read it, for all of them."""
+        found = await self._store.sharing.ask(tick.job.connection, call.id, act.since_ms)
+        if isinstance(found, Flight):
+            done = await self._do(tick, act, found)
+            if not done:
+                await self._store.sharing.drop(found)
+            return done
+        body = pb.WorkflowInstance.FromString(found.body)
+        known = Reply(body, body.upstream_request_id, 0.0, at_ms=found.at_ms)
+        await self._absorb(tick, act, known)
+        await self._store.follow(tick.job.connection, call.id, self._follow_ms(tick, act, body))
+        return True
+
+    async def _do(self, tick: Tick, act: Act, flight: Flight | None = None) -> bool:
         """Commit and call; False when the call has to wait for the quota, and the tick is over."""
         if act.call is not None:
             verdict = await self._verdict(tick, act, act.call)
@@ -167,10 +188,11 @@ class Engine:
         self._checkpoint("intended")
         if type(act.call) in WRITES:
             await tick.hold()
+        sent_ms = self._clock.now_ms()
         outcome = await self._call(tick, act.call)
         self._checkpoint("answered")
         await self._absorb(tick, act, outcome)
-        await self._share(tick, act, outcome)
+        await self._share(tick, act, outcome, flight or Flight(tick.job.connection, "", sent_ms))
         return True
 
     async def _verdict(self, tick: Tick, act: Act, call: Call) -> Verdict:
@@ -212,11 +234,19 @@ class Engine:
         tick.count(call, outcome)
         return outcome
 
-    async def _share(self, tick: Tick, act: Act, outcome: Outcome) -> None:
+    async def _share(self, tick: Tick, act: Act, outcome: Outcome, flight: Flight) -> None:
         """Keep what was read for others, and say for how long they can rely on this job to read it again."""
-        if isinstance(outcome, Reply) and isinstance(outcome.body, pb.WorkflowInstance | pb.FlowInstance):
-            ms = sharing.follow_ms(tick.job, tick.hints, act.subject, outcome.body, self._clock.now_ms())
-            await self._store.put_observation(tick.job.connection, outcome.body, follow_ms=ms)
+        body = outcome.body if isinstance(outcome, Reply) else None
+        if isinstance(body, pb.WorkflowInstance):
+            await self._store.share(flight, body, follow_ms=self._follow_ms(tick, act, body))
+        elif isinstance(body, pb.FlowInstance):
+            ms = self._follow_ms(tick, act, body)
+            await self._store.put_observation(tick.job.connection, body, follow_ms=ms)
+        elif flight.token:
+            await self._store.sharing.drop(flight)
+
+    def _follow_ms(self, tick: Tick, act: Act, seen: pb.WorkflowInstance | pb.FlowInstance) -> int:
+        return sharing.follow_ms(tick.job, tick.hints, act.subject, seen, self._clock.now_ms())
 
     async def _absorb(self, tick: Tick, act: Act, outcome: Outcome) -> None:
         for _ in range(DECISIONS):

@@ -13,6 +13,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from headgate import dates, entries, pb
+from headgate.observations import Seen
 from headgate.quota import Crowded, Frozen
 from headgate.reasons import Reason
 from headgate_worker.core import errors
@@ -32,6 +33,7 @@ from headgate_worker.page_tokens import BadToken
 from headgate_worker.plan_reads import PlanReader
 from headgate_worker.ports import Clock, GovernedUpstream, Upstreams
 from headgate_worker.read_failed import ReadFailed
+from headgate_worker.sharing import Flight
 from headgate_worker.store import Store
 from headgate_worker.task_reads import TaskReader
 from headgate_worker.walk import Walk
@@ -116,7 +118,7 @@ class Reader:
         outcome = await upstream.call(call, timeout_seconds=left)
         if isinstance(outcome, Failure):
             raise ReadFailed(of_failure(outcome, call))
-        if isinstance(outcome.body, pb.WorkflowInstance | pb.FlowInstance):
+        if isinstance(outcome.body, pb.FlowInstance):
             await self._store.put_observation(connection, outcome.body)
         return outcome.body
 
@@ -145,9 +147,28 @@ class Reader:
         return await self._instance(request.connection, request.id, left)
 
     async def _instance(self, connection: str, instance_id: int, left: float) -> pb.WorkflowInstance:
-        body = await self._call(connection, GetInstance(instance_id), left)
+        """An instance as it is now: read, or taken from a read that was sent after this was asked."""
+        until = self._clock.monotonic() + left
+        self._upstream(connection)
+        found = await self._shared(connection, instance_id, left)
+        if not isinstance(found, Flight):
+            return pb.WorkflowInstance.FromString(found.body)
+        try:
+            body = await self._call(connection, GetInstance(instance_id), max(0.1, until - self._clock.monotonic()))
+        except BaseException:
+            await self._store.sharing.drop(found)
+            raise
         assert isinstance(body, pb.WorkflowInstance)  # noqa: S101  # the adapter's contract
+        await self._store.share(found, body)
         return body
+
+    async def _shared(self, connection: str, instance_id: int, left: float) -> Seen | Flight:
+        try:
+            async with asyncio.timeout(left):
+                return await self._store.sharing.ask(connection, instance_id)
+        except TimeoutError:
+            said = "another read of the instance has not come back in time"
+            raise ReadFailed(retryable(errors.status(Reason.UPSTREAM_UNAVAILABLE, said), 1.0)) from None
 
     async def _batch_get(self, raw: bytes, left: float) -> pb.BatchGetWorkflowInstancesResponse:
         request = pb.BatchGetWorkflowInstancesRequest.FromString(raw)

@@ -18,9 +18,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from headgate import commit, entries, keys, late, pb
 from headgate.commit import Answer, Commit, Committed, Stale
-
-OBSERVATION_TTL_MS: Final = 24 * 3600 * 1000
-"""How long an observation is kept: the API's longest max_staleness."""
+from headgate.observations import TTL_MS as OBSERVATION_TTL_MS
+from headgate_worker.sharing import Flight, Sharing
 
 DURATIONS_TTL_MS: Final = 90 * 24 * 3600 * 1000
 """How long it is known how long dates take, since the last backfill of the same target."""
@@ -84,6 +83,7 @@ class Store:
     """
 
     def __init__(self, redis: Redis, *, lease_ms: int, grace_ms: int = commit.GRACE_MS) -> None:
+        self.sharing = Sharing(redis)
         self._redis: Any = redis  # its stubs mix the answers of the blocking and the async client
         self.lease_ms = lease_ms
         self._grace_ms = grace_ms
@@ -182,21 +182,18 @@ class Store:
         )
         return bool(answer == 1)
 
-    async def put_observation(
-        self, connection: str, seen: pb.WorkflowInstance | pb.FlowInstance, *, follow_ms: int = 0
-    ) -> None:
-        """Keep what was last read of an instance, for callers who allow staleness and for watchers.
+    async def put_observation(self, connection: str, seen: pb.FlowInstance, *, follow_ms: int = 0) -> None:
+        """Keep what was last read of a flow instance, for callers who allow staleness and for watchers.
 
         Args:
             connection: where it was read.
             seen: the row.
             follow_ms: for how long from now on the next read is left to the job that made this one; 0 without a job.
         """
-        id_ = seen.instance_id if isinstance(seen, pb.FlowInstance) else seen.id
+        key = keys.observation(connection, seen.instance_id)
         async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.set(keys.observation(connection, id_), seen.SerializeToString(), px=OBSERVATION_TTL_MS)
-            if follow_ms:
-                pipe.set(keys.look(connection, id_), keys.LOOK_JOB, px=follow_ms)
+            pipe.set(key, seen.SerializeToString(), px=OBSERVATION_TTL_MS)
+            self._follow(pipe, connection, seen.instance_id, follow_ms)
             await pipe.execute()
 
     async def put_durations(self, target: str, durations_ms: Sequence[int]) -> None:
@@ -207,6 +204,23 @@ class Store:
         """How long the last dates of such a backfill took, in ms; empty when that is not known."""
         found = await self._redis.get(keys.durations(target))
         return tuple(map(int, json.loads(found))) if found else ()
+
+    async def share(self, flight: Flight, seen: pb.WorkflowInstance, *, follow_ms: int = 0) -> None:
+        """Keep what a read of an instance has brought: for other jobs, for callers and for watchers; see `sharing`."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            await self.sharing.land(flight, seen, pipe)
+            self._follow(pipe, flight.connection, seen.id, follow_ms)
+            await pipe.execute()
+
+    async def follow(self, connection: str, instance_id: int, follow_ms: int) -> None:
+        """Say for how long the next read of an instance is left to a job that took this one from another."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            self._follow(pipe, connection, instance_id, follow_ms)
+            await pipe.execute()
+
+    def _follow(self, pipe: Any, connection: str, id_: int | str, follow_ms: int) -> None:
+        if follow_ms:
+            pipe.set(keys.look(connection, id_), keys.LOOK_JOB, px=follow_ms)
 
     async def reply(self, to: str, answer: entries.ReadReply) -> None:
         """Answer a read. The list vanishes by itself when nobody takes from it."""

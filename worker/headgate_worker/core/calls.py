@@ -254,11 +254,16 @@ Body = (
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The call was executed and its answer has the expected members."""
+    """The call was executed and its answer has the expected members.
+
+    Args:
+        at_ms: for what others have read, when they sent their read, by the store's clock; 0 for what was read now.
+    """
 
     body: Body
     request_id: str
     latency_seconds: float
+    at_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

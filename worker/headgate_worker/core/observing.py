@@ -71,7 +71,24 @@ def _is_ending(view: View, run: pb.InstanceRun, *, ends: bool) -> bool:
 def read(view: View) -> Step | None:
     """Do what is due, the most overdue first."""
     due = min(looks(view), key=lambda look: look[0], default=None)
-    return due[1] if due is not None and due[0] <= view.now_ms else None
+    return _shareable(view, due[1]) if due is not None and due[0] <= view.now_ms else None
+
+
+def _shareable(view: View, act: Act) -> Act:
+    """The act, content with what others have read of an instance since this job knew it last.
+
+    Only where an answer of then says the same as one of now: what runs may have ended since, and then it has ended.
+    What is NotRun may have been started, so that is always read anew.
+    """
+    run = view.runs[act.subject] if act.subject >= 0 and not act.drafts else None
+    if run is None or not isinstance(act.call, GetInstance):
+        return act
+    own = act.call.id == run.workflow_instance_id
+    known_ms = view.hints.read_at_ms.get(run.index, 0)
+    if not known_ms or own is not (run.state == pb.RUN_STATE_RUNNING):
+        return act
+    acted_ms = (view.hints.asked_at_ms.get(run.index, 0), view.hints.stop_asked_ms.get(run.index, 0))
+    return replace(act, since_ms=max(known_ms, *acted_ms, run.stop_time.ToMilliseconds()) + 1)
 
 
 def next_look_ms(view: View) -> int | None:
@@ -89,16 +106,16 @@ def absorb_read(view: View, subject: int, call: GetInstance, outcome: Outcome) -
     seen = outcome.body
     assert isinstance(seen, pb.WorkflowInstance)  # noqa: S101  # the adapter's contract, told to the type checker
     if call.id != run.workflow_instance_id:
-        return _parent_read(view, run, seen)
-    return _own_read(view, run, seen)
+        return _parent_read(view, run, seen, outcome.at_ms or view.now_ms)
+    return _own_read(view, run, seen, outcome.at_ms or view.now_ms)
 
 
-def _own_read(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> Change:
+def _own_read(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance, known_ms: int) -> Change:
     row = _row(view, run, seen)
     drafts = (runs_changed(row, message=_what(run, row)),) if differs(run, row) else ()
-    hints = inquiring.opened(view, row, seen, _next(view, row))
+    hints = inquiring.opened(view, row, seen, _next(view, row, known_ms))
     idle = seen.status in NOT_STARTED and row.state not in _OVER
-    return Change(drafts, hints.idle(run.index, view.now_ms) if idle else hints)
+    return Change(drafts, hints.idle(run.index, known_ms) if idle else hints)
 
 
 def _row(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> pb.InstanceRun:
@@ -122,20 +139,21 @@ def _what(run: pb.InstanceRun, row: pb.InstanceRun) -> str:
     return f"instance {row.workflow_instance_id} is {row.upstream_status or 'in an unknown status'}"
 
 
-def _next(view: View, row: pb.InstanceRun) -> Hints:
-    return view.hints.settled().forget(row.index) if row.state in _OVER else _look_again(view, row)
+def _next(view: View, row: pb.InstanceRun, known_ms: int) -> Hints:
+    return view.hints.settled().forget(row.index) if row.state in _OVER else _look_again(view, row, known_ms)
 
 
-def _look_again(view: View, run: pb.InstanceRun) -> Hints:
-    hints = view.hints.settled()
+def _look_again(view: View, run: pb.InstanceRun, known_ms: int) -> Hints:
+    """The hints with the next look, an interval after what is known: jobs that share an instance fall in step."""
+    hints = view.hints.settled().read(run.index, known_ms)
     if run.index not in hints.asked_at_ms:
-        hints = hints.asked(run.index, view.now_ms)
-    return hints.poll(run.index, pacing.next_poll_ms(replace(view, hints=hints), run))
+        hints = hints.asked(run.index, known_ms)
+    return hints.poll(run.index, pacing.next_poll_ms(replace(view, hints=hints, now_ms=known_ms), run))
 
 
-def _parent_read(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> Change:
+def _parent_read(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance, known_ms: int) -> Change:
     if seen.status not in (pb.WORKFLOW_INSTANCE_STATUS_SUCCESS, pb.WORKFLOW_INSTANCE_STATUS_FAILURE):
-        return Change((), _look_again(view, run))
+        return Change((), _look_again(view, run, known_ms))
     return _parent_ended(view, run, f"parent {seen.id} has ended")
 
 

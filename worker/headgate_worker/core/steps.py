@@ -23,12 +23,14 @@ class Act:
         subject: what the call is about: the index of an operation or of a run; -1 when the call says it itself.
         until_ms: the call is left out, as if it had been refused, when the quota has no room for it before this; 0 is
             for calls that wait as long as it takes.
+        since_ms: an observation that others have read at this time or later will do for the call; 0 when none will.
     """
 
     drafts: tuple[pb.JobEvent, ...] = ()
     call: Call | None = None
     subject: int = -1
     until_ms: int = 0
+    since_ms: int = 0
 
     @property
     def needs_commit(self) -> bool:

@@ -122,6 +122,7 @@ class Hints:
         slot_class: class of the call that a slot of the quota is held for; empty when none is.
         slot_at_ms: time of that slot.
         waits_since_ms: since when the next call waits for a slot and that is not on the bill yet; 0 when none does.
+        read_at_ms: run index to when its instance was last known, for those that are read again and again.
         found: business date in ms to the instance ids that the present search has found.
         survey: run index to what the survey has found of its date.
         inquiries: run index to what is being found out about its end; losing it loses what would have been told.
@@ -142,6 +143,11 @@ class Hints:
     slot_class: str = ""
     slot_at_ms: int = 0
     waits_since_ms: int = 0
+    read_at_ms: Mapping[int, int] = field(default_factory=dict)
+
+    def read(self, run_index: int, at_ms: int) -> Hints:
+        """The hints with the time that the present knowledge of a run's instance, or of its parent's, is of."""
+        return replace(self, read_at_ms={**self.read_at_ms, run_index: at_ms})
 
     def poll(self, run_index: int, at_ms: int) -> Hints:
         """The hints with the next read of a run set."""
@@ -173,6 +179,7 @@ class Hints:
             asked_at_ms=_without(self.asked_at_ms, run_index),
             idle_at_ms=_without(self.idle_at_ms, run_index),
             stop_asked_ms=_without(self.stop_asked_ms, run_index),
+            read_at_ms=_without(self.read_at_ms, run_index),
         )
 
     def inquire(self, run_index: int, inquiry: Inquiry | None) -> Hints:
@@ -205,6 +212,7 @@ def encode_hints(hints: Hints) -> bytes:
         "q": hints.slot_class,
         "t": hints.slot_at_ms,
         "w": hints.waits_since_ms,
+        "e": {str(k): v for k, v in hints.read_at_ms.items()},
         "s": {str(k): v for k, v in hints.starts.items()},
         "a": {str(k): v for k, v in hints.asked_at_ms.items()},
         "i": {str(k): v for k, v in hints.idle_at_ms.items()},
@@ -235,6 +243,7 @@ def _parse(plain: Mapping[str, Any]) -> Hints:
         slot_class=str(plain.get("q", "")),
         slot_at_ms=int(plain.get("t", 0)),
         waits_since_ms=int(plain.get("w", 0)),
+        read_at_ms={int(k): int(v) for k, v in plain.get("e", {}).items()},
         starts={int(k): int(v) for k, v in plain.get("s", {}).items()},
         asked_at_ms={int(k): int(v) for k, v in plain.get("a", {}).items()},
         idle_at_ms={int(k): int(v) for k, v in plain.get("i", {}).items()},

@@ -1,0 +1,93 @@
+"""One read for all: whoever wants to know an instance takes what another has just read, or waits for it, or reads it.
+
+Adapter to the scripts of `headgate.observations`. Losing anything here costs a read, never correctness.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from typing import Any, Final
+
+from redis.asyncio import Redis
+
+from headgate import keys, pb
+from headgate.observations import (
+    CLAIM_SCRIPT,
+    DROP_SCRIPT,
+    FLIGHT_TTL_MS,
+    LAND_SCRIPT,
+    LEASE_MS,
+    TTL_MS,
+    Claimed,
+    Elsewhere,
+    Seen,
+    parse_claim,
+)
+
+LOOK_SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1)
+"""Pauses between two looks whether another's read has landed; the last one again and again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A read of an instance. One that was claimed is to be landed, or dropped.
+
+    Args:
+        token: of the claim; empty for a read that nobody waits for.
+        at_ms: when it was claimed, or sent, by the store's clock.
+        instance_id: of a claimed read.
+    """
+
+    connection: str
+    token: str
+    at_ms: int
+    instance_id: int = 0
+
+
+class Sharing:
+    """Reads of instances that all workers share.
+
+    Args:
+        redis: a client that does not decode replies.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._claim: Any = redis.register_script(CLAIM_SCRIPT)
+        self._land: Any = redis.register_script(LAND_SCRIPT)
+        self._drop: Any = redis.register_script(DROP_SCRIPT)
+
+    async def ask(self, connection: str, instance_id: int, since_ms: int | None = None) -> Seen | Flight:
+        """An observation that was claimed at `since_ms` or later, waited for if need be; or the claim to read it.
+
+        Waits a lease at most for each holder; a caller with a deadline cancels. None for `since_ms` means now.
+        """
+        token, looks = secrets.token_hex(8), 0
+        while True:
+            found = await self._look(connection, instance_id, since_ms, token)
+            if isinstance(found, Seen):
+                return found
+            if isinstance(found, Claimed):
+                return Flight(connection, token, found.at_ms, instance_id)
+            since_ms = found.since_ms
+            pause = LOOK_SECONDS[min(looks, len(LOOK_SECONDS) - 1)]
+            looks += 1
+            await asyncio.sleep(min(pause, found.for_ms / 1000))
+
+    async def _look(
+        self, connection: str, instance_id: int, since_ms: int | None, token: str
+    ) -> Seen | Elsewhere | Claimed:
+        names = [keys.flight(connection, instance_id), keys.observation(connection, instance_id)]
+        since = "" if since_ms is None else since_ms
+        return parse_claim(await self._claim(keys=names, args=[since, token, LEASE_MS, FLIGHT_TTL_MS]))
+
+    async def land(self, flight: Flight, seen: pb.WorkflowInstance, pipe: Any = None) -> None:
+        """Keep what a read has brought, for all, and end its claim; in a pipeline if one is given."""
+        names = [keys.flight(flight.connection, seen.id), keys.observation(flight.connection, seen.id)]
+        args = [flight.token, flight.at_ms, seen.SerializeToString(), TTL_MS, FLIGHT_TTL_MS]
+        await self._land(keys=names, args=args, client=pipe)
+
+    async def drop(self, flight: Flight) -> None:
+        """Let somebody else read: this one brought nothing, or was not sent."""
+        await self._drop(keys=[keys.flight(flight.connection, flight.instance_id)], args=[flight.token])
