@@ -95,7 +95,7 @@ class Live:
 
 
 async def idle_watchers(trial: Trial, size: Idle | None = None) -> Report:
-    """Measure live watchers alone, then beside thousands of idle and hundreds of stalled ones."""
+    """Measure live watchers alone, beside thousands of idle and hundreds of stalled ones, and alone again."""
     size = size or Idle()
     async with Stage(Plan(workers=0)) as stage:
         client = await stage.client()
@@ -114,14 +114,16 @@ async def idle_watchers(trial: Trial, size: Idle | None = None) -> Report:
         trial.say(f"beside the crowd: p99 {1000 * beside[0.99]:.1f} ms, server {after / 1024:.0f} MB")
         await crowd.stop()
         freed = await _open_watches(stage, size.live)
+        again = await _measure(stage, live, size)  # what else runs on the machine changes meanwhile
         await live.close()
         exits = stage.exits()
     streams = size.idle + size.stalled
+    ratio = beside[0.99] / max(alone[0.99], again[0.99])
     checks = [
         equal("streams opened", streams, int(crowd.addresses["streams"])),
         at_most("RSS per idle or stalled watcher, kB", size.kilobytes, (opened - before) / streams),
         at_most("RSS growth with stalled watchers and 600 events, MB", 50.0, (after - opened) / 1024),
-        at_most("p99 of live watchers, ratio to a run without the crowd", size.noise, beside[0.99] / alone[0.99]),
+        at_most("p99 of live watchers, ratio to the worse of two runs without the crowd", size.noise, ratio),
         none("gaps seen by live watchers", live.gaps),
         at_least("live events measured", size.live * size.per_second * size.seconds, beside[-1]),
         equal("watches open after the crowd has gone", size.live, freed),
@@ -130,6 +132,7 @@ async def idle_watchers(trial: Trial, size: Idle | None = None) -> Report:
     figures = {
         "p50 alone, ms": 1000 * alone[0.5],
         "p99 alone, ms": 1000 * alone[0.99],
+        "p99 alone again, ms": 1000 * again[0.99],
         "p50 beside, ms": 1000 * beside[0.5],
         "p99 beside, ms": 1000 * beside[0.99],
         "server RSS, MB": after / 1024,
