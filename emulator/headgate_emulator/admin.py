@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from headgate_emulator.dataworks.errors import ApiError
-from headgate_emulator.dataworks.instances import Instance
+from headgate_emulator.dataworks.instances import Instance, Scheduled
 from headgate_emulator.dataworks.quota import EDITIONS, Edition, Limits
 from headgate_emulator.dataworks.replies import instance_json
 from headgate_emulator.dataworks.rules import Rules
@@ -81,6 +81,15 @@ class ForeignChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleOrder:
+    """Instances that upstream makes by itself."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    scheduled: tuple[Scheduled, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResetOrder:
     """Begin again: with the same scenario, a shipped one by name, or one spelt out."""
 
@@ -101,6 +110,7 @@ class Admin:
         table: tuple[tuple[str, str, Handler], ...] = (
             ("GET", "/_admin/ledger", self.ledger),
             ("GET", "/_admin/instances", self.instances),
+            ("POST", "/_admin/instances", self.schedule),
             ("GET", "/_admin/operations", self.operations),
             ("GET", "/_admin/faults", self.faults),
             ("POST", "/_admin/faults", self.add_faults),
@@ -136,6 +146,13 @@ class Admin:
         """Every instance, hidden ones too, with what only the emulator knows."""
         self._catch_up()
         return _json({"instances": [_instance_row(one) for one in self._state.world.instances]})
+
+    async def schedule(self, request: web.Request) -> web.Response:
+        """Make instances as upstream's scheduler does."""
+        orders = (await _body(request, TypeAdapter(ScheduleOrder))).scheduled
+        now = self._catch_up()
+        made = [self._state.world.schedule(order, now) for order in orders]
+        return _json({"instances": [_instance_row(self._state.world.instance(one, now)) for one in made]})
 
     async def operations(self, _: web.Request) -> web.Response:
         """Every create operation and what became of it."""

@@ -1,7 +1,7 @@
 """A scenario: how the emulator behaves from the start, read from TOML or JSON.
 
-Sections, all optional: `title`, `[clock]`, `[ids]`, `[rules]`, `[quota]`, `[enos]`, `[[tasks]]`, `[[faults]]`. Unknown
-names are refused, so that a misspelt fault cannot pass for a switched-on one.
+Sections, all optional: `title`, `[clock]`, `[ids]`, `[rules]`, `[quota]`, `[enos]`, `[[tasks]]`, `[[faults]]`,
+`[[scheduled]]`. Unknown names are refused, so that a misspelt fault cannot pass for a switched-on one.
 """
 
 import tomllib
@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from headgate_emulator.dataworks.ids import FIRST_INSTANCE_ID, INSTANCE_ID_STRIDE
-from headgate_emulator.dataworks.instances import TaskSpec
+from headgate_emulator.dataworks.instances import Scheduled, TaskSpec
 from headgate_emulator.dataworks.quota import EDITIONS, Edition, Limits
 from headgate_emulator.dataworks.rules import Rules
 from headgate_emulator.enos.rules import FlowRules
@@ -65,6 +65,7 @@ class Scenario:
     quota: Limits | None = None
     tasks: tuple[TaskSpec, ...] = ()
     faults: tuple[Fault, ...] = ()
+    scheduled: tuple[Scheduled, ...] = ()
 
     @property
     def limits(self) -> Limits:

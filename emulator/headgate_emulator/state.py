@@ -48,6 +48,8 @@ class EmulatorState:
         self.ledger = Ledger(self.settings.ledger_rows)
         catalogue = {task.id: task for task in begin.tasks}
         self.world = World(begin.rules, self.faults, self.ids, catalogue)
+        for order in begin.scheduled:
+            self.world.schedule(order, self.clock.now_ms())
         self.flows = FlowWorld(begin.enos, self.faults, seed_instances())
         self.tokens = TokenDesk(self.settings.secrets())
 

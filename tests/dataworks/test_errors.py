@@ -53,6 +53,7 @@ KNOWN: list[tuple[str, int, FailureKind, FailureKind, FailureKind]] = [
     ("InvalidTimeStamp.Format", 400, TRANSIENT, TRANSIENT, TRANSIENT),
     ("IllegalTimestamp", 400, TRANSIENT, TRANSIENT, TRANSIENT),
     ("InvalidSecurityToken.Expired", 403, DENIED, DENIED, DENIED),
+    ("InvalidSecurityToken.Malformed", 400, DENIED, DENIED, DENIED),
     ("InvalidSecurityToken.MismatchWithAccessKey", 400, DENIED, DENIED, DENIED),
     ("MissingSecurityToken", 400, DENIED, DENIED, DENIED),
     ("MissingBizDate", 400, REFUSED, REFUSED, REFUSED),
@@ -79,6 +80,34 @@ KNOWN: list[tuple[str, int, FailureKind, FailureKind, FailureKind]] = [
     ("Strange", 200, TRANSIENT, TRANSIENT, AMBIGUOUS),
     ("Strange", 302, TRANSIENT, TRANSIENT, AMBIGUOUS),
 ]
+
+
+PUBLISHED = (
+    *("Throttling", "Throttling.User", "Throttling.Api", "Throttling.System", "Throttling.Api.Risk"),
+    *("Throttling.Resource", "InternalError.System", "InternalError.UserId.Missing", "InternalError"),
+    *("InternalFailure", "ServiceUnavailable", "ServiceUnavailableTemporary", "Forbidden.Not.Server"),
+    *("Forbidden.Access", "Forbidden.RAM", "NoPermission", "ResourceNotAuthorized.Api", "SignatureDoesNotMatch"),
+    *("IncompleteSignature", "InvalidSignatureMethod", "InvalidAccessKeyId.NotFound", "InvalidAccessKeyId.Inactive"),
+    *("SignatureNonceUsed", "InvalidTimeStamp.Expired", "InvalidTimeStamp.Format", "IllegalTimestamp"),
+    *("InvalidSecurityToken.Expired", "InvalidSecurityToken.Malformed", "InvalidSecurityToken.MismatchWithAccessKey"),
+    *("MissingSecurityToken", "MissingClientUniqueCode", "InvalidParameter", "InvalidParameter.Format"),
+    *("InvalidApi.NotFound", "InvalidProduct.NotFound", "InvalidProtocol.NeedSsl", "InvalidVersion"),
+    "UnsupportedHTTPMethod",
+)
+"""Every code that DataWorks' list and the gateway's pages name, of January 2026."""
+
+
+def test_every_published_code_is_classified_by_itself() -> None:
+    told = {code for code, *_ in KNOWN}
+
+    assert not set(PUBLISHED) - told
+    assert not [code for code in PUBLISHED if not any(rule.code.match(code) for rule in errors.RULES)]
+
+
+def test_no_rule_of_the_table_is_never_asked() -> None:
+    reached = {next((rule for rule in errors.RULES if rule.code.match(code)), None) for code, *_ in KNOWN}
+
+    assert set(errors.RULES) <= reached
 
 
 @pytest.mark.parametrize(("code", "status", "read", "start", "create"), KNOWN)
@@ -184,6 +213,7 @@ def test_only_security_token_codes_want_new_credentials() -> None:
 
     assert wanting == {
         "InvalidSecurityToken.Expired",
+        "InvalidSecurityToken.Malformed",
         "InvalidSecurityToken.MismatchWithAccessKey",
         "MissingSecurityToken",
     }

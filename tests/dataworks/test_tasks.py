@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -13,7 +15,7 @@ from headgate_worker.dataworks.client import DataWorks
 from headgate_worker.dataworks.fields import MalformedReply
 from tests.dataworks.server import Server, always, http
 from tests.dataworks.specs import FEBRUARY_5, FIRST, ask
-from tests.dataworks.test_replies import NOW, TASK, reply_to
+from tests.dataworks.test_replies import NOW, TASK, TASKS, page, reply_to
 
 EVERY_FILTER = calls.TaskFilter(
     workflow_id=5,
@@ -169,3 +171,28 @@ def test_a_task_too_large_to_be_told_is_malformed() -> None:
 
     with pytest.raises(MalformedReply):
         reply_to(TASK, TaskInstance={"Id": 7, "Outputs": {"TaskOutputs": outputs}})
+
+
+def test_a_list_of_another_instances_tasks_is_malformed() -> None:
+    mine, foreign, silent = ({"Id": 7, "WorkflowInstanceId": FIRST}, {"Id": 8, "WorkflowInstanceId": 5}, {"Id": 9})
+
+    found = reply_to(TASKS, **page("TaskInstances", mine, silent))
+    assert isinstance(found, calls.TaskPage) and [row.id for row in found.tasks] == [7, 9]
+    with pytest.raises(MalformedReply, match="TaskInstances"):
+        reply_to(TASKS, **page("TaskInstances", mine, foreign))
+    of_all = calls.ListTasks(257880, FEBRUARY_5, 0)
+    assert isinstance(reply_to(of_all, **page("TaskInstances", mine, foreign)), calls.TaskPage)
+
+
+@pytest.mark.parametrize(
+    "members", [{"TaskInstance": {"Id": 8}}, {"TaskInstance": {"TaskId": 7}}, {"TaskInstance": []}]
+)
+def test_another_task_than_was_asked_for_is_malformed(members: dict[str, Any]) -> None:
+    with pytest.raises(MalformedReply):
+        reply_to(TASK, **members)
+
+
+@pytest.mark.parametrize("log", [5, ["text"], {"Log": "text"}, True])
+def test_a_log_that_is_no_text_is_malformed(log: object) -> None:
+    with pytest.raises(MalformedReply):
+        reply_to(calls.GetTaskLog(7), TaskInstanceLog=log)

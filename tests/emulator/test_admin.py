@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from headgate_emulator.admin import FOREIGN_USER
-from headgate_emulator.app import RunningEmulator
+from headgate_emulator.app import RunningEmulator, serve
+from headgate_emulator.scenario import scenario_from
+from headgate_emulator.settings import Settings
 from tests.emulator.conftest import Reply, Rpc
 
 FIRST, SECOND = 1000341554601, 1000341554605
@@ -182,3 +184,27 @@ async def test_admin_calls_from_elsewhere_are_refused_unless_allowed(
 
     async with begin(admin_remote=remote) as emulator, http.get(f"{emulator.url}/_admin/rules") as response:
         assert response.status == status
+
+
+async def test_instances_of_the_scheduler_are_made_on_order(admin: Admin, emulator: RunningEmulator) -> None:
+    order = {"project_id": 257880, "name": "nightly", "biz_date": "2025-02-05", "tasks": [7], "starts": False}
+
+    made = await admin("POST", "/_admin/instances", {"scheduled": [order, order | {"type": "TriggerWorkflow"}]})
+    wrong = await admin("POST", "/_admin/instances", {"scheduled": [{"name": "no place"}]})
+
+    assert [(row["Type"], row["Status"], row["BizDate"]) for row in made.body["instances"]] == [
+        ("Normal", "NotRun", 1738684800000),
+        ("TriggerWorkflow", "NotRun", 1738684800000),
+    ]
+    assert wrong.status == 400
+    assert "project_id" in wrong.body["error"]
+
+
+async def test_a_scenario_may_begin_with_instances_of_the_scheduler() -> None:
+    order = {"project_id": 257880, "name": "nightly", "biz_date": "2025-02-05", "tasks": [7]}
+    async with serve(Settings(listen="127.0.0.1:0"), scenario=scenario_from({"scheduled": [order]})) as emulator:
+        (one,) = emulator.world.instances
+        emulator.state.reset()
+
+        assert (one.type, one.status, one.tasks[0].spec.id) == ("Normal", "Running", 7)
+        assert len(emulator.world.instances) == 1

@@ -281,6 +281,26 @@ async def test_a_dry_run_is_a_success_that_did_nothing(
     assert "dry run" in log
 
 
+async def test_one_task_may_run_dry_and_the_lists_filter_finds_it(
+    rpc: Rpc, emulator: RunningEmulator, seed_create: dict[str, Any]
+) -> None:
+    emulator.faults.add([DryRun(task_name="task_2")])
+    properties = {
+        "Mode": "ManualSelection",
+        "RootTaskIds": [1, 2, 3],
+        "Parallelism": 1,
+        "Analysis": {"Enabled": False, "Blocked": False},
+    }
+    await backfill(rpc, emulator, seed_create | {"DefaultRunProperties": properties})
+    emulator.advance(5)
+
+    dry = await task_rows(rpc, TriggerRecurrence="Skip", Status="Success")
+    others = await task_rows(rpc, TriggerRecurrence="Normal", TriggerType="Scheduler")
+
+    assert [row["TaskName"] for row in dry] == ["task_2"]
+    assert {row["TaskName"] for row in others} == {"task_1", "task_3"}
+
+
 async def test_a_stopped_task_was_killed(rpc: Rpc, emulator: RunningEmulator, seed_create: dict[str, Any]) -> None:
     await backfill(rpc, emulator, seed_create)
     stopped = await rpc("StopWorkflowInstances", Ids=[FIRST])

@@ -11,7 +11,7 @@ from headgate_emulator.dataworks.dates import business_date, days, midnight_ms
 from headgate_emulator.dataworks.errors import ApiError, invalid, missing
 from headgate_emulator.dataworks.groups import parents_of
 from headgate_emulator.dataworks.ids import IdSource
-from headgate_emulator.dataworks.instances import Instance, Tag, TaskInstance, TaskSpec
+from headgate_emulator.dataworks.instances import Instance, Scheduled, Tag, TaskInstance, TaskSpec
 from headgate_emulator.dataworks.plans import millis
 from headgate_emulator.dataworks.requests import (
     CreateWorkflowInstances,
@@ -94,6 +94,27 @@ def adhoc_instance(request: ExecuteAdhocWorkflowInstance, rules: Rules, ids: IdS
         tasks=_number(specs, ids),
         owner=request.owner,
         named=True,
+    )
+
+
+def scheduled_instance(order: Scheduled, catalogue: Catalogue, rules: Rules, ids: IdSource, now: int) -> Instance:
+    """The one instance of a schedule, not yet begun."""
+    specs = [catalogue.get(task, TaskSpec(id=task, name=f"task_{task}")) for task in order.tasks]
+    return Instance(
+        id=ids.instance_id(),
+        workflow_id=order.workflow_id,
+        project_id=order.project_id,
+        name=order.name,
+        type=order.type,
+        env_type=order.env_type,
+        biz_date=midnight_ms(order.biz_date),
+        create_time=now,
+        modify_time=now,
+        create_user=rules.user_id,
+        modify_user=rules.user_id,
+        visible_at=now + millis(rules.listing_lag_seconds),
+        tasks=_number(specs, ids),
+        named=order.starts,
     )
 
 

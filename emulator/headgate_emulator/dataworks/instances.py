@@ -1,7 +1,10 @@
 """The values that the world owns: instances, their tasks, and the operations that make them."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from datetime import date
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
 
 from headgate_emulator.dataworks.runs import Run
 from headgate_emulator.dataworks.statuses import Status
@@ -68,6 +71,25 @@ class Instance:
     def status(self) -> Status:
         """The status of the latest run."""
         return self.run.status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduled:
+    """An instance that upstream makes by itself, as its scheduler does; it begins at once if it `starts`.
+
+    `tasks` are ids; those that the scenario does not know are named after their ids.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    project_id: Annotated[int, Field(ge=1, lt=2**63)]
+    name: str
+    biz_date: date
+    tasks: tuple[int, ...] = ()
+    type: InstanceType = "Normal"
+    workflow_id: Annotated[int, Field(ge=1, lt=2**63)] = 1
+    env_type: Literal["Prod", "Dev"] = "Prod"
+    starts: bool = True
 
 
 @dataclass(frozen=True, slots=True)

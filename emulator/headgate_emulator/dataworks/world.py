@@ -10,11 +10,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from headgate_emulator.dataworks import messages
-from headgate_emulator.dataworks.creation import Catalogue, adhoc_instance, check_create, instances_of
+from headgate_emulator.dataworks.creation import (
+    Catalogue,
+    adhoc_instance,
+    check_create,
+    instances_of,
+    scheduled_instance,
+)
 from headgate_emulator.dataworks.dates import business_date
 from headgate_emulator.dataworks.errors import ApiError, not_found
 from headgate_emulator.dataworks.ids import IdSource
-from headgate_emulator.dataworks.instances import Creation, Entry, Instance, Rerunning
+from headgate_emulator.dataworks.instances import Creation, Entry, Instance, Rerunning, Scheduled
 from headgate_emulator.dataworks.listing import rerun_targets
 from headgate_emulator.dataworks.plans import millis, plan_for
 from headgate_emulator.dataworks.requests import (
@@ -131,6 +137,16 @@ class World:
         instance = adhoc_instance(request, self.rules, self._ids, now)
         self._add(instance)
         self._begin(instance.id, now)
+        return instance.id
+
+    def schedule(self, order: Scheduled, now: int) -> int:
+        """Make an instance as the scheduler does; returns its id."""
+        self.advance(now)
+        self._check_room()
+        instance = scheduled_instance(order, self._catalogue, self.rules, self._ids, now)
+        self._add(instance)
+        if order.starts:
+            self._begin(instance.id, now)
         return instance.id
 
     def rerun(self, request: RerunWorkflowInstances, now: int) -> str:

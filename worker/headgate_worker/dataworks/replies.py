@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from google.protobuf import timestamp_pb2
 
+from headgate import pb
 from headgate_worker.core import calls
 from headgate_worker.dataworks import rows, task_rows
 from headgate_worker.dataworks.fields import MalformedReply, Members
@@ -108,8 +109,17 @@ def _instances(call: calls.ListInstances, reply: Members, reading: Reading) -> c
 def _tasks(call: calls.ListTasks, reply: Members, reading: Reading) -> calls.TaskPage:
     page, total = _page(call, reply, "TaskInstances")
     found = [task_rows.task(one, reading.time, reading.request_id) for one in page]
+    if any(_is_foreign(call, row) for row in found):
+        raise MalformedReply("PagingInfo.TaskInstances")
     # A task that was rerun may be listed once for each run (SDK 9.11).
     return calls.TaskPage(_distinct(found, lambda row: (row.id, row.run_number), "PagingInfo.TaskInstances"), total)
+
+
+def _is_foreign(call: calls.ListTasks, row: pb.TaskInstance) -> bool:
+    """Whether a row says that it belongs to another workflow instance than the one that was asked about."""
+    return 0 not in (call.workflow_instance_id, row.workflow_instance_id) and (
+        call.workflow_instance_id != row.workflow_instance_id
+    )
 
 
 def _page(call: calls.ListInstances | calls.ListTasks, reply: Members, name: str) -> tuple[list[Members], int]:
