@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.figures import Found
-from bench.rows import calls
+from bench.rows import calls, recovery, starting, storage, streams, ticks, transport, work
 from bench.setting import Size
 
 
@@ -31,7 +31,20 @@ class Row:
 _ALL: Final = (
     Row("P1", "throughput of durable submits, one server process", calls.p1),
     Row("P2", "time of a durable submit, one caller", calls.p2),
+    Row("P3", "from a submit to the first call of the cloud", work.p3),
+    Row("P4", "ticks per second against a stock ARQ worker", ticks.p4),
+    Row("P5", "from a commit to the eyes of a watcher", streams.p5),
+    Row("P6", "one event to many watchers", streams.p6),
+    Row("P7", "memory per watcher", streams.p7),
+    Row("P8", "memory of Redis per job", storage.p8),
+    Row("P9", "calls of the cloud per second of CPU, verified HTTPS", transport.p9),
+    Row("P10", "what a read through a worker adds", work.p10),
     Row("P11", "throughput of reads that a server answers itself", calls.p11),
+    Row("P12", "growth with the number of stored jobs", storage.p12),
+    Row("P13", "watching many long runs", ticks.p13),
+    Row("P14", "recovery from kill -9 of a worker", recovery.p14),
+    Row("P15", "two server processes against one", starting.p15),
+    Row("P16", "time to start", starting.p16),
 )
 
 ROWS: Final[Mapping[str, Row]] = {row.id: row for row in _ALL}

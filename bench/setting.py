@@ -10,6 +10,7 @@ import json
 import os
 import re
 import secrets
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from types import TracebackType
@@ -18,6 +19,7 @@ from typing import Any, Self
 from bench.chaos.process import Launch, Process
 from bench.costs import cpu_seconds
 from bench.figures import CannotMeasure
+from bench.load.streams import Streams
 from bench.load.unary import Loop, Seen
 from redis.asyncio import Redis
 
@@ -32,6 +34,7 @@ ANY = -1
 _SERVER = re.compile(r"headgate server ready grpc=[^\s:]+:(?P<port>\d+) ops=(?P<ops>[^\s]+)")
 _WORKER = re.compile(r"headgate worker ready ops=(?P<ops>[^\s]+)")
 _EMULATOR = re.compile(r"(?P<url>http://127\.0\.0\.1:\d+)")
+_STREAMS = re.compile(r"streams ready")
 _PORT = re.compile(r"ready port=(?P<port>\d+)")
 
 CREATE = "/headgate.v1.BackfillService/CreateBackfill"
@@ -126,6 +129,12 @@ class Setting:
         """A comparator that says `ready port=N`."""
         return await self.start(module, _PORT, *arguments, core=core)
 
+    async def naive(self, endpoint: str) -> Process:
+        """The version of one day: a worker that calls the cloud at "host:port", and its server."""
+        port = str(self.redis.port)
+        await self.start("bench.naive.worker", _PORT, port, endpoint, core=OTHER)
+        return await self.start("bench.naive.server", _PORT, port, core=MEASURED)
+
     async def start(
         self, module: str, ready: re.Pattern[str], *arguments: str, core: int, **environment: str
     ) -> Process:
@@ -149,6 +158,13 @@ class Setting:
         before = cpu_seconds(server.pid)
         seen = Seen(**await self.answer("bench.load.unary", json.dumps(asdict(loop))))
         return Load(seen.rate, seen.p50_ms, seen.own_cpu, (cpu_seconds(server.pid) - before) / seen.calls * 1e6)
+
+    async def streams(
+        self, server: Process, path: str, count: int, *, jobs: Sequence[str] = (), **more: Any
+    ) -> Process:
+        """A process with open streams that says in its lines when messages come; see `bench.load.streams`."""
+        wanted = Streams(int(server.addresses["port"]), path, count, tuple(jobs), **more)
+        return await self.start("bench.load.streams", _STREAMS, json.dumps(asdict(wanted)), core=OTHER)
 
     async def answer(self, module: str, *arguments: str, core: int = OTHER, **environment: str) -> dict[str, Any]:
         """The line of JSON that a process ends with.

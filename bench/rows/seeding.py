@@ -10,12 +10,17 @@ from bench.setting import CREATE, Setting
 from headgate import keys, pb
 
 
+async def ask(channel: grpc.aio.Channel, path: str, body: bytes) -> bytes:
+    """One unary call with bytes both ways."""
+    method: Any = channel.unary_unary(path)
+    answer: bytes = await method(body, timeout=10)
+    return answer
+
+
 async def submit_one(port: str, body: bytes, path: str = CREATE) -> str:
     """Submit a request and give the name of its job."""
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        call: Any = channel.unary_unary(path, response_deserializer=pb.Job.FromString)
-        job: pb.Job = await call(body, timeout=10)
-        return job.name
+        return pb.Job.FromString(await ask(channel, path, body)).name
 
 
 async def put_observation(setting: Setting, seconds: float, id_: int = 4711) -> pb.GetWorkflowInstanceRequest:

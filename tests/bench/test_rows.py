@@ -12,6 +12,10 @@ from bench.registry import ROWS, Row
 from bench.setting import TINY, Size
 
 
+def test_every_goal_has_its_row() -> None:
+    assert list(ROWS)[:16] == [f"P{number}" for number in range(1, 17)]
+
+
 def test_a_row_that_breaks_says_so() -> None:
     async def breaks(_size: Size) -> Found:
         raise ValueError("first line\nthe reason")
