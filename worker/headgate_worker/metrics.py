@@ -27,7 +27,9 @@ class _Parts(Collector):
             done.add_metric([name], lane.jobs_complete)
         yield running
         yield done
-        yield CounterMetricFamily("headgate_worker_rung", "Late jobs that were rung for.", value=self._reaper.rung)
+        yield CounterMetricFamily("headgate_worker_late", "Late ticks that were seen.", value=self._reaper.late)
+        rung = "Late jobs whose entry was lost, and that were rung for."
+        yield CounterMetricFamily("headgate_worker_rung", rung, value=self._reaper.rung)
 
 
 def registry(ticks: LeasedWorker, reads: LeasedWorker, reaper: Reaper) -> CollectorRegistry:

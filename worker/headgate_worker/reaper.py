@@ -27,6 +27,8 @@ WORKER_LIFETIME_MS: Final = 15_000
 class Reaper:
     """Looks for late and expired jobs, every `period_seconds` and a jitter of half of that.
 
+    `late` counts late ticks that were seen, `rung` those whose entry was lost and that were rung for.
+
     Args:
         announce: told the time in every round; says what this worker serves.
     """
@@ -48,6 +50,7 @@ class Reaper:
         self._period = period_seconds
         self._announce = announce
         self.rung = 0
+        self.late = 0
         self.stopped = False
 
     async def run(self) -> None:
@@ -68,6 +71,7 @@ class Reaper:
         """One look at everything; whether there may be more late jobs."""
         late = await self._store.late_jobs(LATE_PER_ROUND)
         self._clock.set(late.now_ms)
+        self.late += late.looked_at
         if late.lost:
             await self._ring(late)
         for job_id in await self._store.expired_jobs(late.now_ms, EXPIRED_PER_ROUND):

@@ -1,0 +1,44 @@
+"""A round of the reaper: what it counts, what it rings for, and that its ring is claimed."""
+
+from __future__ import annotations
+
+from prometheus_client import generate_latest
+from redis.asyncio import Redis
+
+from headgate import keys
+from headgate_worker import metrics
+from headgate_worker.clock import StoreClock, SystemDice
+from headgate_worker.leased import LaneOptions, LeasedWorker
+from headgate_worker.reaper import Reaper
+from headgate_worker.store import Store
+from tests.worker.submitting import backfill_job, seed_backfill, submit
+
+
+async def reaper(store: Store) -> Reaper:
+    async def announce(now_ms: int) -> None:
+        return
+
+    clock = StoreClock(await store.now_ms())
+    return Reaper(store, clock, SystemDice(), "1-test", period_seconds=1.0, announce=announce)
+
+
+async def nothing(job_id: str) -> None:
+    return
+
+
+async def test_late_ticks_are_counted_and_only_lost_ones_are_rung_for(store: Store, redis: Redis) -> None:
+    lost, queued = [await submit(store, backfill_job(seed_backfill())) for _ in range(2)]
+    wake: bytes = await redis.hget(keys.job(lost), "wake")  # type: ignore[misc]
+    await redis.zrem(keys.TICKS, wake)
+    await redis.zadd(keys.DUE, {lost: 1, queued: 1})
+    found = await reaper(store)
+
+    assert not await found.round()
+
+    assert (found.late, found.rung) == (2, 1)
+    names = [entry.decode().split(":")[1] for entry in await redis.zrange(keys.TICKS, 0, -1)]
+    assert sorted(names) == sorted((lost, queued))
+    lane = LeasedWorker(redis, redis, {"tick": nothing}, LaneOptions(keys.TICKS, 1), "1-test")
+    shown = generate_latest(metrics.registry(lane, lane, found)).decode()
+    assert "headgate_worker_late_total 2.0" in shown
+    assert "headgate_worker_rung_total 1.0" in shown
