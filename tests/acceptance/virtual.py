@@ -16,6 +16,7 @@ from headgate.lifecycle import JOB_TERMINAL
 from headgate_worker.core.calls import WRITES, Call, GetInstance, StartInstances
 from headgate_worker.core.steps import Act, Rest, Wait, timestamp
 from headgate_worker.core.view import Policy, View
+from tests.simulator.callers import Callers
 from tests.simulator.chance import Blow, Chance, Fate, Profile
 from tests.simulator.line import Line
 from tests.simulator.rules import Rules
@@ -223,6 +224,10 @@ class World:
             if not self.timeline.step(BEGIN_MS + 60 * 86_400_000):
                 raise AssertionError(f"nothing happens any more: {pb.JobState.Name(self.job.state)}")
         raise AssertionError(f"more than {MOST_STEPS} steps")
+
+    def cancel(self, mode: pb.CancelMode.ValueType = pb.CANCEL_MODE_STOP) -> None:
+        """Ask for the end of the job, as a caller does."""
+        Callers(self.timeline, self.chance, self.store, self.cloud).cancel(mode)
 
     def pass_ms(self, duration_ms: int) -> None:
         """Let a time pass, whatever happens in it."""

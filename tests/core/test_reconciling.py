@@ -1,7 +1,8 @@
-"""Lost replies: search, adopt, or ask; never send again on the strength of a search."""
+"""Lost replies: search, adopt, or ask; send again only by policy."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -233,3 +234,58 @@ def test_a_rerun_by_filter_can_only_be_asked_about() -> None:
 
 def test_a_search_waits_for_its_time() -> None:
     assert reconcile(view(_lost(), Hints(operation_poll_at_ms=NOW_MS + 1))) is None
+
+
+def _settled(**fields: Any) -> View:
+    return view(_lost(**fields), now_ms=NOW_MS + 200_000, resend_absent=True)
+
+
+@pytest.mark.parametrize("state", [pb.JOB_STATE_RUNNING, pb.JOB_STATE_PAUSED])
+def test_by_policy_a_create_that_shows_nowhere_counts_as_not_sent(state: pb.JobState.ValueType) -> None:
+    of = _settled(state=state)
+
+    found, change = _search_all_again(of)
+
+    after = taken(found, change)
+    assert after.state == state
+    assert after.operations[0].outcome == pb.OPERATION_OUTCOME_NOT_SENT
+    assert change.drafts[0].type == pb.EVENT_TYPE_RECONCILED
+
+
+def test_before_the_search_has_settled_nothing_is_decided() -> None:
+    of = view(_lost(), now_ms=NOW_MS + 100_000, resend_absent=True)
+
+    _, change = _search_all_again(of)
+
+    assert change.drafts == ()
+
+
+@pytest.mark.parametrize("found", [seen(100, NOT_RUN), seen(100, NOT_RUN, create_time=timestamp(NOW_MS - 60_000))])
+def test_one_date_that_was_found_or_is_in_doubt_asks_a_person(found: pb.WorkflowInstance) -> None:
+    of, change = _search_all_again(_settled(), found)
+
+    assert taken(of, change).state == pb.JOB_STATE_NEEDS_ATTENTION
+
+
+def test_a_cancel_and_a_third_loss_ask_a_person() -> None:
+    third = _lost()
+    third.operations[0].attempts = 3
+
+    for of in (_settled(**cancel()), view(third, now_ms=NOW_MS + 200_000, resend_absent=True)):
+        again, change = _search_all_again(of)
+        assert taken(again, change).state == pb.JOB_STATE_NEEDS_ATTENTION
+
+
+def test_an_adhoc_execution_is_never_sent_again() -> None:
+    adhoc = pb.ExecuteAdhocWorkflowInstanceSpec(project_id=1, name="nightly", biz_date=dates.to_message(day(0)))
+    lost = job(row(0, pb.RUN_STATE_CREATING), operations=[operation(_LOST)], adhoc=adhoc)
+    of = view(lost, now_ms=NOW_MS + 200_000, resend_absent=True)
+
+    assert taken(of, _search(of)).state == pb.JOB_STATE_NEEDS_ATTENTION
+
+
+def _search_all_again(of: View, *found: pb.WorkflowInstance) -> tuple[View, Change]:
+    """Search both dates under the view's own policy."""
+    first = _search(of, *found)
+    second = replace(of, hints=first.hints)
+    return second, _search(second, *found)

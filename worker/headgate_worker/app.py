@@ -39,6 +39,7 @@ def policy_of(settings: Settings) -> Policy:
         operation_poll_ms=int(settings.poll_min_seconds * 1000),
         adopt_grace_ms=int(settings.adopt_grace_seconds * 1000),
         settle_ms=int(settings.settle_seconds * 1000),
+        resend_absent=settings.ambiguous_create == "resend",
         stop_watchdog_ms=int(settings.stop_watchdog_seconds * 1000),
         retry_min_ms=int(settings.date_retry_min_seconds * 1000),
         retry_max_ms=int(settings.date_retry_max_seconds * 1000),

@@ -57,6 +57,10 @@ class Settings(BaseSettings):
     settle_seconds: float = Field(
         default=180.0, ge=0, le=86400, description="When a lost create must show in a search."
     )
+    ambiguous_create: Literal["attention", "resend"] = Field(
+        default="attention",
+        description="When a lost create does not show by then: ask a person, or send it again.",
+    )
     stop_watchdog_seconds: float = Field(
         default=600.0, ge=1, le=86400, description="When a stuck cancel asks a person."
     )

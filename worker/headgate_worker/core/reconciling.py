@@ -3,7 +3,8 @@
 An operation is open when its intent is on record and its outcome is not: the worker died between the two, or the reply
 was lost. Its marker is the exact name it carried; an instance of that name, date and kind, created no earlier than the
 intent, is its own. Two sets of instances where one was asked for is the worst that can happen, so a search that stays
-inconclusive until upstream's listing must have settled ends in NEEDS_ATTENTION. A rerun makes nothing that could be
+inconclusive until upstream's listing must have settled ends in NEEDS_ATTENTION. Only where the operator has said so, a
+create of which such a search has found nothing at all is sent again. A rerun makes nothing that could be
 searched for: its first instance is read, and shows a run since the intent or does not.
 """
 
@@ -18,7 +19,7 @@ from headgate.reasons import Reason
 from headgate_worker.core import errors, pacing
 from headgate_worker.core.calls import Failure, GetInstance, InstancePage, ListInstances, Outcome
 from headgate_worker.core.operations import OPEN, made_draft
-from headgate_worker.core.steps import Act, Change, Step, operation_with
+from headgate_worker.core.steps import Act, Change, Step, operation_changed, operation_with
 from headgate_worker.core.view import View
 
 PAGE: Final = 100
@@ -26,6 +27,9 @@ PAGE: Final = 100
 
 SEARCH_AGAIN_MS: Final = 10_000
 """Wait before a search that came too early is repeated."""
+
+MOST_SENDS: Final = 3
+"""How often a create is sent at most, where one that shows nowhere is sent again; then a person is asked."""
 
 Found = Mapping[int, tuple[int, ...]]
 """Business date in ms to instance ids; see Hints.found."""
@@ -113,9 +117,26 @@ def _after_search(view: View, operation: pb.UpstreamOperation, found: Found) -> 
     fresh = replace(hints, found={}, operation_poll_at_ms=0)
     if _conclusive(view, operation, found, days, settled=settled):
         return Change((_adopted(view, operation, found, days),), fresh)
+    if settled and _may_send_again(view, operation, found):
+        return Change((_absent(operation),), fresh)
     if settled:
         return Change((_undecided(operation, days, found),), fresh)
     return Change((), replace(fresh, operation_poll_at_ms=view.now_ms + SEARCH_AGAIN_MS))
+
+
+def _may_send_again(view: View, operation: pb.UpstreamOperation, found: Found) -> bool:
+    """Whether a create that shows nowhere is sent again: by policy, a few times, and only where its dates are known."""
+    if not view.policy.resend_absent or not operation.biz_dates or operation.attempts >= MOST_SENDS:
+        return False
+    return view.job.state in (pb.JOB_STATE_RUNNING, pb.JOB_STATE_PAUSED) and not any(found.values())
+
+
+def _absent(operation: pb.UpstreamOperation) -> pb.JobEvent:
+    row = operation_with(operation, outcome=pb.OPERATION_OUTCOME_NOT_SENT)
+    said = f"{operation.action} of {operation.marker!r} made nothing that can be found, and is sent again"
+    draft = operation_changed(row, message=said)
+    draft.type = pb.EVENT_TYPE_RECONCILED
+    return draft
 
 
 def _conclusive(

@@ -31,6 +31,7 @@ class Policy:
         idle_settle_ms: how long after the last end of a run an instance that was stopped and is NotRun counts as such.
         stop_again_ms: how long after a stop that was refused it is asked for again.
         settle_ms: how long after an intent a search that finds nothing is repeated before a person is asked.
+        resend_absent: whether a create of which a settled search finds nothing is sent again instead.
         clock_error_ms: how far upstream's clock is behind ours at most, if all is well.
         clock_skew_ms: how far it may be behind if not: an instance that may be ours only then is a doubt.
         stop_watchdog_ms: how long a cancel may stay unconfirmed before a person is asked.
@@ -56,6 +57,7 @@ class Policy:
     idle_settle_ms: int = 5_000
     stop_again_ms: int = 30_000
     settle_ms: int = 180_000
+    resend_absent: bool = False
     clock_error_ms: int = 5_000
     clock_skew_ms: int = 300_000
     stop_watchdog_ms: int = 600_000
