@@ -62,6 +62,7 @@ class Reason(Enum):
     )
     ETAG_MISMATCH = Meaning("ABORTED", "The job has changed since it was read.", "Read it and decide again.")
     PLAN_CHANGED = Meaning("ABORTED", "The plan is no longer what would happen.", "Plan again.")
+    PLAN_EXPIRED = Meaning("ABORTED", "The plan is older than its token allows.", "Plan again.")
     STATE_CONFLICT = Meaning(
         "FAILED_PRECONDITION", "The job's state does not allow that.", "Read the job's state first."
     )

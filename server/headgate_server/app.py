@@ -91,7 +91,6 @@ class Parts:
     def implementations(self) -> dict[str, object]:
         """What serves each service."""
         settings = self.settings
-        intake = Intake(self.store, self.clock, ttl_seconds=settings.job_ttl)
         watching = Watching(
             self.hub,
             self.store,
@@ -101,6 +100,8 @@ class Parts:
         )
         steering, facts = Steering(self.store, self.clock), RedisFacts(self.reads, self.clock)
         instances = self._instance_watch()
+        planning = Planning(self.reading, self.store, facts, self.clock)
+        intake = Intake(self.store, self.clock, planning, ttl_seconds=settings.job_ttl)
         return {
             "headgate.v1.JobService": JobService(
                 self.store,
@@ -111,7 +112,7 @@ class Parts:
                 facts,
                 max_watches=settings.max_watches,
             ),
-            "headgate.v1.BackfillService": BackfillService(intake, Planning(self.reading, self.store, facts)),
+            "headgate.v1.BackfillService": BackfillService(intake, planning),
             "headgate.v1.WorkflowInstanceService": WorkflowInstanceService(intake, self.reading, instances),
             "headgate.v1.FlowInstanceService": FlowInstanceService(intake, self.reading, instances),
             "google.longrunning.Operations": OperationsService(self.store, self.hub, steering),

@@ -36,6 +36,9 @@ class Jobs(Protocol):
     async def load(self, job_id: str) -> Stored | None:
         """A job as it stands; None when there is none."""
 
+    async def recorded(self, request_key: str) -> commit.Duplicate | None:
+        """What a request id was used for; None when it is fresh."""
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -52,17 +55,32 @@ class Accepted:
     page: Page | None
 
 
+class Plans(Protocol):
+    """Port: knows what a backfill would do now."""
+
+    async def insist(self, request: pb.CreateBackfillRequest, call: Call) -> None:
+        """Refuse a backfill that would go otherwise than its plan_token says."""
+
+
 class Intake:
     """Submits of all kinds.
 
     Args:
+        plans: asked where a submit insists on a plan.
         ttl_seconds: how long a job is kept after its end when its caller does not say.
     """
 
     def __init__(
-        self, jobs: Jobs, clock: StoreClock, *, ttl_seconds: int, random: Callable[[int], bytes] = os.urandom
+        self,
+        jobs: Jobs,
+        clock: StoreClock,
+        plans: Plans,
+        *,
+        ttl_seconds: int,
+        random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._jobs = jobs
+        self._plans = plans
         self._clock = clock
         self._ttl_seconds = ttl_seconds
         self._random = random
@@ -71,12 +89,14 @@ class Intake:
         """Check a request and record its job; with validate_only make the job and record nothing.
 
         Raises:
-            Refused: the request breaks a rule, or its ids are taken.
+            Refused: the request breaks a rule, its ids are taken, or it would go otherwise than planned.
             StoreUnavailable: whether it was recorded is not known; the same request_id finds out.
             StoreFull: nothing was recorded.
         """
         requests.check(request)
-        made = submission(request, self._chance(call))
+        chance = self._chance(call)
+        await self._insist(request, call, chance.caller)
+        made = submission(request, chance)
         if request.validate_only:
             return await self._rehearse(made)
         match await self._jobs.submit(made.commit):
@@ -95,6 +115,15 @@ class Intake:
                 raise await self._taken(_id(made))
             case other:
                 raise StoreDamaged(str(other))
+
+    async def _insist(self, request: Any, call: Call, caller: str) -> None:
+        """Keep a submit to its plan, if it has one."""
+        if not isinstance(request, pb.CreateBackfillRequest) or not request.plan_token:
+            return
+        id_ = request.request_id
+        # The repeat of a submit would find its dates held, by the job that it is to be answered with.
+        if not id_ or await self._jobs.recorded(keys.request(caller, id_)) is None:
+            await self._plans.insist(request, call)
 
     def _chance(self, call: Call) -> Chance:
         now_ms, random = self._clock.now_ms(), self._random(_RANDOM_BYTES)

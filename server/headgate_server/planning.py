@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final, Protocol
 
+from google.rpc.error_details_pb2 import PreconditionFailure
 from google.rpc.status_pb2 import Status
 
 from headgate import dates, keys, pb
@@ -13,14 +14,16 @@ from headgate.overlap import Hold, hold_of
 from headgate.quota import READ, WRITE
 from headgate.reasons import Reason
 from headgate.reprocess import surveys
-from headgate_server import calendar_rules, requests
+from headgate_server import calendar_rules, plan_token, requests
+from headgate_server.clock import StoreClock, timestamp
 from headgate_server.errors import Refused
-from headgate_server.intake import overlapping
+from headgate_server.intake import MOST_VIOLATIONS, overlapping
+from headgate_server.plan_token import Token
 from headgate_server.quota_standing import standing
 from headgate_server.reads import Reads
 from headgate_server.redis_facts import RedisFacts
 from headgate_server.rpc import Call
-from headgate_server.status import describe
+from headgate_server.status import bad_request, describe
 
 SECONDS_PER_DATE: Final = 0.5
 """How much longer than another read a plan may take for each date that is looked up, if its caller waits so long."""
@@ -34,12 +37,13 @@ class Holds(Protocol):
 
 
 class Planning:
-    """Makes plans of backfills."""
+    """Makes plans of backfills, and keeps submits to them."""
 
-    def __init__(self, reads: Reads, holds: Holds, facts: RedisFacts) -> None:
+    def __init__(self, reads: Reads, holds: Holds, facts: RedisFacts, clock: StoreClock) -> None:
         self._reads = reads
         self._holds = holds
         self._facts = facts
+        self._clock = clock
 
     async def plan(self, request: pb.PlanBackfillRequest, call: Call) -> pb.BackfillPlan:
         """What CreateBackfill would do now.
@@ -55,7 +59,28 @@ class Planning:
         raw = await self._reads.ask("PlanBackfill", plain, call, extra_seconds=extra)
         held = await self._held(request.spec, request.connection)
         plan = beside(pb.BackfillPlan.FromString(raw), request.spec.overlap, held)
-        return within(plan, standing(request.connection, await self._facts.facts(request.connection)))
+        within(plan, standing(request.connection, await self._facts.facts(request.connection)))
+        token = plan_token.token_of(request.spec, request.connection, plan.slots, now_ms=self._clock.now_ms())
+        plan.plan_token = plan_token.encode(token)
+        plan.expire_time.CopyFrom(timestamp(token.expire_ms))
+        return plan
+
+    async def insist(self, request: pb.CreateBackfillRequest, call: Call) -> None:
+        """Compare what would happen now with what the request's plan_token has promised.
+
+        Raises:
+            Refused: FIELD_INVALID for what is no token, PLAN_EXPIRED, PLAN_CHANGED, or as `plan`.
+            Relayed: as `plan`.
+            StoreUnavailable: as `plan`.
+        """
+        token = _token(request.plan_token)
+        if token.expire_ms <= self._clock.now_ms():
+            raise Refused(Reason.PLAN_EXPIRED, f"the plan has expired at {_time(token.expire_ms)}")
+        if token.digest != plan_token.digest_of(request.spec, request.connection):
+            raise Refused(Reason.PLAN_CHANGED, "the plan is of another backfill: spec or connection differ")
+        now = await self.plan(pb.PlanBackfillRequest(spec=request.spec, connection=request.connection), call)
+        if changes := differing(token, now.slots):
+            raise _changed(changes)
 
     async def _held(self, spec: pb.BackfillSpec, connection: str) -> Mapping[str, str]:
         if spec.overlap == pb.OVERLAP_ALLOW:
@@ -138,3 +163,53 @@ def _nothing_sent(plan: pb.BackfillPlan, warning: Status | None) -> pb.BackfillP
     if warning is not None:
         plan.warnings.append(warning)
     return plan
+
+
+Difference = tuple[int, pb.PlanSlot]
+"""What was planned for a date, and what would happen with it now."""
+
+
+def differing(token: Token, slots: Sequence[pb.PlanSlot]) -> list[Difference]:
+    """The dates with which something else would happen now than was planned. Pure."""
+    return [(planned, slot) for planned, slot in zip(token.actions, slots, strict=True) if planned != slot.action]
+
+
+def _token(text: str) -> Token:
+    try:
+        return plan_token.decode(text)
+    except plan_token.BadToken as error:
+        raise bad_request([("plan_token", f"{error}; take it from PlanBackfill")]) from None
+
+
+def _changed(changes: Sequence[Difference]) -> Refused:
+    first = dates.from_message(changes[0][1].biz_date).isoformat()
+    violations = [
+        PreconditionFailure.Violation(
+            type="PLAN_CHANGED",
+            subject=dates.from_message(slot.biz_date).isoformat(),
+            description=f"planned {_word(planned)}; now {_word(slot.action)}{_why(slot)}",
+        )
+        for planned, slot in changes[:MOST_VIOLATIONS]
+    ]
+    return Refused(
+        Reason.PLAN_CHANGED,
+        f"{len(changes)} dates would go otherwise than planned, the first is {first}: {violations[0].description}",
+        metadata={"dates": str(len(changes)), "first": first},
+        details=(PreconditionFailure(violations=violations),),
+    )
+
+
+def _word(action: int) -> str:
+    return pb.PlanAction.Name(pb.PlanAction.ValueType(action)).removeprefix("PLAN_ACTION_")
+
+
+def _why(slot: pb.PlanSlot) -> str:
+    if slot.existing_job:
+        return f": {slot.existing_job} runs it"
+    if slot.existing_id:
+        return f": instance {slot.existing_id} is {slot.existing_status or 'in an unknown status'}"
+    return ": no instance of it is there"
+
+
+def _time(at_ms: int) -> str:
+    return timestamp(at_ms).ToJsonString()

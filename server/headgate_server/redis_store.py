@@ -16,7 +16,7 @@ from typing import Any, Final
 from redis.exceptions import NoScriptError
 
 from headgate import commit, keys, pb
-from headgate.overlap import Hold
+from headgate.overlap import LINE_SCRIPT, Hold, parse_taken
 from headgate_server import wire
 from headgate_server.clock import StoreClock
 from headgate_server.cursor import Page
@@ -70,6 +70,7 @@ class Script:
 
 _COMMIT: Final = Script(commit.SCRIPT)
 _DELETE: Final = Script(commit.DELETE_SCRIPT)
+_LINE: Final = Script(LINE_SCRIPT)
 
 _PAGE: Final = Script("""
 return {redis.call('HMGET', KEYS[1], unpack(ARGV, 3)), redis.call('LLEN', KEYS[2]),
@@ -202,14 +203,10 @@ class RedisStore:
         return bool(answer >= 0)
 
     async def held(self, hold: Hold) -> dict[str, str]:
-        """Which of the dates other backfills hold: "yyyymmdd" to job id. Dates of a job that is gone are free."""
-        if not hold.days:
-            return {}
-        found = await self._read(("HMGET", hold.key, *hold.days))
-        holders = {day: raw.decode() for day, raw in zip(hold.days, found, strict=True) if raw}
-        known = sorted(set(holders.values()))
-        alive = await asyncio.gather(*(self._read(("EXISTS", keys.job(job_id))) for job_id in known))
-        return {day: job_id for day, job_id in holders.items() if alive[known.index(job_id)]}
+        """Which of the dates others have, or wait for: "yyyymmdd" to job id. Dates of a job that is gone are free."""
+        arguments = ("", keys.job(""), ",".join(hold.days))
+        raw, _ = await insist(lambda: _LINE.run(self._reads, hold.keys(), arguments))
+        return parse_taken(raw)
 
     async def probe(self) -> None:
         """Write something, the way commits go.

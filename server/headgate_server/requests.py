@@ -160,13 +160,7 @@ def _adhoc(request: pb.ExecuteAdhocWorkflowInstanceRequest) -> Iterator[Violatio
     yield from calendar_rules.missing("spec.biz_date", request.spec.biz_date)
 
 
-def _backfill(request: pb.CreateBackfillRequest) -> Iterator[Violation]:
-    yield from _plan(request)
-    if request.plan_token:
-        yield "plan_token", "not built yet; leave it empty"
-
-
-def _plan(request: pb.PlanBackfillRequest | pb.CreateBackfillRequest) -> Iterator[Violation]:
+def _backfill(request: pb.CreateBackfillRequest | pb.PlanBackfillRequest) -> Iterator[Violation]:
     yield from _backfill_spec(request.spec)
     yield from _unbuilt(request.spec)
 
@@ -203,7 +197,7 @@ _RULES: Final[Mapping[type[Message], Callable[[Any], Iterator[Violation]]]] = {
     pb.RerunWorkflowInstancesRequest: _rerun,
     pb.ExecuteAdhocWorkflowInstanceRequest: _adhoc,
     pb.CreateBackfillRequest: _backfill,
-    pb.PlanBackfillRequest: _plan,
+    pb.PlanBackfillRequest: _backfill,
     pb.ListWorkflowInstancesRequest: _list,
     pb.ListTaskInstancesRequest: _tasks,
     pb.TriggerFlowRequest: flow_rules.trigger,

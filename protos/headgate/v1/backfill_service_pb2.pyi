@@ -157,7 +157,9 @@ class BackfillPlan(_message.Message):
     expected_upstream_writes: _builtins.int
     """How many write calls: creates and starts; 0 when that can't be told."""
     plan_token: _builtins.str
-    """Give this to CreateBackfill to have exactly this plan or ABORTED."""
+    """Give this to CreateBackfill, with the same spec and connection, to have what the slots say or ABORTED. Compared is
+    what is done with each date; not, for example, which instance is the reason. At most 1,000 characters.
+    """
     @_builtins.property
     def slots(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlanSlot]:
         """Date by date, oldest first."""
@@ -181,7 +183,7 @@ class BackfillPlan(_message.Message):
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When the token ends."""
+        """When the token ends: 24 hours after the plan."""
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_status_pb2.Status]:
@@ -237,7 +239,9 @@ class CreateBackfillRequest(_message.Message):
     until: _job_pb2.Until.ValueType
     """How far the job goes; unspecified means FINISHED."""
     plan_token: _builtins.str
-    """From PlanBackfill; ABORTED when the plan would now differ. Empty means whatever is right now."""
+    """From PlanBackfill; ABORTED when a date would now go otherwise. Empty means whatever is right now. The plan is made
+    once more for it, at the same cost in reads, before the job is recorded; what changes after that is not compared.
+    """
     @_builtins.property
     def spec(self) -> _backfill_pb2.BackfillSpec:
         """The backfill."""

@@ -90,7 +90,10 @@ class BackfillServiceServicer:
         * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
         * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill covers some of the dates and overlap is REJECT, or
         JOIN and no single job covers them all; the details name dates. Wait for it, or choose another policy.
-        * ABORTED, PLAN_CHANGED: the plan of plan_token is no longer what would happen; plan again.
+        * ABORTED, PLAN_CHANGED: what the plan_token has promised is no longer what would happen; the details name the
+        dates, what was planned and what would happen now. Plan again.
+        * ABORTED, PLAN_EXPIRED: plan again.
+        * With a plan_token, every error of PlanBackfill.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -68,7 +68,10 @@ class BackfillServiceStub:
       * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
       * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill covers some of the dates and overlap is REJECT, or
         JOIN and no single job covers them all; the details name dates. Wait for it, or choose another policy.
-      * ABORTED, PLAN_CHANGED: the plan of plan_token is no longer what would happen; plan again.
+      * ABORTED, PLAN_CHANGED: what the plan_token has promised is no longer what would happen; the details name the
+        dates, what was planned and what would happen now. Plan again.
+      * ABORTED, PLAN_EXPIRED: plan again.
+      * With a plan_token, every error of PlanBackfill.
     """
 
 @_typing.type_check_only
@@ -110,7 +113,10 @@ class BackfillServiceAsyncStub(BackfillServiceStub):
       * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
       * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill covers some of the dates and overlap is REJECT, or
         JOIN and no single job covers them all; the details name dates. Wait for it, or choose another policy.
-      * ABORTED, PLAN_CHANGED: the plan of plan_token is no longer what would happen; plan again.
+      * ABORTED, PLAN_CHANGED: what the plan_token has promised is no longer what would happen; the details name the
+        dates, what was planned and what would happen now. Plan again.
+      * ABORTED, PLAN_EXPIRED: plan again.
+      * With a plan_token, every error of PlanBackfill.
     """
 
 class BackfillServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -161,7 +167,10 @@ class BackfillServiceServicer(metaclass=_abc_1.ABCMeta):
           * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
           * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill covers some of the dates and overlap is REJECT, or
             JOIN and no single job covers them all; the details name dates. Wait for it, or choose another policy.
-          * ABORTED, PLAN_CHANGED: the plan of plan_token is no longer what would happen; plan again.
+          * ABORTED, PLAN_CHANGED: what the plan_token has promised is no longer what would happen; the details name the
+            dates, what was planned and what would happen now. Plan again.
+          * ABORTED, PLAN_EXPIRED: plan again.
+          * With a plan_token, every error of PlanBackfill.
         """
 
 def add_BackfillServiceServicer_to_server(servicer: BackfillServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
