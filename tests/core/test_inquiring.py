@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from headgate import pb
+from headgate import dates, pb
 from headgate_worker.core import inquiring
 from headgate_worker.core.calls import (
     FailureKind,
@@ -20,8 +20,8 @@ from headgate_worker.core.calls import (
     TaskPage,
 )
 from headgate_worker.core.plan import plan
-from headgate_worker.core.steps import Act, Wait, timestamp
-from headgate_worker.core.view import Hints, Inquiry, Policy, View
+from headgate_worker.core.steps import Act, Wait, run_with, timestamp
+from headgate_worker.core.view import Hints, Inquiry, View
 from tests.core.building import (
     FAILURE,
     NOT_RUN,
@@ -300,11 +300,20 @@ def test_tails_are_short_once_a_job_has_many() -> None:
         assert (digest.truncated, digest.task_name) == (True, "n" * inquiring.NAME_LENGTH)
 
 
-def test_a_job_of_a_thousand_failures_is_no_message_too_large() -> None:
-    tails = inquiring.FULL_TAILS * inquiring.TAIL_BYTES + 1_000 * inquiring.SHORT_TAIL_BYTES
-    names = 1_000 * inquiring.NAME_LENGTH * 4
+@pytest.mark.parametrize("dry", [False, True])
+def test_what_is_found_out_keeps_the_largest_job_far_below_a_message(dry: bool) -> None:
+    name = "\U0001f600" * 2_000
+    of = view(job(*[row(n, pb.RUN_STATE_RUNNING) for n in range(dates.MAX_DATES)], backfill=spec(1)), **BOTH)
+    for n in range(dates.MAX_DATES):
+        hints = Hints().inquire(n, Inquiry(NOW_MS + WAIT_MS, task_id="7", task_name=name[: inquiring.NAME_LENGTH]))
+        ended = run_with(of.job.runs[n], state=pb.RUN_STATE_SUCCEEDED if dry else pb.RUN_STATE_FAILED)
+        of.job.runs[n].CopyFrom(ended)
+        asks = replace(of, hints=hints)
+        found = TaskPage(tuple(task(k, name, "Success", trigger_recurrence="Skip") for k in range(50)), 50)
+        change = absorbed(asks, LIST, found, n) if dry else absorbed(asks, GetTaskLog(7, 1), name, n)
+        of.job.runs[n].CopyFrom(change.drafts[0].runs[0])
 
-    assert tails + names < 2 * 1024 * 1024
+    assert of.job.ByteSize() < 2 * 1024 * 1024
 
 
 def test_a_start_job_learns_the_place_of_its_instance_from_the_read() -> None:
@@ -331,47 +340,12 @@ def test_what_was_stopped_is_not_looked_into() -> None:
     assert read_failed(a_stop).hints.inquiries == {}
 
 
-def succeeded(*tasks: pb.TaskInstance, **policy: Any) -> View:
-    before = view(job(row(0, pb.RUN_STATE_RUNNING), operations=[confirmed(0)]), **{**BOTH, **policy})
-    ended = seen(100, SUCCESS, project_id=9, biz_date_millis=FEBRUARY_5)
-    change = absorbed(before, GetInstance(100), ended, 0)
-    of = replace(before, job=taken(before, change), hints=change.hints)
-    return goes_on(of, acted(plan(of)), TaskPage(tasks, len(tasks))) if tasks else of
+def test_what_is_begun_is_finished_before_the_next_one_begins() -> None:
+    rows = [row(n, pb.RUN_STATE_FAILED) for n in range(3)]
+    hints = Hints().inquire(0, Inquiry(NOW_MS + 5, project_id=1, day_ms=1)).inquire(1, Inquiry(NOW_MS + 9, task_id="7"))
+    of = view(job(*rows, operations=[confirmed(0, 1, 2)]), hints, **BOTH)
 
-
-def test_a_success_by_dry_run_is_a_warning() -> None:
-    asks = acted(plan(succeeded()))
-    assert asks.call == ListTasks(
-        9, FEBRUARY_5, 100, page_size=inquiring.ROWS, filter=TaskFilter(status="Success", trigger_recurrence="Skip")
-    )
-    dry = task(7, "load", "Success", trigger_recurrence="Skip")
-    change = absorbed(succeeded(), LIST, TaskPage((dry, task(8, "sum", "Success")), 2), 0)
-
-    assert [draft.type for draft in change.drafts] == [pb.EVENT_TYPE_WARNING]
-    assert "2025-02-05 succeeded, but" in change.drafts[0].message and "load" in change.drafts[0].message
-    of = succeeded(dry)
-    assert list(of.job.runs[0].dry_run_tasks) == ["load"]
-    assert states(of.job) == ["SUCCEEDED"]
-    assert acted(plan(of)).drafts[0].state == pb.JOB_STATE_SUCCEEDED
-
-
-def test_a_warning_names_ten_tasks_at_most() -> None:
-    dry = [task(n, f"t{n}" * 200, "Success", trigger_recurrence="Skip") for n in range(1, 30)]
-    of = succeeded(*dry)
-
-    assert [len(name) for name in of.job.runs[0].dry_run_tasks] == [256] * 10
-
-
-def test_a_success_that_did_its_work_is_no_news() -> None:
-    of = succeeded(task(8, "sum", "Success"))
-
-    assert of.job.runs[0].dry_run_tasks == []
-    assert acted(plan(of)).drafts[0].state == pb.JOB_STATE_SUCCEEDED
-
-
-def test_successes_are_not_looked_at_unless_asked_for() -> None:
-    assert Policy().dry_run_ms == 0
-    assert succeeded(dry_run_ms=0).hints.inquiries == {}
+    assert acted(inquiring.inquire(of)).call == GetTaskLog(7, 0)
 
 
 def test_inquiries_that_nobody_waits_for_any_more_are_forgotten() -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from redis.asyncio import Redis
@@ -122,6 +127,51 @@ async def test_a_frozen_quota_leaves_the_log_out(
     assert actions(failing).count("ListTaskInstances") == 1
     waited = job.end_time.ToMilliseconds() - job.runs[0].observe_time.ToMilliseconds()
     assert waited < 20_000
+
+
+@asynccontextmanager
+async def worker_process(settings: Settings) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A worker in a process of its own, which may be killed; it is gone at the end of the block."""
+    environment = {
+        **os.environ,
+        "HEADGATE_REDIS_URL": settings.redis_url.get_secret_value(),
+        "HEADGATE_OPS_LISTEN": "127.0.0.1:0",
+        "HEADGATE_DATAWORKS_ENDPOINT": settings.dataworks_endpoint,
+        "HEADGATE_POLL_MIN_SECONDS": "0.1",
+        "HEADGATE_LEASE_SECONDS": "1",
+        "HEADGATE_FAILURE_DIGEST_SECONDS": str(settings.failure_digest_seconds),
+    }
+    program = (sys.executable, "-m", "headgate_worker")
+    process = await asyncio.create_subprocess_exec(*program, env=environment, stdout=asyncio.subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def test_a_worker_that_dies_over_the_log_leaves_the_look_to_another(
+    store: Store, redis: Redis, failing: RunningEmulator, worker_settings: Settings, run_worker: RunWorker
+) -> None:
+    patient = worker_settings.model_copy(update={"failure_digest_seconds": 120.0})
+    failing.faults.add([Latency(action="GetTaskInstanceLog", millis=600_000)])
+    job_id = await submit(store, backfill_job(one_date(3)))
+
+    async def listed() -> bool:
+        return "ListTaskInstances" in actions(failing)
+
+    async with worker_process(patient):
+        await eventually(listed, seconds=60)
+    async with run_worker(patient):
+        job = await ended(store, job_id)
+
+    assert job.runs[0].failure_digest.task_name == "task_2"
+    assert actions(failing).count("ListTaskInstances") == 2
+    assert actions(failing).count("CreateWorkflowInstances") == 1
+    events = await events_of(redis, job_id)
+    assert log.replay(events) == job
+    assert sum(run.HasField("failure_digest") for event in events for run in event.runs) == 1
 
 
 async def test_the_look_can_be_switched_off(

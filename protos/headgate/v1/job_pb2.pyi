@@ -576,8 +576,9 @@ class InstanceRun(_message.Message):
 
     @_builtins.property
     def dry_run_tasks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Names of tasks that upstream ended by dry run although the run SUCCEEDED, at most 10: they did nothing, as where the
-        account lacks a permission. Told by a WARNING; empty where there are none, and where the worker is not told to look.
+        """Names of tasks that upstream ended by dry run although the run SUCCEEDED, at most 5 of 64 characters: they did nothing,
+        as where the account lacks a permission. Told by a WARNING; empty where there are none, and where the worker is not
+        told to look.
         """
 
     def __init__(

@@ -37,8 +37,9 @@ FULL_TAILS: Final = 32
 takes 0.7 MB, where a message may take 4 MiB."""
 
 NAME_LENGTH: Final = 256
-MOST_NAMES: Final = 10
-"""Characters of a task's name, and names on one row."""
+DRY_NAME_LENGTH: Final = 64
+MOST_NAMES: Final = 5
+"""Characters of a failing task's name, and of one that ran dry; and how many of these stand on one row."""
 
 ROWS: Final = 50
 """Tasks that are asked for: the first that failed, or those that ran dry, are among them."""
@@ -120,11 +121,11 @@ def pending(view: View) -> bool:
 
 
 def inquire(view: View) -> Step | None:
-    """Ask for what is due; the one with the least time left first."""
+    """Ask for what is due: first what is begun, then the one with the least time left."""
     due = [(run, inquiry) for run, inquiry in _open(view) if inquiry.at_ms <= view.now_ms]
     if not due:
         return None
-    run, inquiry = min(due, key=lambda one: one[1].until_ms)
+    run, inquiry = min(due, key=lambda one: (not one[1].task_id, one[1].until_ms))
     return Act(call=_call(run, inquiry), subject=run.index, until_ms=inquiry.until_ms)
 
 
@@ -197,7 +198,7 @@ def _ran_dry(view: View, run: pb.InstanceRun, page: TaskPage) -> Change:
     hints = view.hints.settled().inquire(run.index, None)
     if not dry:
         return Change((), hints)
-    names = [task.task_name[:NAME_LENGTH] or f"task {task.task_id}" for task in dry[:MOST_NAMES]]
+    names = [task.task_name[:DRY_NAME_LENGTH] or f"task {task.task_id}" for task in dry[:MOST_NAMES]]
     said = f"{label(run)} succeeded, but tasks of it were ended by dry run and did nothing: {', '.join(names)}"
     draft = pb.JobEvent(type=pb.EVENT_TYPE_WARNING, runs=[run_with(run, dry_run_tasks=names)], message=said[:1024])
     return Change((draft,), hints)
