@@ -15,8 +15,8 @@ from bench.soak.trend import Bound, Sample
 
 from headgate import keys
 
-REMEMBERED: Final = ("hg:request:", "hg:name:", "hg:seen:")
-"""Keys that outlive their job for a stated time: request ids, names of instances, observations."""
+REMEMBERED: Final = ("hg:request:", "hg:name:", "hg:seen:", "hg:flight:", "hg:took:")
+"""Keys that outlive their job for a stated time: request ids, names of instances, observations, how long runs took."""
 
 WEIGHED: Final = 20
 """Keys of a kind whose size is asked for, as a sample of all."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Sequence
+from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from redis.asyncio import Redis
@@ -13,6 +16,7 @@ from headgate import entries, keys, log, pb
 from headgate.commit import Commit, Committed, Damaged, Fenced, Stale, Wake
 from headgate_worker.core.steps import apply
 from headgate_worker.store import Busy, Store, Taken
+from tests.worker.conftest import eventually
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 
 RUNNING = pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=pb.JOB_STATE_RUNNING)
@@ -246,6 +250,51 @@ async def test_a_ring_is_the_jobs_next_entry_and_nothing_of_a_job_that_is_gone(s
     found = await taken(store, job_id)
     await store.commit(change(found, RUNNING, wake_ms=1_000, lease_ms=0))
     assert len(await redis.zrange(keys.TICKS, 0, -1)) == 1
+
+
+@pytest.mark.parametrize("trouble", ["full", "read-only", "unsaving"])
+async def test_a_commit_outlasts_a_store_that_takes_no_writes(store: Store, redis: Redis, trouble: str) -> None:
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    found = await taken(store, job_id)
+    before = await evalshas(redis)
+    await refuse(redis, trouble)
+    committing = asyncio.create_task(store.commit(change(found, RUNNING)))
+
+    async def refused_twice() -> bool:
+        return await evalshas(redis) >= before + 2
+
+    await eventually(refused_twice)
+    await accept(redis)
+
+    assert await committing == Committed(2, ANY)
+
+
+async def evalshas(redis: Redis) -> int:
+    return int((await redis.info("commandstats")).get("cmdstat_evalsha", {"calls": 0})["calls"])
+
+
+async def refuse(redis: Redis, trouble: str) -> None:
+    if trouble == "full":
+        await redis.config_set("maxmemory", "100kb")
+    elif trouble == "read-only":
+        await redis.replicaof("127.0.0.1", 1)
+    else:
+        folder = Path((await redis.config_get("dir"))["dir"], "unwritable")
+        await asyncio.to_thread(folder.mkdir)
+        await redis.config_set("dbfilename", folder.name)
+        await redis.config_set("save", "3600 1000000")
+        await redis.bgsave()
+        await eventually(lambda: unsaving(redis))
+
+
+async def unsaving(redis: Redis) -> bool:
+    return bool((await redis.info("persistence"))["rdb_last_bgsave_status"] == "err")
+
+
+async def accept(redis: Redis) -> None:
+    await redis.replicaof("no", "one")
+    await redis.config_set("maxmemory", "0")
+    await redis.config_set("save", "")
 
 
 async def test_ids_beyond_doubles_survive(store: Store, redis: Redis) -> None:

@@ -8,7 +8,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
 
 from headgate import redis_url
 from headgate.redis_url import SentinelTarget
@@ -81,6 +81,18 @@ async def close(client: Redis) -> None:
 
 STORE_AWAY: Final = (RedisError, OSError)
 """What a store that is away looks like: redis-py lets a reset connection's own error through here and there."""
+
+_REFUSALS: Final = (
+    *("READONLY", "read only replica", "OOM ", "command not allowed when used memory"),
+    *("MISCONF", "MASTERDOWN", "NOREPLICAS"),
+)
+"""Marks of a store that takes no writes for now; a script's error carries the line of the command that failed in it."""
+
+
+def refuses_writes(error: RedisError) -> bool:
+    """Whether the store answered that it takes no writes now: it is a replica, full, or can't save."""
+    named = isinstance(error, ReadOnlyError | OutOfMemoryError)  # whose marks redis-py takes off
+    return named or any(mark in str(error) for mark in _REFUSALS)
 
 
 class UnfitStore(Exception):

@@ -13,12 +13,13 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import OutOfMemoryError, ReadOnlyError
+from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from headgate import commit, entries, keys, late, pb
 from headgate.commit import Answer, Commit, Committed, Stale
 from headgate.observations import TTL_MS as OBSERVATION_TTL_MS
+from headgate_worker.redis_clients import refuses_writes
 from headgate_worker.sharing import Flight, Sharing
 
 DURATIONS_TTL_MS: Final = 90 * 24 * 3600 * 1000
@@ -125,7 +126,9 @@ class Store:
                 return await run(change)
             except _LOST_REPLY:
                 run = self._after_lost_reply
-            except (ReadOnlyError, OutOfMemoryError):
+            except ResponseError as error:
+                if not refuses_writes(error):
+                    raise
                 await self._redis.connection_pool.disconnect(inuse_connections=False)
             await asyncio.sleep(delay)
         return await run(change)
