@@ -51,7 +51,7 @@ RUN_FRONTIER: Final = frozenset({pb.RUN_STATE_STARTING, pb.RUN_STATE_RUNNING})
 JOB_TRANSITIONS: Final[Mapping[JobState, frozenset[JobState]]] = {
     _QUEUED: frozenset({_RUNNING, _PAUSED, _CANCELLING, _FAILED, _ATTENTION}),
     _RUNNING: frozenset({_PAUSED, _CANCELLING, _SUCCEEDED, _FAILED, _ATTENTION}),
-    _PAUSED: frozenset({_RUNNING, _CANCELLING, _SUCCEEDED, _FAILED, _ATTENTION}),
+    _PAUSED: frozenset({_QUEUED, _RUNNING, _CANCELLING, _SUCCEEDED, _FAILED, _ATTENTION}),
     _CANCELLING: frozenset({_CANCELLED, _FAILED, _ATTENTION}),
     _ATTENTION: frozenset({_RUNNING, _CANCELLING, _FAILED, _CANCELLED}),
     _SUCCEEDED: frozenset({_RUNNING}),  # RetryJob runs chosen dates again

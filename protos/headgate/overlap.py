@@ -41,29 +41,28 @@ local function in_line(id) return redis.call('HGET', KEYS[17], id) or '' end
 if ARGV[4] ~= '1' and ARGV[26] == 'queue' and redis.call('ZCARD', KEYS[16]) >= tonumber(ARGV[27]) then
   return {-7, redis.call('ZCARD', KEYS[16]), now}
 elseif ARGV[4] ~= '1' and ARGV[21] ~= '' and ARGV[26] ~= 'queue' then
-  local wanted, taken, has, count, found = {}, {}, {}, 0, {}
+  local wanted, taken, has, count, found, whole = {}, {}, {}, 0, {}, nil
+  local function note(day, id)
+    taken[day], has[id] = taken[day] or id, (has[id] or 0) + 1
+    if has[id] == count then whole = whole or id end
+  end
+  for day in string.gmatch(ARGV[21], '%d+') do wanted[day], count = true, count + 1 end
   for day in string.gmatch(ARGV[21], '%d+') do
-    wanted[day], count = true, count + 1
     local holder = redis.call('HGET', KEYS[15], day)
-    if holder and holder ~= ARGV[1] and lives(holder) then
-      taken[day], has[holder] = holder, (has[holder] or 0) + 1
-    end
+    if holder and holder ~= ARGV[1] and lives(holder) then note(day, holder) end
   end
   local mine = redis.call('ZSCORE', KEYS[16], ARGV[1])
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[16], '-inf', mine and '(' .. mine or '+inf')) do
     for day in string.gmatch(lives(id) and in_line(id) or '', '%d+') do
-      if wanted[day] then taken[day], has[id] = taken[day] or id, (has[id] or 0) + 1 end
+      if wanted[day] then note(day, id) end
     end
   end
+  if ARGV[26] == 'join' and whole then
+    if ARGV[13] ~= '' then redis.call('SET', KEYS[9], whole .. string.match(ARGV[13], ' .*$'), 'PX', ARGV[14]) end
+    return {-6, whole, now}
+  end
   for day in string.gmatch(ARGV[21], '%d+') do
-    local other = taken[day]
-    if ARGV[26] == 'join' and other and has[other] == count then
-      if ARGV[13] ~= '' then
-        redis.call('SET', KEYS[9], other .. string.match(ARGV[13], ' .*$'), 'PX', ARGV[14])
-      end
-      return {-6, other, now}
-    end
-    if other then found[#found + 1] = day .. ':' .. other end
+    if taken[day] then found[#found + 1] = day .. ':' .. taken[day] end
   end
   if #found > 0 then return {-5, table.concat(found, ','), now} end
 end
@@ -89,6 +88,12 @@ elseif ARGV[21] ~= '' then
     if lives(id) then
       redis.call('HSET', ARGV[22] .. id, 'ring', '1')
       redis.call('ZADD', KEYS[4], 'XX', now, id)
+      local wake = redis.call('HGET', ARGV[22] .. id, 'wake')
+      if wake then
+        redis.call('ZADD', KEYS[12], 'XX', now, wake)
+        redis.call('LPUSH', KEYS[13], wake)
+        redis.call('LTRIM', KEYS[13], 0, 999)
+      end
     else
       redis.call('ZREM', KEYS[16], id)
       redis.call('HDEL', KEYS[17], id)
@@ -97,8 +102,8 @@ elseif ARGV[21] ~= '' then
 end
 """
 """Part of the commit script, at its end: take the dates, or get in line, or give back what the job has. Who gives back
-rings for all in line: their ticks are due now, which the next round of a reaper sees, and one that is under way is
-followed by another."""
+rings for all in line: their next ticks are due now, one that is lost is seen by the next round of a reaper, and one
+that is under way is followed by another."""
 
 LINE_SCRIPT: Final = """
 local function lives(id) return redis.call('EXISTS', ARGV[2] .. id) == 1 end
@@ -183,9 +188,9 @@ def parse_taken(raw: bytes) -> dict[str, str]:
     return dict(pair.split(":") for pair in raw.decode().split(",") if pair)
 
 
-def line_arguments(job: pb.Job, hold: Hold) -> Sequence[str]:
-    """ARGV of LINE_SCRIPT."""
-    return keys.job_id(job.name), keys.job(""), ",".join(hold.days)
+def line_arguments(job_id: str, hold: Hold) -> Sequence[str]:
+    """ARGV of LINE_SCRIPT; `job_id` is empty for one that is not in line."""
+    return job_id, keys.job(""), ",".join(hold.days)
 
 
 def target(connection: str, spec: pb.BackfillSpec) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from headgate import pb
+from headgate import overlap, pb
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.reasons import Reason
 from headgate_server.clock import timestamp
@@ -60,14 +60,15 @@ def pause(job: pb.Job, request: pb.PauseJobRequest, caller: str, now_ms: int) ->
 
 
 def resume(job: pb.Job, request: pb.ResumeJobRequest, caller: str, now_ms: int) -> pb.JobEvent | None:
-    """Let a paused job go on.
+    """Let a paused job go on; one that waits in line for its dates goes on waiting.
 
     Raises:
         Refused: STATE_CONFLICT.
     """
     if job.state != pb.JOB_STATE_PAUSED:
         raise conflict(job, "is not paused")
-    event = event_for(job, pb.EVENT_TYPE_RESUME_REQUESTED, pb.JOB_STATE_RUNNING, caller, now_ms)
+    state = pb.JOB_STATE_QUEUED if overlap.waits(job) else pb.JOB_STATE_RUNNING
+    event = event_for(job, pb.EVENT_TYPE_RESUME_REQUESTED, state, caller, now_ms)
     event.message = "resume asked for"
     return event
 

@@ -6,13 +6,14 @@ the way, that it runs.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from headgate import dates, pb, reprocess, tries
+from headgate import dates, keys, pb, reprocess, tries
 from headgate.lifecycle import RUN_FRONTIER, is_terminal
 from headgate_server.clock import timestamp
 
@@ -42,11 +43,13 @@ class Facts:
         now_ms: the store's clock.
         worker_seen_ms: when a worker last said that it lives; None when none is known.
         quota: the hash of the connection's quota.
+        taken: for a job that waits in line for its dates, which of them other jobs have, "yyyymmdd" to job id.
     """
 
     now_ms: int
     worker_seen_ms: int | None = None
     quota: Mapping[str, str] = field(default_factory=dict)
+    taken: Mapping[str, str] = field(default_factory=dict)
 
 
 Rule = Callable[[pb.Job, Facts], Iterator[pb.Cause]]
@@ -74,10 +77,19 @@ def _workers(_: pb.Job, facts: Facts) -> Iterator[pb.Cause]:
         yield _cause(pb.CAUSE_KIND_WORKER_ABSENT, "", "no worker has said that it lives", timestamp(seen_ms))
 
 
-def _standing(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:
+def _line(job: pb.Job, facts: Facts) -> Iterator[pb.Cause]:
+    theirs: dict[str, list[str]] = {}
+    for day, job_id in sorted(facts.taken.items()):
+        theirs.setdefault(keys.job_name(job_id), []).append(dates.dashed(day))
+    for name, days in itertools.islice(theirs.items(), MOST_RUNS):
+        said = f"waits for {name}, which has {days[0]}{f' and {len(days) - 1} more dates' if len(days) > 1 else ''}"
+        yield _cause(pb.CAUSE_KIND_OVERLAP, name, said, job.create_time)
+
+
+def _standing(job: pb.Job, facts: Facts) -> Iterator[pb.Cause]:
     if job.state == pb.JOB_STATE_PAUSED:
         yield _cause(pb.CAUSE_KIND_PAUSED, job.name, "paused: nothing new is started", job.update_time)
-    if job.state == pb.JOB_STATE_QUEUED:
+    if job.state == pb.JOB_STATE_QUEUED and not facts.taken:
         yield _cause(pb.CAUSE_KIND_QUEUE, job.name, "no worker has taken it yet", job.create_time)
 
 
@@ -146,6 +158,7 @@ def _running(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:
 _RULES: Final[tuple[Rule, ...]] = (
     _attention,
     _workers,
+    _line,
     _standing,
     _operations,
     _retries,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, Final
 
 from google.protobuf.empty_pb2 import Empty
 
-from headgate import keys, pb
+from headgate import keys, overlap, pb
 from headgate.reasons import Reason
 from headgate_server import control, explaining, feed_watch, long_poll, requests, resolving, retrying
 from headgate_server.errors import Refused
@@ -161,7 +162,10 @@ class JobService:
         if stored is None:
             raise unknown_job(job_id)
         job = pb.Job.FromString(stored.body)
-        return pb.ExplainJobResponse(causes=explaining.causes(job, await self._facts.facts(job.connection)))
+        facts = await self._facts.facts(job.connection)
+        if overlap.waits(job) and (hold := overlap.hold_of(job)):
+            facts = replace(facts, taken=await self._store.held(hold, job_id=job_id))
+        return pb.ExplainJobResponse(causes=explaining.causes(job, facts))
 
     async def delete_job(self, request: pb.DeleteJobRequest, _: Call) -> Empty:
         """DeleteJob."""

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from redis.exceptions import NoScriptError
 
-from headgate import commit, keys, pb
-from headgate.overlap import LINE_SCRIPT, Hold, parse_taken
+from headgate import commit, keys, overlap, pb
+from headgate.overlap import Hold
 from headgate_server import wire
 from headgate_server.clock import StoreClock
 from headgate_server.cursor import Page
@@ -70,7 +70,7 @@ class Script:
 
 _COMMIT: Final = Script(commit.SCRIPT)
 _DELETE: Final = Script(commit.DELETE_SCRIPT)
-_LINE: Final = Script(LINE_SCRIPT)
+_LINE: Final = Script(overlap.LINE_SCRIPT)
 
 _PAGE: Final = Script("""
 return {redis.call('HMGET', KEYS[1], unpack(ARGV, 3)), redis.call('LLEN', KEYS[2]),
@@ -202,11 +202,16 @@ class RedisStore:
         answer, _ = await insist(lambda: _DELETE.run(self._writes, names, arguments))
         return bool(answer >= 0)
 
-    async def held(self, hold: Hold) -> dict[str, str]:
-        """Which of the dates others have, or wait for: "yyyymmdd" to job id. Dates of a job that is gone are free."""
-        arguments = ("", keys.job(""), ",".join(hold.days))
+    async def held(self, hold: Hold, *, job_id: str = "") -> dict[str, str]:
+        """Which of the dates other backfills hold, or want who came earlier: "yyyymmdd" to job id.
+
+        Args:
+            hold: the dates.
+            job_id: who asks, for its place in line; empty for one that has none. Dates of a job that is gone are free.
+        """
+        arguments = overlap.line_arguments(job_id, hold)
         raw, _ = await insist(lambda: _LINE.run(self._reads, hold.keys(), arguments))
-        return parse_taken(raw)
+        return overlap.parse_taken(raw)
 
     async def probe(self) -> None:
         """Write something, the way commits go.

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from headgate import pb
-from headgate_server import calendar_rules, flow_rules, run_rules, unbuilt
+from headgate_server import calendar_rules, flow_rules, run_rules
 from headgate_server.calendar_rules import Violation
 from headgate_server.sound import Sound
 from headgate_server.status import bad_request
@@ -166,7 +166,6 @@ def _adhoc(request: pb.ExecuteAdhocWorkflowInstanceRequest) -> Iterator[Violatio
 
 def _backfill(request: pb.CreateBackfillRequest | pb.PlanBackfillRequest) -> Iterator[Violation]:
     yield from _backfill_spec(request.spec)
-    yield from _unbuilt(request.spec)
 
 
 def _backfill_spec(spec: pb.BackfillSpec) -> Iterator[Violation]:
@@ -179,12 +178,6 @@ def _backfill_spec(spec: pb.BackfillSpec) -> Iterator[Violation]:
         return
     if spec.biz_dates and not calendar_rules.days(spec):
         yield "spec.biz_dates", "no date is left after exclusions, days_of_week and month_ends_only"
-
-
-def _unbuilt(spec: pb.BackfillSpec) -> Iterator[Violation]:
-    for path, values, built in unbuilt.BACKFILL_VALUES:
-        if getattr(spec, path.partition(".")[2]) in values:
-            yield path, f"not built yet; {built}"
 
 
 def _list(request: pb.ListWorkflowInstancesRequest) -> Iterator[Violation]:

@@ -31,6 +31,7 @@ _ALLOWED = {
     ("RUNNING", "SUCCEEDED"),
     ("RUNNING", "FAILED"),
     ("RUNNING", "NEEDS_ATTENTION"),
+    ("PAUSED", "QUEUED"),
     ("PAUSED", "RUNNING"),
     ("PAUSED", "CANCELLING"),
     ("PAUSED", "SUCCEEDED"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -45,6 +46,16 @@ def kinds(facts: Facts = LIVELY, **members: Any) -> list[str]:
     members.setdefault("state", pb.JOB_STATE_RUNNING)
     found = causes(pb.Job(name="jobs/x", **members), facts)
     return [pb.CauseKind.Name(cause.kind).removeprefix("CAUSE_KIND_") for cause in found]
+
+
+def test_one_in_line_is_told_for_whom_it_waits() -> None:
+    taken = {"20250206": "b", "20250205": "a", "20250207": "a"}
+    found = causes(pb.Job(name="jobs/x", state=pb.JOB_STATE_QUEUED), replace(LIVELY, taken=taken))
+
+    assert [(cause.kind, cause.subject, cause.description) for cause in found] == [
+        (pb.CAUSE_KIND_OVERLAP, "jobs/a", "waits for jobs/a, which has 2025-02-05 and 1 more dates"),
+        (pb.CAUSE_KIND_OVERLAP, "jobs/b", "waits for jobs/b, which has 2025-02-06"),
+    ]
 
 
 @pytest.mark.parametrize(

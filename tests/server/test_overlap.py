@@ -78,16 +78,3 @@ def test_what_is_held_is_named_by_its_target() -> None:
     job.backfill.overlap = pb.OVERLAP_ALLOW
     assert hold_of(job) is None
     assert hold_of(pb.Job(name="jobs/a", adhoc=pb.ExecuteAdhocWorkflowInstanceSpec())) is None
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [("overlap", pb.OVERLAP_QUEUE_AFTER)],
-)
-async def test_what_is_not_built_is_refused_and_not_ignored(world: World, field: str, value: int) -> None:
-    request = holding()
-    setattr(request.spec, field, value)
-    with pytest.raises(grpc.RpcError) as caught:
-        await world.backfills.CreateBackfill(request)
-    assert reason_of(caught.value) == "FIELD_INVALID"
-    assert await world.redis.zcard(keys.JOBS) == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from headgate import dates, entries, log, pb
+from headgate import dates, entries, log, overlap, pb
 from headgate.commit import Commit, Committed, Wake
 from headgate.lifecycle import JOB_TERMINAL
 from headgate_worker.core.steps import timestamp
@@ -81,7 +81,8 @@ class Callers:
     def resume(self) -> None:
         """ResumeJob."""
         if self._store.record.job.state == pb.JOB_STATE_PAUSED:
-            self._commit(pb.EVENT_TYPE_RESUME_REQUESTED, _RUNNING)
+            waits = overlap.waits(self._store.record.job)
+            self._commit(pb.EVENT_TYPE_RESUME_REQUESTED, pb.JOB_STATE_QUEUED if waits else _RUNNING)
 
     def resolve(self) -> None:
         """ResolveJob, by a person who knows what really happened."""

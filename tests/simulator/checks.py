@@ -46,6 +46,7 @@ class Checks:
         self._kind = kind
         self._folded: pb.Job | None = None
         self.faults: list[str] = []
+        self.held_until_ms = 0
         self.starts: Counter[int] = Counter()
         self.trace: list[str] | None = None
         self.on_call: Callable[[], None] = lambda: None
@@ -94,6 +95,8 @@ class Checks:
             self.starts.update(call.ids)
         self._upstream.calls += 1
         self.on_call()
+        if self._timeline.now_ms < self.held_until_ms:
+            raise Broken(f"{call} while others have the dates")
         if type(call) in NOT_REPEATABLE | {StartInstances} and job.state != pb.JOB_STATE_RUNNING:
             raise Broken(f"{call} decided while {pb.JobState.Name(job.state)}")
         if isinstance(call, StartInstances | CreateInstances) and self._is_halted(job):

@@ -60,12 +60,19 @@ class History:
         self.checks.faults = self.chance.faults
         self.upstream.witness = self.checks.began
         self.store = ModelStore(self.timeline, self._ring, self.checks.committed)
+        self.checks.held_until_ms = self.store.held_until_ms = self._held_until_ms()
         line = Line(self.timeline, self.chance, self.upstream)
         self.ticks = Ticks(self.timeline, self.chance, self.store, line, self.checks, POLICY)
         self.callers = Callers(self.timeline, self.chance, self.store, self.upstream)
         self.checks.on_call, self.checks.on_wait = self.callers.called, self.callers.waited
         self.steps = 0
         self.rested = self.wish.job
+
+    def _held_until_ms(self) -> int:
+        """Until when others have the dates of a backfill that waits for them; now and then for ever."""
+        if self.wish.job.backfill.overlap != pb.OVERLAP_QUEUE_AFTER:
+            return 0
+        return BEGIN_MS + self.chance.pick((0, 5_000, 200_000, 10_000_000))
 
     def _ring(self) -> None:
         self.ticks.ring()

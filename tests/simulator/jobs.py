@@ -69,6 +69,7 @@ def _backfill(chance: Chance, upstream: ModelUpstream, job: pb.Job) -> None:
         max_created_ahead=chance.pick((0, 0, 0, 1, 2, 5)),
         reprocess=chance.pick(_REPROCESS),
         max_attempts_per_date=chance.pick((0, 0, 1, 2, 3, 10)),
+        overlap=chance.pick((pb.OVERLAP_UNSPECIFIED, pb.OVERLAP_UNSPECIFIED, pb.OVERLAP_QUEUE_AFTER)),
     )
     if chance.happens(0.3):
         spec.adopt_grace.FromSeconds(chance.pick((0, 5)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from headgate import pb
 from headgate.commit import GRACE_MS, Answer, Commit, Committed, Fenced, Stale, Usage
 from headgate.lifecycle import JOB_TERMINAL
+from headgate.overlap import Overlapping
 from tests.simulator.timeline import Timeline
 
 LEASE_MS = 6_000
@@ -54,6 +55,8 @@ class ModelStore:
     Args:
         ring: called when a tick of the job is due.
         watcher: called after every commit that brought events.
+
+    Others have the dates of the job until `held_until_ms`, which nobody rings for: for a job in line only.
     """
 
     def __init__(self, timeline: Timeline, ring: Callable[[], None], watcher: Watcher) -> None:
@@ -62,6 +65,7 @@ class ModelStore:
         self._watcher = watcher
         self._reaps_at_ms = _NEVER_MS
         self.record = Record(pb.Job())
+        self.held_until_ms = 0
 
     def begin(self) -> Taken | None:
         """BEGIN_SCRIPT; None when the job is busy, and then it is rung for by its owner, and at the lease's end."""
@@ -108,6 +112,8 @@ class ModelStore:
             return Stale(len(record.log))
         if change.fence is not None and record.fence != change.fence:
             return Fenced()
+        if change.hold and change.job.state not in JOB_TERMINAL and now < self.held_until_ms:
+            return Overlapping(dict.fromkeys(change.hold.days, "another"))
         before, record.job = record.job, change.job
         record.log.extend(change.events)
         record.attempts = 0

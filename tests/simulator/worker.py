@@ -12,12 +12,15 @@ from typing import Protocol
 from headgate import entries, pb
 from headgate.commit import Commit, Committed, Stale, Usage, Wake
 from headgate.lifecycle import JOB_TERMINAL
+from headgate.overlap import Overlapping
 from headgate.reasons import Reason
 from headgate_worker.core import errors
 from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, Outcome
 from headgate_worker.core.plan import absorb, plan
 from headgate_worker.core.steps import Act, Change, Rest, Wait, apply
 from headgate_worker.core.view import Policy, View, decode_hints, encode_hints
+from headgate_worker.engine import LINE_MS
+from headgate_worker.tick import InLine, hold_at
 from tests.simulator.chance import Blow, Chance
 from tests.simulator.line import Line
 from tests.simulator.store import LEASE_MS, ModelStore, Taken
@@ -148,9 +151,20 @@ class Tick:
                     return
             except Moved:
                 self._reload()
+            except InLine:
+                yield from self._wait_in_line()
+                return
         else:
             raise AssertionError(f"a tick took {STEPS_PER_TICK} steps")
         yield from self._go_on_later()
+
+    def _wait_in_line(self) -> Pauses:
+        now, deadline = self._timeline.now_ms, self.job.deadline_time.ToMilliseconds()
+        try:
+            yield from self._commit((), wake_ms=max(now, min(now + LINE_MS, deadline)))
+        except Moved:
+            self._reload()
+            yield from self._go_on_later()
 
     def _go_on_later(self) -> Pauses:
         try:
@@ -263,6 +277,7 @@ class Tick:
             wake=None if wake_ms is None else Wake(_ENTRY, max(0, wake_ms - now)),
             usage=self.usage,
             lease_ms=0 if over else LEASE_MS,
+            hold=hold_at(self.job, job),
         )
         yield from self._point("committing")
         answer = self._store.commit(change)
@@ -272,6 +287,8 @@ class Tick:
         yield from self._point("committed")
         if isinstance(answer, Stale):
             raise Moved
+        if isinstance(answer, Overlapping):
+            raise InLine
         if not isinstance(answer, Committed):
             raise LostJob
 

@@ -26,7 +26,17 @@ from headgate_worker.governor import class_of
 from headgate_worker.ports import Clock, Dice, Upstreams
 from headgate_worker.sharing import Flight
 from headgate_worker.store import Busy, Store, Taken
-from headgate_worker.tick import DECISIONS, Checkpoint, LostJob, Moved, Tick, TickLimits, described, no_checkpoint
+from headgate_worker.tick import (
+    DECISIONS,
+    Checkpoint,
+    InLine,
+    LostJob,
+    Moved,
+    Tick,
+    TickLimits,
+    described,
+    no_checkpoint,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +45,9 @@ STEPS_PER_TICK: Final = 400
 
 SLOT_NEAR_MS: Final = 1_000
 """A slot of the quota that is so near is waited for within the tick; a later one ends it."""
+
+LINE_MS: Final = 60_000
+"""How long a job in line for its dates is left alone when nobody rings."""
 
 SLOT_FAR_MS: Final = 3_600_000
 """How far ahead a tick takes a slot: its place in the queue of all jobs."""
@@ -134,7 +147,20 @@ class Engine:
                     return
             except Moved:
                 await tick.reload()
+            except InLine:
+                await self._wait_in_line(tick)
+                return
         await tick.go_on_later()
+
+    async def _wait_in_line(self, tick: Tick) -> None:
+        """End the tick of a job whose dates others have: who gives some back rings, and this is the net below."""
+        now_ms = self._clock.now_ms()
+        bounds = [now_ms + LINE_MS, *([tick.job.deadline_time.ToMilliseconds()] * tick.job.HasField("deadline_time"))]
+        try:
+            await tick.commit((), wake_ms=max(now_ms, min(bounds)))
+        except Moved:
+            await tick.reload()
+            await tick.go_on_later()
 
     async def _step(self, tick: Tick) -> bool:
         """Take one step; whether the tick is over."""

@@ -10,7 +10,7 @@ from typing import Final
 from headgate import entries, keys, pb
 from headgate.commit import Answer, Commit, Committed, Polls, Stale, Usage, Wake
 from headgate.lifecycle import JOB_TERMINAL
-from headgate.overlap import hold_of
+from headgate.overlap import Hold, Overlapping, hold_of, waits
 from headgate_worker.core.calls import ACTIONS, WRITES, Call, Failure, FailureKind, Outcome
 from headgate_worker.core.steps import Act, Change, apply
 from headgate_worker.core.view import decode_hints, encode_hints
@@ -38,6 +38,10 @@ class LostJob(Exception):
 
 class Moved(Exception):
     """Somebody else has moved the job on: what was decided has to be decided anew."""
+
+
+class InLine(Exception):
+    """Other backfills have dates that the job waits for: it stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +167,7 @@ class Tick:
 
         Raises:
             Moved: somebody else has moved the job on.
+            InLine: it would begin, and others have its dates.
             LostJob: somebody else has the job.
         """
         now_ms = self._clock.now_ms()
@@ -178,7 +183,7 @@ class Tick:
             wake=None if wake_ms is None else self._wake(now_ms, wake_ms),
             usage=self._usage,
             lease_ms=0 if over else self._store.lease_ms,
-            hold=hold_of(job) if job.state in JOB_TERMINAL else None,
+            hold=hold_at(self.job, job),
             polls=Polls(self._polled_ms, poll_ms),
         )
         await self._run(change)
@@ -192,6 +197,8 @@ class Tick:
         self._checkpoint("committed")
         if isinstance(answer, Stale):
             raise Moved
+        if isinstance(answer, Overlapping):
+            raise InLine
         if not isinstance(answer, Committed):
             raise LostJob
         self._lease_ends = max(self._lease_ends, asked + self._store.lease_ms / 1000)
@@ -216,6 +223,12 @@ class Tick:
             except Moved:
                 await self.reload()
         raise LostJob
+
+
+def hold_at(before: pb.Job, after: pb.Job) -> Hold | None:
+    """What the commit gives back or, where a job is begun that waited in line, takes."""
+    begins = waits(before) and after.HasField("start_time")
+    return hold_of(after) if after.state in JOB_TERMINAL or begins else None
 
 
 def described(act: Act, outcome: Outcome) -> pb.UpstreamCall:

@@ -70,7 +70,9 @@ class _OverlapEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Overlap.Value
     of them, this is a job of its own; if one has only some, FAILED_PRECONDITION BACKFILL_OVERLAP names the others.
     """
     OVERLAP_QUEUE_AFTER: _Overlap.ValueType  # 3
-    """Accept, and start when the other has ended."""
+    """Accept, and stay QUEUED until no other has any of the dates; then take all of them at once and begin. Of several that
+    wait, the first to come is served first, also before backfills that do not wait.
+    """
     OVERLAP_ALLOW: _Overlap.ValueType  # 4
     """Accept and run side by side."""
 
@@ -86,7 +88,9 @@ OVERLAP_JOIN: Overlap.ValueType  # 2
 of them, this is a job of its own; if one has only some, FAILED_PRECONDITION BACKFILL_OVERLAP names the others.
 """
 OVERLAP_QUEUE_AFTER: Overlap.ValueType  # 3
-"""Accept, and start when the other has ended."""
+"""Accept, and stay QUEUED until no other has any of the dates; then take all of them at once and begin. Of several that
+wait, the first to come is served first, also before backfills that do not wait.
+"""
 OVERLAP_ALLOW: Overlap.ValueType  # 4
 """Accept and run side by side."""
 Global___Overlap: _TypeAlias = Overlap  # noqa: Y015

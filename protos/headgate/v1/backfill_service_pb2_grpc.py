@@ -86,7 +86,8 @@ class BackfillServiceServicer:
         * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
         * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
-        * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+        * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says. Also when it would wait in line for its dates, and 32
+        backfills of the same tasks wait already.
         * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
         * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill covers some of the dates and overlap is REJECT, or
         JOIN and no single job covers them all; the details name dates. Wait for it, or choose another policy.

@@ -35,7 +35,7 @@ class _JobStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobState.Val
     JOB_STATE_UNSPECIFIED: _JobState.ValueType  # 0
     """Never stored; in a request, "not said"."""
     JOB_STATE_QUEUED: _JobState.ValueType  # 1
-    """Durable; no worker has looked at it yet."""
+    """Durable; no worker has begun it: none has looked at it yet, or it waits for dates that other backfills have."""
     JOB_STATE_RUNNING: _JobState.ValueType  # 2
     """A worker has begun."""
     JOB_STATE_PAUSED: _JobState.ValueType  # 3
@@ -57,7 +57,7 @@ class JobState(_JobState, metaclass=_JobStateEnumTypeWrapper):
 JOB_STATE_UNSPECIFIED: JobState.ValueType  # 0
 """Never stored; in a request, "not said"."""
 JOB_STATE_QUEUED: JobState.ValueType  # 1
-"""Durable; no worker has looked at it yet."""
+"""Durable; no worker has begun it: none has looked at it yet, or it waits for dates that other backfills have."""
 JOB_STATE_RUNNING: JobState.ValueType  # 2
 """A worker has begun."""
 JOB_STATE_PAUSED: JobState.ValueType  # 3

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from headgate import pb
+from headgate import overlap, pb
 from headgate.lifecycle import JOB_TERMINAL
 from headgate_worker.core import (
     cancelling,
@@ -54,10 +54,15 @@ changes the job rings, so that this is only a net below the net."""
 
 
 def _begin(view: View) -> Step | None:
-    """Leave QUEUED, in the same commit as the first thing that is done."""
+    """Leave QUEUED, in the same commit as the first thing that is done.
+
+    A job that waits in line for its dates only tries to have them: that commit may be refused again and again.
+    """
     if view.job.state != pb.JOB_STATE_QUEUED:
         return None
     draft = pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=pb.JOB_STATE_RUNNING, message="a worker has begun")
+    if overlap.waits(view.job):
+        return Act((draft,))
     following = plan(after(view, (draft,)))
     if isinstance(following, Act):
         return Act((draft, *following.drafts), following.call, following.subject)
