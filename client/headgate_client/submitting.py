@@ -13,6 +13,7 @@ from typing import Any, TypedDict, TypeVar
 import grpc
 
 from headgate import pb
+from headgate.reprocess import surveys
 from headgate.v1.backfill_service_pb2_grpc import BackfillServiceStub
 from headgate.v1.flow_instance_service_pb2_grpc import FlowInstanceServiceStub
 from headgate.v1.workflow_instance_service_pb2_grpc import WorkflowInstanceServiceStub
@@ -116,7 +117,16 @@ class Submitter:
         """Send a copy of the request with the options applied, and return the job. Raises HeadgateError."""
         ready = prepared(request, options)
         method, unary = self._methods[type(ready)]
-        return await self._caller.call(method, unary, ready, safe=True)
+        return await self._caller.call(method, unary, ready, safe=True, wait=_wait(ready))
+
+
+LOOK_UP_SECONDS = 60.0
+"""How much longer a call may take that looks up the dates of a backfill."""
+
+
+def _wait(request: SubmitRequest) -> float:
+    compares = isinstance(request, pb.CreateBackfillRequest) and request.plan_token and surveys(request.spec)
+    return LOOK_UP_SECONDS if compares else 0.0
 
 
 _RUN_FIELDS: dict[type[Any], str] = {

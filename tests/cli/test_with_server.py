@@ -11,9 +11,10 @@ from headgate import keys, pb
 from headgate_cli.dev.redis_server import RedisServer
 from tests.cli.processes import ESCAPE, Done, end, headgate, read_until, start
 from tests.server.instances import RUNNING, SUCCESS, answering
+from tests.server.test_plan import planner
 from tests.server.test_resolve import in_doubt
 from tests.server.test_retry import ended
-from tests.server.world import World, serving, until
+from tests.server.world import DAY, World, serving, until
 
 
 @pytest.fixture
@@ -186,3 +187,29 @@ async def _unwatched(world: World) -> bool:
 
     async with ClientSession() as session, session.get(f"{world.ops}/metrics") as answer:
         return "headgate_open_watches 0.0" in await answer.text()
+
+
+FLAGS = (
+    *("--project-id", "257880", "--name", "seed", "--biz-dates", "2025-02-05..2025-02-06"),
+    *("--root-task-ids", "1023697426", "--mode", "AllDownstream", "--parallelism", "1"),
+    *("--reprocess", "MissingOnly"),
+)
+
+
+async def test_a_plan_is_shown_kept_and_refused_when_the_world_has_changed(world: World) -> None:
+    with planner(world) as worker:
+        worker.exists[DAY] = 7
+        told = await run(world, "backfill", *FLAGS, "--plan")
+        typed = await run(world, "backfill", *FLAGS, "--plan", "-o", "json")
+        token = json.loads(typed.out)["planToken"]
+        worker.exists.clear()
+        refused = await run(world, "backfill", *FLAGS, "--plan-token", token)
+        worker.exists[DAY] = 8
+        kept = await run(world, "backfill", *FLAGS, "--plan-token", token)
+
+    lines = [line.split() for line in told.out.splitlines()]
+    assert lines[1:3] == [["2025-02-05", "1", "skip", "exists", "7"], ["2025-02-06", "1", "create"]]
+    assert is_plain(told)
+    assert (refused.status, refused.out) == (5, "")
+    assert "(PLAN_CHANGED)" in refused.err and "2025-02-05" in refused.err
+    assert kept.status == 0 and kept.out.startswith("jobs/")

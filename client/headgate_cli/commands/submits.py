@@ -28,6 +28,7 @@ def backfill(
     policy: PolicyFlags,
     spec: Spec = "",
     plan: Annotated[bool, typer.Option("--plan", help="Only tell what would happen, date by date.")] = False,
+    plan_token: Annotated[str, typer.Option(help="What --plan gave: do exactly that, or fail.")] = "",
     submission: Submission,
     reach: Reach,
 ) -> None:
@@ -43,7 +44,7 @@ def backfill(
     if plan:
         submits.plan(flags, policy, spec, submission, reach)
     else:
-        submits.backfill(flags, policy, spec, submission, reach)
+        submits.backfill(flags, policy, spec, plan_token, submission, reach)
 
 
 @expanded

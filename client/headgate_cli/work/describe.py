@@ -11,7 +11,6 @@ from headgate import pb
 from headgate_cli.work.enums import plain
 from headgate_cli.work.output import clean
 
-PLAN_COLUMNS = ("BIZ DATE", "ACTION", "EXISTING", "STATUS", "JOB")
 JOB_COLUMNS = ("JOB", "STATE", "KIND", "RUNS", "CREATED", "LABELS")
 RUN_COLUMNS = ("BIZ DATE", "INSTANCE", "STATE", "DETAIL")
 EVENT_COLUMNS = ("REV", "TIME", "EVENT", "JOB", "WHAT HAPPENED")
@@ -213,20 +212,6 @@ def operation_fact(operation: pb.UpstreamOperation) -> str:
     outcome = plain(operation.outcome, pb.OperationOutcome, "OPERATION_OUTCOME_")
     number = f" {clean(operation.operation_id)}" if operation.operation_id else ""
     return f"{clean(operation.action)} {outcome}{number}"
-
-
-def plan_rows(plan: pb.BackfillPlan) -> list[Sequence[str | Text]]:
-    """Return a plan as rows of PLAN_COLUMNS."""
-    return [
-        (
-            day(slot.biz_date),
-            plain(slot.action, pb.PlanAction, "PLAN_ACTION_"),
-            str(slot.existing_id or ""),
-            clean(slot.existing_status),
-            clean(slot.existing_job),
-        )
-        for slot in plan.slots
-    ]
 
 
 def instance_row(found: pb.WorkflowInstance) -> Sequence[str | Text]:

@@ -7,8 +7,9 @@ from headgate_cli.arguments import ids, labels, span
 from headgate_cli.parameters import Reach, Submission
 from headgate_cli.spec_parameters import CreationFlags, PolicyFlags, RerunFlags, RunFlags
 from headgate_cli.work import enums, specs
-from headgate_cli.work.describe import PLAN_COLUMNS, job_line, plan_rows
+from headgate_cli.work.describe import job_line
 from headgate_cli.work.output import Printer
+from headgate_cli.work.plans import PLAN_COLUMNS, plan_lines, plan_rows
 from headgate_cli.work.reaching import act
 from headgate_cli.work.watching import follow
 from headgate_client import Client, SubmitOptions, SubmitRequest
@@ -23,16 +24,22 @@ def plan(flags: RunFlags, policy: PolicyFlags, path: str, submission: Submission
         if printer.as_json:
             return printer.document(found)
         printer.table(PLAN_COLUMNS, plan_rows(found))
-        reads, writes = found.expected_upstream_reads, found.expected_upstream_writes
-        calls = len(found.upstream_calls)
-        return printer.line(f"{calls} create calls; about {reads} reads and {writes} writes upstream")
+        for line in plan_lines(found):
+            printer.line(line)
+        return None
 
     act(reach, work)
 
 
-def backfill(flags: RunFlags, policy: PolicyFlags, path: str, submission: Submission, reach: Reach) -> None:
+def backfill(
+    flags: RunFlags, policy: PolicyFlags, path: str, plan_token: str, submission: Submission, reach: Reach
+) -> None:
     """Submit a backfill."""
-    submit(lambda: pb.CreateBackfillRequest(spec=specs.backfill(flags, policy, path)), submission, reach)
+
+    def request() -> SubmitRequest:
+        return pb.CreateBackfillRequest(spec=specs.backfill(flags, policy, path), plan_token=plan_token)
+
+    submit(request, submission, reach)
 
 
 def create(flags: RunFlags, creation: CreationFlags, path: str, submission: Submission, reach: Reach) -> None:
