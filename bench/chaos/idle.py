@@ -7,12 +7,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import aiohttp
 import grpc
 from bench.chaos.results import Report, at_least, at_most, equal, none, quantile
 from bench.chaos.stage import Plan, Stage, Trial
 from bench.chaos.submits import adhoc
-from bench.chaos.waiting import until_true
+from bench.chaos.waiting import until, until_true
 
 from headgate import commit, keys, log, pb
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
@@ -113,7 +112,8 @@ async def idle_watchers(trial: Trial, size: Idle | None = None) -> Report:
         after = _rss(server.pid)
         trial.say(f"beside the crowd: p99 {1000 * beside[0.99]:.1f} ms, server {after / 1024:.0f} MB")
         await crowd.stop()
-        freed = await _open_watches(stage, size.live)
+        await until(lambda: _are_open(stage, size.live), 20.0)
+        freed = await stage.open_watches(server)
         again = await _measure(stage, live, size)  # what else runs on the machine changes meanwhile
         await live.close()
         exits = stage.exits()
@@ -158,13 +158,5 @@ def _rss(pid: int) -> int:
     return 0
 
 
-async def _open_watches(stage: Stage, wanted: int) -> int:
-    address = stage.servers[0].addresses["ops"]
-    until, found = time.monotonic() + 20.0, -1
-    async with aiohttp.ClientSession() as session:
-        while found != wanted and time.monotonic() < until:
-            async with session.get(f"http://{address}/metrics") as page:
-                lines = (await page.text()).splitlines()
-            found = int(float(next(line.split()[1] for line in lines if line.startswith("headgate_open_watches "))))
-            await asyncio.sleep(0.2)
-    return found
+async def _are_open(stage: Stage, streams: int) -> bool:
+    return await stage.open_watches(stage.servers[0]) == streams

@@ -210,6 +210,19 @@ class Stage:
     def _gone(self) -> list[Process]:
         return [one for one in self._started if one.returncode is not None and not one.expected_to_end]
 
+    async def open_watches(self, server: Process) -> int:
+        """How many streams a server has open, by its metrics; -1 when it does not answer."""
+        url = f"http://{server.addresses['ops']}/metrics"
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=8)) as session,
+                session.get(url) as page,
+            ):
+                lines = (await page.text()).splitlines()
+        except (aiohttp.ClientError, TimeoutError):
+            return -1
+        return int(float(next(line.split()[1] for line in lines if line.startswith("headgate_open_watches "))))
+
     async def readiness(self, process: Process) -> int:
         """HTTP status of a process's /readyz; 0 when it does not answer."""
         try:
