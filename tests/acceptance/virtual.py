@@ -22,7 +22,7 @@ from tests.simulator.line import Line
 from tests.simulator.rules import Rules
 from tests.simulator.store import ModelStore
 from tests.simulator.timeline import Timeline
-from tests.simulator.upstream import Instance, ModelUpstream
+from tests.simulator.upstream import FAILURE, RUNNING, Instance, ModelUpstream
 from tests.simulator.worker import Ticks
 
 BEGIN_MS = 1_739_019_600_000
@@ -96,11 +96,18 @@ class Fixed(Chance):
 
 
 class Cloud(ModelUpstream):
-    """The model, with durations by date and a record of every start and end."""
+    """The model, with durations and failures by date."""
 
     durations: Callable[[date | None], int] | None = None
+    fails: frozenset[date] = frozenset()
+
+    def _end_run(self, one: Instance, number: int) -> None:
+        if one.day in self.fails and one.run_number == number and one.status == RUNNING:
+            self._finish(one, FAILURE)
+        super()._end_run(one, number)
 
     def run_ms(self, one: Instance) -> int:
+        """How long the run that begins now will take."""
         return self.durations(one.day) if self.durations else super().run_ms(one)
 
 
@@ -166,7 +173,13 @@ class World:
     """One backfill, one worker that dies and comes back, one cloud."""
 
     def __init__(
-        self, spec: pb.BackfillSpec, *, rules: Rules = USUAL, policy: Policy | None = None, chance: Fixed | None = None
+        self,
+        spec: pb.BackfillSpec,
+        *,
+        rules: Rules = USUAL,
+        policy: Policy | None = None,
+        chance: Fixed | None = None,
+        deadline_ms: int = 30 * 86_400_000,
     ) -> None:
         self.chance = chance or Fixed()
         self.timeline = Timeline(BEGIN_MS)
@@ -177,7 +190,7 @@ class World:
         self.store = ModelStore(self.timeline, self._ring, self._committed)
         line = Line(self.timeline, self.chance, self.cloud)
         self.ticks = Ticks(self.timeline, self.chance, self.store, line, self, policy or Policy())
-        self._submit(spec)
+        self._submit(spec, deadline_ms)
 
     @property
     def job(self) -> pb.Job:
@@ -204,9 +217,9 @@ class World:
         for raw in events:
             self.ledger.committed(self.timeline.now_ms, pb.JobEvent.FromString(raw))
 
-    def _submit(self, spec: pb.BackfillSpec) -> None:
+    def _submit(self, spec: pb.BackfillSpec, deadline_ms: int) -> None:
         job = pb.Job(name="jobs/t", uid="uid-of-t", until=pb.UNTIL_FINISHED, backfill=spec)
-        job.deadline_time.CopyFrom(timestamp(BEGIN_MS + 30 * 86_400_000))
+        job.deadline_time.CopyFrom(timestamp(BEGIN_MS + deadline_ms))
         for index, day in enumerate(dates.chosen(spec)):
             planned = pb.RUN_STATE_PLANNED
             job.runs.add(index=index, attempt=1, operation_index=-1, biz_date=dates.to_message(day), state=planned)
@@ -237,6 +250,16 @@ class World:
 
     def _at_rest(self) -> bool:
         return self.job.state in JOB_TERMINAL or self.job.state == pb.JOB_STATE_NEEDS_ATTENTION
+
+    def run_to(self, at_ms: int) -> World:
+        """Let time pass until so many ms after the submit."""
+        self.pass_ms(BEGIN_MS + at_ms - self.timeline.now_ms)
+        self.timeline.now_ms = BEGIN_MS + at_ms
+        return self
+
+    def instance(self, number: int) -> Instance:
+        """The instance of the n-th date, from 0, that was made last."""
+        return [one for one in self.cloud.instances.values() if one.day == FIRST + timedelta(days=number)][-1]
 
     def sets(self) -> int:
         """Sets of instances upstream: the most that any date has."""

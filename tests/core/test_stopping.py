@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from headgate import pb
-from headgate_worker.core.calls import FailureKind, PerInstance, StopInstances
+from headgate_worker.core.calls import Failure, FailureKind, GetInstance, PerInstance, StopInstances
 from headgate_worker.core.steps import timestamp
 from headgate_worker.core.stopping import again_ms, stop, wants_end
-from headgate_worker.core.view import Hints
-from tests.core.building import NOW_MS, absorbed, acted, cancel, confirmed, failure, job, row, spec, taken, view
+from headgate_worker.core.view import Hints, decode_hints, encode_hints
+from tests.core.building import (
+    FAILURE,
+    NOW_MS,
+    absorbed,
+    acted,
+    cancel,
+    confirmed,
+    failure,
+    job,
+    row,
+    seen,
+    spec,
+    taken,
+    view,
+)
 
 _STOPPED = timestamp(NOW_MS)
 
@@ -125,3 +141,23 @@ def test_the_same_refusal_twice_is_no_news() -> None:
     of = view(job(row(0, pb.RUN_STATE_RUNNING, upstream_message="no"), **cancel()))
 
     assert absorbed(of, StopInstances((100,)), {100: PerInstance(success=False, message="no")}).drafts == ()
+
+
+def _after_a_stop_that_failed(lost: Failure) -> pb.RunState.ValueType:
+    of = view(_three(**cancel()))
+    hints = absorbed(of, StopInstances((100,)), lost).hints
+    later = replace(of, hints=decode_hints(encode_hints(hints)))
+    ended = absorbed(later, GetInstance(100), seen(100, FAILURE, finished_time=timestamp(NOW_MS)), 0)
+    return taken(later, ended).runs[0].state
+
+
+@pytest.mark.parametrize("kind", [FailureKind.TRANSIENT, FailureKind.AMBIGUOUS])
+def test_what_fails_after_a_stop_whose_reply_was_lost_was_stopped(kind: FailureKind) -> None:
+    assert _after_a_stop_that_failed(failure(kind)) == pb.RUN_STATE_STOPPED
+
+
+@pytest.mark.parametrize(
+    "lost", [failure(FailureKind.THROTTLED), Failure(FailureKind.TRANSIENT, "connect_failed", "no")]
+)
+def test_what_fails_after_a_stop_that_never_went_out_has_failed(lost: Failure) -> None:
+    assert _after_a_stop_that_failed(lost) == pb.RUN_STATE_FAILED

@@ -121,7 +121,8 @@ def _own_read(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance, known_
 def _row(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> pb.InstanceRun:
     if is_old_run(view, seen):
         return ended(view, run, seen)
-    row = observe(run, seen, stopping=run.HasField("stop_time"))
+    stopping = run.HasField("stop_time") or run.index in view.hints.stops_lost
+    row = observe(run, seen, stopping=stopping)
     if row.state == pb.RUN_STATE_STARTING and seen.status in NOT_STARTED and not run.HasField("stop_time"):
         row = restart(view, row)
     if run.state in IDLE and row.state == pb.RUN_STATE_RUNNING:

@@ -7,6 +7,7 @@ it has ended, and what is NotRun then does not run any more.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from headgate import pb
@@ -17,10 +18,14 @@ from headgate_worker.core.halting import awaiting, calls_back, halted, halts
 from headgate_worker.core.kinds import newest_first
 from headgate_worker.core.runs import IDLE, by_instance, differs
 from headgate_worker.core.steps import Act, Change, Step, run_with, runs_changed, timestamp
-from headgate_worker.core.view import View
+from headgate_worker.core.view import Hints, View
 
 FINAL_REFUSALS: Final = frozenset({FailureKind.REFUSED, FailureKind.DENIED, FailureKind.NOT_FOUND})
 """Failures of a whole call after which the instances are read, and their status decides."""
+
+
+NOT_SENT_CODES: Final = frozenset({"connect_failed", "credentials_unavailable"})
+"""Codes of failures that left nothing behind: no request went out."""
 
 
 def cancelling(view: View) -> bool:
@@ -97,13 +102,22 @@ def absorb_stop(view: View, call: StopInstances, outcome: Outcome) -> Change:
     """What upstream said of each instance that was to be stopped. Whatever it said, the instance is read next."""
     if isinstance(outcome, Failure):
         if outcome.kind not in FINAL_REFUSALS:
-            return Change((), pacing.after_failure(view, outcome))
+            return Change((), _perhaps_sent(view, call, outcome))
         answer = PerInstance(success=False, message=f"{outcome.code}: {outcome.message}")
         return _answered(view, dict.fromkeys(call.ids, answer))
     body = outcome.body
     assert isinstance(body, dict)  # noqa: S101  # the adapter's contract, told to the type checker
     silence = PerInstance(success=False, message="")
     return _answered(view, {one: body.get(one, silence) for one in call.ids})
+
+
+def _perhaps_sent(view: View, call: StopInstances, failure: Failure) -> Hints:
+    """The hints after a stop that failed: it is asked for again, and may have been executed for all that."""
+    hints = pacing.after_failure(view, failure)
+    if failure.kind not in (FailureKind.TRANSIENT, FailureKind.AMBIGUOUS) or failure.code in NOT_SENT_CODES:
+        return hints
+    runs = by_instance(view.job)
+    return replace(hints, stops_lost=hints.stops_lost | {runs[one].index for one in call.ids if one in runs})
 
 
 def _answered(view: View, answers: dict[int, PerInstance]) -> Change:

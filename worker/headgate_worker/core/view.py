@@ -124,6 +124,7 @@ class Hints:
         slot_class: class of the call that a slot of the quota is held for; empty when none is.
         slot_at_ms: time of that slot.
         waits_since_ms: since when the next call waits for a slot and that is not on the bill yet; 0 when none does.
+        stops_lost: indexes of runs whose stop was sent and not answered: one that ends in Failure then was stopped.
         read_at_ms: run index to when its instance was last known, for those that are read again and again.
         found: business date in ms to the instance ids that the present search has found.
         survey: run index to what the survey has found of its date.
@@ -146,6 +147,7 @@ class Hints:
     slot_at_ms: int = 0
     waits_since_ms: int = 0
     read_at_ms: Mapping[int, int] = field(default_factory=dict)
+    stops_lost: frozenset[int] = frozenset()
 
     def read(self, run_index: int, at_ms: int) -> Hints:
         """The hints with the time that the present knowledge of a run's instance, or of its parent's, is of."""
@@ -182,6 +184,7 @@ class Hints:
             idle_at_ms=_without(self.idle_at_ms, run_index),
             stop_asked_ms=_without(self.stop_asked_ms, run_index),
             read_at_ms=_without(self.read_at_ms, run_index),
+            stops_lost=self.stops_lost - {run_index},
         )
 
     def inquire(self, run_index: int, inquiry: Inquiry | None) -> Hints:
@@ -215,6 +218,7 @@ def encode_hints(hints: Hints) -> bytes:
         "t": hints.slot_at_ms,
         "w": hints.waits_since_ms,
         "e": {str(k): v for k, v in hints.read_at_ms.items()},
+        "z": sorted(hints.stops_lost),
         "s": {str(k): v for k, v in hints.starts.items()},
         "a": {str(k): v for k, v in hints.asked_at_ms.items()},
         "i": {str(k): v for k, v in hints.idle_at_ms.items()},
@@ -246,6 +250,7 @@ def _parse(plain: Mapping[str, Any]) -> Hints:
         slot_at_ms=int(plain.get("t", 0)),
         waits_since_ms=int(plain.get("w", 0)),
         read_at_ms={int(k): int(v) for k, v in plain.get("e", {}).items()},
+        stops_lost=frozenset(map(int, plain.get("z", ()))),
         starts={int(k): int(v) for k, v in plain.get("s", {}).items()},
         asked_at_ms={int(k): int(v) for k, v in plain.get("a", {}).items()},
         idle_at_ms={int(k): int(v) for k, v in plain.get("i", {}).items()},

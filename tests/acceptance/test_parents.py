@@ -1,0 +1,151 @@
+"""N1: a date starts when its parent has ended, whoever starts it; in every world, each date ends."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from headgate import pb
+from headgate_worker.core.calls import StartInstances
+from headgate_worker.core.view import Policy
+from tests.acceptance.virtual import BEGIN_MS, LATENCY_MS, World, backfill, days, rules
+from tests.simulator.upstream import FAILURE, Instance
+
+DATES = 12
+POLL_MS = 15_000
+GRACE_MS = Policy().adopt_grace_ms
+WORLDS = {
+    "starts children": ("success_only",),
+    "starts children after any end": ("any_end",),
+    "starts no child": ("never",),
+    "starts some": ("success_only", "any_end", "never"),
+}
+ORDERS = (pb.BACKFILL_ORDER_ASC, pb.BACKFILL_ORDER_DESC)
+
+
+class Mixed(World):
+    """A cloud in which every third instance is of another mind."""
+
+    def minds(self, modes: tuple[str, ...]) -> None:
+        for n, one in enumerate(self.cloud.instances.values()):
+            one.auto_start = modes[n % len(modes)]
+
+
+def lived(
+    modes: tuple[str, ...],
+    *,
+    parallelism: int = 1,
+    order: pb.BackfillOrder.ValueType = ORDERS[0],
+    batches: bool = False,
+) -> World:
+    spec = backfill(DATES, parallelism=parallelism, order=order)
+    world = Mixed(spec, rules=rules(auto_start=modes, batches=batches))
+    world.cloud.durations = lambda day: 300_000 + 10_000 * (day.day if day else 0)
+    world.run(lambda of: bool(of.cloud.instances))
+    world.minds(modes)
+    world.run()
+    return world
+
+
+def blocked_reads(world: World) -> int:
+    """Reads of children between the start that told of their parents and the ends of those."""
+    started_ms = next(at for at, call in world.ledger.calls if isinstance(call, StartInstances))
+    return sum(
+        world.ledger.reads_of(one.id, started_ms + LATENCY_MS, world.cloud.instances[parent].finished_ms)
+        for one in world.cloud.instances.values()
+        for parent in one.parents
+    )
+
+
+def release_ms(world: World, one: Instance) -> int:
+    """How long after the last of its parents' ends a child was known to run."""
+    ends = [world.cloud.instances[parent].finished_ms for parent in one.parents]
+    return world.ledger.seen_running_ms[one.id] - max(ends)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(("modes", "parallelism"), list(product(WORLDS.values(), (1, 2, 3, 5, 10))))
+def test_every_date_ends_and_no_blocked_date_is_read(
+    modes: tuple[str, ...], parallelism: int, order: pb.BackfillOrder.ValueType
+) -> None:
+    world = lived(modes, parallelism=parallelism, order=order)
+
+    assert world.job.state == pb.JOB_STATE_SUCCEEDED
+    assert {len(began) for began in world.ledger.began_ms.values()} == {1}
+    assert blocked_reads(world) == 0
+    for one in world.cloud.instances.values():
+        if one.auto_start == "never" or not one.parents:
+            assert world.ledger.starts_of(one.id) <= 2
+        else:
+            assert world.ledger.starts_of(one.id) == 1
+            assert release_ms(world, one) <= POLL_MS * 1.1 + 1_000
+        if one.parents:
+            assert release_ms(world, one) <= GRACE_MS + 3 * POLL_MS
+
+
+@pytest.mark.parametrize("parallelism", [2, 3])
+def test_a_child_that_waits_for_one_parent_after_another_runs_after_the_last(parallelism: int) -> None:
+    world = lived(("never",), parallelism=parallelism, batches=True)
+
+    assert world.job.state == pb.JOB_STATE_SUCCEEDED
+    assert {len(began) for began in world.ledger.began_ms.values()} == {1}
+
+
+def failing(policy: pb.OnFailure.ValueType, modes: tuple[str, ...]) -> World:
+    world = World(backfill(4, on_failure=policy), rules=rules(auto_start=modes))
+    world.cloud.fails = frozenset(days(2)[1:])
+    return world.run()
+
+
+def states(world: World) -> list[str]:
+    return [pb.RunState.Name(run.state).removeprefix("RUN_STATE_") for run in world.job.runs]
+
+
+@pytest.mark.parametrize("modes", [("success_only",), ("never",)])
+def test_when_a_parent_fails_halt_runs_nothing_more(modes: tuple[str, ...]) -> None:
+    world = failing(pb.ON_FAILURE_HALT, modes)
+
+    assert states(world) == ["SUCCEEDED", "FAILED", "SKIPPED", "SKIPPED"]
+    assert len(world.ledger.began_ms) == 2
+
+
+@pytest.mark.parametrize("modes", [("any_end",), ("success_only",), ("never",)])
+def test_when_a_parent_fails_continue_runs_the_rest(modes: tuple[str, ...]) -> None:
+    world = failing(pb.ON_FAILURE_CONTINUE, modes)
+
+    assert states(world) == ["SUCCEEDED", "FAILED", "SUCCEEDED", "SUCCEEDED"]
+    assert world.job.state == pb.JOB_STATE_FAILED
+
+
+def test_a_parent_that_somebody_stops_in_the_console_counts_as_failed() -> None:
+    world = World(backfill(3)).run_to(60_000)
+    world.cloud.halt(world.instance(0))
+    world.run()
+
+    assert states(world) == ["FAILED", "SKIPPED", "SKIPPED"]
+
+
+def test_a_parent_that_a_person_runs_again_is_not_run_by_the_job() -> None:
+    world = World(backfill(3, on_failure=pb.ON_FAILURE_CONTINUE), rules=rules(auto_start=("never",)))
+    world.cloud.fails = frozenset(days(1))
+    world.run(lambda of: any(one.status == FAILURE for one in of.cloud.instances.values()))
+    world.cloud.fails = frozenset()
+    world.cloud.begin(world.instance(0), "operator")
+    world.run()
+
+    assert states(world)[1:] == ["SUCCEEDED", "SUCCEEDED"]
+    assert world.ledger.starts_of(world.instance(0).id) == 1
+    assert {len(began) for began in list(world.ledger.began_ms.values())[1:]} == {1}
+
+
+def test_a_parent_that_never_ends_is_ended_by_the_deadline_and_its_children_do_not_run() -> None:
+    world = World(backfill(3), deadline_ms=7_200_000)
+    world.cloud.durations = lambda _: 10**9
+    world.run()
+
+    assert world.job.state in (pb.JOB_STATE_FAILED, pb.JOB_STATE_CANCELLED)
+    assert len(world.ledger.began_ms) == 1
+    assert world.timeline.now_ms - BEGIN_MS < 7_200_000 + 600_000
+    first = world.instance(0)
+    assert world.ledger.reads_of(world.instance(1).id, first.started_ms + 1_000, first.finished_ms) == 0
