@@ -74,6 +74,11 @@ class Reason(Enum):
     UPSTREAM_REFUSED = Meaning(
         "FAILED_PRECONDITION", "Upstream refused the call.", "See upstream's code in the metadata."
     )
+    UPSTREAM_REPLY_TOO_LARGE = Meaning(
+        "FAILED_PRECONDITION",
+        "Upstream's answer is larger than the 16 MiB that are read of one.",
+        "Ask for less; read a log of that size in the console.",
+    )
     UPSTREAM_DENIED = Meaning(
         "FAILED_PRECONDITION",
         "Upstream does not accept the worker's credentials or rights.",

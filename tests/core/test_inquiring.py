@@ -10,6 +10,7 @@ import pytest
 from headgate import dates, pb
 from headgate_worker.core import inquiring
 from headgate_worker.core.calls import (
+    Failure,
     FailureKind,
     GetInstance,
     GetTaskLog,
@@ -220,6 +221,15 @@ def test_a_task_whose_log_cannot_be_read_is_named() -> None:
     of = last_one_failed()
     of = goes_on(of, acted(plan(of)), TaskPage((task(7),), 1))
     of = goes_on(of, acted(plan(of)), failure(FailureKind.DENIED))
+
+    assert of.job.runs[0].failure_digest == pb.FailureDigest(task_instance_id=7, task_name="load")
+
+
+def test_a_log_that_is_too_large_is_not_fetched_again() -> None:
+    of = last_one_failed()
+    of = goes_on(of, acted(plan(of)), TaskPage((task(7),), 1))
+    too_large = Failure(FailureKind.TRANSIENT, "reply_too_large", "more than 16777216 bytes")
+    of = goes_on(of, acted(plan(of)), too_large)
 
     assert of.job.runs[0].failure_digest == pb.FailureDigest(task_instance_id=7, task_name="load")
 

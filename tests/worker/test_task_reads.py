@@ -5,14 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from google.rpc.error_details_pb2 import ErrorInfo
 from redis.asyncio import Redis
 
 from headgate import dates, pb
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.faults import DryRun, ErrorReply, FailRun
 from headgate_worker import page_tokens, task_reads
-from headgate_worker.core.calls import Body, Call, GetInstance, ListTasks, TaskFilter, TaskPage
+from headgate_worker.core.calls import (
+    Body,
+    Call,
+    Failure,
+    FailureKind,
+    GetInstance,
+    GetTaskLog,
+    ListTasks,
+    TaskFilter,
+    TaskPage,
+)
 from headgate_worker.read_failed import ReadFailed
+from headgate_worker.reads import of_failure
 from headgate_worker.settings import Settings
 from headgate_worker.store import Store
 from headgate_worker.task_reads import TaskReader
@@ -240,3 +252,14 @@ async def test_a_token_that_makes_no_sense_is_refused(numbers: tuple[int, ...]) 
 
     with pytest.raises(page_tokens.BadToken):
         await listed(Upstream(), request)
+
+
+def test_an_answer_that_is_too_large_is_not_worth_asking_for_again() -> None:
+    too_large = Failure(FailureKind.TRANSIENT, "reply_too_large", "more than 16777216 bytes")
+
+    status = of_failure(too_large, GetTaskLog(7))
+
+    info = ErrorInfo()
+    assert len(status.details) == 1  # no RetryInfo
+    assert status.details[0].Unpack(info)
+    assert info.reason == "UPSTREAM_REPLY_TOO_LARGE"

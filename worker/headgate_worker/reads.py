@@ -69,7 +69,7 @@ def of_failure(failure: Failure, call: Call) -> Status:
     """A failed read as the status its caller gets."""
     status = errors.of_failure(failure, ACTIONS[type(call)])
     seconds = _RETRY_SECONDS.get(failure.kind)
-    if seconds is None:
+    if seconds is None or failure.code == errors.TOO_LARGE:
         return status
     return retryable(status, max(seconds, failure.retry_after_seconds or 0.0))
 

@@ -87,9 +87,10 @@ class TaskInstanceServiceServicer:
     def GetTaskInstanceLog(self, request, context):
         """Reads the end of the log of one run of a task instance.
 
-        DataWorks gives a log as a whole; a log above 16 MiB is too much for a reply, and answers UNAVAILABLE.
+        DataWorks gives a log as a whole, of which headgate reads 16 MiB at most.
 
-        Errors: as ListTaskInstances.
+        Errors: as ListTaskInstances, and
+        * FAILED_PRECONDITION, UPSTREAM_REPLY_TOO_LARGE: the log is larger than that; read it in the console.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -56,9 +56,10 @@ class TaskInstanceServiceStub:
     GetTaskInstanceLog: _grpc.UnaryUnaryMultiCallable[_task_instance_service_pb2.GetTaskInstanceLogRequest, _task_instance_service_pb2.TaskInstanceLog]
     """Reads the end of the log of one run of a task instance.
 
-    DataWorks gives a log as a whole; a log above 16 MiB is too much for a reply, and answers UNAVAILABLE.
+    DataWorks gives a log as a whole, of which headgate reads 16 MiB at most.
 
-    Errors: as ListTaskInstances.
+    Errors: as ListTaskInstances, and
+      * FAILED_PRECONDITION, UPSTREAM_REPLY_TOO_LARGE: the log is larger than that; read it in the console.
     """
 
 @_typing.type_check_only
@@ -89,9 +90,10 @@ class TaskInstanceServiceAsyncStub(TaskInstanceServiceStub):
     GetTaskInstanceLog: _aio.UnaryUnaryMultiCallable[_task_instance_service_pb2.GetTaskInstanceLogRequest, _task_instance_service_pb2.TaskInstanceLog]  # type: ignore[assignment]
     """Reads the end of the log of one run of a task instance.
 
-    DataWorks gives a log as a whole; a log above 16 MiB is too much for a reply, and answers UNAVAILABLE.
+    DataWorks gives a log as a whole, of which headgate reads 16 MiB at most.
 
-    Errors: as ListTaskInstances.
+    Errors: as ListTaskInstances, and
+      * FAILED_PRECONDITION, UPSTREAM_REPLY_TOO_LARGE: the log is larger than that; read it in the console.
     """
 
 class TaskInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -137,9 +139,10 @@ class TaskInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_task_instance_service_pb2.TaskInstanceLog, _abc.Awaitable[_task_instance_service_pb2.TaskInstanceLog]]:
         """Reads the end of the log of one run of a task instance.
 
-        DataWorks gives a log as a whole; a log above 16 MiB is too much for a reply, and answers UNAVAILABLE.
+        DataWorks gives a log as a whole, of which headgate reads 16 MiB at most.
 
-        Errors: as ListTaskInstances.
+        Errors: as ListTaskInstances, and
+          * FAILED_PRECONDITION, UPSTREAM_REPLY_TOO_LARGE: the log is larger than that; read it in the console.
         """
 
 def add_TaskInstanceServiceServicer_to_server(servicer: TaskInstanceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -23,6 +23,15 @@ _REASON_OF: Final = {
 }
 
 
+TOO_LARGE: Final = "reply_too_large"
+"""Our code of an answer that is not read to its end: another try would meet the same."""
+
+_REASON_OF_CODE: Final = {
+    "connection_unknown": Reason.CONNECTION_UNKNOWN,
+    TOO_LARGE: Reason.UPSTREAM_REPLY_TOO_LARGE,
+}
+
+
 def status(reason: Reason, message: str, **metadata: str) -> Status:
     """A status with ErrorInfo; metadata values are short texts, never payloads."""
     detail = AnyMessage()
@@ -32,9 +41,8 @@ def status(reason: Reason, message: str, **metadata: str) -> Status:
 
 def of_failure(failure: Failure, action: str) -> Status:
     """A failed call as a status: upstream's code, message and RequestId, for a support ticket."""
-    unknown = failure.code == "connection_unknown"
     return status(
-        Reason.CONNECTION_UNKNOWN if unknown else _REASON_OF[failure.kind],
+        _REASON_OF_CODE.get(failure.code, _REASON_OF[failure.kind]),
         f"{action}: {failure.code}: {failure.message}"[:1024],
         action=action,
         code=failure.code,

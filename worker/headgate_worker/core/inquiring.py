@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from headgate import dates, pb
-from headgate_worker.core import pacing
+from headgate_worker.core import errors, pacing
 from headgate_worker.core.calls import (
     Call,
     Failure,
@@ -234,13 +234,17 @@ def _told(view: View, run: pb.InstanceRun, inquiry: Inquiry, log_tail: str, trun
     return Change((draft,), view.hints.settled().inquire(run.index, None))
 
 
+def _may_do_better(failure: Failure) -> bool:
+    return failure.kind in _AGAIN and failure.code != errors.TOO_LARGE
+
+
 def _brought_nothing(view: View, run: pb.InstanceRun, inquiry: Inquiry, failure: Failure | None) -> Change:
     """Try again a little later, or give up; a task that is known is told without its log then.
 
     The job's other calls are not held back: what can't be found out is nobody's trouble but the reader's.
     """
     tries = inquiry.tries + 1
-    if tries < MOST_TRIES and (failure is None or failure.kind in _AGAIN):
+    if tries < MOST_TRIES and (failure is None or _may_do_better(failure)):
         wait_ms = pacing.backoff_ms(tries, view.die, view.policy)
         asked_ms = int((failure.retry_after_seconds or 0) * 1000) if failure else 0
         later = replace(inquiry, tries=tries, at_ms=view.now_ms + max(wait_ms, asked_ms))
