@@ -7,12 +7,16 @@ import pytest
 from alibabacloud_dataworks_public20240518 import models
 from alibabacloud_dataworks_public20240518.client import Client
 from alibabacloud_tea_openapi.models import Config
+from alibabacloud_tea_openapi.utils import Utils
+from darabonba.request import DaraRequest
 from darabonba.runtime import RuntimeOptions
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headgate_worker.core import calls
 from headgate_worker.dataworks.client import DataWorks
 from headgate_worker.dataworks.settings import Credentials
-from headgate_worker.dataworks.signing import FORM, Unsigned, query_text, signed_headers
+from headgate_worker.dataworks.signing import ALGORITHM, FORM, Unsigned, query_text, signed_headers
 from tests.dataworks.server import Seen, Server
 
 SECONDS_2025_02_08_13H = 1739019600.0
@@ -22,7 +26,8 @@ ADDED_BY_AIOHTTP = {"accept-encoding", "content-length", "connection"}
 
 
 def signed(method: str, action: str, query: Mapping[str, str], form: str) -> dict[str, str]:
-    request = Unsigned(method, "dataworks.cn-hangzhou.aliyuncs.com", "2024-05-18", action, query, form)
+    host = "dataworks.cn-hangzhou.aliyuncs.com"
+    request = Unsigned(method, host, "2024-05-18", action, query_text(query), form)
     return signed_headers(request, BY, seconds=SECONDS_2025_02_08_13H, nonce=NONCE)
 
 
@@ -59,7 +64,7 @@ def test_fixed_requests_have_their_fixed_signatures(
 
 
 def test_session_token_is_sent_and_signed() -> None:
-    request = Unsigned("GET", "host", "2024-05-18", "GetWorkflowInstance", {}, "")
+    request = Unsigned("GET", "host", "2024-05-18", "GetWorkflowInstance", "", "")
     by = Credentials("id", "secret", "token", provider="default/ecs_ram_role")
 
     headers = signed_headers(request, by, seconds=0, nonce=NONCE)
@@ -69,6 +74,29 @@ def test_session_token_is_sent_and_signed() -> None:
     assert headers["x-acs-credentials-provider"] == "default/ecs_ram_role"
     assert "x-acs-accesskey-id;" in headers["Authorization"]
     assert ";x-acs-security-token" in headers["Authorization"]
+
+
+words = st.text(st.characters(codec="utf-8"), max_size=20)
+
+
+@given(
+    method=st.sampled_from(("GET", "POST")),
+    query=st.dictionaries(words.filter(bool), words, max_size=4),
+    form=words,
+    by=st.builds(Credentials, words, words, words, words),
+)
+def test_the_signature_is_the_one_that_the_sdk_makes(
+    method: str, query: dict[str, str], form: str, by: Credentials
+) -> None:
+    request = Unsigned(method, "host", "2024-05-18", "GetWorkflowInstance", query_text(query), form, " agent ")
+    headers = signed_headers(request, by, seconds=0, nonce=NONCE)
+
+    theirs = DaraRequest()
+    theirs.method, theirs.pathname, theirs.query = method, "/", query
+    theirs.headers = {name: value for name, value in headers.items() if name != "Authorization"}
+    digest = headers["x-acs-content-sha256"]
+    made = Utils.get_authorization(theirs, ALGORITHM, digest, by.access_key_id, by.access_key_secret)
+    assert headers["Authorization"] == made
 
 
 def test_query_is_sent_as_it_is_signed() -> None:

@@ -1,6 +1,6 @@
 """The SDK's client on our connections.
 
-Models, request shaping and signature stay the SDK's. Its transport is replaced: the stock one builds a session and a
+Models and request shaping stay the SDK's. Its transport is replaced: the stock one builds a session and a
 TLS context for each call, on the event loop (41 ms of CPU, measured), and follows redirects. Every generated method
 ends in `call_api_async`, which is the one overridden here.
 """
@@ -43,7 +43,8 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is not typed
 
     def __init__(self, config: Config, scheme: str, connections: Connections) -> None:
         super().__init__(config)
-        self.url = URL(f"{scheme}://{self._endpoint}/")
+        self._address = f"{scheme}://{self._endpoint}/"
+        self.url = URL(self._address)
         self._connections = connections
         self._agent = Utils.get_user_agent(self._user_agent)
 
@@ -59,7 +60,7 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is not typed
 
     async def call_api_async(self, params: Any, request: Any, runtime: Exchange) -> dict[str, Any]:
         """Send what a generated method has shaped. The reply goes into `runtime`, the SDK gets an empty one."""
-        query = dict(request.query or {})
+        query = query_text(request.query or {})
         unsigned = Unsigned(
             method=params.method,
             host=self._endpoint,
@@ -71,7 +72,7 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is not typed
         )
         runtime.answer = await self._connections.send(
             params.method,
-            URL(f"{self.url}?{query_text(query)}", encoded=True) if query else self.url,
+            URL(f"{self._address}?{query}", encoded=True) if query else self.url,
             signed_headers(unsigned, runtime.credentials, seconds=time.time(), nonce=secrets.token_hex(16)),
             unsigned.form,
             alone=runtime.alone,

@@ -51,11 +51,15 @@ def load_json(body: bytes | str) -> object:
     brackets = body.count(b"[") + body.count(b"{") if isinstance(body, bytes) else body.count("[") + body.count("{")
     if brackets > MAX_NESTS:
         raise ValueError("too many lists and objects")
-    return json.loads(body, parse_constant=_refuse_constant)
+    text = body.decode(json.detect_encoding(body), "surrogatepass") if isinstance(body, bytes) else body
+    return _DECODER.decode(text)
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def one_line(text: str, length: int = MESSAGE_LENGTH) -> str:
