@@ -1,6 +1,7 @@
 """Jobs: find them, watch them, steer them."""
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Unpack
 
@@ -176,10 +177,25 @@ class Jobs:
         request = pb.ResumeJobRequest(name=job_name(job), etag=etag)
         return await self._caller.call("ResumeJob", self._stub.ResumeJob, request, safe=True)
 
-    async def retry(self, job: str, *, biz_dates: Sequence[Date] = (), request_id: str = "", etag: str = "") -> pb.Job:
-        """Run the failed, or the named, dates of an ended backfill again, as new attempts of the same job."""
+    async def retry(
+        self,
+        job: str,
+        *,
+        biz_dates: Sequence[Date] = (),
+        deadline: timedelta | float | None = None,
+        request_id: str = "",
+        etag: str = "",
+    ) -> pb.Job:
+        """Run the failed, or the named, dates of an ended backfill again, as new attempts of the same job.
+
+        `deadline` is how long the job may take from now on, 1 s to 30 days; None means 7 days.
+        """
         request = pb.RetryJobRequest(
-            name=job_name(job), biz_dates=biz_dates, request_id=request_id or fresh_request_id(), etag=etag
+            name=job_name(job),
+            biz_dates=biz_dates,
+            deadline=duration(deadline),
+            request_id=request_id or fresh_request_id(),
+            etag=etag,
         )
         return await self._caller.call("RetryJob", self._stub.RetryJob, request, safe=True)
 

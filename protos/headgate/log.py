@@ -147,6 +147,8 @@ def _apply_state(job: pb.Job, event: pb.JobEvent) -> None:
     job.update_time.CopyFrom(event.event_time)
     if not job.HasField("start_time") and event.state not in _NOT_BEGUN:
         job.start_time.CopyFrom(event.event_time)
+    if event.HasField("deadline_time"):
+        job.deadline_time.CopyFrom(event.deadline_time)
     if event.state != before and event.state in JOB_TERMINAL:
         job.end_time.CopyFrom(event.event_time)
         job.expire_time.CopyFrom(_expire_time(job))

@@ -18,6 +18,7 @@ from headgate.reprocess import is_left_alone
 from headgate_server import calendar_rules
 from headgate_server.control import conflict, event_for
 from headgate_server.status import bad_request
+from headgate_server.submission import allowed_ms
 
 
 def retry(job: pb.Job, request: pb.RetryJobRequest, caller: str, now_ms: int) -> pb.JobEvent:
@@ -26,7 +27,7 @@ def retry(job: pb.Job, request: pb.RetryJobRequest, caller: str, now_ms: int) ->
     Raises:
         Refused: STATE_CONFLICT, or FIELD_INVALID where a date is not one of the job's.
     """
-    _check_state(job, now_ms)
+    _check_state(job)
     rows = _named(job, request.biz_dates) if request.biz_dates else _unsuccessful(job)
     if not rows:
         raise conflict(job, "has no date that did not succeed; name the dates that are to run again")
@@ -36,6 +37,7 @@ def retry(job: pb.Job, request: pb.RetryJobRequest, caller: str, now_ms: int) ->
     changed = {run.index: run for run in event.runs}
     event.counts.CopyFrom(log.count_runs(changed.get(run.index, run) for run in job.runs))
     event.message = f"retry of {len(rows)} dates asked for"
+    event.deadline_time.FromMilliseconds(now_ms + allowed_ms(request))
     return event
 
 
@@ -44,13 +46,11 @@ def hold_of_retry(job: pb.Job, event: pb.JobEvent) -> Hold | None:
     return hold_of(pb.Job(connection=job.connection, backfill=job.backfill, runs=event.runs))
 
 
-def _check_state(job: pb.Job, now_ms: int) -> None:
+def _check_state(job: pb.Job) -> None:
     if job.WhichOneof("spec") != "backfill":
         raise conflict(job, "is no backfill: submit it again")
     if job.state not in JOB_TERMINAL:
         raise conflict(job, "has not ended")
-    if job.HasField("deadline_time") and job.deadline_time.ToMilliseconds() <= now_ms:
-        raise conflict(job, "its deadline has passed: submit the dates as a new job")
 
 
 def _named(job: pb.Job, named: Sequence[Date]) -> list[pb.InstanceRun]:

@@ -213,11 +213,15 @@ def _set_options(job: pb.Job, options: pb.JobOptions, chance: Chance) -> None:
     job.priority = options.priority
     if options.labels:
         job.labels.update(options.labels)
-    allowed_ms = options.deadline.ToMilliseconds() if options.HasField("deadline") else DEADLINE_SECONDS * 1000
-    write_timestamp(job.deadline_time, chance.now_ms + allowed_ms)
+    write_timestamp(job.deadline_time, chance.now_ms + allowed_ms(options))
     job.ttl_after_end.seconds = chance.ttl_seconds
     if options.HasField("ttl_after_end"):
         job.ttl_after_end.CopyFrom(options.ttl_after_end)
+
+
+def allowed_ms(asked: pb.JobOptions | pb.RetryJobRequest) -> int:
+    """How long a job may take, by what its caller asked for, in ms."""
+    return asked.deadline.ToMilliseconds() if asked.HasField("deadline") else DEADLINE_SECONDS * 1000
 
 
 def _job_id(word: str, random: bytes) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from google.type.date_pb2 import Date
 
 from headgate import dates, keys, log, pb
@@ -179,12 +180,24 @@ def test_what_cannot_be_retried_says_why(job: pb.Job, why: str) -> None:
         retrying.retry(job, pb.RetryJobRequest(), "me", NOW_MS)
 
 
-def test_a_job_past_its_deadline_is_not_retried() -> None:
-    job = backfill_job()
+async def test_a_retry_brings_a_new_deadline(world: World) -> None:
+    before = await ended(world, pb.RUN_STATE_SUCCEEDED, pb.RUN_STATE_FAILED)
+
+    job = await retry(world, before, deadline=Duration(seconds=3_600))
+
+    assert 0 < job.deadline_time.ToMilliseconds() - job.update_time.ToMilliseconds() <= 3_600_000
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await retry(world, before, deadline=Duration(seconds=0))
+    assert fields_of(status_of(caught.value)) == {"deadline"}
+
+
+def test_a_job_past_its_deadline_has_seven_days_again() -> None:
+    failed = pb.InstanceRun(biz_date=day(0), state=pb.RUN_STATE_FAILED, attempt=1)
+    job = backfill_job(runs=[failed])
     job.deadline_time.FromMilliseconds(NOW_MS)
 
-    with pytest.raises(Refused, match="deadline has passed"):
-        retrying.retry(job, pb.RetryJobRequest(), "me", NOW_MS)
+    event = retrying.retry(job, pb.RetryJobRequest(), "me", NOW_MS)
+    assert event.deadline_time.ToMilliseconds() == NOW_MS + 7 * 24 * 3_600_000
 
 
 def test_each_retry_has_a_number_above_all_attempts() -> None:

@@ -133,6 +133,9 @@ def retry(
     biz_dates: Annotated[
         list[str], typer.Option(metavar="DATES", help="Only these dates; default: all that did not succeed.")
     ] = [],  # noqa: B006 - Typer copies it
+    deadline: Annotated[
+        str, typer.Option(metavar="SPAN", help="How long the job may take from now on; default: 7 days.")
+    ] = "",
     request_id: Annotated[str, typer.Option(help="Makes it safe to repeat; default: a fresh one.")] = "",
     etag: EtagFlag = "",
     reach: Reach,
@@ -144,7 +147,7 @@ def retry(
     """
     from headgate_cli.work import jobs
 
-    jobs.retry(job, biz_dates, request_id, etag, reach)
+    jobs.retry(job, biz_dates, jobs.Again(deadline, request_id, etag), reach)
 
 
 @jobs.command()

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from headgate import pb
 from headgate.dates import to_message
-from headgate_cli.arguments import date_spans, ids
+from headgate_cli.arguments import date_spans, ids, span
 from headgate_cli.faults import UsageFault
 from headgate_cli.parameters import Reach
 from headgate_cli.work import enums
@@ -145,14 +145,24 @@ def resume(job: str, etag: str, reach: Reach) -> None:
     _steer(reach, lambda client: client.jobs.resume(job, etag=etag))
 
 
-def retry(job: str, biz_dates: Sequence[str], request_id: str, etag: str, reach: Reach) -> None:
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How dates are run again, as typed; empty means the default."""
+
+    deadline: str
+    request_id: str
+    etag: str
+
+
+def retry(job: str, biz_dates: Sequence[str], again: Again, reach: Reach) -> None:
     """Run dates of an ended backfill again."""
 
     def ask(client: Client) -> Awaitable[pb.Job]:
         spans = date_spans(biz_dates)
         days = [first + timedelta(n) for first, last in spans for n in range((last - first).days + 1)]
         dates = [to_message(day) for day in days]
-        return client.jobs.retry(job, biz_dates=dates, request_id=request_id, etag=etag)
+        deadline = span(again.deadline, "--deadline")
+        return client.jobs.retry(job, biz_dates=dates, deadline=deadline, request_id=again.request_id, etag=again.etag)
 
     _steer(reach, ask)
 

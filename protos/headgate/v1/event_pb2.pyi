@@ -121,6 +121,7 @@ class JobEvent(_message.Message):
     ACTOR_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     TRACE_PARENT_FIELD_NUMBER: _builtins.int
+    DEADLINE_TIME_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """1, 2, 3, ... without gaps."""
     type: Global___EventType.ValueType
@@ -165,6 +166,10 @@ class JobEvent(_message.Message):
     def cancel(self) -> _job_pb2.CancelRecord:
         """The cancel; only in CANCEL_REQUESTED."""
 
+    @_builtins.property
+    def deadline_time(self) -> _timestamp_pb2.Timestamp:
+        """The job's deadline from now on; only in RETRY_REQUESTED, absent where it stays as it was."""
+
     def __init__(
         self,
         *,
@@ -182,10 +187,11 @@ class JobEvent(_message.Message):
         actor: _builtins.str = ...,
         message: _builtins.str = ...,
         trace_parent: _builtins.str = ...,
+        deadline_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "counts", b"counts", "error", b"error", "event_time", b"event_time", "job", b"job", "upstream_call", b"upstream_call"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "counts", b"counts", "deadline_time", b"deadline_time", "error", b"error", "event_time", b"event_time", "job", b"job", "upstream_call", b"upstream_call"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "cancel", b"cancel", "counts", b"counts", "error", b"error", "event_time", b"event_time", "job", b"job", "message", b"message", "operations", b"operations", "revision", b"revision", "runs", b"runs", "state", b"state", "trace_parent", b"trace_parent", "type", b"type", "upstream_call", b"upstream_call"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "cancel", b"cancel", "counts", b"counts", "deadline_time", b"deadline_time", "error", b"error", "event_time", b"event_time", "job", b"job", "message", b"message", "operations", b"operations", "revision", b"revision", "runs", b"runs", "state", b"state", "trace_parent", b"trace_parent", "type", b"type", "upstream_call", b"upstream_call"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -603,6 +603,7 @@ class RetryJobRequest(_message.Message):
     BIZ_DATES_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    DEADLINE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"jobs/{job_id}"."""
     request_id: _builtins.str
@@ -613,6 +614,10 @@ class RetryJobRequest(_message.Message):
     def biz_dates(self) -> _containers.RepeatedCompositeFieldContainer[_date_pb2.Date]:
         """The dates to run again, at most 1,100; empty means every date that did not succeed."""
 
+    @_builtins.property
+    def deadline(self) -> _duration_pb2.Duration:
+        """How long the job may take from now on, 1 s to 30 days; absent means 7 days, as in a submit."""
+
     def __init__(
         self,
         *,
@@ -620,10 +625,11 @@ class RetryJobRequest(_message.Message):
         biz_dates: _abc.Iterable[_date_pb2.Date] | None = ...,
         request_id: _builtins.str = ...,
         etag: _builtins.str = ...,
+        deadline: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["biz_dates", b"biz_dates", "etag", b"etag", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["biz_dates", b"biz_dates", "deadline", b"deadline", "etag", b"etag", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

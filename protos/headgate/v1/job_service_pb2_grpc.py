@@ -243,7 +243,8 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PauseJob(self, request, context):
-        """Stops a job from starting anything new; what runs upstream runs on.
+        """Stops a job from starting anything new; what runs upstream runs on, and so does what upstream starts by itself: a
+        child that was told to wait for a parent may begin when the parent ends. Cancel, or DRAIN, keeps such a child back.
 
         Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is terminal or being cancelled.
         """
@@ -263,12 +264,12 @@ class JobServiceServicer:
     def RetryJob(self, request, context):
         """Runs the failed, or the named, dates of a terminal backfill again, as new attempts of the same job.
 
-        Its deadline stays as it is. Where the backfill holds its dates, the retried ones are held again.
+        The job gets a new deadline. Where the backfill holds its dates, the retried ones are held again.
 
         Errors: as CancelJob, and
         * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body.
-        * FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill, or its deadline has passed, or
-        every date succeeded and none is named.
+        * FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill, or every date succeeded and none
+        is named.
         * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill holds some of the dates.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -130,7 +130,8 @@ class JobServiceStub:
       * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
     """
     PauseJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.PauseJobRequest, _job_pb2.Job]
-    """Stops a job from starting anything new; what runs upstream runs on.
+    """Stops a job from starting anything new; what runs upstream runs on, and so does what upstream starts by itself: a
+    child that was told to wait for a parent may begin when the parent ends. Cancel, or DRAIN, keeps such a child back.
 
     Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is terminal or being cancelled.
     """
@@ -142,12 +143,12 @@ class JobServiceStub:
     RetryJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.RetryJobRequest, _job_pb2.Job]
     """Runs the failed, or the named, dates of a terminal backfill again, as new attempts of the same job.
 
-    Its deadline stays as it is. Where the backfill holds its dates, the retried ones are held again.
+    The job gets a new deadline. Where the backfill holds its dates, the retried ones are held again.
 
     Errors: as CancelJob, and
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body.
-      * FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill, or its deadline has passed, or
-        every date succeeded and none is named.
+      * FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill, or every date succeeded and none
+        is named.
       * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill holds some of the dates.
     """
     ResolveJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ResolveJobRequest, _job_pb2.Job]
@@ -265,7 +266,8 @@ class JobServiceAsyncStub(JobServiceStub):
       * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
     """
     PauseJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.PauseJobRequest, _job_pb2.Job]  # type: ignore[assignment]
-    """Stops a job from starting anything new; what runs upstream runs on.
+    """Stops a job from starting anything new; what runs upstream runs on, and so does what upstream starts by itself: a
+    child that was told to wait for a parent may begin when the parent ends. Cancel, or DRAIN, keeps such a child back.
 
     Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is terminal or being cancelled.
     """
@@ -277,12 +279,12 @@ class JobServiceAsyncStub(JobServiceStub):
     RetryJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.RetryJobRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Runs the failed, or the named, dates of a terminal backfill again, as new attempts of the same job.
 
-    Its deadline stays as it is. Where the backfill holds its dates, the retried ones are held again.
+    The job gets a new deadline. Where the backfill holds its dates, the retried ones are held again.
 
     Errors: as CancelJob, and
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body.
-      * FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill, or its deadline has passed, or
-        every date succeeded and none is named.
+      * FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill, or every date succeeded and none
+        is named.
       * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill holds some of the dates.
     """
     ResolveJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ResolveJobRequest, _job_pb2.Job]  # type: ignore[assignment]
@@ -451,7 +453,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_service_pb2.PauseJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_pb2.Job, _abc.Awaitable[_job_pb2.Job]]:
-        """Stops a job from starting anything new; what runs upstream runs on.
+        """Stops a job from starting anything new; what runs upstream runs on, and so does what upstream starts by itself: a
+        child that was told to wait for a parent may begin when the parent ends. Cancel, or DRAIN, keeps such a child back.
 
         Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is terminal or being cancelled.
         """
@@ -475,12 +478,12 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_job_pb2.Job, _abc.Awaitable[_job_pb2.Job]]:
         """Runs the failed, or the named, dates of a terminal backfill again, as new attempts of the same job.
 
-        Its deadline stays as it is. Where the backfill holds its dates, the retried ones are held again.
+        The job gets a new deadline. Where the backfill holds its dates, the retried ones are held again.
 
         Errors: as CancelJob, and
           * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body.
-          * FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill, or its deadline has passed, or
-            every date succeeded and none is named.
+          * FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill, or every date succeeded and none
+            is named.
           * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill holds some of the dates.
         """
 
