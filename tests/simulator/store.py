@@ -64,6 +64,7 @@ class ModelStore:
         self._ring = ring
         self._watcher = watcher
         self._reaps_at_ms = _NEVER_MS
+        self._is_put_back = False
         self.record = Record(pb.Job())
         self.held_until_ms = 0
 
@@ -72,7 +73,7 @@ class ModelStore:
         record, now = self.record, self._timeline.now_ms
         if record.lease_ends_ms > now:
             record.ring = True
-            self._timeline.after(record.lease_ends_ms - now, self._ring)
+            self._put_back(record.lease_ends_ms)
             return None
         record.fence += 1
         record.attempts += 1
@@ -146,6 +147,16 @@ class ModelStore:
         if change.wake:
             number, record.wake_at_ms = record.wake, now + delay
             self._timeline.after(delay, lambda: self._ring_if(number))
+
+    def _put_back(self, at_ms: int) -> None:
+        """Entries that found the job busy come again when its lease ends; they are few, and here they are one."""
+        if not self._is_put_back:
+            self._is_put_back = True
+            self._timeline.at(at_ms, self._come_again)
+
+    def _come_again(self) -> None:
+        self._is_put_back = False
+        self._ring()
 
     def _ring_if(self, number: int) -> None:
         if self.record.wake == number:
