@@ -148,6 +148,8 @@ async def test_all_jobs_are_watched_in_a_pipe_until_interrupted(world: World) ->
     [
         (("watch",), "JOB: name a job"),
         (("watch", "x", "--all"), "--all: is for all jobs"),
+        (("watch", "--gantt"), "JOB: name a job"),
+        (("watch", "--all", "--at", "3"), "--all: is for all jobs"),
         (("watch", "x", "--filter", "state = RUNNING"), "JOB: name a job"),
         (("watch", "--all", "--filter", "state ="), "--filter: filter"),
         (("watch", "--all", "--resume-token", "nonsense"), "resume_token"),
@@ -213,3 +215,21 @@ async def test_a_plan_is_shown_kept_and_refused_when_the_world_has_changed(world
     assert (refused.status, refused.out) == (5, "")
     assert "(PLAN_CHANGED)" in refused.err and "2025-02-05" in refused.err
     assert kept.status == 0 and kept.out.startswith("jobs/")
+
+
+async def test_a_job_is_drawn_and_looked_at_as_it_was(world: World) -> None:
+    job = await ended(world, pb.RUN_STATE_SUCCEEDED, pb.RUN_STATE_FAILED)
+    job_id = keys.job_id(job.name)
+
+    whole = await run(world, "watch", job_id, "--gantt")
+    early = await run(world, "watch", job_id, "--at", "2", "--gantt")
+    typed = await run(world, "watch", job_id, "--at", "1", "-o", "json")
+    plain = await run(world, "watch", job_id, "--at", "2")
+    future = await run(world, "watch", job_id, "--at", "99")
+
+    assert whole.status == 1 and whole.out.splitlines()[0].startswith(f"jobs/{job_id}  failed")
+    assert early.status == 0 and early.out.splitlines()[0].endswith("rev 2")
+    assert max(map(len, (whole.out + early.out).splitlines())) <= 100 and is_plain(whole)
+    assert (json.loads(typed.out)["revision"], json.loads(typed.out)["state"]) == ("1", "JOB_STATE_QUEUED")
+    assert plain.out.split()[:2] == [f"jobs/{job_id}", "running"]
+    assert (future.status, future.err.strip()) == (2, f"headgate: --at: jobs/{job_id} is at revision {job.revision}")

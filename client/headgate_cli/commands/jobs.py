@@ -60,18 +60,25 @@ def watch(
     all: Annotated[bool, typer.Option("--all", help="All jobs instead of one, until Ctrl-C.")] = False,
     filter: Annotated[str, typer.Option(help='With --all: only these, such as: labels.team = "orders".')] = "",
     resume_token: Annotated[str, typer.Option(help="With --all: go on where an earlier watch ended.")] = "",
+    gantt: Annotated[
+        bool, typer.Option("--gantt", help="Draw who ran when, in lanes; in a pipe once, when the job has ended.")
+    ] = False,
+    at: Annotated[int, typer.Option(min=0, help="Show the job as it was at this revision, and do not wait.")] = 0,
     reach: Reach,
 ) -> None:
     """Follow a job until it ends, or all jobs; Ctrl-C ends the watching, never a job.
 
     Example:
     headgate watch orders-2025
+    headgate watch orders-2025 --gantt
     headgate watch --all --filter 'labels.team = "orders"'
     """
-    from headgate_cli.work import following, jobs
+    from headgate_cli.work import charting, following, jobs
 
     if all:
-        following.watch_all(job, filter, resume_token, reach)
+        following.watch_all(job, filter, resume_token, gantt or bool(at), reach)
+    elif gantt or at:
+        charting.watch(job, at, gantt, filter or resume_token, reach)
     else:
         jobs.watch(job, start_revision, filter or resume_token, reach)
 

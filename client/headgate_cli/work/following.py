@@ -20,12 +20,12 @@ from headgate_client.reconnecting import OnReconnect
 _FRAMES_PER_SECOND = 4
 
 
-def watch_all(job: str, filter: str, resume_token: str, reach: Reach) -> None:
+def watch_all(job: str, filter: str, resume_token: str, of_one: bool, reach: Reach) -> None:
     """Follow every job that passes the filter, until interrupted."""
 
     async def work(client: Client, printer: Printer) -> None:
-        if job:
-            raise UsageFault("--all", f"is for all jobs; leave out either it or {job!r}")
+        if job or of_one:
+            raise UsageFault("--all", "is for all jobs; leave out either it or JOB, --gantt and --at")
         await client.jobs.count()  # an absent server is told at once, not after a watch's patience
         feed = _Feed(client, printer)
         try:

@@ -1,0 +1,156 @@
+"""The chart of a job, from a recorded log: golden files, and how well its end is foretold.
+
+`python -m tests.cli.test_gantt` draws the golden files anew.
+"""
+
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from google.protobuf.json_format import Parse
+from google.rpc import error_details_pb2
+from rich.console import Console
+
+from headgate import pb
+from headgate.log import BrokenLog
+from headgate_cli.work import charting
+from headgate_cli.work.chart import Bar, Chart, Mark, eta, packed, read
+from headgate_cli.work.gantt import MOST_LANES, lines
+
+GOLDEN = Path(__file__).with_name("golden")
+DRAWN = [(12, 100), (16, 60), (24, 100), (24, 40), (30, 80), (0, 60), (0, 100), (0, 160)]
+"""Revisions, 0 for the last, and widths."""
+
+
+@pytest.fixture(autouse=True)
+def _zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def recorded() -> list[pb.JobEvent]:
+    """A backfill of seven dates, two at a time, one of which fails, as a worker ran it."""
+    assert error_details_pb2.ErrorInfo.DESCRIPTOR  # errors in the log carry it
+    return [Parse(line, pb.JobEvent()) for line in (GOLDEN / "orders.jsonl").read_text().splitlines()]
+
+
+def drawn(revision: int, width: int) -> str:
+    events = recorded()
+    chart = read(events[: revision or len(events)])
+    return "".join(f"{line.plain.rstrip()}\n" for line in lines(chart, width, chart.last))
+
+
+def file_of(revision: int, width: int) -> Path:
+    return GOLDEN / f"gantt-{revision or 'end'}-{width}.txt"
+
+
+@pytest.mark.parametrize(("revision", "width"), DRAWN)
+def test_a_recorded_log_is_drawn_as_it_was(revision: int, width: int) -> None:
+    text = drawn(revision, width)
+
+    assert text == file_of(revision, width).read_text()
+    assert max(map(len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize("width", [1, 39, 41, 500])
+def test_every_beginning_of_a_log_can_be_drawn_at_any_width(width: int) -> None:
+    events = recorded()
+    for revision in range(1, len(events) + 1):
+        chart = read(events[:revision])
+        assert lines(chart, width, chart.last + 3)
+
+
+def test_a_log_with_a_hole_is_not_drawn() -> None:
+    events = recorded()
+    with pytest.raises(BrokenLog):
+        read([*events[:3], *events[4:]])
+
+
+def test_waits_retries_and_warnings_are_marked_where_they_happened() -> None:
+    marks = (Mark(0, "q"), Mark(0.1, "!"), Mark(50, "r"), Mark(100, "q"))
+    chart = Chart(pb.Job(state=pb.JOB_STATE_RUNNING), marks=marks, begin=0, last=100)
+
+    text = [line.plain for line in lines(chart, 49, 100)]
+
+    assert text[2] == "marks    !" + " " * 19 + "r" + " " * 18 + "q"
+    assert text[-1] == "q waited for quota; r tried again; ! see the log"
+    assert [line.plain for line in lines(chart, 40, 100)][-1] == "! see the log"
+
+
+def test_the_moving_chart_goes_on_between_events() -> None:
+    moving = charting.Moving()
+    console = Console(width=80, height=20, force_terminal=True, color_system=None, legacy_windows=False)
+    for event in recorded()[:16]:
+        moving.take(event)
+    with console.capture() as first:
+        console.print(moving)
+    moving.reconnecting("UNAVAILABLE", 1.5)
+    with console.capture() as second:
+        console.print(moving)
+
+    assert "lane 2" in first.get() and "rev 16" in first.get()
+    assert second.get().splitlines()[-1] == "lost the stream (UNAVAILABLE); coming back in 1.5 s"
+
+
+def bar(index: int, start: float, end: float | None, ending: int = pb.RUN_STATE_SUCCEEDED) -> Bar:
+    return Bar(pb.InstanceRun(index=index), start, end, ending if end is not None else 0)
+
+
+def test_runs_side_by_side_take_as_many_lanes_as_there_were_at_a_time() -> None:
+    lanes = packed([bar(2, 10, 20), bar(0, 0, 10), bar(1, 5, 12), bar(3, 12, None), bar(4, 30, 40)])
+
+    assert [[one.run.index for one in lane] for lane in lanes] == [[0, 2, 4], [1, 3]]
+
+
+def test_more_lanes_than_a_screen_has_are_counted() -> None:
+    chart = Chart(pb.Job(), packed(bar(n, 0, None) for n in range(MOST_LANES + 5)), begin=0, last=9)
+
+    text = [line.plain for line in lines(chart, 60, 9)]
+
+    assert "and 5 more lanes" in text and sum(line.startswith("lane") for line in text) == MOST_LANES
+
+
+def foretold(seed: int, *, runs: int, places: int, ended: int) -> tuple[float, float]:
+    """When a simulated backfill will be over, as told when so many have ended; and when it was."""
+    dice = random.Random(seed)
+    free, bars = [0.0] * places, []
+    for _ in range(runs):
+        place = free.index(min(free))
+        start, free[place] = free[place], free[place] + 60 * dice.uniform(0.8, 1.2)
+        bars.append((start, free[place]))
+    now = sorted(end for _, end in bars)[ended - 1]
+    seen = [bar(n, start, end if end <= now else None) for n, (start, end) in enumerate(bars) if start <= now]
+    states = [pb.RUN_STATE_PLANNED if start > now else pb.RUN_STATE_RUNNING for start, _ in bars]
+    job = pb.Job(state=pb.JOB_STATE_RUNNING, runs=[pb.InstanceRun(state=state) for state in states])
+    job.backfill.default_run_properties.parallelism = places
+    told = eta(Chart(job, packed(seen), begin=0, last=now), now)
+    assert told is not None
+    return told - now, max(free) - now
+
+
+@pytest.mark.parametrize("places", [1, 2, 5])
+@pytest.mark.parametrize("ended", [3, 15, 25])
+def test_the_end_is_foretold_within_a_fifth_and_a_half_run(places: int, ended: int) -> None:
+    for seed in range(50):
+        told, was = foretold(seed, runs=30, places=places, ended=ended)
+        assert abs(told - was) <= 0.2 * was + 30, f"seed {seed}: {told:.0f} s were told, {was:.0f} s it took"
+
+
+@pytest.mark.parametrize("state", [pb.JOB_STATE_PAUSED, pb.JOB_STATE_CANCELLING, pb.JOB_STATE_NEEDS_ATTENTION])
+def test_nothing_is_foretold_of_what_does_not_move(state: pb.JobState.ValueType) -> None:
+    assert eta(Chart(pb.Job(state=state), packed([bar(0, 0, 9)])), 10) is None
+    assert eta(Chart(pb.Job(state=pb.JOB_STATE_RUNNING), packed([bar(0, 0, None)])), 10) is None
+
+
+if __name__ == "__main__":
+    import os
+
+    os.environ["TZ"] = "Asia/Shanghai"
+    time.tzset()
+    for revision, width in DRAWN:
+        file_of(revision, width).write_text(drawn(revision, width))
