@@ -24,12 +24,18 @@ QUEUE = "headgate:test"
 
 @asynccontextmanager
 async def lane(
-    redis: Redis, server: RedisServer, functions: dict[str, Function], *, owner: str = "me", **options: float
+    redis: Redis,
+    server: RedisServer,
+    functions: dict[str, Function],
+    *,
+    owner: str = "me",
+    kind: type[LeasedWorker] = LeasedWorker,
+    **options: float,
 ) -> AsyncIterator[LeasedWorker]:
     """A lane that runs."""
     blocking = blocking_client(server.url, block_seconds=1.0)
     settings = {"slots": 10, "lease_ms": 1_000, "drain_seconds": 2.0, **options}
-    worker = LeasedWorker(redis, blocking, functions, LaneOptions(QUEUE, **settings), owner)  # type: ignore[arg-type]
+    worker = kind(redis, blocking, functions, LaneOptions(QUEUE, **settings), owner)  # type: ignore[arg-type]
     async with asyncio.TaskGroup() as group:
         group.create_task(worker.main())
         try:
@@ -189,6 +195,28 @@ async def test_a_lost_lease_cuts_the_entry_off_and_leaves_the_successor_alone(
 
     assert await redis.get(keys.arq_in_progress("e1")) == b"successor"
     assert await redis.exists(keys.arq_job("e1")) == 1
+
+
+class SlowToHear(LeasedWorker):
+    """Hears of the end of a claim a renewal later than it was recorded."""
+
+    async def _end_claim(self, entry_id: str, put_back_ms: int | None) -> None:
+        await super()._end_claim(entry_id, put_back_ms)
+        await asyncio.sleep(0.8)
+
+
+async def test_a_renewal_that_comes_after_the_end_finds_nothing_lost(
+    redis: Redis, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with lane(redis, redis_server, {"work": nothing}, kind=SlowToHear) as worker:
+        await put(redis, "e1", definition("work"))
+
+        async def ended() -> bool:
+            return worker.jobs_complete == 1 and not worker.running
+
+        await eventually(ended)
+
+    assert not [record for record in caplog.records if "taken over" in record.message]
 
 
 async def test_a_drain_lets_entries_end_and_puts_late_ones_back(redis: Redis, redis_server: RedisServer) -> None:

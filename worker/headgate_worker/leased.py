@@ -134,6 +134,7 @@ class LeasedWorker(Worker):
         self._claim = redis.register_script(_CLAIM)
         self._renew = redis.register_script(_RENEW)
         self._finish = redis.register_script(_FINISH)
+        self._ending: set[str] = set()
         self.running: dict[str, asyncio.Task[None]] = {}
 
     def stop(self) -> None:
@@ -208,6 +209,7 @@ class LeasedWorker(Worker):
 
     def _ended(self, entry_id: str) -> None:
         self.running.pop(entry_id, None)
+        self._ending.discard(entry_id)
         self._slot_free.set()
 
     async def _run_entry(self, entry_id: str, definition: bytes) -> None:
@@ -223,6 +225,7 @@ class LeasedWorker(Worker):
             # The owner of a task: what broke is logged once, and the entry is tried again.
             _log.exception("entry %s broke", entry_id)
             put_back_ms = PUT_BACK_MS
+        self._ending.add(entry_id)  # a renewal that comes after the end finds nothing, which is no loss
         await asyncio.shield(self._end_claim(entry_id, put_back_ms))
 
     async def _call_function(self, entry_id: str, definition: bytes) -> int | None:
@@ -264,7 +267,7 @@ class LeasedWorker(Worker):
             return
         for entry_id in lost:
             task = self.running.get(entry_id.decode())
-            if task is not None:
+            if task is not None and entry_id.decode() not in self._ending:
                 _log.warning("entry %s was taken over", entry_id.decode())
                 task.cancel()
 
