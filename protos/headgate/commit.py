@@ -113,9 +113,10 @@ if not found[1] then
   redis.call('ZREM', KEYS[2], ARGV[1])
   return {0, now}
 end
-if tonumber(redis.call('HGET', KEYS[1], 'lease') or '0') > now then
+local lease = tonumber(redis.call('HGET', KEYS[1], 'lease') or '0')
+if lease > 0 and lease + ARGV[4] > now then
   redis.call('HSET', KEYS[1], 'ring', '1')
-  return {2, now, tonumber(redis.call('HGET', KEYS[1], 'lease')) - now}
+  return {2, now, lease + ARGV[4] - now}
 end
 local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
 local attempts = redis.call('HINCRBY', KEYS[1], 'att', 1)
@@ -127,9 +128,9 @@ return {1, now, fence, attempts, found[2], found[3] or '', found[4] or '0', foun
 """
 """Takes a job for one tick: a new fence shuts out whoever had it before, and the attempt is counted before anything
 can kill the process. A job whose lease runs is not taken; whoever has it is asked to ring again at its end. KEYS: 1
-job 2 due. ARGV: 1 job id 2 lease in ms 3 ms after the lease until the reaper rings. Answers {0, now} when the job is
-gone, {2, now, ms until its lease ends} when it is busy, else {1, now, fence, attempts, snapshot, hints, reads, writes,
-throttled, marked}."""
+job 2 due. ARGV: 1 job id 2 lease in ms 3 ms after the lease until the reaper rings 4 ms that a lease is given beyond
+its end. Answers {0, now} when the job is gone, {2, now, ms until it can be taken} when it is busy, else {1, now, fence,
+attempts, snapshot, hints, reads, writes, throttled, marked}."""
 
 RENEW_SCRIPT: Final = """
 local t = redis.call('TIME')

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from prometheus_client import generate_latest
 from redis.asyncio import Redis
 
 from headgate import keys
+from headgate_cli.dev.redis_server import RedisServer
 from headgate_worker import metrics
 from headgate_worker.clock import StoreClock, SystemDice
 from headgate_worker.leased import LaneOptions, LeasedWorker
 from headgate_worker.reaper import Reaper
-from headgate_worker.store import Store
+from headgate_worker.store import Busy, Store, Taken
+from tests.worker.conftest import eventually
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 
 
@@ -42,3 +46,24 @@ async def test_late_ticks_are_counted_and_only_lost_ones_are_rung_for(store: Sto
     shown = generate_latest(metrics.registry(lane, lane, found)).decode()
     assert "headgate_worker_late_total 2.0" in shown
     assert "headgate_worker_rung_total 1.0" in shown
+
+
+async def test_a_reaper_that_can_not_reach_the_store_makes_its_worker_cautious(
+    store: Store, redis: Redis, redis_server: RedisServer
+) -> None:
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    assert isinstance(await store.begin(job_id), Taken)
+    found = await reaper(store)
+    rounds = asyncio.create_task(found.run())
+    await redis_server.kill()
+
+    async def cautious() -> bool:
+        return store.cautious
+
+    await eventually(cautious)
+    await redis_server.start()
+    await redis.hset(keys.job(job_id), "lease", str(await store.now_ms() - 1))  # type: ignore[misc]
+
+    assert isinstance(await store.begin(job_id), Busy)
+    found.stopped = True
+    rounds.cancel()

@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from headgate import entries, keys, log, pb
 from headgate.commit import Commit, Committed, Damaged, Fenced, Stale, Wake
 from headgate_worker.core.steps import apply
-from headgate_worker.store import Busy, Store, Taken
+from headgate_worker.store import CAUTION_MS, Busy, Store, Taken
 from tests.worker.conftest import eventually
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 
@@ -125,6 +125,31 @@ async def test_a_job_has_one_next_tick_and_none_after_its_end(store: Store, redi
     await store.commit(change(found, RUNNING, SUCCEEDED, lease_ms=0))
     assert await redis.zcard(keys.TICKS) == 0
     assert await redis.keys("arq:job:*") == []
+
+
+async def test_a_lease_that_ended_while_the_store_was_away_is_its_owners_for_a_little_longer(
+    store: Store, redis: Redis
+) -> None:
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    owner = await taken(store, job_id)
+    await redis.hset(keys.job(job_id), "lease", str(await store.now_ms() - 1))  # type: ignore[misc]
+
+    store.was_away()
+    found = await store.begin(job_id)
+
+    assert isinstance(found, Busy)
+    assert 0 < found.for_ms <= CAUTION_MS
+    assert await store.renew(job_id, owner.fence)
+    await redis.hset(keys.job(job_id), "lease", str(await store.now_ms() - CAUTION_MS - 1))  # type: ignore[misc]
+    assert isinstance(await store.begin(job_id), Taken)
+
+
+async def test_a_job_that_nobody_has_is_taken_at_once_after_the_store_was_away(store: Store) -> None:
+    job_id = await submit(store, backfill_job(seed_backfill()))
+
+    store.was_away()
+
+    assert isinstance(await store.begin(job_id), Taken)
 
 
 async def test_a_terminal_job_leaves_due_and_stands_to_expire(store: Store, redis: Redis) -> None:

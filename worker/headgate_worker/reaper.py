@@ -60,6 +60,7 @@ class Reaper:
             try:
                 full = await self.round()
             except STORE_AWAY as error:
+                self._store.was_away()
                 _log.warning("the reaper can't reach the store (%s)", type(error).__name__)
             except Exception:
                 # The owner of the task: without a reaper no late job would ever be rung for.

@@ -25,6 +25,12 @@ from headgate_worker.sharing import Flight, Sharing
 DURATIONS_TTL_MS: Final = 90 * 24 * 3600 * 1000
 """How long it is known how long dates take, since the last backfill of the same target."""
 
+CAUTION_MS: Final = 1_500
+"""How long a lease is given beyond its end after the store was away: longer than its owner's tries are apart."""
+
+CAUTIOUS_SECONDS: Final = 5.0
+"""For how long after the store was last seen away leases are given that."""
+
 COMMIT_PATIENCE: Final = (0.05, 0.1, 0.2, 0.4, 0.8, *[1.0] * 12)
 """Seconds between the tries of a commit: about 14 s in all."""
 
@@ -88,6 +94,7 @@ class Store:
         self._redis: Any = redis  # its stubs mix the answers of the blocking and the async client
         self.lease_ms = lease_ms
         self._grace_ms = grace_ms
+        self._cautious_until = 0.0
         self._renew = redis.register_script(commit.RENEW_SCRIPT)
         self._commit = redis.register_script(commit.SCRIPT)
         self._begin = redis.register_script(commit.BEGIN_SCRIPT)
@@ -96,9 +103,23 @@ class Store:
         self._ring = redis.register_script(late.RING_SCRIPT)
         self._delete = redis.register_script(commit.DELETE_SCRIPT)
 
+    @property
+    def cautious(self) -> bool:
+        """Whether the store was away not long ago."""
+        return asyncio.get_running_loop().time() < self._cautious_until
+
+    def was_away(self) -> None:
+        """Note that the store could not be reached: leases that ran out meanwhile may be those of the living.
+
+        Nobody could renew them, so for a while a job is taken only some time after its lease has ended. Otherwise a
+        tick that has recorded an intent, and not sent it yet, would lose its job to one that can't know that.
+        """
+        self._cautious_until = asyncio.get_running_loop().time() + CAUTIOUS_SECONDS
+
     async def begin(self, job_id: str) -> Taken | Busy | None:
         """Take a job for one tick; None when there is no such job any more."""
-        arguments: list[str | int] = [job_id, self.lease_ms, self._grace_ms]
+        beyond_ms = CAUTION_MS if self.cautious else 0
+        arguments: list[str | int] = [job_id, self.lease_ms, self._grace_ms, beyond_ms]
         raw = await self._begin(keys=[keys.job(job_id), keys.DUE], args=arguments)
         if raw[0] != 1:
             return Busy(int(raw[2])) if raw[0] == 2 else None
