@@ -16,7 +16,8 @@ from contextlib import suppress
 from arq.worker import Worker, func
 
 from headgate import entries, keys, pb
-from headgate.quota import Go, Verdict
+from headgate.quota import PLAIN, Go, Verdict
+from headgate.ranking import Rank
 from headgate_worker.clock import StoreClock, SystemDice
 from headgate_worker.core.calls import Call, GetInstance, Outcome, Reply
 from headgate_worker.core.view import Policy
@@ -38,7 +39,7 @@ class Instant:
         """Itself, for every connection."""
         return self
 
-    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False) -> Verdict:
+    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN) -> Verdict:
         """At once."""
         return Go(0)
 

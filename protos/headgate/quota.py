@@ -13,6 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from headgate.ranking import URGENT_MS, Rank
+
+PLAIN: Final = Rank()
+"""A call of no priority that has not waited yet."""
+
 READ: Final = "read"
 WRITE: Final = "write"
 
@@ -62,7 +67,14 @@ for i, lane in ipairs({class, 'total'}) do
   end
 end
 if ARGV[2] == '1' then start = math.max(start, number('tat:cancel')) end
-if start - now > tonumber(ARGV[8]) * 1000 then return {3, math.ceil(start / 1000)} end
+local reach = tonumber(ARGV[8]) * 1000
+if ARGV[2] ~= '1' then
+  for other = tonumber(ARGV[10]) + 1, 9 do
+    if now - number('urgent:' .. other) < ARGV[12] * 1000 then reach = math.min(reach, ARGV[11] * 1000) end
+  end
+  if ARGV[10] ~= '0' then redis.call('HSET', KEYS[1], 'urgent:' .. ARGV[10], string.format('%d', now)) end
+end
+if start - now > reach then return {3, math.ceil(start / 1000)} end
 for _, step in ipairs(steps) do
   local from = math.max(number(step[1]), start)
   redis.call('HSET', KEYS[1], step[1], string.format('%d', from + step[2]))
@@ -180,7 +192,9 @@ def announced_limits(found: Mapping[str, str]) -> Limits | None:
         return None
 
 
-def script_arguments(limits: Limits, klass: str, *, cancel: bool, patience_ms: int) -> list[str | int | float]:
+def script_arguments(
+    limits: Limits, klass: str, *, cancel: bool, patience_ms: int, rank: Rank = PLAIN
+) -> list[str | int | float]:
     """ARGV of the script: a call of class "read" or "write" whose caller would wait for `patience_ms`."""
     own_qps, own_daily = (
         (limits.write_qps, limits.write_daily) if klass == WRITE else (limits.read_qps, limits.read_daily)
@@ -195,6 +209,9 @@ def script_arguments(limits: Limits, klass: str, *, cancel: bool, patience_ms: i
         limits.cancel_reserve,
         patience_ms,
         KEEP_MS,
+        rank.priority,
+        rank.reach_ms,
+        URGENT_MS,
     ]
 
 

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from headgate import quota
 from headgate.quota import Crowded, Frozen, Go, Limits
+from headgate.ranking import Rank
 from headgate_worker.core.calls import Call, Failure, FailureKind, GetInstance, StopInstances
 from headgate_worker.governor import Governor
 
@@ -98,3 +99,23 @@ async def test_throttling_lowers_the_rate_once_a_second(redis: Redis) -> None:
 def test_editions_have_the_published_numbers() -> None:
     assert quota.EDITIONS["basic"].total_daily == 100
     assert (quota.EDITIONS["enterprise"].read_qps, quota.EDITIONS["enterprise"].write_qps) == (50, 20)
+
+
+async def test_while_an_urgent_job_asks_the_others_leave_it_room(redis: Redis) -> None:
+    governor = Governor(redis, "a", Limits(total_qps=1, share=1.0))
+    await slots(governor, READ, 8)  # nobody is urgent: as far ahead as they like
+
+    urgent = await governor.admit(READ, patience_ms=FAR, rank=Rank(5))
+    crowded = await governor.admit(READ, patience_ms=FAR)
+    waited = await governor.admit(READ, patience_ms=FAR, rank=Rank(0, waited_ms=60_000))
+    more_urgent = await governor.admit(READ, patience_ms=FAR, rank=Rank(6))
+
+    assert isinstance(urgent, Go) and isinstance(waited, Go) and isinstance(more_urgent, Go)
+    assert isinstance(crowded, Crowded)
+    assert urgent.at_ms < waited.at_ms < more_urgent.at_ms
+
+
+async def test_equals_of_the_most_urgent_are_not_held_back(redis: Redis) -> None:
+    governor = Governor(redis, "a", Limits(total_qps=1, share=1.0))
+    verdicts = [await governor.admit(READ, patience_ms=FAR, rank=Rank(9)) for _ in range(80)]
+    assert all(isinstance(verdict, Go) for verdict in verdicts)

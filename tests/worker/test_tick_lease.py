@@ -9,7 +9,8 @@ from redis.asyncio import Redis
 
 from headgate import keys, pb
 from headgate.commit import Answer, Commit
-from headgate.quota import Go, Verdict
+from headgate.quota import PLAIN, Go, Verdict
+from headgate.ranking import Rank
 from headgate_worker.clock import StoreClock, SystemDice
 from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, Outcome
 from headgate_worker.core.view import Policy
@@ -30,7 +31,7 @@ class Upstream:
     def get(self, connection: str) -> Upstream:
         return self
 
-    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False) -> Verdict:
+    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN) -> Verdict:
         return Go(0)
 
     async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
@@ -98,7 +99,7 @@ async def test_a_tick_that_breaks_gives_the_job_back_even_when_its_keeper_misses
     job_id = await submit(store, backfill_job(seed_backfill()))
 
     class Broken(Upstream):
-        async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False) -> Verdict:
+        async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN) -> Verdict:
             await store.renewing.wait()
             raise ConnectionResetError
 

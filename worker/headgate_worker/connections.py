@@ -9,7 +9,8 @@ from typing import Final, Protocol
 from redis.asyncio import Redis
 
 from headgate import quota
-from headgate.quota import Go, Limits, Verdict
+from headgate.quota import PLAIN, Go, Limits, Verdict
+from headgate.ranking import Rank
 from headgate_worker import connection_file
 from headgate_worker.connection_file import DataWorksEntry, EnosEntry, limits_from
 from headgate_worker.core.calls import Call, Failure, FailureKind, Outcome
@@ -29,11 +30,11 @@ class Connection:
         self._limited = limits != quota.EDITIONS["unlimited"]
         self._clock = clock
 
-    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False) -> Verdict:
+    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN) -> Verdict:
         """When the call may go out; `Go` counts as made."""
         if not self._limited:
             return Go(self._clock.now_ms())
-        return await self._governor.admit(call, patience_ms=patience_ms, cancel=cancel)
+        return await self._governor.admit(call, patience_ms=patience_ms, cancel=cancel, rank=rank)
 
     async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
         """Send the call, and let the quota learn from what came of it."""
@@ -102,7 +103,7 @@ class _Absent:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False) -> Verdict:
+    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN) -> Verdict:
         return Go(0)
 
     async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Final
 
-from headgate import pb
+from headgate import pb, ranking
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.overlap import target
-from headgate.quota import Frozen, Go, Verdict
+from headgate.quota import Crowded, Frozen, Go, Verdict
+from headgate.ranking import Rank
 from headgate.reasons import Reason
 from headgate_worker.core import errors, sharing
 from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, GetInstance, Outcome, Reply
@@ -230,16 +232,31 @@ class Engine:
         far_ms = max(0, act.until_ms - self._clock.now_ms()) if act.until_ms else SLOT_FAR_MS
         return await self._admit(tick, call, min(far_ms, SLOT_FAR_MS))
 
+    def _rank(self, tick: Tick) -> Rank:
+        since_ms = tick.hints.queues_since_ms
+        return Rank(tick.job.priority, self._clock.now_ms() - since_ms if since_ms else 0)
+
     async def _admitted(self, tick: Tick, call: Call, verdict: Verdict) -> bool:
         """Whether the call goes out now; if not, the tick ends and comes again at the call's slot."""
         if isinstance(verdict, Go) and verdict.at_ms - self._clock.now_ms() <= SLOT_NEAR_MS:
             await self._slot_comes(tick, verdict.at_ms)
             return True
         wake_ms = verdict.until_ms if isinstance(verdict, Frozen) else verdict.at_ms
+        if isinstance(verdict, Crowded):
+            wake_ms = self._asks_again_ms(tick, verdict.at_ms)
         if isinstance(verdict, Go):
             tick.hints = tick.hints.slot(class_of(call), wake_ms)
         await tick.commit((), wake_ms=min(wake_ms, self._clock.now_ms() + IDLE_MS), poll_ms=wake_ms)
         return False
+
+    def _asks_again_ms(self, tick: Tick, at_ms: int) -> int:
+        """When a call asks again that the queue is too long for; from its first time on it counts as waiting."""
+        now_ms = self._clock.now_ms()
+        if at_ms - now_ms > SLOT_FAR_MS:
+            return at_ms
+        wake_ms = now_ms + ranking.again_ms(self._rank(tick), at_ms - now_ms)
+        tick.hints = replace(tick.hints, queues_since_ms=tick.hints.queues_since_ms or now_ms)
+        return wake_ms
 
     async def _slot_comes(self, tick: Tick, at_ms: int) -> None:
         """Wait for a slot that is near, and use it."""
@@ -247,12 +264,12 @@ class Engine:
         if left_ms > 0:
             await asyncio.sleep(left_ms / 1000)
             tick.waited()
-        tick.hints = tick.hints.slot("", 0)
+        tick.hints = replace(tick.hints.slot("", 0), queues_since_ms=0)
 
     async def _admit(self, tick: Tick, call: Call, patience_ms: int) -> Verdict:
         cancel = tick.job.state == pb.JOB_STATE_CANCELLING
         upstream = self._upstreams.get(tick.job.connection)
-        return await upstream.admit(call, patience_ms=patience_ms, cancel=cancel)
+        return await upstream.admit(call, patience_ms=patience_ms, cancel=cancel, rank=self._rank(tick))
 
     async def _call(self, tick: Tick, call: Call) -> Outcome:
         upstream = self._upstreams.get(tick.job.connection)

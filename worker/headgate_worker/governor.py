@@ -7,7 +7,8 @@ from typing import Any
 from redis.asyncio import Redis
 
 from headgate import quota
-from headgate.quota import Limits, Verdict
+from headgate.quota import PLAIN, Limits, Verdict
+from headgate.ranking import Rank
 from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, Outcome
 from headgate_worker.core.pacing import next_day_ms
 
@@ -32,15 +33,18 @@ class Governor:
         self._ask = redis.register_script(quota.SCRIPT)
         self._throttled = redis.register_script(quota.THROTTLED_SCRIPT)
 
-    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False) -> Verdict:
+    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN) -> Verdict:
         """When the call may go out. A `Go` counts as made, whatever becomes of it.
 
         Args:
             call: what is to be asked of upstream.
             patience_ms: how far ahead a slot may lie; with 0 only one that is free now.
             cancel: goes ahead of the queue, and may use the day's reserve.
+            rank: where the call stands among others that wait; see `headgate.ranking`.
         """
-        arguments = quota.script_arguments(self._limits, class_of(call), cancel=cancel, patience_ms=patience_ms)
+        arguments = quota.script_arguments(
+            self._limits, class_of(call), cancel=cancel, patience_ms=patience_ms, rank=rank
+        )
         return quota.parse_verdict(await self._ask(keys=[self._key], args=arguments))
 
     async def learn(self, call: Call, outcome: Outcome, now_ms: int) -> None:

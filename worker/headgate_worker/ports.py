@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from headgate.quota import Verdict
+from headgate.quota import PLAIN, Verdict
+from headgate.ranking import Rank
 from headgate_worker.core.calls import Call, Outcome
 
 
@@ -26,7 +27,7 @@ class Upstream(Protocol):
 class GovernedUpstream(Upstream, Protocol):
     """A cloud with the quota that all workers share."""
 
-    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False) -> Verdict:
+    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN) -> Verdict:
         """When the call may go out; `Go` counts as made, whatever becomes of it.
 
         Raises:

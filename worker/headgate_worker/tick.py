@@ -143,7 +143,7 @@ class Tick:
         """There is no call any more that waits for a slot."""
         if self.hints.waits_since_ms:
             self.waited()
-            self.hints = replace(self.hints, waits_since_ms=0)
+            self.hints = replace(self.hints, waits_since_ms=0, queues_since_ms=0)
 
     async def take(self, change: Change, call: pb.UpstreamCall) -> None:
         """Commit what an outcome changes; hints alone wait for the next commit."""

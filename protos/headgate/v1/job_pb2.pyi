@@ -875,7 +875,11 @@ class JobOptions(_message.Message):
     DEADLINE_FIELD_NUMBER: _builtins.int
     TTL_AFTER_END_FIELD_NUMBER: _builtins.int
     priority: _builtins.int
-    """0 to 9, larger is more urgent; default 0."""
+    """0 to 9, larger is more urgent; default 0. Where calls upstream have to queue for the shared quota, those of urgent
+    jobs queue less: while some have asked within the last minute, others take no slots further than 5 s ahead (5 s more
+    for each step of their own priority, and a quarter of the time that they have waited, so that none waits for ever).
+    Slots that were given before stay given. Equal priorities go in the order of asking.
+    """
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Labels to find it by: at most 20, keys of 1 to 63 characters [a-z0-9_.-], values of up to 63 characters."""

@@ -123,6 +123,7 @@ class Hints:
         asked_at_ms: run index to when it was last started.
         slot_class: class of the call that a slot of the quota is held for; empty when none is.
         slot_at_ms: time of that slot.
+        queues_since_ms: since when the next call has asked for a slot and got none; 0 when it has not.
         waits_since_ms: since when the next call waits for a slot and that is not on the bill yet; 0 when none does.
         stops_lost: indexes of runs whose stop was sent and not answered: one that ends in Failure then was stopped.
         read_at_ms: run index to when its instance was last known, for those that are read again and again.
@@ -146,6 +147,7 @@ class Hints:
     slot_class: str = ""
     slot_at_ms: int = 0
     waits_since_ms: int = 0
+    queues_since_ms: int = 0
     read_at_ms: Mapping[int, int] = field(default_factory=dict)
     stops_lost: frozenset[int] = frozenset()
 
@@ -217,6 +219,7 @@ def encode_hints(hints: Hints) -> bytes:
         "q": hints.slot_class,
         "t": hints.slot_at_ms,
         "w": hints.waits_since_ms,
+        "k": hints.queues_since_ms,
         "e": {str(k): v for k, v in hints.read_at_ms.items()},
         "z": sorted(hints.stops_lost),
         "s": {str(k): v for k, v in hints.starts.items()},
@@ -249,6 +252,7 @@ def _parse(plain: Mapping[str, Any]) -> Hints:
         slot_class=str(plain.get("q", "")),
         slot_at_ms=int(plain.get("t", 0)),
         waits_since_ms=int(plain.get("w", 0)),
+        queues_since_ms=int(plain.get("k", 0)),
         read_at_ms={int(k): int(v) for k, v in plain.get("e", {}).items()},
         stops_lost=frozenset(map(int, plain.get("z", ()))),
         starts={int(k): int(v) for k, v in plain.get("s", {}).items()},
