@@ -43,7 +43,7 @@ def test_what_a_plan_comes_to() -> None:
     lines = [str(line) for line in plan_lines(plan())]
 
     assert lines[:4] == [
-        "5 of 6 dates are created, by 1 calls",
+        "5 of 6 dates are created, by 1 call",
         "about 1,204 reads and 2 writes upstream",
         "about 2 h 1 min from the first call to the last end",
         "warning: needs more calls than are left",

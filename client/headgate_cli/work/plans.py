@@ -48,7 +48,8 @@ def _row(slots: Sequence[pb.PlanSlot]) -> Sequence[str | Text]:
 def plan_lines(plan: pb.BackfillPlan) -> Iterator[str | Text]:
     """Yield what a plan comes to: dates, calls, time, warnings."""
     creates = sum(slot.action == pb.PLAN_ACTION_CREATE for slot in plan.slots)
-    yield f"{creates} of {len(plan.slots)} dates are created, by {len(plan.upstream_calls)} calls"
+    calls = len(plan.upstream_calls)
+    yield f"{creates} of {len(plan.slots)} dates are created, by {calls} call{'' if calls == 1 else 's'}"
     if plan.expected_upstream_reads or plan.expected_upstream_writes:
         yield f"about {plan.expected_upstream_reads:,} reads and {plan.expected_upstream_writes:,} writes upstream"
     if plan.HasField("expected_makespan"):
