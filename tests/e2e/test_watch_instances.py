@@ -66,7 +66,7 @@ async def test_a_crowd_of_watchers_costs_what_one_costs(deployment: Deployment) 
         after = [await reads(deployment, id_) for id_ in (alone, crowded)]
     cost_of_one, cost_of_many = (b - a for a, b in zip(before, after, strict=True))
     assert cost_of_one >= 4
-    assert abs(cost_of_many - cost_of_one) <= 2, f"{cost_of_one} reads for one watcher, {cost_of_many} for 100"
+    assert abs(cost_of_many - cost_of_one) <= 3, f"{cost_of_one} reads for one watcher, {cost_of_many} for 100"
 
 
 async def test_watchers_of_what_a_job_follows_cost_nothing(deployment: Deployment) -> None:

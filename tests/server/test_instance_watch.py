@@ -81,19 +81,19 @@ async def test_what_has_not_changed_is_not_sent_again(quick: World, upstream: Up
     call.cancel()
 
 
-async def watched_by(world: World, upstream: Upstream, count: int) -> int:
-    """How often an instance is read while so many watch it for five reads' time."""
+async def watched_by(world: World, upstream: Upstream, count: int) -> float:
+    """How often an instance is read within the shortest interval, while so many watch it."""
     upstream.set(5)
-    upstream.reads.clear()
     await world.redis.flushall()
+    began = asyncio.get_running_loop().time()
+    before = upstream.reads[5]
     calls = [watch(world, 5) for _ in range(count)]
     await asyncio.gather(*(rows(call, 1) for call in calls))
-    began = asyncio.get_running_loop().time()
-    await until(lambda: asyncio.get_running_loop().time() - began > 1.0)
-    found = upstream.reads[5]
+    await until(lambda: upstream.reads[5] >= before + 6)
+    found = (upstream.reads[5] - before - 1) * QUICK["watch_poll_min"] / (asyncio.get_running_loop().time() - began)
     for call in calls:
         call.cancel()
-    return found
+    return float(found)
 
 
 async def test_two_hundred_watchers_cost_as_many_reads_as_one(quick: World, upstream: Upstream) -> None:
@@ -101,8 +101,7 @@ async def test_two_hundred_watchers_cost_as_many_reads_as_one(quick: World, upst
 
     together = await watched_by(quick, upstream, 200)
 
-    assert 3 <= alone <= 7
-    assert abs(together - alone) <= 1, f"{alone} reads for one watcher, {together} for 200"
+    assert 0 < alone <= 1.05 and 0 < together <= 1.05, f"{alone} reads an interval for one watcher, {together} for 200"
 
 
 async def test_servers_share_one_read(redis_url: str) -> None:
@@ -113,11 +112,10 @@ async def test_servers_share_one_read(redis_url: str) -> None:
         upstream.delay = 0.05
         calls = [watch(world, 5) for world in worlds for _ in range(5)]
         await asyncio.gather(*(rows(call, 1) for call in calls))
-        assert upstream.reads[5] == 1
-
-        began = asyncio.get_running_loop().time()
-        await until(lambda: asyncio.get_running_loop().time() - began > 1.0)
-        assert upstream.reads[5] <= 6
+        first, began = upstream.reads[5], asyncio.get_running_loop().time()
+        assert first <= 2, "one, or two where the machine was slow to tell all of the first"
+        await until(lambda: upstream.reads[5] >= first + 5)
+        assert asyncio.get_running_loop().time() - began >= 4 * QUICK["watch_poll_min"]
 
         upstream.set(5, SUCCESS)
         assert {tuple(found) for found in await asyncio.gather(*(rows(call, 1) for call in calls))} == {((5, SUCCESS),)}
