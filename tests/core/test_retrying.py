@@ -19,7 +19,7 @@ from headgate_worker.core.calls import (
 from headgate_worker.core.plan import plan
 from headgate_worker.core.retrying import due_ms, wait_ms
 from headgate_worker.core.steps import Act, Wait, timestamp
-from headgate_worker.core.view import Hints, Policy, View
+from headgate_worker.core.view import Hints, Inquiry, Policy, View
 from tests.core.building import (
     FAILURE,
     NOT_RUN,
@@ -98,6 +98,14 @@ def test_an_instance_that_somebody_has_rerun_is_followed_instead(
     assert states(after) == [state]
     assert after.runs[0].started_by == pb.STARTED_BY_OPERATOR
     assert after.runs[0].attempt == 1
+
+
+def test_what_was_being_found_out_about_the_failure_is_not_put_on_the_next_attempt() -> None:
+    of = view(_job(_failed()), Hints(inquiries={0: Inquiry(NOW_MS + 30_000, task_id="7")}))
+
+    change = absorbed(of, GetInstance(100), seen(100, FAILURE), 0)
+    assert states(taken(of, change)) == ["PLANNED"]
+    assert not change.hints.inquiries
 
 
 def test_an_instance_that_cannot_be_read_for_now_is_read_later_and_one_that_is_gone_is_replaced() -> None:

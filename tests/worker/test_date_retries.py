@@ -64,7 +64,7 @@ async def test_a_date_that_fails_once_is_run_again_and_the_job_succeeds(
     assert log.replay(events) == job
     first = [run for event in events for run in event.runs if run.index == 0]
     ends = [(run.attempt, run.state) for run in first if run.state in (pb.RUN_STATE_FAILED, pb.RUN_STATE_SUCCEEDED)]
-    assert ends == [(1, pb.RUN_STATE_FAILED), (2, pb.RUN_STATE_SUCCEEDED)]
+    assert list(dict.fromkeys(ends)) == [(1, pb.RUN_STATE_FAILED), (2, pb.RUN_STATE_SUCCEEDED)]
     assert len({run.workflow_instance_id for run in first if run.workflow_instance_id}) == 2
     started = [run.started_time.ToMilliseconds() for run in job.runs]
     assert started == sorted(started)

@@ -94,4 +94,5 @@ def _again(view: View, run: pb.InstanceRun) -> Change:
     most = view.job.backfill.max_attempts_per_date
     draft = runs_changed(row, message=f"{label(row)} is tried again, try {row.retries + 1} of {most}")
     draft.type = pb.EVENT_TYPE_RETRY_SCHEDULED
-    return Change((draft,), view.hints.settled().forget(run.index))
+    # What was being found out about the failure is about an instance that is not on the row any more.
+    return Change((draft,), view.hints.settled().forget(run.index).inquire(run.index, None))
