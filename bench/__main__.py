@@ -26,7 +26,11 @@ def main() -> int:
     if options.list:
         print("\n".join(f"{row.id:6} {row.what}" for row in ROWS.values()))
         return 0
-    names = options.only.split(",") if options.only else list(ROWS)
+    names = (
+        options.only.split(",")
+        if options.only
+        else [row.id for row in ROWS.values() if row.in_quick or not options.quick]
+    )
     if unknown := [name for name in names if name not in ROWS]:
         print(f"no such row: {', '.join(unknown)}; see --list", file=sys.stderr)
         return 2

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.figures import Found
-from bench.rows import calls, recovery, starting, storage, streams, ticks, transport, work
+from bench.rows import calls, peers, recovery, starting, storage, streams, ticks, transport, work
 from bench.setting import Size
 
 
@@ -20,12 +20,14 @@ class Row:
         what: what is measured against what.
         run: does it.
         longest: seconds after which it is given up.
+        in_quick: whether a quick run has it.
     """
 
     id: str
     what: str
     run: Callable[[Size], Awaitable[Found]]
     longest: float = 240.0
+    in_quick: bool = True
 
 
 _ALL: Final = (
@@ -45,6 +47,7 @@ _ALL: Final = (
     Row("P14", "recovery from kill -9 of a worker", recovery.p14),
     Row("P15", "two server processes against one", starting.p15),
     Row("P16", "time to start", starting.p16),
+    Row("peers", "queues that do part of the job", peers.peers, longest=400.0, in_quick=False),
 )
 
 ROWS: Final[Mapping[str, Row]] = {row.id: row for row in _ALL}

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -60,7 +61,7 @@ class Size:
 
 
 FULL = Size(runs=5, seconds=2.0, quick=False)
-QUICK = Size(runs=3, seconds=0.8, quick=True)
+QUICK = Size(runs=2, seconds=0.6, quick=True)
 TINY = Size(runs=1, seconds=0.2, quick=True)
 
 
@@ -136,10 +137,10 @@ class Setting:
         return await self.start("bench.naive.server", _PORT, port, core=MEASURED)
 
     async def start(
-        self, module: str, ready: re.Pattern[str], *arguments: str, core: int, **environment: str
+        self, module: str, ready: re.Pattern[str], *arguments: str, core: int, program: str = "-", **environment: str
     ) -> Process:
-        """Any process that says when it is ready."""
-        command = (str(core if has_cores() else ANY), module, *arguments)
+        """Any process that says when it is ready; `program` is an interpreter other than ours."""
+        command = (str(core if has_cores() else ANY), program, module, *arguments)
         launch = Launch(module, "bench.pinned", ready, self.environment(**environment), command)
         process = await Process.start(launch)
         self._processes.append(process)
@@ -166,14 +167,20 @@ class Setting:
         wanted = Streams(int(server.addresses["port"]), path, count, tuple(jobs), **more)
         return await self.start("bench.load.streams", _STREAMS, json.dumps(asdict(wanted)), core=OTHER)
 
-    async def answer(self, module: str, *arguments: str, core: int = OTHER, **environment: str) -> dict[str, Any]:
+    async def peer(self, program: Path, module: str, *arguments: str, **environment: str) -> Process:
+        """The worker of a peer."""
+        return await self.start(module, _PORT, *arguments, core=MEASURED, program=str(program), **environment)
+
+    async def answer(
+        self, module: str, *arguments: str, core: int = OTHER, program: str = "-", **environment: str
+    ) -> dict[str, Any]:
         """The line of JSON that a process ends with.
 
         Raises:
             CannotMeasure: it ended otherwise.
         """
         found = re.compile(r"^(?P<line>\{.*\})$")
-        process = await self.start(module, found, *arguments, core=core, **environment)
+        process = await self.start(module, found, *arguments, core=core, program=program, **environment)
         await process.wait()
         answer: dict[str, Any] = json.loads(process.addresses["line"])
         return answer

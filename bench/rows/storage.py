@@ -53,10 +53,11 @@ async def _per_job(journal: Journal, count: int, run: str, changes: Iterable[Com
 
 async def p12(size: Size) -> Found:
     """Calls in a store of 100,000 finished jobs, and of 10,000 active ones, against one of 1,000."""
-    many = 20_000 if size.quick else 100_000
-    fills = {"1,000": (1_000, True), f"{many:,}": (many, True), "10,000 active": (10_000, False)}
-    async with Setting() as small, Setting() as large, Setting() as active:
-        settings = dict(zip(fills, (small, large, active), strict=True))
+    many = 5_000 if size.quick else 100_000
+    active = 2_000 if size.quick else 10_000
+    fills = {"1,000": (1_000, True), f"{many:,}": (many, True), f"{active:,} active": (active, False)}
+    async with Setting() as small, Setting() as large, Setting() as busy:
+        settings = dict(zip(fills, (small, large, busy), strict=True))
         sides = {}
         for name, (count, ended) in fills.items():
             await _fill(settings[name], count, ended=ended)

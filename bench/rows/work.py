@@ -29,7 +29,7 @@ PAUSE_SECONDS = 0.15
 
 async def p3(size: Size) -> Found:
     """From the acknowledgement of a submit until its first request is on the wire to the cloud, on an idle system."""
-    count = 10 if size.quick else 40
+    count = 8 if size.quick else 40
     async with Setting() as setting, Wire(await setting.emulator()) as wire:
         server = await setting.server()
         await setting.worker(wire.url, core=OTHER)
