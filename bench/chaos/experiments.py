@@ -16,6 +16,7 @@ from bench.chaos import (
     idle,
     outages,
     poison,
+    quotas,
     refusals,
     server_faults,
     upstream_faults,
@@ -73,6 +74,7 @@ _ALL: Final = (
     Experiment(
         "upstream-errors", "500s, throttling, resets and HTML on 40 calls a second", upstream_faults.upstream_errors
     ),
+    Experiment("fleet-quota", "8 workers under 5 calls a second, then half of that, then no reads", quotas.fleet_quota),
     Experiment("cancelled-submits", "1,000 submits hung up at a random moment", callers.cancelled_submits),
     Experiment(
         "watcher-disconnects", "10,000 random hang-ups, server restarts between", disconnects.watcher_disconnects

@@ -53,8 +53,8 @@ if tonumber(ARGV[6]) > 0 and number('used:read') + number('used:write') + 1 > to
   return {2, midnight}
 end
 local factor = redis.call('HGET', KEYS[1], 'factor') and number('factor') or 1000
-if factor < 1000 and now - number('factor_at') > 5000000 then
-  factor = math.min(1000, factor + 20)
+if factor < 1000 and now - number('factor_at') > 1000000 then
+  factor = math.min(1000, factor + 10 * math.floor((now - number('factor_at')) / 1000000))
   redis.call('HSET', KEYS[1], 'factor', string.format('%d', factor), 'factor_at', string.format('%d', now))
 end
 local start = now
@@ -90,15 +90,22 @@ THROTTLED_SCRIPT: Final = """
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local factor = tonumber(redis.call('HGET', KEYS[1], 'factor') or '1000')
-if now - tonumber(redis.call('HGET', KEYS[1], 'factor_at') or '0') > 1000000 then
-  factor = math.max(tonumber(ARGV[1]), math.floor(factor * 0.7))
-  redis.call('HSET', KEYS[1], 'factor', string.format('%d', factor), 'factor_at', string.format('%d', now))
+if now > tonumber(redis.call('HGET', KEYS[1], 'deaf') or '0') then
+  factor = math.max(tonumber(ARGV[1]), math.floor(factor * 0.8))
+  local deaf = now + 1000000
+  for _, lane in ipairs({'tat:read', 'tat:write', 'tat:total'}) do
+    deaf = math.max(deaf, tonumber(redis.call('HGET', KEYS[1], lane) or '0'))
+  end
+  redis.call('HSET', KEYS[1], 'factor', string.format('%d', factor), 'factor_at', string.format('%d', now),
+    'deaf', string.format('%d', math.min(deaf, now + 60000000)))
 end
 redis.call('HINCRBY', KEYS[1], 'throttled', 1)
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return factor
 """
-"""Upstream throttled: a third off the rate, at most once a second. KEYS: 1 quota. ARGV: 1 lowest factor 2 life."""
+"""Upstream throttled: a fifth off the rate. What was let out at the rate before still has to go, so that until then, a
+second at least and a minute at most, further throttling says nothing about the new rate. It comes back by a hundredth a
+second. KEYS: 1 quota. ARGV: 1 lowest factor 2 life."""
 
 
 @dataclass(frozen=True, slots=True)

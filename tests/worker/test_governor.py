@@ -87,13 +87,13 @@ async def test_the_daily_code_freezes_one_class_and_a_write_still_goes(redis: Re
     assert isinstance(await governor.admit(WRITE, patience_ms=FAR), Go)
 
 
-async def test_throttling_lowers_the_rate_once_a_second(redis: Redis) -> None:
+async def test_throttling_lowers_the_rate_once_at_a_time(redis: Redis) -> None:
     governor = Governor(redis, "a", Limits(read_qps=10, share=1.0))
     throttled = Failure(FailureKind.THROTTLED, "Throttling.User", "slow down")
     for _ in range(5):
         await governor.learn(READ, throttled, 0)
     given = await slots(governor, READ, 3)
-    assert given[2] - given[1] == pytest.approx(100 / 0.7, abs=2)
+    assert given[2] - given[1] == pytest.approx(100 / 0.8, abs=2)
 
 
 def test_editions_have_the_published_numbers() -> None:
@@ -119,3 +119,15 @@ async def test_equals_of_the_most_urgent_are_not_held_back(redis: Redis) -> None
     governor = Governor(redis, "a", Limits(total_qps=1, share=1.0))
     verdicts = [await governor.admit(READ, patience_ms=FAR, rank=Rank(9)) for _ in range(80)]
     assert all(isinstance(verdict, Go) for verdict in verdicts)
+
+
+async def test_what_was_let_out_before_does_not_lower_the_rate_again(redis: Redis) -> None:
+    governor = Governor(redis, "a", Limits(read_qps=2, share=1.0))
+    throttled = Failure(FailureKind.THROTTLED, "Throttling.User", "slow down")
+    await slots(governor, READ, 40)  # twenty seconds of slots, all at the rate before
+    await governor.learn(READ, throttled, 0)
+    await redis.hset(quota.key("a"), "factor_at", "0")  # type: ignore[misc]  # as if it were long ago
+    await governor.learn(READ, throttled, 0)
+
+    assert int(await redis.hget(quota.key("a"), "factor") or 0) == 800  # type: ignore[misc]
+    assert int(await redis.hget(quota.key("a"), "throttled") or 0) == 2  # type: ignore[misc]
