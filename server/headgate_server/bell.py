@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Final
 
 from headgate_server.cursor import Hint
@@ -21,7 +20,7 @@ class Bell:
     __slots__ = ("_waiter", "deleted", "dirty", "draining", "hints", "sent")
 
     def __init__(self) -> None:
-        self.hints: deque[Hint] = deque()
+        self.hints: list[Hint] = []  # an empty deque would be a tenth of an idle watcher
         self.dirty = True
         self.deleted = False
         self.draining = False
@@ -35,6 +34,11 @@ class Bell:
             self.wake()
         else:
             self.doubt()
+
+    def take(self) -> list[Hint]:
+        """The hints at hand, oldest first; none is left."""
+        hints, self.hints = self.hints, []
+        return hints
 
     def doubt(self) -> None:
         """Ask for a look into the log."""

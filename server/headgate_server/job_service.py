@@ -76,8 +76,8 @@ class JobService:
         rows = (pb.StateCount(state=state, count=count) for state, count in counts.items() if count)
         return pb.CountJobsResponse(counts=rows)
 
-    async def watch_job(self, request: pb.WatchJobRequest, _: Call) -> AsyncGenerator[bytes, None]:
-        """WatchJob."""
+    def watch_job(self, request: pb.WatchJobRequest, _: Call) -> AsyncGenerator[bytes, None]:
+        """WatchJob. Hands on the stream itself: a generator around it would cost every watcher memory and time."""
         requests.check(request)
         self._check_room()
         wish = Wish(
@@ -88,11 +88,9 @@ class JobService:
             types=frozenset(request.types),
             incarnation=request.incarnation,
         )
-        async with aclosing(self._watching.follow(wish)) as messages:
-            async for message in messages:
-                yield message
+        return self._watching.follow(wish)
 
-    async def watch_jobs(self, request: pb.WatchJobsRequest, _: Call) -> AsyncGenerator[bytes, None]:
+    def watch_jobs(self, request: pb.WatchJobsRequest, _: Call) -> AsyncGenerator[bytes, None]:
         """WatchJobs."""
         requests.check(request)
         self._check_room()
@@ -101,9 +99,7 @@ class JobService:
             position=read_token(request.resume_token) if request.resume_token else None,
             progress_seconds=_progress_seconds(request),
         )
-        async with aclosing(feed_watch.follow(self._watching, self._history, wish)) as messages:
-            async for message in messages:
-                yield message
+        return feed_watch.follow(self._watching, self._history, wish)
 
     async def run_job(self, request: pb.RunJobRequest, call: Call) -> AsyncGenerator[bytes, None]:
         """RunJob."""

@@ -92,7 +92,7 @@ async def _rung(bell: Bell, until: float) -> None:
     """Wait for a reason to read the job again. Most events are none: only the one that ends it is."""
     while asyncio.get_running_loop().time() < until:
         await bell.wait(until)
-        hints = [bell.hints.popleft() for _ in range(len(bell.hints))]
+        hints = bell.take()
         if bell.dirty or bell.deleted or bell.draining or any(hint.terminal for hint in hints):
             return
         bell.sent = max([bell.sent, *(hint.revision for hint in hints)])

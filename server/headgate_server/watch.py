@@ -156,11 +156,11 @@ class _Stream:
 
     def _follow(self, bell: Bell) -> list[bytes]:
         batch = []
-        while bell.hints:
-            hint = bell.hints.popleft()
+        for hint in bell.take():
             match self._cursor.judge(hint):
                 case Verdict.DOUBT:
                     bell.doubt()
+                    break
                 case Verdict.NEXT:
                     self._cursor.advance(hint.revision, hint.incarnation, terminal=hint.terminal)
                     if self._wants(hint.type):
