@@ -39,7 +39,9 @@ class Instant:
         """Itself, for every connection."""
         return self
 
-    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN) -> Verdict:
+    async def admit(
+        self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
+    ) -> Verdict:
         """At once."""
         return Go(0)
 

@@ -46,10 +46,14 @@ end
 local midnight = ((day + 1) * 86400 - 28800) * 1000
 local frozen = number('frozen:' .. class)
 if frozen * 1000 > now then return {2, frozen} end
+local epoch = number('epoch')
+if ARGV[13] == string.format('%d', epoch) then return {1, math.floor(now / 1000), epoch} end
+local counted = ARGV[13] ~= ''
 local reserve = ARGV[2] == '1' and 0 or tonumber(ARGV[7])
 local used = number('used:' .. class)
-if tonumber(ARGV[5]) > 0 and used + 1 > tonumber(ARGV[5]) - reserve then return {2, midnight} end
-if tonumber(ARGV[6]) > 0 and number('used:read') + number('used:write') + 1 > tonumber(ARGV[6]) - reserve then
+if not counted and tonumber(ARGV[5]) > 0 and used + 1 > tonumber(ARGV[5]) - reserve then return {2, midnight} end
+local all = number('used:read') + number('used:write')
+if not counted and tonumber(ARGV[6]) > 0 and all + 1 > tonumber(ARGV[6]) - reserve then
   return {2, midnight}
 end
 local factor = redis.call('HGET', KEYS[1], 'factor') and number('factor') or 1000
@@ -80,11 +84,13 @@ for _, step in ipairs(steps) do
   redis.call('HSET', KEYS[1], step[1], string.format('%d', from + step[2]))
   if ARGV[2] == '1' then redis.call('HSET', KEYS[1], 'tat:cancel', string.format('%d', start + step[2])) end
 end
-redis.call('HINCRBY', KEYS[1], 'used:' .. class, 1)
+if not counted then redis.call('HINCRBY', KEYS[1], 'used:' .. class, 1) end
 redis.call('PEXPIRE', KEYS[1], ARGV[9])
-return {1, math.ceil(start / 1000)}
+return {1, math.ceil(start / 1000), epoch}
 """
-"""KEYS: 1 quota. ARGV: see `script_arguments`. Answers {1 go at | 2 frozen until | 3 too far ahead}, and ms."""
+"""KEYS: 1 quota. ARGV: see `script_arguments`. Answers {1 go at | 2 frozen until | 3 too far ahead}, ms, and for 1 the
+epoch of the slot. A slot that had to be waited for is shown again before it is used: one of an earlier epoch was handed
+out at a rate that has proved too high, and its call gets another one."""
 
 THROTTLED_SCRIPT: Final = """
 local t = redis.call('TIME')
@@ -92,20 +98,22 @@ local now = t[1] * 1000000 + t[2]
 local factor = tonumber(redis.call('HGET', KEYS[1], 'factor') or '1000')
 if now > tonumber(redis.call('HGET', KEYS[1], 'deaf') or '0') then
   factor = math.max(tonumber(ARGV[1]), math.floor(factor * 0.8))
-  local deaf = now + 1000000
-  for _, lane in ipairs({'tat:read', 'tat:write', 'tat:total'}) do
-    deaf = math.max(deaf, tonumber(redis.call('HGET', KEYS[1], lane) or '0'))
-  end
   redis.call('HSET', KEYS[1], 'factor', string.format('%d', factor), 'factor_at', string.format('%d', now),
-    'deaf', string.format('%d', math.min(deaf, now + 60000000)))
+    'deaf', string.format('%d', now + 1000000))
+  redis.call('HINCRBY', KEYS[1], 'epoch', 1)
+  for _, lane in ipairs({'tat:read', 'tat:write', 'tat:total'}) do
+    if tonumber(redis.call('HGET', KEYS[1], lane) or '0') > now then
+      redis.call('HSET', KEYS[1], lane, string.format('%d', now))
+    end
+  end
 end
 redis.call('HINCRBY', KEYS[1], 'throttled', 1)
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return factor
 """
-"""Upstream throttled: a fifth off the rate. What was let out at the rate before still has to go, so that until then, a
-second at least and a minute at most, further throttling says nothing about the new rate. It comes back by a hundredth a
-second. KEYS: 1 quota. ARGV: 1 lowest factor 2 life."""
+"""Upstream throttled: a fifth off the rate, and a new epoch: slots that are still waited for are handed out anew. What
+is on its way was let out at the rate before, so that for a second further throttling says nothing about the new one. It
+comes back by a hundredth a second. KEYS: 1 quota. ARGV: 1 lowest factor 2 life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +153,15 @@ EDITIONS: Final[Mapping[str, Limits]] = {
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """The call may go out at `at_ms`, and counts as made."""
+    """The call may go out at `at_ms`, and counts as made.
+
+    Args:
+        at_ms: by the store's clock.
+        epoch: which rate the slot was handed out at; it counts up whenever the rate is lowered.
+    """
 
     at_ms: int
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +214,12 @@ def announced_limits(found: Mapping[str, str]) -> Limits | None:
 
 
 def script_arguments(
-    limits: Limits, klass: str, *, cancel: bool, patience_ms: int, rank: Rank = PLAIN
+    limits: Limits, klass: str, *, cancel: bool, patience_ms: int, rank: Rank = PLAIN, held: int | None = None
 ) -> list[str | int | float]:
-    """ARGV of the script: a call of class "read" or "write" whose caller would wait for `patience_ms`."""
+    """ARGV of the script: a call of class "read" or "write" whose caller would wait for `patience_ms`.
+
+    `held` is the epoch of the slot that the call has waited for; None for a call that asks for the first time.
+    """
     own_qps, own_daily = (
         (limits.write_qps, limits.write_daily) if klass == WRITE else (limits.read_qps, limits.read_daily)
     )
@@ -219,6 +236,7 @@ def script_arguments(
         rank.priority,
         rank.reach_ms,
         URGENT_MS,
+        "" if held is None else held,
     ]
 
 
@@ -226,5 +244,5 @@ def parse_verdict(raw: Sequence[int]) -> Verdict:
     """What the script answered."""
     code, at_ms = int(raw[0]), int(raw[1])
     if code == 1:
-        return Go(at_ms)
+        return Go(at_ms, int(raw[2]))
     return Frozen(at_ms) if code == 2 else Crowded(at_ms)

@@ -19,6 +19,12 @@ WRITE: Call = StopInstances((1,))
 FAR = 3_600_000
 
 
+async def slots_given(governor: Governor, count: int) -> list[Go]:
+    """So many slots for reads, in the order of asking."""
+    verdicts = [await governor.admit(READ, patience_ms=FAR) for _ in range(count)]
+    return [verdict for verdict in verdicts if isinstance(verdict, Go)]
+
+
 async def slots(governor: Governor, call: Call, count: int) -> list[int]:
     """The times that `count` calls, asked for one after the other, are given."""
     verdicts = [await governor.admit(call, patience_ms=FAR) for _ in range(count)]
@@ -94,6 +100,29 @@ async def test_throttling_lowers_the_rate_once_at_a_time(redis: Redis) -> None:
         await governor.learn(READ, throttled, 0)
     given = await slots(governor, READ, 3)
     assert given[2] - given[1] == pytest.approx(100 / 0.8, abs=2)
+
+
+async def test_a_slot_that_was_waited_for_still_counts(redis: Redis) -> None:
+    governor = Governor(redis, "a", Limits(read_qps=10, read_daily=20, share=1.0, cancel_reserve=0))
+    _, last = await slots_given(governor, 2)
+
+    shown = await governor.admit(READ, patience_ms=0, held=last.epoch)
+    assert isinstance(shown, Go)
+    assert shown.epoch == last.epoch
+    assert await redis.hget(quota.key("a"), "used:read") == b"2"  # type: ignore[misc]
+
+
+async def test_slots_of_a_rate_that_was_too_high_are_handed_out_anew(redis: Redis) -> None:
+    governor = Governor(redis, "a", Limits(read_qps=10, share=1.0))
+    given = await slots_given(governor, 30)
+    await governor.learn(READ, Failure(FailureKind.THROTTLED, "Throttling.User", "slow down"), 0)
+
+    again = [await governor.admit(READ, patience_ms=FAR, held=slot.epoch) for slot in given[10:]]
+    fresh = [slot for slot in again if isinstance(slot, Go)]
+    assert {slot.epoch for slot in fresh} == {given[0].epoch + 1}
+    steps = [after.at_ms - before.at_ms for before, after in pairwise(fresh[1:])]
+    assert steps == [pytest.approx(125, abs=2)] * len(steps)
+    assert await redis.hget(quota.key("a"), "used:read") == b"30"  # type: ignore[misc]
 
 
 def test_editions_have_the_published_numbers() -> None:

@@ -31,7 +31,9 @@ class Upstream:
     def get(self, connection: str) -> Upstream:
         return self
 
-    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN) -> Verdict:
+    async def admit(
+        self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
+    ) -> Verdict:
         return Go(0)
 
     async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
@@ -99,7 +101,9 @@ async def test_a_tick_that_breaks_gives_the_job_back_even_when_its_keeper_misses
     job_id = await submit(store, backfill_job(seed_backfill()))
 
     class Broken(Upstream):
-        async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN) -> Verdict:
+        async def admit(
+            self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
+        ) -> Verdict:
             await store.renewing.wait()
             raise ConnectionResetError
 

@@ -30,11 +30,13 @@ class Connection:
         self._limited = limits != quota.EDITIONS["unlimited"]
         self._clock = clock
 
-    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN) -> Verdict:
+    async def admit(
+        self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
+    ) -> Verdict:
         """When the call may go out; `Go` counts as made."""
         if not self._limited:
             return Go(self._clock.now_ms())
-        return await self._governor.admit(call, patience_ms=patience_ms, cancel=cancel, rank=rank)
+        return await self._governor.admit(call, patience_ms=patience_ms, cancel=cancel, rank=rank, held=held)
 
     async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
         """Send the call, and let the quota learn from what came of it."""
@@ -103,7 +105,9 @@ class _Absent:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN) -> Verdict:
+    async def admit(
+        self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
+    ) -> Verdict:
         return Go(0)
 
     async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:

@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
 from typing import Final
 
-from headgate import pb, ranking
+from headgate import pb
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.overlap import target
-from headgate.quota import Crowded, Frozen, Go, Verdict
-from headgate.ranking import Rank
+from headgate.quota import Go
 from headgate.reasons import Reason
+from headgate_worker.admission import Admission
 from headgate_worker.core import errors, sharing
 from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, GetInstance, Outcome, Reply
 from headgate_worker.core.expecting import durations
-from headgate_worker.core.plan import IDLE_MS, absorb, plan
+from headgate_worker.core.plan import absorb, plan
 from headgate_worker.core.steps import Act, Rest, Wait
 from headgate_worker.core.view import Policy, View
-from headgate_worker.governor import class_of
 from headgate_worker.ports import Clock, Dice, Upstreams
 from headgate_worker.sharing import Flight
 from headgate_worker.store import Busy, Store, Taken
@@ -45,14 +43,8 @@ _log = logging.getLogger(__name__)
 STEPS_PER_TICK: Final = 400
 """Most steps of one tick; the job goes on in the next one."""
 
-SLOT_NEAR_MS: Final = 1_000
-"""A slot of the quota that is so near is waited for within the tick; a later one ends it."""
-
 LINE_MS: Final = 60_000
 """How long a job in line for its dates is left alone when nobody rings."""
-
-SLOT_FAR_MS: Final = 3_600_000
-"""How far ahead a tick takes a slot: its place in the queue of all jobs."""
 
 LEFT_OUT: Final = Failure(FailureKind.FROZEN, "left_out", "the shared quota had no room for it in time")
 """What becomes of a call that is not worth waiting for."""
@@ -78,6 +70,7 @@ class Engine:
     ) -> None:
         self._store = store
         self._upstreams = upstreams
+        self._admission = Admission(upstreams, clock)
         self._clock = clock
         self._dice = dice
         self._policy = policy
@@ -203,11 +196,11 @@ class Engine:
     async def _do(self, tick: Tick, act: Act, flight: Flight | None = None) -> bool:
         """Commit and call; False when the call has to wait for the quota, and the tick is over."""
         if act.call is not None:
-            verdict = await self._verdict(tick, act, act.call)
+            verdict = await self._admission.verdict(tick, act, act.call)
             if act.until_ms and not isinstance(verdict, Go):
                 await self._absorb(tick, act, LEFT_OUT)
                 return True
-            if not await self._admitted(tick, act.call, verdict):
+            if not await self._admission.admits(tick, act, act.call, verdict):
                 return False
         if act.needs_commit:
             await tick.commit(act.drafts)
@@ -222,54 +215,6 @@ class Engine:
         await self._absorb(tick, act, outcome)
         await self._share(tick, act, outcome, flight or Flight(tick.job.connection, "", sent_ms))
         return True
-
-    async def _verdict(self, tick: Tick, act: Act, call: Call) -> Verdict:
-        """When the shared quota lets the call out."""
-        held = tick.hints.slot_at_ms if tick.hints.slot_class == class_of(call) else 0
-        tick.waited()
-        if held:
-            return Go(held)
-        far_ms = max(0, act.until_ms - self._clock.now_ms()) if act.until_ms else SLOT_FAR_MS
-        return await self._admit(tick, call, min(far_ms, SLOT_FAR_MS))
-
-    def _rank(self, tick: Tick) -> Rank:
-        since_ms = tick.hints.queues_since_ms
-        return Rank(tick.job.priority, self._clock.now_ms() - since_ms if since_ms else 0)
-
-    async def _admitted(self, tick: Tick, call: Call, verdict: Verdict) -> bool:
-        """Whether the call goes out now; if not, the tick ends and comes again at the call's slot."""
-        if isinstance(verdict, Go) and verdict.at_ms - self._clock.now_ms() <= SLOT_NEAR_MS:
-            await self._slot_comes(tick, verdict.at_ms)
-            return True
-        wake_ms = verdict.until_ms if isinstance(verdict, Frozen) else verdict.at_ms
-        if isinstance(verdict, Crowded):
-            wake_ms = self._asks_again_ms(tick, verdict.at_ms)
-        if isinstance(verdict, Go):
-            tick.hints = tick.hints.slot(class_of(call), wake_ms)
-        await tick.commit((), wake_ms=min(wake_ms, self._clock.now_ms() + IDLE_MS), poll_ms=wake_ms)
-        return False
-
-    def _asks_again_ms(self, tick: Tick, at_ms: int) -> int:
-        """When a call asks again that the queue is too long for; from its first time on it counts as waiting."""
-        now_ms = self._clock.now_ms()
-        if at_ms - now_ms > SLOT_FAR_MS:
-            return at_ms
-        wake_ms = now_ms + ranking.again_ms(self._rank(tick), at_ms - now_ms)
-        tick.hints = replace(tick.hints, queues_since_ms=tick.hints.queues_since_ms or now_ms)
-        return wake_ms
-
-    async def _slot_comes(self, tick: Tick, at_ms: int) -> None:
-        """Wait for a slot that is near, and use it."""
-        left_ms = at_ms - self._clock.now_ms()
-        if left_ms > 0:
-            await asyncio.sleep(left_ms / 1000)
-            tick.waited()
-        tick.hints = replace(tick.hints.slot("", 0), queues_since_ms=0)
-
-    async def _admit(self, tick: Tick, call: Call, patience_ms: int) -> Verdict:
-        cancel = tick.job.state == pb.JOB_STATE_CANCELLING
-        upstream = self._upstreams.get(tick.job.connection)
-        return await upstream.admit(call, patience_ms=patience_ms, cancel=cancel, rank=self._rank(tick))
 
     async def _call(self, tick: Tick, call: Call) -> Outcome:
         upstream = self._upstreams.get(tick.job.connection)

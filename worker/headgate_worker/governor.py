@@ -33,7 +33,9 @@ class Governor:
         self._ask = redis.register_script(quota.SCRIPT)
         self._throttled = redis.register_script(quota.THROTTLED_SCRIPT)
 
-    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN) -> Verdict:
+    async def admit(
+        self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
+    ) -> Verdict:
         """When the call may go out. A `Go` counts as made, whatever becomes of it.
 
         Args:
@@ -41,9 +43,10 @@ class Governor:
             patience_ms: how far ahead a slot may lie; with 0 only one that is free now.
             cancel: goes ahead of the queue, and may use the day's reserve.
             rank: where the call stands among others that wait; see `headgate.ranking`.
+            held: epoch of the slot that the call has waited for; a `Go` of the same epoch says that it still counts.
         """
         arguments = quota.script_arguments(
-            self._limits, class_of(call), cancel=cancel, patience_ms=patience_ms, rank=rank
+            self._limits, class_of(call), cancel=cancel, patience_ms=patience_ms, rank=rank, held=held
         )
         return quota.parse_verdict(await self._ask(keys=[self._key], args=arguments))
 

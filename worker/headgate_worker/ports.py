@@ -27,8 +27,10 @@ class Upstream(Protocol):
 class GovernedUpstream(Upstream, Protocol):
     """A cloud with the quota that all workers share."""
 
-    async def admit(self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN) -> Verdict:
-        """When the call may go out; `Go` counts as made, whatever becomes of it.
+    async def admit(
+        self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
+    ) -> Verdict:
+        """When the call may go out; `Go` counts as made, whatever becomes of it. `held`: see `Governor.admit`.
 
         Raises:
             redis.exceptions.RedisError: the quota can't be asked.

@@ -123,6 +123,7 @@ class Hints:
         asked_at_ms: run index to when it was last started.
         slot_class: class of the call that a slot of the quota is held for; empty when none is.
         slot_at_ms: time of that slot.
+        slot_epoch: epoch of that slot.
         queues_since_ms: since when the next call has asked for a slot and got none; 0 when it has not.
         waits_since_ms: since when the next call waits for a slot and that is not on the bill yet; 0 when none does.
         stops_lost: indexes of runs whose stop was sent and not answered: one that ends in Failure then was stopped.
@@ -146,6 +147,7 @@ class Hints:
     inquiries: Mapping[int, Inquiry] = field(default_factory=dict)
     slot_class: str = ""
     slot_at_ms: int = 0
+    slot_epoch: int = 0
     waits_since_ms: int = 0
     queues_since_ms: int = 0
     read_at_ms: Mapping[int, int] = field(default_factory=dict)
@@ -194,9 +196,10 @@ class Hints:
         others = {key: value for key, value in self.inquiries.items() if key != run_index}
         return replace(self, inquiries=others if inquiry is None else {**others, run_index: inquiry})
 
-    def slot(self, klass: str, at_ms: int) -> Hints:
+    def slot(self, klass: str, at_ms: int, epoch: int = 0) -> Hints:
         """The hints with a slot of the quota held; "" and 0 when it is used."""
-        return replace(self, slot_class=klass, slot_at_ms=at_ms, waits_since_ms=self.waits_since_ms if klass else 0)
+        since_ms = self.waits_since_ms if klass else 0
+        return replace(self, slot_class=klass, slot_at_ms=at_ms, slot_epoch=epoch, waits_since_ms=since_ms)
 
     def settled(self) -> Hints:
         """The hints after a call that brought an answer."""
@@ -218,6 +221,7 @@ def encode_hints(hints: Hints) -> bytes:
         "o": hints.operation_poll_at_ms,
         "q": hints.slot_class,
         "t": hints.slot_at_ms,
+        "te": hints.slot_epoch,
         "w": hints.waits_since_ms,
         "k": hints.queues_since_ms,
         "e": {str(k): v for k, v in hints.read_at_ms.items()},
@@ -251,6 +255,7 @@ def _parse(plain: Mapping[str, Any]) -> Hints:
         operation_poll_at_ms=int(plain.get("o", 0)),
         slot_class=str(plain.get("q", "")),
         slot_at_ms=int(plain.get("t", 0)),
+        slot_epoch=int(plain.get("te", 0)),
         waits_since_ms=int(plain.get("w", 0)),
         queues_since_ms=int(plain.get("k", 0)),
         read_at_ms={int(k): int(v) for k, v in plain.get("e", {}).items()},

@@ -1,0 +1,96 @@
+"""The way of a tick's calls through the shared quota: a slot is asked for, waited for, and shown before its use."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Final
+
+from headgate import pb, ranking
+from headgate.quota import Crowded, Frozen, Go, Verdict
+from headgate.ranking import Rank
+from headgate_worker.core.calls import Call
+from headgate_worker.core.plan import IDLE_MS
+from headgate_worker.core.steps import Act
+from headgate_worker.governor import class_of
+from headgate_worker.ports import Clock, Upstreams
+from headgate_worker.tick import Tick
+
+SLOT_NEAR_MS: Final = 1_000
+"""A slot of the quota that is so near is waited for within the tick; a later one ends it."""
+
+SLOT_FAR_MS: Final = 3_600_000
+"""How far ahead a tick takes a slot: its place in the queue of all jobs."""
+
+
+class Admission:
+    """Asks the quota for the calls of all ticks of a worker."""
+
+    def __init__(self, upstreams: Upstreams, clock: Clock) -> None:
+        self._upstreams = upstreams
+        self._clock = clock
+
+    async def verdict(self, tick: Tick, act: Act, call: Call) -> Verdict:
+        """When the shared quota lets the call out."""
+        tick.waited()
+        if _holds_slot(tick, call):
+            return Go(tick.hints.slot_at_ms, tick.hints.slot_epoch)
+        return await self._ask(tick, act, call)
+
+    async def admits(self, tick: Tick, act: Act, call: Call, verdict: Verdict) -> bool:
+        """Whether the call goes out now; if not, the tick has ended and comes again at the call's slot."""
+        waited = _holds_slot(tick, call)
+        while isinstance(verdict, Go) and verdict.at_ms - self._clock.now_ms() <= SLOT_NEAR_MS:
+            waited = await self._slot_comes(tick, verdict.at_ms) or waited
+            again = await self._ask(tick, act, call, held=verdict.epoch) if waited else verdict
+            if isinstance(again, Go) and again.epoch == verdict.epoch:
+                tick.hints = replace(tick.hints.slot("", 0), queues_since_ms=0)
+                return True
+            verdict, waited = again, False  # the rate was lowered meanwhile, and the slot is no more
+        await self._end(tick, call, verdict)
+        return False
+
+    async def _slot_comes(self, tick: Tick, at_ms: int) -> bool:
+        """Wait for a slot that is near; whether there was anything to wait for."""
+        left_ms = at_ms - self._clock.now_ms()
+        if left_ms <= 0:
+            return False
+        await asyncio.sleep(left_ms / 1000)
+        tick.waited()
+        return True
+
+    async def _end(self, tick: Tick, call: Call, verdict: Verdict) -> None:
+        wake_ms = verdict.until_ms if isinstance(verdict, Frozen) else verdict.at_ms
+        if isinstance(verdict, Crowded):
+            wake_ms = self._asks_again_ms(tick, verdict.at_ms)
+        if isinstance(verdict, Go):
+            tick.hints = tick.hints.slot(class_of(call), wake_ms, verdict.epoch)
+        await tick.commit((), wake_ms=min(wake_ms, self._clock.now_ms() + IDLE_MS), poll_ms=wake_ms)
+
+    def _asks_again_ms(self, tick: Tick, at_ms: int) -> int:
+        """When a call asks again that the queue is too long for; from its first time on it counts as waiting."""
+        now_ms = self._clock.now_ms()
+        if at_ms - now_ms > SLOT_FAR_MS:
+            return at_ms
+        wake_ms = now_ms + ranking.again_ms(self._rank(tick), at_ms - now_ms)
+        tick.hints = replace(tick.hints, queues_since_ms=tick.hints.queues_since_ms or now_ms)
+        return wake_ms
+
+    async def _ask(self, tick: Tick, act: Act, call: Call, *, held: int | None = None) -> Verdict:
+        left_ms = max(0, act.until_ms - self._clock.now_ms()) if act.until_ms else SLOT_FAR_MS
+        return await self._upstreams.get(tick.job.connection).admit(
+            call,
+            patience_ms=min(left_ms, SLOT_FAR_MS),
+            cancel=tick.job.state == pb.JOB_STATE_CANCELLING,
+            rank=self._rank(tick),
+            held=held,
+        )
+
+    def _rank(self, tick: Tick) -> Rank:
+        since_ms = tick.hints.queues_since_ms
+        return Rank(tick.job.priority, self._clock.now_ms() - since_ms if since_ms else 0)
+
+
+def _holds_slot(tick: Tick, call: Call) -> bool:
+    """Whether an earlier tick of the job has got a slot for such a call."""
+    return tick.hints.slot_class == class_of(call) and bool(tick.hints.slot_at_ms)
