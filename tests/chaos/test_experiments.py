@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from bench.chaos.__main__ import run_one
@@ -82,6 +84,13 @@ def test_every_experiment_is_listed() -> None:
     listed = subprocess.run([sys.executable, "-m", "bench.chaos", "--list"], capture_output=True, text=True, check=True)
 
     assert [line.split()[0] for line in listed.stdout.splitlines()] == list(EXPERIMENTS)
+
+
+def test_every_experiment_has_its_row_in_the_document() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text()
+    table = page.split("| experiment | load | held | figures |", 1)[1].split("\n\n", 1)[0]
+
+    assert re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE) == list(EXPERIMENTS)
 
 
 @pytest.mark.parametrize("arguments", [["--only", "nothing-of-the-kind"]])
