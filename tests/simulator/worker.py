@@ -245,6 +245,8 @@ class Tick:
 
     def _absorb(self, act: Act, outcome: Outcome) -> Pauses:
         for _ in range(20):
+            if self.job.state in JOB_TERMINAL:
+                return
             change = absorb(self._view(), act, outcome)
             try:
                 yield from self._take(change)

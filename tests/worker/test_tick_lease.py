@@ -13,6 +13,7 @@ from headgate.quota import PLAIN, Go, Verdict
 from headgate.ranking import Rank
 from headgate_worker.clock import StoreClock, SystemDice
 from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, Outcome
+from headgate_worker.core.steps import apply
 from headgate_worker.core.view import Policy
 from headgate_worker.engine import Engine
 from headgate_worker.store import Store
@@ -127,3 +128,30 @@ async def test_a_lease_that_ended_is_renewed_before_a_write_unless_the_job_was_t
         await (await engine(store, upstream)).tick(job_id)
 
     assert sum(type(call) in WRITES for call in upstream.calls) == sent
+
+
+async def test_what_comes_back_for_a_job_that_was_given_up_meanwhile_changes_nothing(redis: Redis) -> None:
+    """Found by seed 706740: an ended job can't be moved to NEEDS_ATTENTION by a reply that comes late."""
+    store = Store(redis, lease_ms=LEASE_MS)
+    job_id = await submit(store, backfill_job(seed_backfill()))
+
+    class GivenUp(Upstream):
+        async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
+            await give_up(store, job_id)
+            return Failure(FailureKind.AMBIGUOUS, "timed_out", "nobody knows")
+
+    await (await engine(store, GivenUp())).tick(job_id)
+
+    job = await store.load(job_id)
+    assert job is not None
+    last = pb.JobEvent.FromString(await redis.lindex(keys.log(job_id), -1))  # type: ignore[misc]
+    assert (job.state, last.type) == (pb.JOB_STATE_FAILED, pb.EVENT_TYPE_RESOLVED)
+
+
+async def give_up(store: Store, job_id: str) -> None:
+    """End the job as a caller does who resolves it."""
+    before = await store.load(job_id)
+    assert before is not None
+    draft = pb.JobEvent(type=pb.EVENT_TYPE_RESOLVED, state=pb.JOB_STATE_FAILED)
+    job, (event,) = apply(before, (draft,), now_ms=await store.now_ms())
+    await store.commit(Commit(before.state, job, before.revision, (event.SerializeToString(),)))

@@ -238,6 +238,8 @@ class Engine:
 
     async def _absorb(self, tick: Tick, act: Act, outcome: Outcome) -> None:
         for _ in range(DECISIONS):
+            if tick.job.state in JOB_TERMINAL:
+                return  # somebody has ended it meanwhile: an ended job takes nothing in
             change = absorb(self._view(tick), act, outcome)
             try:
                 await tick.take(change, described(act, outcome))
