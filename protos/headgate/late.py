@@ -7,25 +7,28 @@ from typing import Final
 REAP_SCRIPT: Final = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local late = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
+local late = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'WITHSCORES', 'LIMIT', 0, ARGV[1])
 local head = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
 local first = head[2] and math.min(tonumber(head[2]), now) or now
 local lost = {}
-for _, id in ipairs(late) do
+for i = 1, #late, 2 do
+  local id, due = late[i], tonumber(late[i + 1])
   redis.call('ZADD', KEYS[1], now + ARGV[2], id)
   local job = redis.call('HMGET', ARGV[3] .. id, 'wake', 'lease')
   local queued = job[1] and redis.call('ZSCORE', KEYS[2], job[1])
   if not queued then
     lost[#lost + 1] = id
-  elseif tonumber(queued) <= now and tonumber(job[2] or '0') > 0 and tonumber(job[2]) <= now then
+  elseif tonumber(queued) <= now and tonumber(job[2] or '0') <= now
+      and (tonumber(job[2] or '0') > 0 or tonumber(queued) > due - ARGV[2]) then
     redis.call('ZADD', KEYS[2], first, job[1])
   end
 end
-return {now, lost, #late, first}
+return {now, lost, #late / 2, first}
 """
 """Finds jobs whose tick is late and grants each a new grace. One whose entry still stands in the queue comes in its
-turn, so that a backlog is not made longer by ringing for all of it; one whose tick died comes before all others. KEYS:
-1 due 2 queue. ARGV: 1 at most 2 grace in ms 3 prefix of jobs. Answers {now, jobs to ring for, how many were late, score
+turn, so that a backlog is not made longer by ringing for all of it. One whose tick died comes before all others: its
+lease has ended, or its entry was claimed, which moved its score, and the claim has ended before the tick began. KEYS: 1
+due 2 queue. ARGV: 1 at most 2 grace in ms 3 prefix of jobs. Answers {now, jobs to ring for, how many were late, score
 of the head of the queue}."""
 
 RING_SCRIPT: Final = """

@@ -238,7 +238,10 @@ async def test_the_reaper_finds_jobs_whose_entry_is_lost_once_a_grace(store: Sto
 
 
 async def test_a_job_whose_entry_waits_in_a_long_queue_is_not_rung_for(store: Store, redis: Redis) -> None:
-    await late_job(store, redis)
+    job_id, entry = await late_job(store, redis)
+    now_ms = await store.now_ms()
+    await redis.zadd(keys.TICKS, {"tick:before:x": now_ms - 9_000, entry: now_ms - 5_000})
+    await redis.zadd(keys.DUE, {job_id: now_ms - 4_700})
     before = await redis.zrange(keys.TICKS, 0, -1, withscores=True)
 
     late = await store.late_jobs(10)
@@ -260,6 +263,20 @@ async def test_a_job_whose_tick_died_comes_before_a_long_queue(store: Store, red
     assert late.lost == ()
     assert await redis.zrank(keys.TICKS, entry) == 0 or await redis.zscore(keys.TICKS, entry) == late.first_ms
     assert late.first_ms == now_ms - 9_000
+
+
+async def test_a_tick_that_was_claimed_and_died_before_it_began_comes_before_a_long_queue(
+    store: Store, redis: Redis
+) -> None:
+    job_id, entry = await late_job(store, redis)
+    now_ms = await store.now_ms()
+    await redis.zadd(keys.TICKS, {"tick:before:x": now_ms - 9_000, entry: now_ms - 1})  # the end of its claim
+    await redis.zadd(keys.DUE, {job_id: now_ms - 4_700})
+
+    late = await store.late_jobs(10)
+
+    assert (late.lost, late.looked_at) == ((), 1)
+    assert await redis.zscore(keys.TICKS, entry) == late.first_ms == now_ms - 9_000
 
 
 async def test_a_ring_is_the_jobs_next_entry_and_nothing_of_a_job_that_is_gone(store: Store, redis: Redis) -> None:
