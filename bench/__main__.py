@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -34,9 +35,11 @@ def main() -> int:
     if unknown := [name for name in names if name not in ROWS]:
         print(f"no such row: {', '.join(unknown)}; see --list", file=sys.stderr)
         return 2
-    results = [_run(ROWS[name], QUICK if options.quick else FULL) for name in names]
+    results: list[Result] = []
+    for name in names:
+        results.append(_run(ROWS[name], QUICK if options.quick else FULL))
+        _write(options, results)  # after every row: a run that is cut short has not been for nothing
     print(f"\n{machine()}; commit {commit()}; {'quick' if options.quick else 'full'} run\n\n{table(results)}")
-    _write(options, results)
     return 1 if any(result.holds is False for result in results) else 0
 
 
@@ -58,7 +61,7 @@ def _run(row: Row, size: Size) -> Result:
 
 def measured(row: Row, size: Size) -> Result:
     """One row, measured; a row that fails says so and stops no other."""
-    began = time.monotonic()
+    began, load = time.monotonic(), os.getloadavg()[0]
     try:
         found = asyncio.run(_bounded(row, size))
     except CannotMeasure as error:
@@ -66,7 +69,8 @@ def measured(row: Row, size: Size) -> Result:
     except Exception as error:  # the owner of a row: what broke it is its result
         logging.getLogger("bench").exception("%s broke", row.id)
         return Result(row.id, row.what, unmeasured=f"it broke: {type(error).__name__}: {_last_line(error)}")
-    return Result(row.id, row.what, found.figures, notes=found.notes, seconds=round(time.monotonic() - began, 1))
+    seconds = round(time.monotonic() - began, 1)
+    return Result(row.id, row.what, found.figures, notes=found.notes, seconds=seconds, load=round(load, 1))
 
 
 def _last_line(error: Exception) -> str:

@@ -100,6 +100,7 @@ class Result:
         unmeasured: why there are no figures; empty when there are.
         notes: what a reader has to know of how they came about.
         seconds: how long the row took.
+        load: the machine's load average when the row began; what else was running shows here.
     """
 
     id: str
@@ -108,6 +109,7 @@ class Result:
     unmeasured: str = ""
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    load: float = 0.0
 
     @property
     def holds(self) -> bool | None:
