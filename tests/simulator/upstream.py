@@ -288,6 +288,7 @@ class ModelUpstream:
             and one.day is not None
             and dates.midnight_millis(one.day) == call.biz_date_millis
             and (not call.type or one.kind == call.type)
+            and (not call.ids or one.id in call.ids)
         ]
         first = (call.page_number - 1) * call.page_size
         page = sorted(found, key=lambda one: one.id)[first : first + call.page_size]

@@ -12,13 +12,13 @@ import logging
 from typing import Final
 
 from headgate import pb
-from headgate.lifecycle import JOB_TERMINAL
+from headgate.lifecycle import JOB_TERMINAL, RUN_FRONTIER
 from headgate.overlap import target
 from headgate.quota import Go
 from headgate.reasons import Reason
 from headgate_worker.admission import Admission
 from headgate_worker.core import errors, sharing
-from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, GetInstance, Outcome, Reply
+from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, GetInstance, InstancePage, Outcome, Reply
 from headgate_worker.core.expecting import durations
 from headgate_worker.core.plan import absorb, plan
 from headgate_worker.core.steps import Act, Rest, Wait
@@ -227,11 +227,21 @@ class Engine:
         body = outcome.body if isinstance(outcome, Reply) else None
         if isinstance(body, pb.WorkflowInstance):
             await self._store.share(flight, body, follow_ms=self._follow_ms(tick, act, body))
+        elif isinstance(body, InstancePage):
+            await self._share_page(tick, body, flight)
         elif isinstance(body, pb.FlowInstance):
             ms = self._follow_ms(tick, act, body)
             await self._store.put_observation(tick.job.connection, body, follow_ms=ms)
         elif flight.token:
             await self._store.sharing.drop(flight)
+
+    async def _share_page(self, tick: Tick, page: InstancePage, flight: Flight) -> None:
+        """The same for a list; of rows that are not the job's own nothing is kept."""
+        own = {run.workflow_instance_id: run.index for run in tick.job.runs if run.state in RUN_FRONTIER}
+        for seen in page.instances:
+            if seen.id in own:
+                ms = sharing.follow_ms(tick.job, tick.hints, own[seen.id], seen, self._clock.now_ms())
+                await self._store.share(flight, seen, follow_ms=ms)
 
     def _follow_ms(self, tick: Tick, act: Act, seen: pb.WorkflowInstance | pb.FlowInstance) -> int:
         return sharing.follow_ms(tick.job, tick.hints, act.subject, seen, self._clock.now_ms())

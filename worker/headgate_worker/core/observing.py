@@ -9,8 +9,8 @@ from typing import Final
 from headgate import pb
 from headgate.lifecycle import RUN_FRONTIER, RUN_TERMINAL
 from headgate.reasons import Reason
-from headgate_worker.core import errors, inquiring, pacing, waiting
-from headgate_worker.core.calls import Failure, FailureKind, GetInstance, Outcome
+from headgate_worker.core import batching, errors, inquiring, pacing, waiting
+from headgate_worker.core.calls import Failure, FailureKind, GetInstance, ListInstances, Outcome
 from headgate_worker.core.ending import ended, is_old_run
 from headgate_worker.core.kinds import NAMED, newest_first
 from headgate_worker.core.runs import IDLE, NOT_STARTED, by_instance, differs, observe
@@ -71,7 +71,9 @@ def _is_ending(view: View, run: pb.InstanceRun, *, ends: bool) -> bool:
 def read(view: View) -> Step | None:
     """Do what is due, the most overdue first."""
     due = min(looks(view), key=lambda look: look[0], default=None)
-    return _shareable(view, due[1]) if due is not None and due[0] <= view.now_ms else None
+    if due is None or due[0] > view.now_ms:
+        return None
+    return batching.batch(view, due[1]) or _shareable(view, due[1])
 
 
 def _shareable(view: View, act: Act) -> Act:
@@ -110,10 +112,15 @@ def absorb_read(view: View, subject: int, call: GetInstance, outcome: Outcome) -
     return _own_read(view, run, seen, outcome.at_ms or view.now_ms)
 
 
+def absorb_batch(view: View, call: ListInstances, outcome: Outcome) -> Change:
+    """What a list says of instances that run."""
+    return batching.absorb_batch(view, call, outcome, _look_again)
+
+
 def _own_read(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance, known_ms: int) -> Change:
     row = _row(view, run, seen)
     drafts = (runs_changed(row, message=_what(run, row)),) if differs(run, row) else ()
-    hints = inquiring.opened(view, row, seen, _next(view, row, known_ms))
+    hints = batching.noted(view, row, seen, inquiring.opened(view, row, seen, _next(view, row, known_ms)))
     idle = seen.status in NOT_STARTED and row.state not in _OVER
     return Change(drafts, hints.idle(run.index, known_ms) if idle else hints)
 

@@ -157,6 +157,8 @@ def absorb(view: View, act: Act, outcome: Outcome) -> Change:
 
 
 def _absorb_list(view: View, call: ListInstances, subject: int, outcome: Outcome) -> Change:
+    if call.ids:
+        return observing.absorb_batch(view, call, outcome)
     if subject < 0:
         return surveying.absorb_survey(view, call, outcome)
     return reconciling.absorb_search(view, subject, call, outcome)

@@ -128,6 +128,7 @@ class Hints:
         waits_since_ms: since when the next call waits for a slot and that is not on the bill yet; 0 when none does.
         stops_lost: indexes of runs whose stop was sent and not answered: one that ends in Failure then was stopped.
         read_at_ms: run index to when its instance was last known, for those that are read again and again.
+        projects: run index to the project of its instance, where a list may ask for it; see `batching`.
         found: business date in ms to the instance ids that the present search has found.
         survey: run index to what the survey has found of its date.
         inquiries: run index to what is being found out about its end; losing it loses what would have been told.
@@ -152,10 +153,15 @@ class Hints:
     queues_since_ms: int = 0
     read_at_ms: Mapping[int, int] = field(default_factory=dict)
     stops_lost: frozenset[int] = frozenset()
+    projects: Mapping[int, int] = field(default_factory=dict)
 
     def read(self, run_index: int, at_ms: int) -> Hints:
         """The hints with the time that the present knowledge of a run's instance, or of its parent's, is of."""
         return replace(self, read_at_ms={**self.read_at_ms, run_index: at_ms})
+
+    def project(self, run_index: int, project_id: int) -> Hints:
+        """The hints with the project of a run's instance; see `batching`."""
+        return replace(self, projects={**self.projects, run_index: project_id})
 
     def poll(self, run_index: int, at_ms: int) -> Hints:
         """The hints with the next read of a run set."""
@@ -188,6 +194,7 @@ class Hints:
             idle_at_ms=_without(self.idle_at_ms, run_index),
             stop_asked_ms=_without(self.stop_asked_ms, run_index),
             read_at_ms=_without(self.read_at_ms, run_index),
+            projects=_without(self.projects, run_index),
             stops_lost=self.stops_lost - {run_index},
         )
 
@@ -225,6 +232,7 @@ def encode_hints(hints: Hints) -> bytes:
         "w": hints.waits_since_ms,
         "k": hints.queues_since_ms,
         "e": {str(k): v for k, v in hints.read_at_ms.items()},
+        "j": {str(k): v for k, v in hints.projects.items()},
         "z": sorted(hints.stops_lost),
         "s": {str(k): v for k, v in hints.starts.items()},
         "a": {str(k): v for k, v in hints.asked_at_ms.items()},
@@ -259,6 +267,7 @@ def _parse(plain: Mapping[str, Any]) -> Hints:
         waits_since_ms=int(plain.get("w", 0)),
         queues_since_ms=int(plain.get("k", 0)),
         read_at_ms={int(k): int(v) for k, v in plain.get("e", {}).items()},
+        projects={int(k): int(v) for k, v in plain.get("j", {}).items()},
         stops_lost=frozenset(map(int, plain.get("z", ()))),
         starts={int(k): int(v) for k, v in plain.get("s", {}).items()},
         asked_at_ms={int(k): int(v) for k, v in plain.get("a", {}).items()},
