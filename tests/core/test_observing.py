@@ -95,6 +95,21 @@ def test_what_a_blocked_run_waits_for_is_read_before_it() -> None:
     assert len(list(looks(view(job(*idle, parent, start=start, **cancel()))))) == 3
 
 
+def test_a_cancelled_child_of_a_parent_that_is_not_the_jobs_is_read_after_it() -> None:
+    """Found by seed 807664: it counted as stopped, and the parent, which ran on, released it."""
+    start = pb.StartWorkflowInstancesSpec(ids=[100])
+    of = view(
+        job(row(0, pb.RUN_STATE_BLOCKED, blocked_by_id=777, stop_time=timestamp(NOW_MS)), start=start, **cancel())
+    )
+    assert acted(read(of)).call == GetInstance(777)
+
+    ended = taken(of, absorbed(of, GetInstance(777), seen(777, SUCCESS), 0))
+    soon, later = (view(ended, Hints(), now_ms=NOW_MS + ms) for ms in (100, 10_000))
+    assert acted(read(soon)).call == GetInstance(100)
+    assert states(taken(soon, absorbed(soon, GetInstance(100), seen(100, NOT_RUN), 0))) == ["BLOCKED"]
+    assert states(taken(later, absorbed(later, GetInstance(100), seen(100, NOT_RUN), 0))) == ["STOPPED"]
+
+
 def test_the_instances_of_a_stop_job_may_release_each_other_too() -> None:
     """Found by the simulator: a stopped parent released a child that had been read NotRun before."""
     idle = row(1, pb.RUN_STATE_CREATED, stop_time=timestamp(NOW_MS))

@@ -90,7 +90,7 @@ def _may_start_yet(view: View, row: pb.InstanceRun) -> bool:
 
 def _released_until_ms(view: View, row: pb.InstanceRun) -> int:
     """Until when what has ended may still release an instance; one whose stop was refused, as long as any child."""
-    last_end_ms = _last_end_ms(view)
+    last_end_ms = max(_last_end_ms(view), row.parent_end_time.ToMilliseconds())
     if row.HasField("stop_time"):
         return last_end_ms + view.policy.idle_settle_ms
     asked_ms = view.job.cancel.request_time.ToMilliseconds() if cancelling(view) else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -28,7 +28,7 @@ def looks(view: View) -> Iterator[Look]:
     ends = wants_ends(view)
     ending = [run for run in left if run.state in IDLE and _is_ending(view, run, ends=ends)]
     for run in _first_to_end(view, left, ending):
-        yield _own(view, run)
+        yield _foreign_parent(view, run, rows) or _own(view, run)
     for run in left:
         if run not in ending:
             found = _look(view, run, rows.get(run.blocked_by_id) if run.blocked_by_id else None)
@@ -49,6 +49,13 @@ def _first_to_end(view: View, left: list[pb.InstanceRun], ending: list[pb.Instan
     in_order = ending[::-1] if newest_first(view.job) else ending
     waiting_for = {run.workflow_instance_id for run in ending}
     return [next((run for run in in_order if run.blocked_by_id not in waiting_for), in_order[0])]
+
+
+def _foreign_parent(view: View, run: pb.InstanceRun, rows: Mapping[int, pb.InstanceRun]) -> Look | None:
+    """The look at a parent that is none of the job's: it may release the child for as long as it has not ended."""
+    if view.kind not in NAMED or run.state != pb.RUN_STATE_BLOCKED or run.blocked_by_id in rows:
+        return None
+    return waiting.look(view, run, None) if run.blocked_by_id else None
 
 
 def _own(view: View, run: pb.InstanceRun) -> Look:
