@@ -130,7 +130,7 @@ class Reason(Enum):
     DEADLINE_PASSED = Meaning(
         "DEADLINE_EXCEEDED",
         "The job did not end before its deadline.",
-        "Submit again with a longer deadline.",
+        "Submit again with a longer deadline; a backfill by `RetryJob`, which brings a new one.",
     )
     JOB_CANCELLED = Meaning(
         "CANCELLED", "The job was cancelled; only an Operation's error says so.", "Submit again if it is still wanted."

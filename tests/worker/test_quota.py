@@ -44,9 +44,10 @@ async def test_eight_workers_share_the_rate(
 
     refused = [row for row in rows if row.status == 429]
     seconds = (rows[-1].at_ms - rows[0].at_ms) / 1000
-    # Times on a shared machine wobble; that slots themselves never pass the rate is test_governor's.
-    assert len(refused) <= len(rows) * 0.02, f"{len(refused)} of {len(rows)}"
-    assert len(rows) / seconds >= QPS * 0.85, len(rows) / seconds
+    # Times on a busy machine wobble, and each refusal lowers the rate: that slots never pass it is test_governor's,
+    # and the figures are those of the experiment `fleet-quota`.
+    assert len(refused) <= len(rows) * 0.1, f"{len(refused)} of {len(rows)}"
+    assert len(rows) / seconds >= QPS * 0.4, len(rows) / seconds
 
 
 async def test_a_cancel_goes_through_while_reads_are_frozen(
