@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import aiohttp
 from yarl import URL
@@ -84,6 +84,27 @@ class SentTwice(aiohttp.ClientConnectionError):
     """aiohttp was about to send a request again after a disconnect."""
 
 
+OPENING: Final = 4
+"""Connections that are opened side by side: TLS handshakes that come due in one turn of the loop are done in one go."""
+
+
+class _FewAtOnce(aiohttp.TCPConnector):
+    """Opens `OPENING` connections at a time, so that a burst of calls does not hold up the event loop."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._opening = asyncio.Semaphore(OPENING)
+
+    async def _create_connection(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # as in the base class
+    ) -> Any:
+        async with self._opening:
+            return await super()._create_connection(req, traces, timeout)
+
+
 class Connections:
     """Two sessions, one keeping its connections and one not. Neither follows redirects, proxies or cookies.
 
@@ -107,9 +128,9 @@ class Connections:
         patience = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout_seconds)
         trust: dict[str, Any] = {} if tls is None else {"ssl": tls}
         limit = settings.max_connections
-        kept = aiohttp.TCPConnector(limit=limit, keepalive_timeout=settings.keepalive_seconds, **trust)
+        kept = _FewAtOnce(limit=limit, keepalive_timeout=settings.keepalive_seconds, **trust)
         self._kept = _session(kept, patience)
-        self._fresh = _session(aiohttp.TCPConnector(limit=limit, force_close=True, **trust), patience)
+        self._fresh = _session(_FewAtOnce(limit=limit, force_close=True, **trust), patience)
 
     async def send(
         self, method: str, url: URL, headers: Mapping[str, str], body: str, *, alone: bool, progress: Progress
