@@ -12,6 +12,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from headgate_redis.pipe import Pipe
 from headgate_server import catalog, channel, fitness, ops
 from headgate_server.admin_service import AdminService
 from headgate_server.clock import StoreClock
@@ -25,7 +26,6 @@ from headgate_server.job_service import JobService
 from headgate_server.lookout import Lookout
 from headgate_server.metrics import Metrics
 from headgate_server.operations_service import OperationsService
-from headgate_server.pipe import Pipe
 from headgate_server.planning import Planning
 from headgate_server.reads import Reads
 from headgate_server.redis_facts import RedisFacts

@@ -8,10 +8,14 @@ from typing import Final
 
 from redis import exceptions as redis_errors
 
-from headgate_server.errors import ServerError, StoreFull, StoreUnavailable
+from headgate.reasons import Reason
+from headgate_redis import pipe
+from headgate_server.errors import Refused, ServerError, StoreFull, StoreUnavailable
 
-NOT_REACHED: Final = (redis_errors.ConnectionError, redis_errors.TimeoutError, OSError, TimeoutError)
-"""Without an answer: whether the command was executed is not known."""
+
+class ReplyLost(StoreUnavailable):
+    """Commands were sent, or may have been, and no answer came; where that is safe they are sent again."""
+
 
 _REFUSALS: Final[tuple[tuple[str, type[ServerError]], ...]] = (
     ("OOM ", StoreFull),
@@ -32,17 +36,16 @@ _REFUSALS: Final[tuple[tuple[str, type[ServerError]], ...]] = (
 
 def classify(error: Exception) -> ServerError | None:
     """What an exception of redis-py means; None for one that only a mistake of ours explains."""
-    if isinstance(error, (*NOT_REACHED, redis_errors.ReadOnlyError)):
+    if isinstance(error, pipe.PipeFull):
+        return Refused(Reason.CALLER_LIMIT, "too many calls wait for the store", retry_seconds=1)
+    if isinstance(error, pipe.ReplyLost):
+        return ReplyLost("no reply")
+    if isinstance(error, (*pipe.NOT_REACHED, redis_errors.ReadOnlyError)):
         return StoreUnavailable(type(error).__name__)
     if isinstance(error, redis_errors.OutOfMemoryError):
         return StoreFull()
     line = str(error)
     return next((kind(mark.strip()) for mark, kind in _REFUSALS if mark in line), None)
-
-
-def is_demoted(error: Exception) -> bool:
-    """Whether this Redis has become a replica: connections to it are of no use any more."""
-    return isinstance(error, redis_errors.ReadOnlyError) or "READONLY" in str(error)
 
 
 @contextmanager

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from headgate import keys, quota
+from headgate_redis.pipe import Pipe
 from headgate_server.clock import StoreClock
 from headgate_server.explaining import Facts
-from headgate_server.pipe import Pipe
 from headgate_server.redis_store import Script, insist
 
 _FACTS: Final = Script("""

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from headgate import commit, keys, pb
 from headgate.lifecycle import JOB_TERMINAL
+from headgate_redis.pipe import Command, Pipe
 from headgate_server.feed_entry import START, Entry, FeedId, Position, position_of
-from headgate_server.pipe import Command, Pipe
 from headgate_server.redis_feed import entry_of, id_of
 from headgate_server.redis_store import Script, insist
 

@@ -9,7 +9,7 @@ from redis.asyncio.connection import AbstractConnection
 
 from headgate import keys
 from headgate.entries import Entry
-from headgate_server.pipe import Command, Pipe
+from headgate_redis.pipe import Command, Pipe
 from headgate_server.redis_errors import translated
 
 KICKS: Final = 1_000

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from headgate import keys
+from headgate_redis.pipe import Command, Pipe
 from headgate_server.lookout import Seen, Subject
-from headgate_server.pipe import Command, Pipe
 from headgate_server.redis_errors import translated
 from headgate_server.redis_store import insist
 

@@ -17,12 +17,12 @@ from redis.exceptions import NoScriptError
 
 from headgate import commit, keys, overlap, pb
 from headgate.overlap import Hold
+from headgate_redis.pipe import Command, Pipe
 from headgate_server import wire
 from headgate_server.clock import StoreClock
 from headgate_server.cursor import Page
 from headgate_server.errors import StoreFull
-from headgate_server.pipe import Command, Pipe, ReplyLost
-from headgate_server.redis_errors import translated
+from headgate_server.redis_errors import ReplyLost, translated
 
 PAUSES: Final = (0.02, 0.1, 0.3, 0.6)
 """Seconds before a lost command is sent again; after the last one the store counts as unavailable."""

@@ -9,7 +9,7 @@ from google.rpc import error_details_pb2
 from headgate import keys, pb
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_server.errors import StoreFull
-from headgate_server.pipe import ReplyLost
+from headgate_server.redis_errors import ReplyLost
 from headgate_server.redis_store import insist
 from tests.server.world import World, backfill, detail, gather_until_end, reason_of, serving, shape, status_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
@@ -12,6 +12,7 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
 
 from headgate import redis_url
 from headgate.redis_url import SentinelTarget
+from headgate_worker.gathering import GatheringRedis
 
 COMMAND_TIMEOUT_SECONDS: Final = 5.0
 """Longest wait for the answer to a command: a frozen store must not hold a tick for ever."""
@@ -23,19 +24,20 @@ BLOCK_MARGIN_SECONDS: Final = 5.0
 """How much longer than the blocking itself the answer to a blocking read may take."""
 
 
+_SHARED: Final[dict[str, Any]] = {
+    "socket_connect_timeout": CONNECT_TIMEOUT_SECONDS,
+    "socket_keepalive": True,
+    # Repeating INCR or LPUSH after a lost reply does it twice (measured): whoever knows that it is safe, repeats.
+    "retry": Retry(NoBackoff(), 0),
+}
+
+
 def _options(*, answer_seconds: float) -> dict[str, Any]:
-    return {
-        "socket_timeout": answer_seconds,
-        "socket_connect_timeout": CONNECT_TIMEOUT_SECONDS,
-        "socket_keepalive": True,
-        "health_check_interval": 15,
-        # Repeating INCR or LPUSH after a lost reply does it twice (measured): whoever knows that it is safe, repeats.
-        "retry": Retry(NoBackoff(), 0),
-    }
+    return {"socket_timeout": answer_seconds, "health_check_interval": 15, **_SHARED}
 
 
 def command_client(url: str, *, connections: int) -> Redis:
-    """A client for short commands; callers wait for a free connection instead of failing.
+    """A client for short commands, whose pipelines wait for one of so many connections instead of failing.
 
     Raises:
         BadRedisUrl: the URL can't be used.
@@ -43,10 +45,13 @@ def command_client(url: str, *, connections: int) -> Redis:
     options = _options(answer_seconds=COMMAND_TIMEOUT_SECONDS)
     target = redis_url.parse(url)
     if target is not None:
-        return _behind_sentinels(target, options)
-    pool = BlockingConnectionPool.from_url(url, max_connections=connections, timeout=COMMAND_TIMEOUT_SECONDS, **options)
-    client: Redis = Redis.from_pool(pool)
-    return client
+        asked = _sentinels(target)
+        pool, patient = _behind(asked, target, options), _behind(asked, target, _SHARED)
+    else:
+        bounds = {"max_connections": connections, "timeout": COMMAND_TIMEOUT_SECONDS}
+        pool = BlockingConnectionPool.from_url(url, **bounds, **options)
+        patient = ConnectionPool.from_url(url, **_SHARED)
+    return GatheringRedis(pool, patient, timeout=COMMAND_TIMEOUT_SECONDS)
 
 
 def blocking_client(url: str, *, block_seconds: float) -> Redis:
@@ -58,17 +63,19 @@ def blocking_client(url: str, *, block_seconds: float) -> Redis:
     options = _options(answer_seconds=block_seconds + BLOCK_MARGIN_SECONDS)
     target = redis_url.parse(url)
     if target is not None:
-        return _behind_sentinels(target, options)
+        return Redis.from_pool(_behind(_sentinels(target), target, options))
     client: Redis = Redis.from_url(url, **options)
     return client
 
 
-def _behind_sentinels(target: SentinelTarget, options: dict[str, Any]) -> Redis:
-    """A client of whatever the Sentinels call the primary; a demoted one is left at its first READONLY."""
+def _sentinels(target: SentinelTarget) -> Sentinel:
     asking = {**redis_url.sentinel_options(target), "socket_timeout": CONNECT_TIMEOUT_SECONDS}
-    sentinels = Sentinel(list(target.sentinels), sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
-    client: Redis = sentinels.master_for(target.primary, **redis_url.server_options(target), **options)
-    return client
+    return Sentinel(list(target.sentinels), sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
+
+
+def _behind(asked: Sentinel, target: SentinelTarget, options: dict[str, Any]) -> ConnectionPool:
+    """A pool towards whatever the Sentinels call the primary; a demoted one is left at its first READONLY."""
+    return SentinelConnectionPool(target.primary, asked, **{**redis_url.server_options(target), **options})  # type: ignore[no-untyped-call]
 
 
 async def close(client: Redis) -> None:

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import hiredis
+from redis import exceptions as redis_errors
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
-from headgate.reasons import Reason
-from headgate_server.errors import Refused, StoreUnavailable
-from headgate_server.redis_errors import NOT_REACHED, is_demoted
-
 _log = logging.getLogger(__name__)
 
-Command = tuple[str | bytes | int, ...]
+Command = tuple[str | bytes | int | float, ...]
+
+NOT_REACHED: Final = (redis_errors.ConnectionError, redis_errors.TimeoutError, OSError, TimeoutError)
+"""Without an answer: whether the command was executed is not known."""
 
 MAX_GROUP: Final = 128
 """Most calls that are sent together; bounds the time that the first of them waits for the last."""
@@ -31,12 +32,34 @@ MAX_GROUP: Final = 128
 GATHER: Final = 32
 """Calls that are not kept waiting for more."""
 
+GATHER_SECONDS: Final = 0.001
+"""How long calls are kept waiting for more while the process has no CPU to spare."""
+
 MAX_WAITING: Final = 20_000
 """Most calls that wait. More are refused: a queue that only grows helps nobody."""
 
 
-class ReplyLost(StoreUnavailable):
+LOOK_SECONDS: Final = 0.02
+"""How old the word on the process's load may be."""
+
+HIGH: Final = 0.8
+"""Share of a core from which on a process counts as having none to spare."""
+
+IDLE_SECONDS: Final = 1.0
+"""A connection that was idle for longer is asked whether it still stands before it is used."""
+
+
+class ReplyLost(redis_errors.ConnectionError):
     """The commands were sent, or may have been, and no answer came."""
+
+
+class PipeFull(redis_errors.RedisError):
+    """Too many calls wait already; nothing was sent."""
+
+
+def is_demoted(error: Exception) -> bool:
+    """Whether this Redis has become a replica: connections to it are of no use any more."""
+    return isinstance(error, redis_errors.ReadOnlyError) or "READONLY" in str(error)
 
 
 @dataclass(slots=True)
@@ -44,6 +67,32 @@ class _Call:
     packed: bytes
     replies: int
     answer: asyncio.Future[Any]
+
+
+class Load:
+    """How busy this process is: its CPU time by the clock, looked at now and then.
+
+    Args:
+        cpu: seconds of CPU that the process has taken.
+        clock: seconds that have passed.
+    """
+
+    def __init__(
+        self, cpu: Callable[[], float] = time.process_time, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._cpu = cpu
+        self._clock = clock
+        self._at, self._spent = clock(), cpu()
+        self._high = False
+
+    def is_high(self) -> bool:
+        """Whether it took nearly all of a core when it was last looked at, `LOOK_SECONDS` ago at most."""
+        passed = (now := self._clock()) - self._at
+        if passed >= LOOK_SECONDS:
+            spent = self._cpu()
+            self._high = spent - self._spent > HIGH * passed
+            self._at, self._spent = now, spent
+        return self._high
 
 
 class Pipe:
@@ -67,6 +116,8 @@ class Pipe:
         self._on_group = on_group
         self._waiting: deque[_Call] = deque()
         self._bell = asyncio.Event()
+        self._used = 0.0
+        self._load = Load()
 
     async def call(self, *commands: Command) -> Any:
         """Send the commands together and give the reply of the last one.
@@ -74,10 +125,10 @@ class Pipe:
         Raises:
             ReplyLost: no answer came; whether the commands were executed is not known.
             ResponseError: Redis refused one of them; the first refusal is told.
-            Refused: too many calls wait already.
+            PipeFull: too many calls wait already.
         """
         if len(self._waiting) >= MAX_WAITING:
-            raise Refused(Reason.CALLER_LIMIT, "too many calls wait for the store", retry_seconds=1)
+            raise PipeFull("too many calls wait for the store")
         packed = b"".join(hiredis.pack_command(command) for command in commands)  # type: ignore[arg-type]  # its stub asks for a tuple of one
         call = _Call(packed, len(commands), asyncio.get_running_loop().create_future())
         self._waiting.append(call)
@@ -100,17 +151,23 @@ class Pipe:
             await self._connection.disconnect(nowait=True)
 
     async def _gather(self) -> None:
-        # A round trip each would cost more than all else of a call. While the loop is busy with more callers, waiting
-        # for them costs no time; as soon as a turn of it brings no call, what is there goes out.
+        """Wait for more calls where that costs nothing: a round trip each would cost more than all else of a call.
+
+        While every turn of the loop brings one, the next is awaited. A process that has no CPU to spare gains by
+        waiting longer, since its callers wait for it and not for Redis; one that has would only be late.
+        """
         seen = 0
         while seen < len(self._waiting) < GATHER:
             seen = len(self._waiting)
             await asyncio.sleep(0)
+        if seen < GATHER and self._load.is_high():
+            await asyncio.sleep(GATHER_SECONDS)
 
     async def _exchange(self, group: list[_Call]) -> None:
         self._on_group(len(group))
         try:
             async with asyncio.timeout(self._timeout):
+                await self._leave_dead()
                 packed = b"".join(call.packed for call in group)
                 await self._connection.send_packed_command(packed, check_health=False)
                 for call in group:
@@ -120,6 +177,19 @@ class Pipe:
         except Exception:
             _log.exception("a pipe to the store broke")
             await self._lose(group)
+
+    async def _leave_dead(self) -> None:
+        """Drop a connection that has died while nobody used it: the group can do without that loss."""
+        now, used = asyncio.get_running_loop().time(), self._used
+        self._used = now
+        if not self._connection.is_connected or now - used < IDLE_SECONDS:
+            return
+        try:
+            dead = await self._connection.can_read_destructive()  # type: ignore[no-untyped-call]
+        except NOT_REACHED:
+            dead = True
+        if dead:
+            await self._connection.disconnect(nowait=True)
 
     async def _lose(self, group: list[_Call]) -> None:
         _give_up(group)

@@ -1,0 +1,127 @@
+"""Many callers on one connection to a real Redis: answers in order, losses told, nothing repeated."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from redis.asyncio import ConnectionPool, Redis
+from redis.exceptions import ResponseError
+
+from headgate_cli.dev.redis_server import RedisServer
+from headgate_redis import pipe
+from headgate_redis.pipe import Load, Pipe, PipeFull, ReplyLost
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[RedisServer]:
+    async with RedisServer() as running:
+        yield running
+
+
+@asynccontextmanager
+async def piped(server: RedisServer, groups: list[int] | None = None, seconds: float = 5.0) -> AsyncIterator[Pipe]:
+    """A pipe that runs; the sizes of its groups go into the list."""
+    pool = ConnectionPool.from_url(server.url)
+    made = Pipe(pool.make_connection, timeout=seconds, on_group=(groups if groups is not None else []).append)
+    running = asyncio.create_task(made.run())
+    try:
+        yield made
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def kill_others(server: RedisServer) -> None:
+    """Close every connection of others."""
+    async with Redis.from_url(server.url) as other:
+        command: Any = other.execute_command
+        await command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+
+async def test_calls_of_many_go_together_and_each_gets_its_own_answer(server: RedisServer) -> None:
+    groups: list[int] = []
+    async with piped(server, groups) as made:
+        answers = await asyncio.gather(*(made.call(("ECHO", str(number))) for number in range(200)))
+
+    assert answers == [str(number).encode() for number in range(200)]
+    assert sum(groups) == 200
+    assert len(groups) < 50
+    assert max(groups) <= pipe.MAX_GROUP
+
+
+async def test_commands_of_one_call_stay_together_and_the_last_answer_counts(server: RedisServer) -> None:
+    async with piped(server) as made:
+        found = await made.call(("MULTI",), ("INCR", "n"), ("INCRBYFLOAT", "m", 0.5), ("EXEC",))
+
+    assert found == [1, b"0.5"]
+
+
+async def test_a_refusal_is_told_to_its_caller_only(server: RedisServer) -> None:
+    async with piped(server) as made:
+        right, wrong = await asyncio.gather(made.call(("PING",)), made.call(("NO",)), return_exceptions=True)
+
+    assert right == b"PONG"
+    assert isinstance(wrong, ResponseError)
+
+
+async def test_a_cut_connection_loses_what_was_under_way_and_the_next_call_has_a_new_one(server: RedisServer) -> None:
+    async with piped(server) as made:
+        waiting = asyncio.create_task(made.call(("BLPOP", "never", 30)))
+        while not await blocked(server):
+            await asyncio.sleep(0.01)
+        await kill_others(server)
+        with pytest.raises(ReplyLost):
+            await waiting
+
+        assert await made.call(("PING",)) == b"PONG"
+
+
+async def blocked(server: RedisServer) -> bool:
+    """Whether somebody waits in a blocking command."""
+    async with Redis.from_url(server.url) as other:
+        return bool((await other.info("clients"))["blocked_clients"])
+
+
+async def test_a_connection_that_died_while_it_was_idle_costs_no_call(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipe, "IDLE_SECONDS", 0.0)
+    async with piped(server) as made:
+        assert await made.call(("PING",)) == b"PONG"
+        await kill_others(server)
+
+        assert await made.call(("PING",)) == b"PONG"
+
+
+async def test_a_group_that_takes_too_long_is_lost(server: RedisServer) -> None:
+    async with piped(server, seconds=0.2) as made:
+        with pytest.raises(ReplyLost):
+            await made.call(("BLPOP", "never", 30))
+
+
+async def test_more_callers_than_may_wait_are_refused_before_anything_is_sent(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipe, "MAX_WAITING", 2)
+    async with piped(server) as made:
+        found = await asyncio.gather(*(made.call(("INCR", "n")) for _ in range(3)), return_exceptions=True)
+
+        assert found[:2] == [1, 2]
+        assert isinstance(found[2], PipeFull)
+        assert await made.call(("GET", "n")) == b"2"
+
+
+def test_a_process_that_takes_a_whole_core_has_none_to_spare() -> None:
+    now, spent = 100.0, 5.0
+    load = Load(lambda: spent, lambda: now)
+
+    seen = []
+    for passed, taken in ((0.1, 0.09), (0.001, 0.0), (0.1, 0.05), (0.001, 0.001), (0.1, 0.1)):
+        now, spent = now + passed, spent + taken
+        seen.append(load.is_high())
+
+    assert seen == [True, True, False, False, True]  # what is younger than a look is not looked at

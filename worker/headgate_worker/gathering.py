@@ -1,0 +1,55 @@
+"""A client of Redis whose commands go out together with those of all other callers, on one connection.
+
+To its callers it is redis-py's client, which costs several times as much CPU: for each command it takes a connection
+from its pool, asks whether it still stands, writes, reads and gives it back (docs/performance.md). Pipelines still go
+that way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from redis.asyncio import ConnectionPool, Redis
+
+from headgate_redis.pipe import Pipe
+
+
+class GatheringRedis(Redis):
+    """Sends commands through a pipe of its own, which runs from the first command until `aclose`.
+
+    Args:
+        pool: for pipelines.
+        patient: makes the connection of the pipe; its connections must not have a socket timeout of their own.
+        timeout: longest time, in seconds, that one group of commands may take.
+    """
+
+    def __init__(self, pool: ConnectionPool, patient: ConnectionPool, *, timeout: float) -> None:
+        super().__init__(connection_pool=pool)
+        self.auto_close_connection_pool = True
+        self._patient = patient  # a connection behind Sentinels knows its pool only weakly
+        self._pipe = Pipe(patient.make_connection, timeout=timeout)
+        self._running: asyncio.Task[None] | None = None
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Send one command and give its reply as redis-py gives it.
+
+        Raises:
+            ReplyLost: a ConnectionError of redis-py: no answer came.
+            redis.exceptions.ResponseError: Redis refused it.
+        """
+        if self._running is None:
+            self._running = asyncio.get_running_loop().create_task(self._pipe.run(), name="pipe")
+        name = args[0]
+        reply = await self._pipe.call((*name.split(), *args[1:]) if " " in name else args)
+        understand = self.response_callbacks.get(name)
+        options.pop("keys", None)
+        return reply if understand is None else understand(reply, **options)
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """End the pipe, whose callers are told that their replies are lost, and close every connection."""
+        running, self._running = self._running, None
+        while running is not None and not running.done():
+            running.cancel()  # again and again: redis-py's wait_for can drop a cancellation on Python 3.11
+            await asyncio.wait((running,), timeout=0.5)
+        await super().aclose(close_connection_pool)
