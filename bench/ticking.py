@@ -43,7 +43,7 @@ class Instant:
         self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
     ) -> Verdict:
         """At once."""
-        return Go(0)
+        return Go()
 
     async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
         """A running instance."""

@@ -1,9 +1,14 @@
 """The shared quota of one connection: limits, presets by edition, and the script that hands out slots.
 
 DataWorks counts per account and region, all RAM users together, so one hash in Redis serves every worker. A caller does
-not poll for a token: the script gives it the time at which its call may go out, in the order of asking, and the calls
-are spread evenly. A cancel goes ahead of the queue, and everything after it moves back by one. When upstream throttles
-all the same, the rate is lowered and comes back slowly.
+not poll for a token: the script gives it a slot, the time at which its call may go out, in the order of asking, and the
+calls are spread evenly. A cancel goes ahead of the queue, and everything after it moves back by one.
+
+A slot is shown again before it is used, and the script lets the call out. What counts there is when the calls before
+it were let out, not when they should have been: a worker that came late to its slot would otherwise send its call close
+to the next ones, and upstream, which counts in seconds of its own, would refuse one of them (seen: 1 of 184). So never
+more go out in any second than upstream allows in one. When it throttles all the same, the rate is lowered and comes
+back slowly.
 """
 
 from __future__ import annotations
@@ -47,7 +52,37 @@ local midnight = ((day + 1) * 86400 - 28800) * 1000
 local frozen = number('frozen:' .. class)
 if frozen * 1000 > now then return {2, frozen} end
 local epoch = number('epoch')
-if ARGV[13] == string.format('%d', epoch) then return {1, math.floor(now / 1000), epoch} end
+local factor = redis.call('HGET', KEYS[1], 'factor') and number('factor') or 1000
+if factor < 1000 and now - number('factor_at') > 1000000 then
+  factor = math.min(1000, factor + 10 * math.floor((now - number('factor_at')) / 1000000))
+  redis.call('HSET', KEYS[1], 'factor', string.format('%d', factor), 'factor_at', string.format('%d', now))
+end
+local lanes = {}
+for i, lane in ipairs({class, 'total'}) do
+  local rate = tonumber(ARGV[2 + i]) * factor / 1000
+  if rate > 0 then
+    local room = math.max(1, math.floor(rate + 0.000001))
+    lanes[#lanes + 1] = {tat = 'tat:' .. lane, step = 1000000 / (rate * ARGV[14]), sent = KEYS[1 + i],
+      room = room, window = 1000000 * room / rate * ARGV[15], most = math.ceil(ARGV[2 + i])}
+  end
+end
+local open = now
+for _, lane in ipairs(lanes) do
+  local before = redis.call('LINDEX', lane.sent, lane.room - 1)
+  if before then open = math.max(open, before + lane.window) end
+end
+local function let_out()
+  for _, lane in ipairs(lanes) do
+    redis.call('LPUSH', lane.sent, string.format('%d', now))
+    redis.call('LTRIM', lane.sent, 0, lane.most)
+    redis.call('PEXPIRE', lane.sent, ARGV[9])
+  end
+  return {1, math.floor(now / 1000), epoch}
+end
+if ARGV[13] == string.format('%d', epoch) then
+  if open > now then return {4, math.ceil(open / 1000), epoch} end
+  return let_out()
+end
 local counted = ARGV[13] ~= ''
 local reserve = ARGV[2] == '1' and 0 or tonumber(ARGV[7])
 local used = number('used:' .. class)
@@ -56,19 +91,9 @@ local all = number('used:read') + number('used:write')
 if not counted and tonumber(ARGV[6]) > 0 and all + 1 > tonumber(ARGV[6]) - reserve then
   return {2, midnight}
 end
-local factor = redis.call('HGET', KEYS[1], 'factor') and number('factor') or 1000
-if factor < 1000 and now - number('factor_at') > 1000000 then
-  factor = math.min(1000, factor + 10 * math.floor((now - number('factor_at')) / 1000000))
-  redis.call('HSET', KEYS[1], 'factor', string.format('%d', factor), 'factor_at', string.format('%d', now))
-end
-local start = now
-local steps = {}
-for i, lane in ipairs({class, 'total'}) do
-  local qps = tonumber(ARGV[2 + i])
-  if qps > 0 then
-    steps[#steps + 1] = {'tat:' .. lane, 1000000000 / (qps * factor)}
-    if ARGV[2] ~= '1' then start = math.max(start, number('tat:' .. lane)) end
-  end
+local start = open
+for _, lane in ipairs(lanes) do
+  if ARGV[2] ~= '1' then start = math.max(start, number(lane.tat)) end
 end
 if ARGV[2] == '1' then start = math.max(start, number('tat:cancel')) end
 local reach = tonumber(ARGV[8]) * 1000
@@ -79,18 +104,19 @@ if ARGV[2] ~= '1' then
   if ARGV[10] ~= '0' then redis.call('HSET', KEYS[1], 'urgent:' .. ARGV[10], string.format('%d', now)) end
 end
 if start - now > reach then return {3, math.ceil(start / 1000)} end
-for _, step in ipairs(steps) do
-  local from = math.max(number(step[1]), start)
-  redis.call('HSET', KEYS[1], step[1], string.format('%d', from + step[2]))
-  if ARGV[2] == '1' then redis.call('HSET', KEYS[1], 'tat:cancel', string.format('%d', start + step[2])) end
+for _, lane in ipairs(lanes) do
+  local from = math.max(number(lane.tat), start)
+  redis.call('HSET', KEYS[1], lane.tat, string.format('%d', from + lane.step))
+  if ARGV[2] == '1' then redis.call('HSET', KEYS[1], 'tat:cancel', string.format('%d', start + lane.step)) end
 end
 if not counted then redis.call('HINCRBY', KEYS[1], 'used:' .. class, 1) end
 redis.call('PEXPIRE', KEYS[1], ARGV[9])
-return {1, math.ceil(start / 1000), epoch}
+if start > now then return {4, math.ceil(start / 1000), epoch} end
+return let_out()
 """
-"""KEYS: 1 quota. ARGV: see `script_arguments`. Answers {1 go at | 2 frozen until | 3 too far ahead}, ms, and for 1 the
-epoch of the slot. A slot that had to be waited for is shown again before it is used: one of an earlier epoch was handed
-out at a rate that has proved too high, and its call gets another one."""
+"""KEYS: see `script_keys`. ARGV: see `script_arguments`. Answers {1 let out at | 2 frozen until | 3 too far ahead |
+4 slot at}, ms, and for 1 and 4 the epoch. A slot is shown again before it is used: one of an earlier epoch was handed
+out at a rate that has proved too high, and its call gets another one; so may one whose calls before it came late."""
 
 THROTTLED_SCRIPT: Final = """
 local t = redis.call('TIME')
@@ -127,7 +153,8 @@ class Limits:
         read_daily: reads a day; days begin at midnight in Asia/Shanghai.
         write_daily: writes a day.
         total_daily: calls a day, of both classes together.
-        share: how much of a rate is used; the rest covers calls that arrive bunched.
+        share: how much of a rate is used, above 0 and at most 1; the rest covers calls whose way takes longer or
+            shorter than that of others.
         cancel_reserve: calls of a day that only a cancel may use.
     """
 
@@ -137,7 +164,7 @@ class Limits:
     read_daily: int = 0
     write_daily: int = 0
     total_daily: int = 0
-    share: float = 0.95
+    share: float = 0.96
     cancel_reserve: int = 5
 
 
@@ -153,7 +180,12 @@ EDITIONS: Final[Mapping[str, Limits]] = {
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """The call may go out at `at_ms`, and counts as made.
+    """The call goes out now, and counts as made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The call may go out at `at_ms` and counts as made; the slot is to be shown then.
 
     Args:
         at_ms: by the store's clock.
@@ -178,12 +210,21 @@ class Crowded:
     at_ms: int
 
 
-Verdict = Go | Frozen | Crowded
+Verdict = Go | Slot | Frozen | Crowded
+
+WINDOW_SHARE: Final = 0.8
+"""How much of the room that `Limits.share` leaves is kept where calls are let out; the rest is for their way there."""
 
 
 def key(connection: str) -> str:
     """Hash of a connection's quota."""
     return f"hg:quota:{connection}"
+
+
+def script_keys(connection: str, klass: str) -> list[str]:
+    """KEYS of the script: the quota, and lists of when the last calls of the class, and of both, were let out."""
+    own = key(connection)
+    return [own, f"{own}:sent:{klass}", f"{own}:sent:total"]
 
 
 def edition_of(limits: Limits) -> str:
@@ -218,7 +259,8 @@ def script_arguments(
 ) -> list[str | int | float]:
     """ARGV of the script: a call of class "read" or "write" whose caller would wait for `patience_ms`.
 
-    `held` is the epoch of the slot that the call has waited for; None for a call that asks for the first time.
+    `held` is the epoch of the slot that the call has waited for; None for a call that asks for the first time. Rates
+    are what upstream allows; the share of them that is used, and the length of a window by it, come last.
     """
     own_qps, own_daily = (
         (limits.write_qps, limits.write_daily) if klass == WRITE else (limits.read_qps, limits.read_daily)
@@ -226,8 +268,8 @@ def script_arguments(
     return [
         klass,
         int(cancel),
-        own_qps * limits.share,
-        limits.total_qps * limits.share,
+        own_qps,
+        limits.total_qps,
         own_daily,
         limits.total_daily,
         limits.cancel_reserve,
@@ -237,6 +279,8 @@ def script_arguments(
         rank.reach_ms,
         URGENT_MS,
         "" if held is None else held,
+        limits.share,
+        1 + WINDOW_SHARE * (1 / limits.share - 1),
     ]
 
 
@@ -244,5 +288,7 @@ def parse_verdict(raw: Sequence[int]) -> Verdict:
     """What the script answered."""
     code, at_ms = int(raw[0]), int(raw[1])
     if code == 1:
-        return Go(at_ms, int(raw[2]))
+        return Go()
+    if code == 4:
+        return Slot(at_ms, int(raw[2]))
     return Frozen(at_ms) if code == 2 else Crowded(at_ms)

@@ -35,7 +35,7 @@ class Upstream:
     async def admit(
         self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
     ) -> Verdict:
-        return Go(0)
+        return Go()
 
     async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
         self.calls.append(call)

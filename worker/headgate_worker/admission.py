@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from headgate import pb, ranking
-from headgate.quota import Crowded, Frozen, Go, Verdict
+from headgate.quota import Crowded, Frozen, Go, Slot, Verdict
 from headgate.ranking import Rank
 from headgate_worker.core.calls import Call
 from headgate_worker.core.plan import IDLE_MS
@@ -31,39 +31,35 @@ class Admission:
         self._clock = clock
 
     async def verdict(self, tick: Tick, act: Act, call: Call) -> Verdict:
-        """When the shared quota lets the call out."""
+        """Whether the shared quota lets the call out, or when."""
         tick.waited()
         if _holds_slot(tick, call):
-            return Go(tick.hints.slot_at_ms, tick.hints.slot_epoch)
+            return Slot(tick.hints.slot_at_ms, tick.hints.slot_epoch)
         return await self._ask(tick, act, call)
 
     async def admits(self, tick: Tick, act: Act, call: Call, verdict: Verdict) -> bool:
         """Whether the call goes out now; if not, the tick has ended and comes again at the call's slot."""
-        waited = _holds_slot(tick, call)
-        while isinstance(verdict, Go) and verdict.at_ms - self._clock.now_ms() <= SLOT_NEAR_MS:
-            waited = await self._slot_comes(tick, verdict.at_ms) or waited
-            again = await self._ask(tick, act, call, held=verdict.epoch) if waited else verdict
-            if isinstance(again, Go) and again.epoch == verdict.epoch:
-                tick.hints = replace(tick.hints.slot("", 0), queues_since_ms=0)
-                return True
-            verdict, waited = again, False  # the rate was lowered meanwhile, and the slot is no more
+        while isinstance(verdict, Slot) and verdict.at_ms - self._clock.now_ms() <= SLOT_NEAR_MS:
+            await self._slot_comes(tick, verdict.at_ms)
+            verdict = await self._ask(tick, act, call, held=verdict.epoch)
+        if isinstance(verdict, Go):
+            tick.hints = replace(tick.hints.slot("", 0), queues_since_ms=0)
+            return True
         await self._end(tick, call, verdict)
         return False
 
-    async def _slot_comes(self, tick: Tick, at_ms: int) -> bool:
-        """Wait for a slot that is near; whether there was anything to wait for."""
+    async def _slot_comes(self, tick: Tick, at_ms: int) -> None:
+        """Wait for a slot that is near."""
         left_ms = at_ms - self._clock.now_ms()
-        if left_ms <= 0:
-            return False
-        await asyncio.sleep(left_ms / 1000)
-        tick.waited()
-        return True
+        if left_ms > 0:
+            await asyncio.sleep(left_ms / 1000)
+            tick.waited()
 
-    async def _end(self, tick: Tick, call: Call, verdict: Verdict) -> None:
+    async def _end(self, tick: Tick, call: Call, verdict: Slot | Frozen | Crowded) -> None:
         wake_ms = verdict.until_ms if isinstance(verdict, Frozen) else verdict.at_ms
         if isinstance(verdict, Crowded):
             wake_ms = self._asks_again_ms(tick, verdict.at_ms)
-        if isinstance(verdict, Go):
+        if isinstance(verdict, Slot):
             tick.hints = tick.hints.slot(class_of(call), wake_ms, verdict.epoch)
         await tick.commit((), wake_ms=min(wake_ms, self._clock.now_ms() + IDLE_MS), poll_ms=wake_ms)
 

@@ -33,9 +33,9 @@ class Connection:
     async def admit(
         self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
     ) -> Verdict:
-        """When the call may go out; `Go` counts as made."""
+        """Whether the call may go out, or when; see `Governor.admit`."""
         if not self._limited:
-            return Go(self._clock.now_ms())
+            return Go()
         return await self._governor.admit(call, patience_ms=patience_ms, cancel=cancel, rank=rank, held=held)
 
     async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
@@ -108,7 +108,7 @@ class _Absent:
     async def admit(
         self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
     ) -> Verdict:
-        return Go(0)
+        return Go()
 
     async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
         return Failure(FailureKind.DENIED, "connection_unknown", f"this worker has no connection {self._name!r}")

@@ -14,7 +14,7 @@ from typing import Final
 from headgate import pb
 from headgate.lifecycle import JOB_TERMINAL, RUN_FRONTIER
 from headgate.overlap import target
-from headgate.quota import Go
+from headgate.quota import Go, Slot
 from headgate.reasons import Reason
 from headgate_worker.admission import Admission
 from headgate_worker.core import errors, sharing
@@ -197,7 +197,7 @@ class Engine:
         """Commit and call; False when the call has to wait for the quota, and the tick is over."""
         if act.call is not None:
             verdict = await self._admission.verdict(tick, act, act.call)
-            if act.until_ms and not isinstance(verdict, Go):
+            if act.until_ms and not isinstance(verdict, Go | Slot):
                 await self._absorb(tick, act, LEFT_OUT)
                 return True
             if not await self._admission.admits(tick, act, act.call, verdict):

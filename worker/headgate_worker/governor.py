@@ -29,6 +29,7 @@ class Governor:
         self._redis: Any = redis
         self.connection = connection
         self._key = quota.key(connection)
+        self._keys = {klass: quota.script_keys(connection, klass) for klass in (quota.READ, quota.WRITE)}
         self._limits = limits
         self._ask = redis.register_script(quota.SCRIPT)
         self._throttled = redis.register_script(quota.THROTTLED_SCRIPT)
@@ -36,19 +37,20 @@ class Governor:
     async def admit(
         self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
     ) -> Verdict:
-        """When the call may go out. A `Go` counts as made, whatever becomes of it.
+        """Whether the call may go out, or when. A `Go` or a `Slot` counts as made, whatever becomes of it.
 
         Args:
             call: what is to be asked of upstream.
-            patience_ms: how far ahead a slot may lie; with 0 only one that is free now.
+            patience_ms: how far ahead a slot may lie; with 0 only a call that goes out now.
             cancel: goes ahead of the queue, and may use the day's reserve.
             rank: where the call stands among others that wait; see `headgate.ranking`.
-            held: epoch of the slot that the call has waited for; a `Go` of the same epoch says that it still counts.
+            held: epoch of the slot that the call has waited for, and that is shown now.
         """
+        klass = class_of(call)
         arguments = quota.script_arguments(
-            self._limits, class_of(call), cancel=cancel, patience_ms=patience_ms, rank=rank, held=held
+            self._limits, klass, cancel=cancel, patience_ms=patience_ms, rank=rank, held=held
         )
-        return quota.parse_verdict(await self._ask(keys=[self._key], args=arguments))
+        return quota.parse_verdict(await self._ask(keys=self._keys[klass], args=arguments))
 
     async def learn(self, call: Call, outcome: Outcome, now_ms: int) -> None:
         """Take over what an answer says about the quota: slow down, or stop until the day is over."""

@@ -30,7 +30,7 @@ class GovernedUpstream(Upstream, Protocol):
     async def admit(
         self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
     ) -> Verdict:
-        """When the call may go out; `Go` counts as made, whatever becomes of it. `held`: see `Governor.admit`.
+        """Whether the call may go out, or when. A `Slot` is to be shown then, by its epoch as `held`.
 
         Raises:
             redis.exceptions.RedisError: the quota can't be asked.

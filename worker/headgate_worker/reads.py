@@ -14,7 +14,7 @@ from google.rpc.status_pb2 import Status
 
 from headgate import dates, entries, pb
 from headgate.observations import Seen
-from headgate.quota import Crowded, Frozen
+from headgate.quota import Crowded, Frozen, Go, Slot
 from headgate.reasons import Reason
 from headgate_worker.core import errors
 from headgate_worker.core.calls import (
@@ -123,15 +123,20 @@ class Reader:
         return outcome.body
 
     async def _admitted(self, upstream: GovernedUpstream, call: Call, left: float) -> None:
+        """Wait until the shared quota lets the call out; the slot that it is given is shown when it has come."""
         verdict = await upstream.admit(call, patience_ms=int(left * 500))
-        wait = self._seconds_until(verdict.until_ms if isinstance(verdict, Frozen) else verdict.at_ms)
+        while isinstance(verdict, Slot):
+            await asyncio.sleep(self._seconds_until(verdict.at_ms))
+            verdict = await upstream.admit(call, patience_ms=int(left * 500), held=verdict.epoch)
+        if not isinstance(verdict, Go):
+            raise ReadFailed(self._not_admitted(verdict))
+
+    def _not_admitted(self, verdict: Frozen | Crowded) -> Status:
         if isinstance(verdict, Frozen):
-            said = "upstream's daily allowance is spent"
-            raise ReadFailed(retryable(errors.status(Reason.UPSTREAM_DAILY, said), wait))
-        if isinstance(verdict, Crowded):
-            said = "upstream's rate is used up by calls that asked before"
-            raise ReadFailed(retryable(errors.status(Reason.UPSTREAM_QPS, said), wait))
-        await asyncio.sleep(wait)
+            spent = errors.status(Reason.UPSTREAM_DAILY, "upstream's daily allowance is spent")
+            return retryable(spent, self._seconds_until(verdict.until_ms))
+        said = "upstream's rate is used up by calls that asked before"
+        return retryable(errors.status(Reason.UPSTREAM_QPS, said), self._seconds_until(verdict.at_ms))
 
     def _seconds_until(self, at_ms: int) -> float:
         return max(0, at_ms - self._clock.now_ms()) / 1000
