@@ -151,16 +151,13 @@ class Pipe:
             await self._connection.disconnect(nowait=True)
 
     async def _gather(self) -> None:
-        """Wait for more calls where that costs nothing: a round trip each would cost more than all else of a call.
+        """Wait for more calls where that costs nothing.
 
-        While every turn of the loop brings one, the next is awaited. A process that has no CPU to spare gains by
-        waiting longer, since its callers wait for it and not for Redis; one that has would only be late.
+        What has come in one turn of the loop, or while others were under way, goes together anyhow. A process that has
+        no CPU to spare gains by waiting longer, since a round trip each costs more than all else of a call, and its
+        callers wait for it and not for Redis; one that has would only be late.
         """
-        seen = 0
-        while seen < len(self._waiting) < GATHER:
-            seen = len(self._waiting)
-            await asyncio.sleep(0)
-        if seen < GATHER and self._load.is_high():
+        if len(self._waiting) < GATHER and self._load.is_high():
             await asyncio.sleep(GATHER_SECONDS)
 
     async def _exchange(self, group: list[_Call]) -> None:

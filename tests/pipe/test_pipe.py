@@ -62,10 +62,10 @@ async def test_commands_of_one_call_stay_together_and_the_last_answer_counts(ser
 
 async def test_a_refusal_is_told_to_its_caller_only(server: RedisServer) -> None:
     async with piped(server) as made:
-        right, wrong = await asyncio.gather(made.call(("PING",)), made.call(("NO",)), return_exceptions=True)
+        found = await asyncio.gather(made.call(("PING",)), made.call(("NO",)), return_exceptions=True)
 
-    assert right == b"PONG"
-    assert isinstance(wrong, ResponseError)
+    assert found[0] == b"PONG"
+    assert isinstance(found[1], ResponseError)
 
 
 async def test_a_cut_connection_loses_what_was_under_way_and_the_next_call_has_a_new_one(server: RedisServer) -> None:

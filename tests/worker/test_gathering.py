@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -17,7 +19,7 @@ async def test_answers_are_those_of_redis_py(redis: Redis, redis_server: RedisSe
     async with Redis.from_url(redis_server.url) as plain:
         await redis.hset("h", mapping={"a": 1, "b": 2.5})  # type: ignore[misc]
         await redis.zadd("z", {"one": 1, "two": 2})
-        for ask in (
+        asks: tuple[Callable[[Any], Any], ...] = (
             lambda client: client.hgetall("h"),
             lambda client: client.zrange("z", 0, -1, withscores=True),
             lambda client: client.zscore("z", "two"),
@@ -26,7 +28,8 @@ async def test_answers_are_those_of_redis_py(redis: Redis, redis_server: RedisSe
             lambda client: client.exists("h", "k"),
             lambda client: client.config_get("maxmemory*"),
             lambda client: client.info("replication"),
-        ):
+        )
+        for ask in asks:
             assert await ask(redis) == await ask(plain)
 
 
@@ -45,7 +48,8 @@ async def test_commands_of_many_callers_take_one_connection(redis: Redis) -> Non
 
 async def test_whoever_waits_when_it_is_closed_is_told(redis: Redis, redis_server: RedisServer) -> None:
     client = command_client(redis_server.url, connections=2)
-    waiting = asyncio.create_task(client.blpop(["never"], timeout=30))  # type: ignore[arg-type]
+    asked: Any = client.blpop(["never"], timeout=30)
+    waiting = asyncio.create_task(asked)
 
     async def under_way() -> bool:
         return bool((await redis.info("clients"))["blocked_clients"])
