@@ -49,7 +49,8 @@ class Instant:
         """A running instance."""
         if not isinstance(call, GetInstance):
             raise TypeError(f"only GetInstance is answered here, not {type(call).__name__}")
-        seen = pb.WorkflowInstance(id=call.id, status=pb.WORKFLOW_INSTANCE_STATUS_RUNNING, project_id=1, name="bench")
+        seen = pb.WorkflowInstance(id=call.id, status=pb.WORKFLOW_INSTANCE_STATUS_RUNNING, status_raw="Running")
+        seen.project_id, seen.name = 1, "bench"
         seen.observe_time.GetCurrentTime()
         return Reply(seen, "request", 0.0)
 

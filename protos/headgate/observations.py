@@ -46,11 +46,12 @@ if not flight[1] or tonumber(flight[1]) <= tonumber(ARGV[2]) then
   redis.call('PEXPIRE', KEYS[1], ARGV[5])
 end
 if ARGV[1] ~= '' and flight[2] == ARGV[1] then redis.call('HDEL', KEYS[1], 'token', 'until') end
+if ARGV[6] ~= '0' then redis.call('SET', KEYS[3], ARGV[7], 'PX', ARGV[6]) end
 return 1
 """
-"""Keeps an answer, unless a later one is there, and ends the claim that it was read under. KEYS: 1 flight 2
-observation. ARGV: 1 token, empty for a read without a claim 2 claimed at ms 3 answer 4 its life in ms 5 life of the
-flight."""
+"""Keeps an answer, unless a later one is there, ends the claim that it was read under, and says for how long a job will
+make the next read. KEYS: 1 flight 2 observation 3 look. ARGV: 1 token, empty for a read without a claim 2 claimed at ms
+3 answer 4 its life in ms 5 life of the flight 6 ms that the next read is left to a job, 0 for none 7 what says so."""
 
 DROP_SCRIPT: Final = """
 if redis.call('HGET', KEYS[1], 'token') == ARGV[1] then redis.call('HDEL', KEYS[1], 'token', 'until') end

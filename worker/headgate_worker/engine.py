@@ -23,6 +23,7 @@ from headgate_worker.core.expecting import durations
 from headgate_worker.core.plan import absorb, plan
 from headgate_worker.core.steps import Act, Rest, Wait
 from headgate_worker.core.view import Policy, View
+from headgate_worker.keeping import Keeping
 from headgate_worker.ports import Clock, Dice, Upstreams
 from headgate_worker.sharing import Flight
 from headgate_worker.store import Busy, Store, Taken
@@ -100,7 +101,8 @@ class Engine:
     async def _with_job(self, job_id: str, taken: Taken, began: float) -> None:
         tick = Tick(self._store, self._clock, self._dice, taken, began, self._checkpoint)
         try:
-            await self._drive_keeping(tick)
+            async with Keeping(tick, self._store.lease_ms / 3000):
+                await self._drive(tick)
             await self._remember(tick.job)
         except LostJob:
             _log.info("job %s was taken over; this tick wrote nothing more", job_id)
@@ -116,19 +118,6 @@ class Engine:
         took = durations(job.runs) if job.state in JOB_TERMINAL and job.HasField("backfill") else []
         if took:
             await self._store.put_durations(target(job.connection, job.backfill), took)
-
-    async def _drive_keeping(self, tick: Tick) -> None:
-        """Drive the job with its lease renewed beside it; the first error of either ends both."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                keeper = group.create_task(tick.keep(), name=f"keep {tick.job_id}")
-                try:
-                    await self._drive(tick)
-                finally:
-                    tick.over = True
-                    keeper.cancel()
-        except BaseExceptionGroup as errors_of_both:
-            raise errors_of_both.exceptions[0] from errors_of_both
 
     async def _drive(self, tick: Tick) -> None:
         if tick.taken.attempts > self._limits.attempts:
@@ -226,7 +215,7 @@ class Engine:
         """Keep what was read for others, and say for how long they can rely on this job to read it again."""
         body = outcome.body if isinstance(outcome, Reply) else None
         if isinstance(body, pb.WorkflowInstance):
-            await self._store.share(flight, body, follow_ms=self._follow_ms(tick, act, body))
+            await self._store.sharing.land(flight, body, follow_ms=self._follow_ms(tick, act, body))
         elif isinstance(body, InstancePage):
             await self._share_page(tick, body, flight)
         elif isinstance(body, pb.FlowInstance):
@@ -241,7 +230,7 @@ class Engine:
         for seen in page.instances:
             if seen.id in own:
                 ms = sharing.follow_ms(tick.job, tick.hints, own[seen.id], seen, self._clock.now_ms())
-                await self._store.share(flight, seen, follow_ms=ms)
+                await self._store.sharing.land(flight, seen, follow_ms=ms)
 
     def _follow_ms(self, tick: Tick, act: Act, seen: pb.WorkflowInstance | pb.FlowInstance) -> int:
         return sharing.follow_ms(tick.job, tick.hints, act.subject, seen, self._clock.now_ms())

@@ -65,24 +65,37 @@ return lost
 _FINISH: Final = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-if redis.call('GET', KEYS[2]) ~= ARGV[2] then return 0 end
-redis.call('DEL', KEYS[2], KEYS[4])
-if ARGV[3] == '' then
-  redis.call('ZREM', KEYS[1], ARGV[1])
-  redis.call('DEL', KEYS[3])
-else
-  redis.call('ZADD', KEYS[1], 'XX', now + ARGV[3], ARGV[1])
+for i = 2, #ARGV, 2 do
+  local id, again = ARGV[i], ARGV[i + 1]
+  if redis.call('GET', 'arq:in-progress:' .. id) == ARGV[1] then
+    if again == '' then
+      redis.call('ZREM', KEYS[1], id)
+      redis.call('DEL', 'arq:in-progress:' .. id, 'arq:retry:' .. id, 'arq:job:' .. id)
+    else
+      redis.call('ZADD', KEYS[1], 'XX', now + again, id)
+      redis.call('DEL', 'arq:in-progress:' .. id, 'arq:retry:' .. id)
+    end
+  end
 end
 return 1
 """
-"""Ends a claim. KEYS: 1 queue 2 in-progress 3 definition 4 retry counter. ARGV: 1 entry id 2 owner 3 ms until it is due
-again, '' when it is done."""
+"""Ends claims, those that are still the owner's. KEYS: 1 queue. ARGV: 1 owner 2.. of each an entry id and the ms until
+it is due again, '' when it is done."""
 
 PUT_BACK_MS: Final = 2_000
 """When an entry that broke, or that this version does not understand, is due again."""
 
 Function = Callable[..., Awaitable[int | None]]
 """What an entry runs: it takes the entry's arguments. Answers the ms until the entry is due again; None ends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """A claim that is to be ended, and who waits for that."""
+
+    entry_id: str
+    again_ms: int | str
+    told: asyncio.Future[None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +148,8 @@ class LeasedWorker(Worker):
         self._renew = redis.register_script(_RENEW)
         self._finish = redis.register_script(_FINISH)
         self._ending: set[str] = set()
+        self._ends: list[_End] = []
+        self._ends_come = asyncio.Event()
         self.running: dict[str, asyncio.Task[None]] = {}
 
     def stop(self) -> None:
@@ -146,11 +161,13 @@ class LeasedWorker(Worker):
         """Claim and run until stopped. Redis may go and come back; the loop does not end for that."""
         async with asyncio.TaskGroup() as group:
             renewing = group.create_task(self._renew_leases(), name=f"renew {self._options.queue}")
+            group.create_task(self._end_claims(), name=f"end {self._options.queue}")
             while not self._stopping.is_set():
                 await self._claim_or_wait(group)
             await self._drain()
             self._drained = True  # and cancelled: a cancellation alone may be dropped, see Tick.keep
             renewing.cancel()
+            self._ends_come.set()
 
     async def _claim_or_wait(self, group: asyncio.TaskGroup) -> None:
         try:
@@ -226,7 +243,7 @@ class LeasedWorker(Worker):
             _log.exception("entry %s broke", entry_id)
             put_back_ms = PUT_BACK_MS
         self._ending.add(entry_id)  # a renewal that comes after the end finds nothing, which is no loss
-        await asyncio.shield(self._end_claim(entry_id, put_back_ms))
+        await self._end_claim(entry_id, put_back_ms)
 
     async def _call_function(self, entry_id: str, definition: bytes) -> int | None:
         """Run an entry; the ms until it is due again when it says so or is not understood, None when it is done."""
@@ -244,13 +261,30 @@ class LeasedWorker(Worker):
         return again_ms
 
     async def _end_claim(self, entry_id: str, put_back_ms: int | None) -> None:
-        marks = [keys.arq_in_progress(entry_id), keys.arq_job(entry_id), keys.arq_retry(entry_id)]
-        again = "" if put_back_ms is None else put_back_ms
+        """Have the claim ended with those of others; a cancellation does not stop that."""
+        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ends.append(_End(entry_id, "" if put_back_ms is None else put_back_ms, told))
+        self._ends_come.set()
+        await told
+
+    async def _end_claims(self) -> None:
+        while self._ends or not self._drained:
+            await self._ends_come.wait()
+            self._ends_come.clear()
+            ends, self._ends = self._ends, []
+            if ends:
+                await self._finish_all(ends)
+
+    async def _finish_all(self, ends: Sequence[_End]) -> None:
+        words = [word for end in ends for word in (end.entry_id, end.again_ms)]
         try:
-            await self._finish(keys=[self._options.queue, *marks], args=[entry_id, self._owner, again])
+            await self._finish(keys=[self._options.queue], args=[self._owner, *words])
         except STORE_AWAY as error:
-            # The lease ends by itself, and the entry is claimed again: a tick too many, which is harmless.
-            _log.warning("entry %s: its end could not be recorded (%s)", entry_id, type(error).__name__)
+            # The leases end by themselves, and the entries are claimed again: ticks too many, which are harmless.
+            _log.warning("the end of %d entries could not be recorded (%s)", len(ends), type(error).__name__)
+        for end in ends:
+            if not end.told.done():
+                end.told.set_result(None)
 
     async def _renew_leases(self) -> None:
         while not self._drained:

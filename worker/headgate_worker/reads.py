@@ -164,7 +164,7 @@ class Reader:
             await self._store.sharing.drop(found)
             raise
         assert isinstance(body, pb.WorkflowInstance)  # noqa: S101  # the adapter's contract
-        await self._store.share(found, body)
+        await self._store.sharing.land(found, body)
         return body
 
     async def _shared(self, connection: str, instance_id: int, left: float) -> Seen | Flight:

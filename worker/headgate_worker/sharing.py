@@ -82,11 +82,18 @@ class Sharing:
         since = "" if since_ms is None else since_ms
         return parse_claim(await self._claim(keys=names, args=[since, token, LEASE_MS, FLIGHT_TTL_MS]))
 
-    async def land(self, flight: Flight, seen: pb.WorkflowInstance, pipe: Any = None) -> None:
-        """Keep what a read has brought, for all, and end its claim; in a pipeline if one is given."""
-        names = [keys.flight(flight.connection, seen.id), keys.observation(flight.connection, seen.id)]
-        args = [flight.token, flight.at_ms, seen.SerializeToString(), TTL_MS, FLIGHT_TTL_MS]
-        await self._land(keys=names, args=args, client=pipe)
+    async def land(self, flight: Flight, seen: pb.WorkflowInstance, *, follow_ms: int = 0) -> None:
+        """Keep what a read has brought, for all, and end its claim.
+
+        Args:
+            flight: the read.
+            seen: what it has brought.
+            follow_ms: for how long from now on the next read is left to the job that made this one; 0 without a job.
+        """
+        where, id_ = flight.connection, seen.id
+        names = [keys.flight(where, id_), keys.observation(where, id_), keys.look(where, id_)]
+        args = [flight.token, flight.at_ms, seen.SerializeToString(), TTL_MS, FLIGHT_TTL_MS, follow_ms, keys.LOOK_JOB]
+        await self._land(keys=names, args=args)
 
     async def drop(self, flight: Flight) -> None:
         """Let somebody else read: this one brought nothing, or was not sent."""

@@ -20,7 +20,7 @@ from headgate import commit, entries, keys, late, pb
 from headgate.commit import Answer, Commit, Committed, Stale
 from headgate.observations import TTL_MS as OBSERVATION_TTL_MS
 from headgate_worker.redis_clients import refuses_writes
-from headgate_worker.sharing import Flight, Sharing
+from headgate_worker.sharing import Sharing
 
 DURATIONS_TTL_MS: Final = 90 * 24 * 3600 * 1000
 """How long it is known how long dates take, since the last backfill of the same target."""
@@ -215,10 +215,8 @@ class Store:
             follow_ms: for how long from now on the next read is left to the job that made this one; 0 without a job.
         """
         key = keys.observation(connection, seen.instance_id)
-        async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.set(key, seen.SerializeToString(), px=OBSERVATION_TTL_MS)
-            self._follow(pipe, connection, seen.instance_id, follow_ms)
-            await pipe.execute()
+        await self._redis.set(key, seen.SerializeToString(), px=OBSERVATION_TTL_MS)
+        await self.follow(connection, seen.instance_id, follow_ms)
 
     async def put_durations(self, target: str, durations_ms: Sequence[int]) -> None:
         """Keep how long the last dates of a backfill took, for the plans of others."""
@@ -229,22 +227,10 @@ class Store:
         found = await self._redis.get(keys.durations(target))
         return tuple(map(int, json.loads(found))) if found else ()
 
-    async def share(self, flight: Flight, seen: pb.WorkflowInstance, *, follow_ms: int = 0) -> None:
-        """Keep what a read of an instance has brought: for other jobs, for callers and for watchers; see `sharing`."""
-        async with self._redis.pipeline(transaction=False) as pipe:
-            await self.sharing.land(flight, seen, pipe)
-            self._follow(pipe, flight.connection, seen.id, follow_ms)
-            await pipe.execute()
-
-    async def follow(self, connection: str, instance_id: int, follow_ms: int) -> None:
-        """Say for how long the next read of an instance is left to a job that took this one from another."""
-        async with self._redis.pipeline(transaction=False) as pipe:
-            self._follow(pipe, connection, instance_id, follow_ms)
-            await pipe.execute()
-
-    def _follow(self, pipe: Any, connection: str, id_: int | str, follow_ms: int) -> None:
+    async def follow(self, connection: str, instance_id: int | str, follow_ms: int) -> None:
+        """Say for how long the next read of an instance is left to a job; with 0 nothing is said."""
         if follow_ms:
-            pipe.set(keys.look(connection, id_), keys.LOOK_JOB, px=follow_ms)
+            await self._redis.set(keys.look(connection, instance_id), keys.LOOK_JOB, px=follow_ms)
 
     async def reply(self, to: str, answer: entries.ReadReply) -> None:
         """Answer a read. The list vanishes by itself when nobody takes from it."""

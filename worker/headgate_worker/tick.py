@@ -103,14 +103,16 @@ class Tick:
         It is told so and cancelled, both: redis-py sends through wait_for, and Python 3.11 drops a cancellation that
         comes together with the result (measured), so that a loop that only waited for it would never end.
         """
-        while not self.over:
-            await asyncio.sleep(self._store.lease_ms / 3000)
+        while True:
             try:
                 kept = await self._renew()
             except STORE_AWAY:
-                continue  # a lease that lapses meanwhile shows in holds_lease, and a commit finds out
+                kept = True  # a lease that lapses meanwhile shows in holds_lease, and a commit finds out
             if not kept:
                 raise LostJob
+            if self.over:
+                return
+            await asyncio.sleep(self._store.lease_ms / 3000)
 
     async def _renew(self) -> bool:
         asked = self._clock.monotonic()
