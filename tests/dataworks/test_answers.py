@@ -13,7 +13,7 @@ from headgate_worker.core import calls
 from headgate_worker.core.calls import FailureKind
 from headgate_worker.dataworks import answers
 from headgate_worker.dataworks.replies import Reading
-from headgate_worker.transport.connections import Answer, ReplyTooLarge, SentTwice, Stage
+from headgate_worker.transport.connections import Answer, ReplyTooLarge, Stage
 from headgate_worker.transport.failures import no_answer
 from tests.dataworks.server import REQUEST_ID
 from tests.dataworks.specs import FIRST, adhoc_spec, failure_of, seed_spec
@@ -144,7 +144,6 @@ def test_request_that_never_left_may_be_sent_again(stage: Stage) -> None:
         (aiohttp.ServerDisconnectedError(), "connection_lost"),
         (aiohttp.ClientPayloadError("secret bytes"), "connection_lost"),
         (ConnectionResetError("reset"), "connection_lost"),
-        (SentTwice(), "connection_lost"),
     ],
 )
 def test_request_without_a_reply_may_have_been_executed(error: Exception, code: str) -> None:

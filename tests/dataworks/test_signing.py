@@ -22,7 +22,7 @@ from tests.dataworks.server import Seen, Server
 SECONDS_2025_02_08_13H = 1739019600.0
 NONCE = "d410180a5abf7fe235dd9b74aca91fc0"
 BY = Credentials("testid", "testsecret", provider="")
-ADDED_BY_AIOHTTP = {"accept-encoding", "content-length", "connection"}
+ADDED_BELOW = {"accept-encoding", "content-length", "connection"}
 
 
 def signed(method: str, action: str, query: Mapping[str, str], form: str) -> dict[str, str]:
@@ -115,12 +115,12 @@ async def sent_by_the_stock_client(server: Server) -> list[Seen]:
 
 
 def comparable(seen: Seen) -> tuple[object, ...]:
-    mine = {name: value for name, value in seen.headers.items() if name not in ADDED_BY_AIOHTTP}
+    mine = {name: value for name, value in seen.headers.items() if name not in ADDED_BELOW}
     changing = {"x-acs-date", "x-acs-signature-nonce", "authorization"}
     names = seen.headers["authorization"].split("SignedHeaders=")[1].split(",")[0]
     fixed = {name: value for name, value in mine.items() if name not in changing}
     if not seen.body:
-        fixed.pop("content-type", None)  # aiohttp's own, unsigned, where there is no body
+        fixed.pop("content-type", None)  # the stock client's own, unsigned, where there is no body
     return seen.method, seen.target, seen.body, names, fixed
 
 

@@ -86,6 +86,38 @@ async def test_read_on_a_connection_that_just_died_is_sent_once(server: Server, 
     assert [seen.connection for seen in server.seen] == [1, 1]
 
 
+async def test_what_comes_unasked_is_not_taken_for_the_next_reply(server: Server, client: DataWorks) -> None:
+    writers: list[asyncio.StreamWriter] = []
+
+    async def answer_and_keep(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        await properly(seen, writer)
+
+    server.behave = answer_and_keep
+    assert isinstance(await ask(client, GET), calls.Reply)
+    await always(refusal("Throttling.User", 429))(server.seen[0], writers[0])
+    assert isinstance(await ask(client, CREATE), calls.Reply)  # on a connection of its own, while the other reads
+
+    assert failure_of(await ask(client, GET)).code == "connect_failed"
+    assert isinstance(await ask(client, GET), calls.Reply)
+    assert [seen.connection for seen in server.seen] == [1, 2, 3]
+
+
+async def test_interim_replies_are_passed_over(server: Server, client: DataWorks) -> None:
+    server.behave = always(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + answer(OperationId="op"))
+
+    for _ in range(2):
+        assert isinstance(await ask(client, CREATE), calls.Reply)
+
+
+async def test_header_with_a_line_break_is_not_sent(server: Server) -> None:
+    for name in ("a\nb", "a\rb", "a\0b"):
+        async with DataWorks(DataWorksSettings(endpoint=server.url, credentials=Credentials(name, "b"))) as client:
+            with pytest.raises(ValueError, match="line break"):
+                await ask(client, GET)
+    assert not server.seen
+
+
 async def test_start_on_a_connection_that_just_died_may_be_sent_again(server: Server, client: DataWorks) -> None:
     assert isinstance(await ask(client, START), calls.Reply)
     server.behave = hang_up

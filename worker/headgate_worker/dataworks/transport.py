@@ -8,6 +8,7 @@ ends in `call_api_async`, which is the one overridden here.
 from __future__ import annotations
 
 import secrets
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,11 +42,12 @@ class Exchange:
 class Transport(Client):  # type: ignore[misc]  # the SDK is not typed
     """A client of one endpoint. Made by `open_transport`."""
 
-    def __init__(self, config: Config, scheme: str, connections: Connections) -> None:
+    def __init__(self, config: Config, scheme: str, settings: DataWorksSettings, tls: ssl.SSLContext | None) -> None:
         super().__init__(config)
-        self._address = f"{scheme}://{self._endpoint}/"
-        self.url = URL(self._address)
-        self._connections = connections
+        self.url = URL(f"{scheme}://{self._endpoint}/")
+        self._connections = Connections(
+            settings, self.url, tls, retry_after="x-acs-retry-after", request_id="x-acs-request-id"
+        )
         self._agent = Utils.get_user_agent(self._user_agent)
 
     async def exchange(
@@ -72,7 +74,7 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is not typed
         )
         runtime.answer = await self._connections.send(
             params.method,
-            URL(f"{self._address}?{query}", encoded=True) if query else self.url,
+            f"/?{query}" if query else "/",
             signed_headers(unsigned, runtime.credentials, seconds=time.time(), nonce=secrets.token_hex(16)),
             unsigned.form,
             alone=runtime.alone,
@@ -94,6 +96,4 @@ async def open_transport(settings: DataWorksSettings) -> Transport:
     endpoint = Endpoint.parse(settings.endpoint) if settings.endpoint is not None else None
     scheme = endpoint.scheme if endpoint else "https"
     config = Config(region_id=settings.region, endpoint=endpoint.host if endpoint else None)
-    tls = await tls_context(scheme, settings)
-    connections = Connections(settings, tls, retry_after="x-acs-retry-after", request_id="x-acs-request-id")
-    return Transport(config, scheme, connections)
+    return Transport(config, scheme, settings, await tls_context(scheme, settings))

@@ -95,7 +95,8 @@ class Enos:
             raise RuntimeError("this Enos was closed")
         async with self._opening:
             if self._connections is None:
-                self._connections = Connections(self._settings, await tls_context(self._url.scheme, self._settings))
+                tls = await tls_context(self._url.scheme, self._settings)
+                self._connections = Connections(self._settings, self._url, tls)
             if self._tokens is None:
                 service = TokenService(self._settings, self._connections, clock=self._clock)
                 self._tokens = TokenCache(service.fetch)
@@ -133,9 +134,9 @@ class Enos:
     async def _send(
         self, connections: Connections, prepared: Prepared, token: str, progress: Progress, *, alone: bool
     ) -> Answer:
-        url = self._url.with_path(prepared.path).with_query(dict(prepared.query))
+        target = self._url.with_path(prepared.path).with_query(dict(prepared.query)).raw_path_qs
         headers = self._headers(prepared, token)
-        return await connections.send(prepared.method, url, headers, prepared.body, alone=alone, progress=progress)
+        return await connections.send(prepared.method, target, headers, prepared.body, alone=alone, progress=progress)
 
     def _headers(self, prepared: Prepared, token: str) -> Mapping[str, str]:
         at_ms = int(self._clock() * 1000)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import aiohttp
-from yarl import URL
 
 from headgate_worker.core.calls import FailureKind
 from headgate_worker.enos import errors
@@ -65,12 +64,12 @@ class TokenService:
         }
         if replacing:
             body["accessToken"] = replacing
-        url = URL(self._settings.endpoint).with_path(f"{PATH}/{'refresh' if replacing else 'get'}")
+        target = f"{PATH}/{'refresh' if replacing else 'get'}"
         headers = {"Content-Type": "application/json;charset=UTF-8"}
         try:
             async with asyncio.timeout(SECONDS):
                 text_ = json.dumps(body)
-                return await self._connections.send("POST", url, headers, text_, alone=False, progress=Progress())
+                return await self._connections.send("POST", target, headers, text_, alone=False, progress=Progress())
         except (aiohttp.ClientError, OSError, ReplyTooLarge) as error:
             raise TokenUnavailable(f"the token service gave no reply ({type(error).__name__})", final=False) from error
 

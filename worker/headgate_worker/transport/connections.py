@@ -3,6 +3,10 @@
 A pooled connection may have been closed by the server a moment ago; a request on it is then lost without a word
 whether it was executed. That is harmless for reads, starts and stops, and would leave a create ambiguous: it goes
 out on a connection of its own.
+
+Of aiohttp the connector and the protocol with its parser are used, and not the session: it would follow redirects,
+keep cookies and send a GET again that was lost on a dead connection, nonce and all (measured). Here is nothing that
+could send a request twice; and a session, a request and a response for each call cost more than all of the rest.
 """
 
 from __future__ import annotations
@@ -13,10 +17,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Final, Protocol
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import HttpProcessingError, RawResponseMessage
+from aiohttp.streams import StreamReader
 from yarl import URL
 
 
@@ -80,10 +86,6 @@ class ReplyTooLarge(Exception):
     """The reply's body is longer than allowed; the rest was not read."""
 
 
-class SentTwice(aiohttp.ClientConnectionError):
-    """aiohttp was about to send a request again after a disconnect."""
-
-
 OPENING: Final = 4
 """Connections that are opened side by side: TLS handshakes that come due in one turn of the loop are done in one go."""
 
@@ -106,10 +108,11 @@ class _FewAtOnce(aiohttp.TCPConnector):
 
 
 class Connections:
-    """Two sessions, one keeping its connections and one not. Neither follows redirects, proxies or cookies.
+    """Two pools, one keeping its connections and one not. Neither knows redirects, proxies or cookies.
 
     Args:
         settings: bounds.
+        origin: scheme, host and port of the endpoint.
         tls: what to trust; None for http.
         retry_after: name of the header that asks to wait.
         request_id: name of the header with upstream's id of a request.
@@ -118,55 +121,74 @@ class Connections:
     def __init__(
         self,
         settings: Bounds,
+        origin: URL,
         tls: ssl.SSLContext | None,
         *,
         retry_after: str = "retry-after",
         request_id: str = "x-request-id",
     ) -> None:
         self._most = settings.max_reply_bytes
-        self._headers = (retry_after, request_id)
-        patience = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout_seconds)
+        self._names = (retry_after, request_id)
+        self._defaults = {"host": origin.host_port_subcomponent or "", **_DEFAULTS}
+        self._place = aiohttp.ClientRequest("GET", origin, loop=asyncio.get_running_loop())
+        self._patience = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout_seconds)
         trust: dict[str, Any] = {} if tls is None else {"ssl": tls}
         limit = settings.max_connections
-        kept = _FewAtOnce(limit=limit, keepalive_timeout=settings.keepalive_seconds, **trust)
-        self._kept = _session(kept, patience)
-        self._fresh = _session(_FewAtOnce(limit=limit, force_close=True, **trust), patience)
+        self._kept = _FewAtOnce(limit=limit, keepalive_timeout=settings.keepalive_seconds, **trust)
+        self._fresh = _FewAtOnce(limit=limit, force_close=True, **trust)
 
     async def send(
-        self, method: str, url: URL, headers: Mapping[str, str], body: str, *, alone: bool, progress: Progress
+        self, method: str, target: str, headers: Mapping[str, str], body: str, *, alone: bool, progress: Progress
     ) -> Answer:
         """Send one request once and read its reply. `alone` asks for a connection that was never used before.
+
+        `target` is path and query, sent as it is, so already percent-encoded. What `headers` say, in lower case, goes
+        before `_DEFAULTS`; lengths and such are added here.
 
         Raises:
             aiohttp.ClientError, OSError: no reply; `progress` tells whether the request may have arrived.
             ReplyTooLarge: see there.
+            ValueError: a header can't be sent.
         """
         progress.stage = Stage.CONNECTING
-        session = self._fresh if alone else self._kept
-        request = session.request(
-            method, url, headers=headers, data=body.encode() if body else None, allow_redirects=False,
-            trace_request_ctx=progress,
-        )  # fmt: skip
-        async with request as response:
-            received = await self._read(response)
-            return Answer(
-                response.status,
-                response.content_type.lower(),
-                response.headers.get(self._headers[0]),
-                response.headers.get(self._headers[1], ""),
-                received,
-            )
+        request = _written(method, target, {**self._defaults, **headers}, body, alone=alone)
+        pool = self._fresh if alone else self._kept
+        connection = await pool.connect(self._place, [], self._patience)
+        try:
+            answer = await self._converse(connection.protocol, request, progress)
+        except BaseException:
+            connection.close()
+            raise
+        connection.release()
+        return answer
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _converse(self, protocol: ResponseHandler | None, request: bytes, progress: Progress) -> Answer:
+        transport = protocol.transport if protocol is not None else None
+        # What came unasked on an idle connection would be taken for the reply.
+        if protocol is None or transport is None or transport.is_closing() or len(protocol):
+            raise aiohttp.ClientConnectionError("the connection was lost before the request was sent")
+        protocol.set_response_params(read_until_eof=True)
+        progress.stage = Stage.SENT
+        transport.write(request)
+        message, content = await _reply(protocol)
+        said = message.headers
+        return Answer(
+            message.code,
+            said.get("content-type", "").partition(";")[0].strip().lower(),
+            said.get(self._names[0]),
+            said.get(self._names[1], ""),
+            await self._read(content),
+        )
+
+    async def _read(self, content: StreamReader) -> bytes:
         """The body, counted as it comes out of decompression, which hands over small pieces."""
         pieces: list[bytes] = []
         length = 0
-        async for piece in response.content.iter_any():
-            length += len(piece)
+        while not content.at_eof():
+            pieces.append(await content.readany())
+            length += len(pieces[-1])
             if length > self._most:
-                response.close()
                 raise ReplyTooLarge
-            pieces.append(piece)
         return b"".join(pieces)
 
     async def aclose(self) -> None:
@@ -175,28 +197,33 @@ class Connections:
         await self._fresh.close()
 
 
-def _session(connector: aiohttp.TCPConnector, patience: aiohttp.ClientTimeout) -> aiohttp.ClientSession:
-    once = aiohttp.TraceConfig()
-    once.on_request_headers_sent.append(_leaving)
-    return aiohttp.ClientSession(
-        connector=connector,
-        timeout=patience,
-        trust_env=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trace_configs=[once],
-    )
+_DEFAULTS: Final = {"accept": "*/*", "accept-encoding": "gzip, deflate", "user-agent": "headgate"}
+"""Sent where the caller says nothing else."""
 
 
-async def _leaving(session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:
-    """Note that a request is about to leave, and let it leave only once.
+def _written(method: str, target: str, headers: Mapping[str, str], body: str, *, alone: bool) -> bytes:
+    """A request as it goes out. Raises ValueError for a header that would be more than one."""
+    content = body.encode()
+    lines = [f"{method} {target} HTTP/1.1", *[f"{name}: {value}" for name, value in headers.items()]]
+    if content or method != "GET":
+        lines.append(f"content-length: {len(content)}")
+    if alone:
+        lines.append("connection: close")
+    text = "\n".join(lines)
+    if text.count("\n") >= len(lines) or "\r" in text or "\0" in text:
+        raise ValueError("a header holds a line break or a null")
+    return text.replace("\n", "\r\n").encode() + b"\r\n\r\n" + content
 
-    aiohttp sends a GET again when a kept connection turns out to be dead, nonce and all (measured), and has no public
-    switch against it. This runs before the first byte of each attempt is written.
-    """
-    progress: Progress = context.trace_request_ctx
-    if progress.stage is Stage.SENT:
-        raise SentTwice("the connection was closed, and the request is not sent twice")
-    progress.stage = Stage.SENT
+
+async def _reply(protocol: ResponseHandler) -> tuple[RawResponseMessage, StreamReader]:
+    """The head of the reply and its body to come; 1xx in front of it is passed over."""
+    while True:
+        try:
+            message, content = await protocol.read()
+        except HttpProcessingError as error:
+            raise aiohttp.ClientPayloadError("not HTTP") from error
+        if message.code == 101 or not 100 <= message.code < 200:
+            return message, content
 
 
 async def tls_context(scheme: str, settings: Bounds) -> ssl.SSLContext | None:
