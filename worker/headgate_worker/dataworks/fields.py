@@ -127,6 +127,8 @@ class Members:
         return value
 
     def _whole(self, name: str, value: object, most: int) -> int:
+        if type(value) is int and 0 <= value <= most:
+            return value
         if value is None:
             return 0
         if isinstance(value, str) and _DECIMAL.fullmatch(value):
