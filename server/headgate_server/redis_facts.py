@@ -6,9 +6,10 @@ from typing import Final
 
 from headgate import keys, quota
 from headgate_redis.pipe import Pipe
+from headgate_redis.script import Script
 from headgate_server.clock import StoreClock
 from headgate_server.explaining import Facts
-from headgate_server.redis_store import Script, insist
+from headgate_server.redis_store import insist
 
 _FACTS: Final = Script("""
 return {redis.call('TIME'), redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES'), redis.call('HGETALL', KEYS[2])}

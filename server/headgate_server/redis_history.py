@@ -7,9 +7,10 @@ from typing import Any, Final
 from headgate import commit, keys, pb
 from headgate.lifecycle import JOB_TERMINAL
 from headgate_redis.pipe import Command, Pipe
+from headgate_redis.script import Script
 from headgate_server.feed_entry import START, Entry, FeedId, Position, position_of
 from headgate_server.redis_feed import entry_of, id_of
-from headgate_server.redis_store import Script, insist
+from headgate_server.redis_store import insist
 
 _ACTIVE: Final = tuple(
     state for state in pb.JobState.values() if state not in JOB_TERMINAL and state != pb.JOB_STATE_UNSPECIFIED

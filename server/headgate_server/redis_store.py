@@ -7,17 +7,15 @@ too, which its expected revision makes safe: at worst the second one finds the f
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from redis.exceptions import NoScriptError
-
 from headgate import commit, keys, overlap, pb
 from headgate.overlap import Hold
 from headgate_redis.pipe import Command, Pipe
+from headgate_redis.script import Script
 from headgate_server import wire
 from headgate_server.clock import StoreClock
 from headgate_server.cursor import Page
@@ -50,22 +48,6 @@ class Stored:
 
     revision: int
     body: bytes
-
-
-class Script:
-    """A Lua script that is sent by its digest, and in full when Redis has forgotten it."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-
-    async def run(self, pipe: Pipe, names: Sequence[str], arguments: Sequence[bytes | str | int]) -> Any:
-        """Run it and give its answer."""
-        tail = (len(names), *names, *arguments)
-        try:
-            return await pipe.call(("EVALSHA", self._digest, *tail))
-        except NoScriptError:
-            return await pipe.call(("EVAL", self._text, *tail))
 
 
 _COMMIT: Final = Script(commit.SCRIPT)

@@ -8,11 +8,13 @@ that way.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from redis.asyncio import ConnectionPool, Redis
 
 from headgate_redis.pipe import Pipe
+from headgate_redis.script import Script
 
 
 class GatheringRedis(Redis):
@@ -31,6 +33,17 @@ class GatheringRedis(Redis):
         self._pipe = Pipe(patient.make_connection, timeout=timeout)
         self._running: asyncio.Task[None] | None = None
 
+    @property
+    def pipe(self) -> Pipe:
+        """The pipe, which runs."""
+        if self._running is None:
+            self._running = asyncio.get_running_loop().create_task(self._pipe.run(), name="pipe")
+        return self._pipe
+
+    def register_script(self, script: Any) -> Any:
+        """A script that is called with `keys` and `args`, as redis-py's is, at a part of its cost."""
+        return _Registered(self, Script(script))
+
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send one command and give its reply as redis-py gives it.
 
@@ -38,10 +51,8 @@ class GatheringRedis(Redis):
             ReplyLost: a ConnectionError of redis-py: no answer came.
             redis.exceptions.ResponseError: Redis refused it.
         """
-        if self._running is None:
-            self._running = asyncio.get_running_loop().create_task(self._pipe.run(), name="pipe")
         name = args[0]
-        reply = await self._pipe.call((*name.split(), *args[1:]) if " " in name else args)
+        reply = await self.pipe.call((*name.split(), *args[1:]) if " " in name else args)
         understand = self.response_callbacks.get(name)
         options.pop("keys", None)
         return reply if understand is None else understand(reply, **options)
@@ -53,3 +64,14 @@ class GatheringRedis(Redis):
             running.cancel()  # again and again: redis-py's wait_for can drop a cancellation on Python 3.11
             await asyncio.wait((running,), timeout=0.5)
         await super().aclose(close_connection_pool)
+
+
+class _Registered:
+    """A script of one client."""
+
+    def __init__(self, client: GatheringRedis, script: Script) -> None:
+        self._client = client
+        self._script = script
+
+    async def __call__(self, keys: Sequence[str] = (), args: Sequence[bytes | str | int | float] = ()) -> Any:
+        return await self._script.run(self._client.pipe, keys, args)

@@ -1,0 +1,29 @@
+"""Lua scripts by their digest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from redis.exceptions import NoScriptError
+
+from headgate_redis.pipe import Pipe
+
+
+class Script:
+    """A Lua script that is sent by its digest, and in full when Redis has forgotten it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    async def run(
+        self, pipe: Pipe, names: Sequence[str] = (), arguments: Sequence[bytes | str | int | float] = ()
+    ) -> Any:
+        """Run it and give its answer; the errors are those of `Pipe.call`."""
+        tail = (len(names), *names, *arguments)
+        try:
+            return await pipe.call(("EVALSHA", self._digest, *tail))
+        except NoScriptError:
+            return await pipe.call(("EVAL", self._text, *tail))
