@@ -12,7 +12,7 @@ from headgate_worker.core.kinds import date_key, newest_first
 from headgate_worker.core.operations import unplaced
 from headgate_worker.core.runs import BAD, by_instance
 from headgate_worker.core.steps import Act, Step, run_with, runs_changed
-from headgate_worker.core.view import View
+from headgate_worker.core.view import View, once
 
 _HALT = frozenset({pb.ON_FAILURE_UNSPECIFIED, pb.ON_FAILURE_HALT})
 
@@ -34,11 +34,13 @@ def halts_all(job: pb.Job) -> bool:
     return job.backfill.on_failure in _HALT
 
 
+@once
 def awaiting(view: View) -> list[pb.InstanceRun]:
     """The failed dates that are to be tried again."""
     return tries.awaiting(view.job) if view.kind == "backfill" else []
 
 
+@once
 def _failed(view: View) -> pb.InstanceRun | None:
     """The first failed date of a backfill that cares, once it is final; those of earlier goes do not matter."""
     job = view.job

@@ -17,12 +17,17 @@ from headgate_worker.core.runs import IDLE, NOT_STARTED, by_instance, differs, o
 from headgate_worker.core.starting import restart
 from headgate_worker.core.steps import Act, Change, Step, run_with, runs_changed, timestamp
 from headgate_worker.core.stopping import cancelling, wants_end, wants_ends
-from headgate_worker.core.view import Hints, View
+from headgate_worker.core.view import Hints, View, once
 from headgate_worker.core.waiting import Look
 
 
-def looks(view: View) -> Iterator[Look]:
+@once
+def looks(view: View) -> tuple[Look, ...]:
     """What is to be read or probed, and from when on; runs for which nothing is to be done are left out."""
+    return tuple(_looks(view))
+
+
+def _looks(view: View) -> Iterator[Look]:
     rows, left = by_instance(view.job), [run for run in view.runs if run.state not in RUN_TERMINAL]
     left = [run for run in left if run.workflow_instance_id]
     ends = wants_ends(view)

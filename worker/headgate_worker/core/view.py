@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, field, replace
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 from headgate import pb
+
+Fact = TypeVar("Fact")
+"""What `once` works out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +307,7 @@ class View:
         marked: another job gave its instances the name of this one's first (commit.NameClaim).
         runs: the job's runs, taken out once: each pass over the job itself would wrap every row anew.
         kind: which kind of job it is: the name of the spec that is set, such as "backfill".
+        known: what `once` has worked out.
     """
 
     job: pb.Job
@@ -313,7 +318,22 @@ class View:
     marked: bool = False
     runs: tuple[pb.InstanceRun, ...] = field(init=False, repr=False, compare=False)
     kind: str = field(init=False, repr=False, compare=False)
+    known: dict[Callable[[View], Any], Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "runs", tuple(self.job.runs))
         object.__setattr__(self, "kind", self.job.WhichOneof("spec") or "")
+        object.__setattr__(self, "known", {})
+
+
+def once(work_out: Callable[[View], Fact]) -> Callable[[View], Fact]:
+    """A fact that many rules ask for and that takes a pass over all rows: it is worked out once for each view."""
+
+    @wraps(work_out)
+    def fact(view: View) -> Fact:
+        if work_out not in view.known:
+            view.known[work_out] = work_out(view)
+        known: Fact = view.known[work_out]
+        return known
+
+    return fact
