@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import grpc
@@ -97,5 +97,5 @@ async def _unbuilt(_request: Any, _call: rpc.Call) -> bytes:
     raise Refused(Reason.METHOD_UNBUILT, "this method is not built yet; see GetServerInfo")
 
 
-async def _unbuilt_stream(_request: Any, _call: rpc.Call) -> AsyncGenerator[bytes, None]:
-    yield await _unbuilt(_request, _call)
+async def _unbuilt_stream(request: Any, call: rpc.Call, _sink: rpc.Sink) -> None:
+    await _unbuilt(request, call)

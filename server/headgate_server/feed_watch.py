@@ -9,8 +9,6 @@ the snapshots; until then messages carry no token, since a stream that is contin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -22,6 +20,7 @@ from headgate_server.cursor import Page
 from headgate_server.errors import Refused, StoreUnavailable
 from headgate_server.feed_entry import START, Entry, FeedId, Position, position_of, write_token
 from headgate_server.filters import Filter
+from headgate_server.rpc import Sink
 from headgate_server.sieve import Sieve
 from headgate_server.tap import Tap
 from headgate_server.watch import PATIENCE_SECONDS, PAUSE_SECONDS, Watching
@@ -70,20 +69,21 @@ class FeedWish:
     progress_seconds: float = 15.0
 
 
-def follow(room: Watching, history: History, wish: FeedWish) -> AsyncGenerator[bytes, None]:
-    """The messages of one stream, each a WatchJobResponse as bytes.
+async def follow(room: Watching, history: History, wish: FeedWish, sink: Sink) -> None:
+    """Write the messages of one stream, each a WatchJobResponse as bytes.
 
     Raises:
         Refused: the feed no longer reaches back to the position.
         StoreUnavailable: the store can't be read.
     """
-    return _Stream(room, history, wish).run()
+    await _Stream(room, history, wish, sink).run()
 
 
 class _Stream:
     """One watcher."""
 
-    def __init__(self, room: Watching, history: History, wish: FeedWish) -> None:
+    def __init__(self, room: Watching, history: History, wish: FeedWish, sink: Sink) -> None:
+        self._write = sink.write
         self._room = room
         self._history = history
         self._wish = wish
@@ -97,24 +97,22 @@ class _Stream:
         self._unreadable_since: float | None = None
         self._lost = False
 
-    async def run(self) -> AsyncGenerator[bytes, None]:
+    async def run(self) -> None:
         with self._room.hub.tapping() as tap:
             if self._wish.position is None:
-                async with aclosing(self._snapshots()) as snapshots:
-                    async for message in snapshots:
-                        yield message
+                await self._write_snapshots()
             batch = await self._look(tap) or ([] if self._lost else [self._progress()])
             while True:
                 for message in batch:
-                    yield message
+                    await self._write(message)
                 if batch:
                     self._quiet_until = self._now() + self._wish.progress_seconds
                 if reason := self._reason_to_end(tap):
-                    yield self._end(reason)
+                    await self._write(self._end(reason))
                     return
                 batch = await self._next(tap) or self._progress_if_quiet()
 
-    async def _snapshots(self) -> AsyncGenerator[bytes, None]:
+    async def _write_snapshots(self) -> None:
         self._position, after = await self._history.tip(), 0
         while chunk := await self._history.active(after, SNAPSHOTS):
             after = chunk[-1][1]
@@ -122,7 +120,7 @@ class _Stream:
             pages = await asyncio.gather(*(read(id_, first=_AFTER_ALL, count=1, with_job=True) for id_, _ in chunk))
             for (job_id, _), page in zip(chunk, pages, strict=True):
                 if page is not None and self._sieve.passes_job(job_id, page.job):
-                    yield self._snapshot(job_id, page)
+                    await self._write(self._snapshot(job_id, page))
         self._shown_until = (await self._history.tip()).id
         self._settle()
 

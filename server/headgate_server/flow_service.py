@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-
 from google.protobuf.message import Message
 
 from headgate import pb
@@ -13,7 +10,7 @@ from headgate_server.instance_kinds import FLOW
 from headgate_server.instance_watch import InstanceWatch
 from headgate_server.intake import Intake
 from headgate_server.reads import Reads
-from headgate_server.rpc import Call
+from headgate_server.rpc import Call, Sink
 
 
 class FlowInstanceService:
@@ -48,11 +45,7 @@ class FlowInstanceService:
         requests.check(request)
         return await self._reads.ask("GetFlowTaskInstanceLog", request, call)
 
-    async def watch_flow_instances(
-        self, request: pb.WatchFlowInstancesRequest, call: Call
-    ) -> AsyncGenerator[bytes, None]:
+    async def watch_flow_instances(self, request: pb.WatchFlowInstancesRequest, _: Call, sink: Sink) -> None:
         """WatchFlowInstances."""
         requests.check(request)
-        async with aclosing(self._watching.follow(FLOW, request.instance_ids, request)) as messages:
-            async for message in messages:
-                yield message
+        await self._watching.follow(FLOW, request.instance_ids, request, sink)

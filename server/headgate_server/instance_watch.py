@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,7 @@ from headgate_server.clock import StoreClock
 from headgate_server.errors import Refused, StoreUnavailable
 from headgate_server.instance_kinds import Kind
 from headgate_server.lookout import Lookout, Subject
+from headgate_server.rpc import Sink
 from headgate_server.watch import PATIENCE_SECONDS
 from headgate_server.watched import Viewer
 
@@ -47,13 +48,14 @@ class InstanceWatch:
     max_streams: int
     jitter: Callable[[], float] = random.random
 
-    async def follow(self, kind: Kind, ids: Iterable[int | str], request: Request) -> AsyncGenerator[bytes, None]:
-        """The messages of one stream, each a response as bytes.
+    async def follow(self, kind: Kind, ids: Iterable[int | str], request: Request, sink: Sink) -> None:
+        """Write the messages of one stream, each a response as bytes.
 
         Args:
             kind: what the ids are of.
             ids: which instances; without repeats.
             request: the checked request.
+            sink: where they go.
 
         Raises:
             Refused: there are too many streams or instances.
@@ -69,14 +71,14 @@ class InstanceWatch:
         with self.lookout.watching(Subject(kind, request.connection, id_) for id_ in ids) as viewer:
             while True:
                 for message in viewer.news():
-                    yield message
+                    await sink.write(message)
                     quiet_until = now() + _silence(request)
                 if reason := _reason_to_end(viewer, request, late=now() >= deadline):
-                    yield kind.end(self._end(reason))
+                    await sink.write(kind.end(self._end(reason)))
                     return
                 self._check_store(viewer, now())
                 if now() >= quiet_until:
-                    yield kind.alive(self.clock.now_ms(), viewer.last_ms, viewer.next_ms)
+                    await sink.write(kind.alive(self.clock.now_ms(), viewer.last_ms, viewer.next_ms))
                     quiet_until = now() + _silence(request)
                 await viewer.wait(min(quiet_until, deadline))
 

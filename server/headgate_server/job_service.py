@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ from headgate_server.intake import Intake
 from headgate_server.listing import list_jobs, read_filter
 from headgate_server.redis_facts import RedisFacts
 from headgate_server.redis_store import RedisStore
-from headgate_server.rpc import Call
+from headgate_server.rpc import Call, Sink
 from headgate_server.steering import Steering
 from headgate_server.submission import KINDS
 from headgate_server.watch import Watching, Wish, unknown_job
@@ -76,8 +75,8 @@ class JobService:
         rows = (pb.StateCount(state=state, count=count) for state, count in counts.items() if count)
         return pb.CountJobsResponse(counts=rows)
 
-    def watch_job(self, request: pb.WatchJobRequest, _: Call) -> AsyncGenerator[bytes, None]:
-        """WatchJob. Hands on the stream itself: a generator around it would cost every watcher memory and time."""
+    def watch_job(self, request: pb.WatchJobRequest, _: Call, sink: Sink) -> Awaitable[None]:
+        """WatchJob. Hands on the stream itself: a coroutine around it would cost every watcher memory and time."""
         requests.check(request)
         self._check_room()
         wish = Wish(
@@ -88,9 +87,9 @@ class JobService:
             types=frozenset(request.types),
             incarnation=request.incarnation,
         )
-        return self._watching.follow(wish)
+        return self._watching.follow(wish, sink)
 
-    def watch_jobs(self, request: pb.WatchJobsRequest, _: Call) -> AsyncGenerator[bytes, None]:
+    async def watch_jobs(self, request: pb.WatchJobsRequest, _: Call, sink: Sink) -> None:
         """WatchJobs."""
         requests.check(request)
         self._check_room()
@@ -99,9 +98,9 @@ class JobService:
             position=read_token(request.resume_token) if request.resume_token else None,
             progress_seconds=_progress_seconds(request),
         )
-        return feed_watch.follow(self._watching, self._history, wish)
+        await feed_watch.follow(self._watching, self._history, wish, sink)
 
-    async def run_job(self, request: pb.RunJobRequest, call: Call) -> AsyncGenerator[bytes, None]:
+    async def run_job(self, request: pb.RunJobRequest, call: Call, sink: Sink) -> None:
         """RunJob."""
         requests.check(request)
         self._check_room()
@@ -112,9 +111,7 @@ class JobService:
         accepted = await self._intake.submit(carried, call)
         latest_only = request.mode == pb.WATCH_MODE_LATEST_ONLY
         wish = Wish(accepted.job_id, latest_only=latest_only, progress_seconds=_progress_seconds(request))
-        async with aclosing(self._watching.follow(wish, accepted.page)) as messages:
-            async for message in messages:
-                yield message
+        await self._watching.follow(wish, sink, accepted.page)
 
     async def list_job_events(self, request: pb.ListJobEventsRequest, call: Call) -> bytes:
         """ListJobEvents."""

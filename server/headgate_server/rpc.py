@@ -1,7 +1,7 @@
 """Every RPC on its way in and out: parsing, a deadline, errors as statuses, metrics, an access log without payloads.
 
-Handlers get a parsed request and a `Call`, and return a message or its bytes; they know nothing of grpc. This is one of
-the three edges where any exception is caught: its text never reaches a caller.
+Handlers get a parsed request and a `Call`, and return a message or its bytes, or write bytes to a `Sink`; they know
+nothing of grpc. This is one of the three edges where any exception is caught: its text never reaches a caller.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import logging
 import math
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -54,8 +53,15 @@ class Observer(Protocol):
         """A call of `method` ended with `code` after `seconds`."""
 
 
+class Sink(Protocol):
+    """Port: where the messages of a stream go."""
+
+    async def write(self, message: bytes, /) -> None:
+        """Send a serialised message, when the caller has room for it. What this raises ends the stream."""
+
+
 Answer = Callable[[Any, Call], Awaitable[Message | bytes]]
-Stream = Callable[[Any, Call], AsyncGenerator[bytes, None]]
+Stream = Callable[[Any, Call, Sink], Awaitable[None]]
 
 
 class Malformed:
@@ -96,15 +102,18 @@ def unary(
 
 
 def stream(method: str, request: type[Message], answer: Stream, observer: Observer) -> Any:
-    """A grpc handler for a server stream; headers go out at once."""
+    """A grpc handler for a server stream; headers go out with its first message.
 
-    async def handle(received: Any, context: Any) -> AsyncIterator[bytes]:
+    It writes, and takes the request as bytes: grpc keeps what a generator yielded last, and the request, for as long as
+    the stream lives.
+    """
+    parse = _parser(request)
+
+    async def handle(raw: bytes, context: Any) -> None:
         ending = _Ending(method, observer, math.inf)
         try:
-            async with aclosing(answer(_parsed(received), _call(context))) as messages:
-                async for message in messages:
-                    yield message
-        except (asyncio.CancelledError, GeneratorExit):
+            await answer(_parsed(parse(raw)), _call(context), context)
+        except (asyncio.CancelledError, GeneratorExit, grpc.aio.BaseError):  # the last: the caller is gone
             ending.code = "CANCELLED"
             raise
         except Exception as error:
@@ -112,7 +121,7 @@ def stream(method: str, request: type[Message], answer: Stream, observer: Observ
         finally:
             ending.tell()
 
-    return grpc.unary_stream_rpc_method_handler(handle, _parser(request), _serialize)
+    return grpc.unary_stream_rpc_method_handler(handle)
 
 
 class _Ending:

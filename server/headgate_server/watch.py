@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -23,6 +23,7 @@ from headgate_server.clock import StoreClock, timestamp
 from headgate_server.cursor import Cursor, Page, Verdict, check_start
 from headgate_server.errors import Refused, StoreUnavailable
 from headgate_server.hub import Hub
+from headgate_server.rpc import Sink
 
 PAGE: Final = 64
 """Events that one look into the log reads."""
@@ -92,25 +93,27 @@ class Watching:
     max_delay_seconds: float = 3.0
     jitter: Callable[[], float] = random.random
 
-    def follow(self, wish: Wish, first: Page | None = None) -> AsyncGenerator[bytes, None]:
-        """The messages of one stream, each a WatchJobResponse as bytes.
+    def follow(self, wish: Wish, sink: Sink, first: Page | None = None) -> Awaitable[None]:
+        """Write the messages of one stream, each a WatchJobResponse as bytes.
 
         Args:
             wish: what was asked for.
+            sink: where they go.
             first: what was just written, for a stream that begins with its own submit.
 
         Raises:
             Refused: no such job, or no such revision.
             StoreUnavailable: the store can't be read.
         """
-        return _Stream(self, wish, asyncio.get_running_loop().time).run(first)
+        return _Stream(self, wish, sink, asyncio.get_running_loop().time).run(first)
 
 
 class _Stream:
     """One watcher. Messages are made in batches: what one look into the log, or the hints at hand, yield."""
 
-    def __init__(self, room: Watching, wish: Wish, now: Callable[[], float]) -> None:
+    def __init__(self, room: Watching, wish: Wish, sink: Sink, now: Callable[[], float]) -> None:
         self._room = room
+        self._sink = sink
         self._wish = wish
         self._now = now
         self._name = wish.name.encode()
@@ -120,21 +123,25 @@ class _Stream:
         self._unreadable_since: float | None = None
         self._lost = False
 
-    async def run(self, first: Page | None) -> AsyncGenerator[bytes, None]:
+    async def run(self, first: Page | None) -> None:
         with self._room.hub.watching(self._wish.job_id) as bell:
             batch = await self._open(bell, first)
             if not (batch or self._lost):
                 batch = [await self._progress()]
             while True:
                 bell.sent = self._cursor.sent
-                for message in batch:
-                    yield message
-                if batch:
-                    self._quiet_until = self._now() + self._wish.progress_seconds
+                await self._send(batch)
+                del batch  # or it would stay as long as nothing new comes
                 if reason := self._reason_to_end(bell):
-                    yield self._end(reason)
+                    await self._sink.write(self._end(reason))
                     return
                 batch = await self._next(bell)
+
+    async def _send(self, batch: list[bytes]) -> None:
+        for message in batch:
+            await self._sink.write(message)
+        if batch:
+            self._quiet_until = self._now() + self._wish.progress_seconds
 
     async def _open(self, bell: Bell, first: Page | None) -> list[bytes]:
         bell.dirty = False  # the bell rings already, so nothing falls between this look and the next hint

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-
 from google.protobuf.message import Message
 
 from headgate import pb
@@ -14,7 +11,7 @@ from headgate_server.instance_watch import InstanceWatch
 from headgate_server.intake import Intake
 from headgate_server.planning import Planning
 from headgate_server.reads import Reads
-from headgate_server.rpc import Call
+from headgate_server.rpc import Call, Sink
 
 
 class BackfillService:
@@ -71,11 +68,7 @@ class WorkflowInstanceService:
         requests.check(request)
         return await self._reads.ask("ListWorkflowInstances", request, call)
 
-    async def watch_workflow_instances(
-        self, request: pb.WatchWorkflowInstancesRequest, _: Call
-    ) -> AsyncGenerator[bytes, None]:
+    async def watch_workflow_instances(self, request: pb.WatchWorkflowInstancesRequest, _: Call, sink: Sink) -> None:
         """WatchWorkflowInstances."""
         requests.check(request)
-        async with aclosing(self._watching.follow(WORKFLOW, request.ids, request)) as messages:
-            async for message in messages:
-                yield message
+        await self._watching.follow(WORKFLOW, request.ids, request, sink)
