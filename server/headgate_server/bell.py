@@ -14,18 +14,22 @@ MAX_HINTS: Final = 64
 class Bell:
     """One watcher's end of the hub. Its size is bounded, however slow the watcher.
 
-    `dirty` says that the log must be read; `deleted` and `draining` that the stream must end.
+    `dirty` says that the log must be read; `deleted` and `draining` that the stream must end. Its owner awaits
+    `waiter`; `place` is for the hub alone, and `round` for `Rounds`.
     """
 
-    __slots__ = ("_waiter", "deleted", "dirty", "draining", "hints", "sent")
+    __slots__ = ("deleted", "dirty", "draining", "hints", "job_id", "place", "round", "sent", "waiter")
 
-    def __init__(self) -> None:
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
         self.hints: list[Hint] = []  # an empty deque would be a tenth of an idle watcher
         self.dirty = True
         self.deleted = False
         self.draining = False
         self.sent = 0
-        self._waiter: asyncio.Future[None] | None = None
+        self.place = 0
+        self.round = 0
+        self.waiter: asyncio.Future[None] | None = None
 
     def ring(self, hint: Hint) -> None:
         """Leave a hint."""
@@ -63,18 +67,21 @@ class Bell:
 
     def wake(self) -> None:
         """Wake the watcher if it waits."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self.waiter = self.waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def is_silent(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.hints or self.dirty or self.deleted or self.draining)
 
     async def wait(self, until: float) -> None:
-        """Wait for something to do, or until the loop's clock says `until`."""
-        if self.hints or self.dirty or self.deleted or self.draining:
+        """Wait for something to do, or until the loop's clock says `until`, to the millisecond."""
+        if not self.is_silent():
             return
         loop = asyncio.get_running_loop()
-        self._waiter = loop.create_future()
-        timer = loop.call_at(until, self.wake)
+        timer, self.waiter = loop.call_at(until, self.wake), loop.create_future()
         try:
-            await self._waiter
+            await self.waiter
         finally:
             timer.cancel()
-            self._waiter = None

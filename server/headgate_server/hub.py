@@ -23,6 +23,7 @@ from headgate_server.clock import StoreClock
 from headgate_server.cursor import Hint
 from headgate_server.errors import ServerError
 from headgate_server.feed_entry import Entry, FeedId
+from headgate_server.rounds import Rounds
 from headgate_server.tap import Tap
 
 _log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ def ready(entry: Entry) -> Hint:
 
 
 class Hub:
-    """The bells of all watchers of this process, and the tasks that ring them.
+    """The bells of all watchers of this process, the rounds that wake them, and the tasks that ring them.
 
     `watchers` is how many there are, `following` whether the feed can be read, `began` set since it first could,
     `lag_seconds` how old the last event was when it was read.
@@ -81,31 +82,46 @@ class Hub:
         self._feed = feed
         self._revisions = revisions
         self._clock = clock
-        self._bells: dict[str, set[Bell]] = {}
+        self._bells: dict[str, list[Bell]] = {}
         self._taps: set[Tap] = set()
         self._draining = False
         self._wanted = asyncio.Event()
+        self.rounds = Rounds()
         self.watchers = 0
         self.following = False
         self.began = asyncio.Event()
         self.lag_seconds = 0.0
 
-    @contextmanager
-    def watching(self, job_id: str) -> Iterator[Bell]:
-        """A bell for a job; it is dirty at first, so that its owner begins by reading the log."""
-        bell = Bell()
+    def join(self, job_id: str) -> Bell:
+        """A bell for a job, until `leave`; it is dirty at first, so that its owner begins by reading the log."""
+        bell = Bell(job_id)
         bell.draining = self._draining
-        self._bells.setdefault(job_id, set()).add(bell)
+        bells = self._bells.setdefault(job_id, [])
+        bell.place = len(bells)
+        bells.append(bell)
         self._wanted.set()
         self.watchers += 1
+        return bell
+
+    def leave(self, bell: Bell) -> None:
+        """Ring a bell no more. The job's last one takes its place, so that thousands can leave at a time."""
+        self.watchers -= 1
+        self.rounds.leave(bell)
+        bells = self._bells[bell.job_id]
+        last = bells.pop()
+        if last is not bell:
+            bells[bell.place], last.place = last, bell.place
+        if not bells:
+            del self._bells[bell.job_id]
+
+    @contextmanager
+    def watching(self, job_id: str) -> Iterator[Bell]:
+        """A bell for as long as a block lasts. This takes memory, so long streams join and leave."""
+        bell = self.join(job_id)
         try:
             yield bell
         finally:
-            self.watchers -= 1
-            bells = self._bells[job_id]
-            bells.discard(bell)
-            if not bells:
-                del self._bells[job_id]
+            self.leave(bell)
 
     @contextmanager
     def tapping(self) -> Iterator[Tap]:

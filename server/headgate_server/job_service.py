@@ -12,6 +12,7 @@ from google.protobuf.empty_pb2 import Empty
 from headgate import keys, overlap, pb
 from headgate.reasons import Reason
 from headgate_server import control, explaining, feed_watch, long_poll, requests, resolving, retrying
+from headgate_server.cursor import ANY_TYPE, Wish
 from headgate_server.errors import Refused
 from headgate_server.feed_entry import read_token
 from headgate_server.feed_watch import FeedWish, History
@@ -22,7 +23,7 @@ from headgate_server.redis_store import RedisStore
 from headgate_server.rpc import Call, Sink
 from headgate_server.steering import Steering
 from headgate_server.submission import KINDS
-from headgate_server.watch import Watching, Wish, unknown_job
+from headgate_server.watch import Watching, unknown_job
 
 PROGRESS_SECONDS: Final = 15.0
 """Longest silence of a stream whose caller does not say."""
@@ -84,7 +85,7 @@ class JobService:
             start_revision=request.start_revision,
             latest_only=request.mode == pb.WATCH_MODE_LATEST_ONLY,
             progress_seconds=_progress_seconds(request),
-            types=frozenset(request.types),
+            types=frozenset(request.types) if request.types else ANY_TYPE,
             incarnation=request.incarnation,
         )
         return self._watching.follow(wish, sink)

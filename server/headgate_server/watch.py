@@ -20,9 +20,10 @@ from headgate.reasons import Reason
 from headgate_server import wire
 from headgate_server.bell import Bell
 from headgate_server.clock import StoreClock, timestamp
-from headgate_server.cursor import Cursor, Page, Verdict, check_start
+from headgate_server.cursor import Cursor, Page, Verdict, Wish, check_start
 from headgate_server.errors import Refused, StoreUnavailable
 from headgate_server.hub import Hub
+from headgate_server.rounds import ROUND_SECONDS
 from headgate_server.rpc import Sink
 
 PAGE: Final = 64
@@ -48,32 +49,6 @@ class Logs(Protocol):
 
     async def polls(self, job_id: str) -> tuple[int, int]:
         """When upstream was last read for a job, and when it will be next, in ms; 0 for what is not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a watcher asked for.
-
-    Args:
-        job_id: whose job.
-        start_revision: first revision wanted; 0 for a snapshot first.
-        latest_only: snapshots of the newest state instead of every event.
-        progress_seconds: longest silence.
-        types: kinds of events wanted; empty means all.
-        incarnation: digest of the event before `start_revision`; empty for no check.
-    """
-
-    job_id: str
-    start_revision: int = 0
-    latest_only: bool = False
-    progress_seconds: float = 15.0
-    types: frozenset[pb.EventType.ValueType] = frozenset()
-    incarnation: str = ""
-
-    @property
-    def name(self) -> str:
-        """Resource name of the job."""
-        return keys.job_name(self.job_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,68 +80,86 @@ class Watching:
             Refused: no such job, or no such revision.
             StoreUnavailable: the store can't be read.
         """
-        return _Stream(self, wish, sink, asyncio.get_running_loop().time).run(first)
+        return _Stream(self, wish, sink).run(first)
 
 
 class _Stream:
-    """One watcher. Messages are made in batches: what one look into the log, or the hints at hand, yield."""
+    """One watcher. Messages are made in batches: what one look into the log, or the hints at hand, yield.
 
-    def __init__(self, room: Watching, wish: Wish, sink: Sink, now: Callable[[], float]) -> None:
+    While it waits, what it keeps is this and the frame of `run`; so that frame holds no message.
+    """
+
+    __slots__ = (
+        "_bell",
+        "_cursor",
+        "_deadline",
+        "_lost",
+        "_quiet_until",
+        "_room",
+        "_rounds",
+        "_sink",
+        "_unreadable_since",
+        "_wish",
+    )
+    _bell: Bell
+
+    def __init__(self, room: Watching, wish: Wish, sink: Sink) -> None:
         self._room = room
-        self._sink = sink
+        self._rounds = room.hub.rounds
         self._wish = wish
-        self._now = now
-        self._name = wish.name.encode()
+        self._sink = sink
         self._cursor = Cursor(max(0, wish.start_revision - 1), wish.incarnation)
-        self._deadline = now() + room.max_age_seconds * (0.9 + 0.2 * room.jitter())
+        self._deadline = self._rounds.now() + room.max_age_seconds * (0.9 + 0.2 * room.jitter())
         self._quiet_until = 0.0
         self._unreadable_since: float | None = None
         self._lost = False
 
     async def run(self, first: Page | None) -> None:
-        with self._room.hub.watching(self._wish.job_id) as bell:
-            batch = await self._open(bell, first)
-            if not (batch or self._lost):
-                batch = [await self._progress()]
-            while True:
-                bell.sent = self._cursor.sent
-                await self._send(batch)
-                del batch  # or it would stay as long as nothing new comes
-                if reason := self._reason_to_end(bell):
-                    await self._sink.write(self._end(reason))
-                    return
-                batch = await self._next(bell)
+        hub = self._room.hub
+        self._bell = hub.join(self._wish.job_id)
+        try:
+            await self._send(await self._open(first))
+            del first  # so that it does not stay as long as the stream
+            while (reason := self._reason_to_end()) is None:
+                if self._bell.is_silent():
+                    await self._rounds.wait(self._bell, min(self._quiet_until, self._deadline))
+                await self._send(await self._news())
+            await self._sink.write(self._end(reason))
+        finally:
+            hub.leave(self._bell)
 
     async def _send(self, batch: list[bytes]) -> None:
+        self._bell.sent = self._cursor.sent
         for message in batch:
             await self._sink.write(message)
         if batch:
-            self._quiet_until = self._now() + self._wish.progress_seconds
+            self._quiet_until = self._rounds.now() + self._wish.progress_seconds - ROUND_SECONDS
 
-    async def _open(self, bell: Bell, first: Page | None) -> list[bytes]:
-        bell.dirty = False  # the bell rings already, so nothing falls between this look and the next hint
+    async def _open(self, first: Page | None) -> list[bytes]:
+        self._bell.dirty = False  # the bell rings already, so nothing falls between this look and the next hint
         page = first or await self._read(with_job=self._wish.start_revision == 0 or self._wish.latest_only)
         if page is None:
             raise unknown_job(self._wish.job_id)
         check_start(self._wish.start_revision, page)
         if self._wish.start_revision == 0:
             return [self._snapshot(page)]
-        return self._take(page, bell)
+        batch = self._take(page)
+        return batch if batch or self._lost else [await self._progress()]
 
-    async def _next(self, bell: Bell) -> list[bytes]:
+    async def _news(self) -> list[bytes]:
+        bell = self._bell
         if bell.dirty or (bell.hints and self._wish.latest_only):
-            return await self._look(bell)
+            return await self._look()
         if bell.hints:
-            return self._follow(bell)
-        await bell.wait(min(self._quiet_until, self._deadline))
+            return self._follow()
         return await self._progress_if_quiet()
 
-    def _follow(self, bell: Bell) -> list[bytes]:
+    def _follow(self) -> list[bytes]:
         batch = []
-        for hint in bell.take():
+        for hint in self._bell.take():
             match self._cursor.judge(hint):
                 case Verdict.DOUBT:
-                    bell.doubt()
+                    self._bell.doubt()
                     break
                 case Verdict.NEXT:
                     self._cursor.advance(hint.revision, hint.incarnation, terminal=hint.terminal)
@@ -176,7 +169,8 @@ class _Stream:
                     continue
         return batch
 
-    async def _look(self, bell: Bell) -> list[bytes]:
+    async def _look(self) -> list[bytes]:
+        bell = self._bell
         bell.hints.clear()
         bell.dirty = False
         try:
@@ -188,10 +182,10 @@ class _Stream:
         if page is None:
             self._lost = True
             return []
-        return self._take(page, bell)
+        return self._take(page)
 
     async def _bear(self) -> list[bytes]:
-        now = self._now()
+        now = self._rounds.now()
         self._unreadable_since = self._unreadable_since or now
         if now - self._unreadable_since > PATIENCE_SECONDS:
             raise StoreUnavailable("for too long")
@@ -203,7 +197,7 @@ class _Stream:
         count = 1 if self._wish.latest_only and not self._wish.types else PAGE
         return await self._room.logs.read_log(self._wish.job_id, first=first, count=count, with_job=with_job)
 
-    def _take(self, page: Page, bell: Bell) -> list[bytes]:
+    def _take(self, page: Page) -> list[bytes]:
         if self._cursor.lost_by(page):
             self._lost = True
             return []
@@ -211,7 +205,8 @@ class _Stream:
             return self._newest(page)
         batch = [message for body in self._cursor.unsent(page) for message in self._event(body)]
         self._cursor.settle(page)
-        bell.dirty = bell.dirty or self._cursor.sent < page.revision
+        if self._cursor.sent < page.revision:
+            self._bell.dirty = True
         return batch
 
     def _newest(self, page: Page) -> list[bytes]:
@@ -230,29 +225,30 @@ class _Stream:
         self._cursor.advance(revision, incarnation, terminal=False)
         if self._wish.types and not self._wants(pb.JobEvent.FromString(body).type):
             return []
-        return [wire.event(self._name, revision, body, incarnation.encode())]
+        return [wire.event(self._wish.name.encode(), revision, body, incarnation.encode())]
 
     def _snapshot(self, page: Page) -> bytes:
         incarnation = log.incarnation(page.last)
         self._cursor.advance(page.revision, incarnation, terminal=page.state in JOB_TERMINAL)
-        return wire.snapshot(self._name, page.revision, page.job, incarnation.encode())
+        return wire.snapshot(self._wish.name.encode(), page.revision, page.job, incarnation.encode())
 
     def _wants(self, kind: pb.EventType.ValueType) -> bool:
         return not self._wish.types or kind in self._wish.types
 
-    def _reason_to_end(self, bell: Bell) -> pb.StreamEndReason.ValueType | None:
-        settled = not (bell.hints or bell.dirty)
-        ends = (
-            (settled and self._cursor.terminal, pb.STREAM_END_REASON_JOB_TERMINAL),
-            (bell.deleted and not bell.hints, pb.STREAM_END_REASON_JOB_DELETED),
-            (self._lost, pb.STREAM_END_REASON_HISTORY_LOST),
-            (bell.draining, pb.STREAM_END_REASON_SERVER_DRAINING),
-            (self._now() >= self._deadline, pb.STREAM_END_REASON_MAX_STREAM_AGE),
-        )
-        return next((reason for applies, reason in ends if applies), None)
+    def _reason_to_end(self) -> pb.StreamEndReason.ValueType | None:
+        bell = self._bell
+        if self._cursor.terminal and not (bell.hints or bell.dirty):
+            return pb.STREAM_END_REASON_JOB_TERMINAL
+        if bell.deleted and not bell.hints:
+            return pb.STREAM_END_REASON_JOB_DELETED
+        if self._lost:
+            return pb.STREAM_END_REASON_HISTORY_LOST
+        if bell.draining:
+            return pb.STREAM_END_REASON_SERVER_DRAINING
+        return pb.STREAM_END_REASON_MAX_STREAM_AGE if self._rounds.now() >= self._deadline else None
 
     async def _progress_if_quiet(self) -> list[bytes]:
-        return [await self._progress()] if self._now() >= self._quiet_until else []
+        return [await self._progress()] if self._rounds.now() >= self._quiet_until else []
 
     async def _progress(self) -> bytes:
         message = self._response()
