@@ -18,6 +18,7 @@ from redis import Redis
 from headgate import pb, redis_url
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
 from headgate_server import settings
+from headgate_server.__main__ import COLLECTOR
 from tests.server.world import World, connected, gather_until_end, until
 
 Process = asyncio.subprocess.Process
@@ -186,6 +187,15 @@ async def test_the_server_imports_neither_the_cloud_sdk_nor_arq(clean_environmen
     assert "headgate_server" in modules and "grpc" in modules
     forbidden = ("arq", "alibabacloud", "darabonba", "Tea", "headgate_worker", "headgate_client", "headgate_emulator")
     assert [name for name in modules if name.startswith(forbidden)] == []
+
+
+async def test_the_collector_lets_what_is_on_its_way_be_sent(clean_environment: dict[str, str]) -> None:
+    script = "import gc, headgate_server.__main__ as it; it._run = lambda _: print(gc.get_threshold()); it.main([])"
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=pipe, env=clean_environment)
+    output, _ = await process.communicate()
+
+    assert output.decode().strip() == str(COLLECTOR)
 
 
 def test_secrets_are_masked_when_settings_are_shown() -> None:
