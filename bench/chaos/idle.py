@@ -43,7 +43,7 @@ class Writer:
 
     async def write(self, per_second: float, seconds: float) -> None:
         """Write for so long; `written` tells when each revision was committed."""
-        job = pb.Job.FromString(await self._redis.hget(keys.job(self._job_id), "snap"))
+        job = log.replay(map(pb.JobEvent.FromString, await self._redis.lrange(keys.log(self._job_id), 0, -1)))
         began = time.monotonic()
         for number in range(int(per_second * seconds)):
             await asyncio.sleep(max(0.0, began + number / per_second - time.monotonic()))

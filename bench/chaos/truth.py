@@ -11,7 +11,7 @@ from typing import Any, Self
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from headgate import keys, pb
+from headgate import keys, pb, snapshot
 from headgate.lifecycle import JOB_TERMINAL
 
 SETTLED = JOB_TERMINAL | {pb.JOB_STATE_NEEDS_ATTENTION}
@@ -116,9 +116,9 @@ class Truth:
 
 
 def _stored(job_id: str, row: Sequence[bytes | None], events: Sequence[bytes]) -> Stored | None:
-    revision, state, snapshot, attempts, lease = row
+    revision, state, kept, attempts, lease = row
     if revision is None:
         return None
-    job = pb.Job.FromString(snapshot or b"")
+    job = snapshot.job_of(kept, events[0] if events else None) or pb.Job()
     found = pb.JobState.ValueType(int(state or 0))
     return Stored(job_id, int(revision), found, job, tuple(events), int(attempts or 0), int(float(lease or 0)))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from headgate import entries, keys, overlap, pb
+from headgate import entries, keys, overlap, pb, snapshot
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.overlap import Hold, Joined, LineFull, Overlapping
 
@@ -47,7 +47,11 @@ for i = 0, count - 1 do
     'i', ARGV[1], 'r', string.format('%d', rev + i + 1), 'e', ARGV[first + i])
 end
 rev = rev + count
-redis.call('HSET', KEYS[1], 'rev', string.format('%d', rev), 'st', ARGV[15], 'snap', ARGV[5], 'att', '0')
+if ARGV[5] ~= '' then
+  redis.call('HSET', KEYS[1], 'rev', string.format('%d', rev), 'st', ARGV[15], 'att', '0', 'snap', ARGV[5])
+else
+  redis.call('HSET', KEYS[1], 'rev', string.format('%d', rev), 'st', ARGV[15], 'att', '0')
+end
 if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'hints', string.sub(ARGV[6], 2)) end
 for i, field in ipairs({'reads', 'writes', 'throttled'}) do
   if ARGV[15 + i] ~= '0' then redis.call('HINCRBY', KEYS[1], field, ARGV[15 + i]) end
@@ -108,12 +112,13 @@ Answers {code, revision or record, now in ms}."""
 BEGIN_SCRIPT: Final = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local found = redis.call('HMGET', KEYS[1], 'rev', 'snap', 'hints', 'reads', 'writes', 'throttled', 'marked')
-if not found[1] then
+local found = redis.call('HMGET', KEYS[1], 'rev', 'snap', 'hints', 'reads', 'writes', 'throttled', 'marked', 'lease')
+local first = found[1] and not found[2] and redis.call('LINDEX', KEYS[3], 0)
+if not found[2] and not first then
   redis.call('ZREM', KEYS[2], ARGV[1])
   return {0, now}
 end
-local lease = tonumber(redis.call('HGET', KEYS[1], 'lease') or '0')
+local lease = tonumber(found[8] or '0')
 if lease > 0 and lease + ARGV[4] > now then
   redis.call('HSET', KEYS[1], 'ring', '1')
   return {2, now, lease + ARGV[4] - now}
@@ -123,14 +128,14 @@ local attempts = redis.call('HINCRBY', KEYS[1], 'att', 1)
 redis.call('HSET', KEYS[1], 'lease', string.format('%d', now + ARGV[2]))
 redis.call('HDEL', KEYS[1], 'ring')
 redis.call('ZADD', KEYS[2], 'XX', now + ARGV[2] + ARGV[3], ARGV[1])
-return {1, now, fence, attempts, found[2], found[3] or '', found[4] or '0', found[5] or '0', found[6] or '0',
-  found[7] or '0'}
+return {1, now, fence, attempts, found[2] or '', found[3] or '', found[4] or '0', found[5] or '0', found[6] or '0',
+  found[7] or '0', first or ''}
 """
 """Takes a job for one tick: a new fence shuts out whoever had it before, and the attempt is counted before anything
 can kill the process. A job whose lease runs is not taken; whoever has it is asked to ring again at its end. KEYS: 1
-job 2 due. ARGV: 1 job id 2 lease in ms 3 ms after the lease until the reaper rings 4 ms that a lease is given beyond
-its end. Answers {0, now} when the job is gone, {2, now, ms until it can be taken} when it is busy, else {1, now, fence,
-attempts, snapshot, hints, reads, writes, throttled, marked}."""
+job 2 due 3 log. ARGV: 1 job id 2 lease in ms 3 ms after the lease until the reaper rings 4 ms that a lease is given
+beyond its end. Answers {0, now} when the job is gone, {2, now, ms until it can be taken} when it is busy, else {1, now,
+fence, attempts, snapshot, hints, reads, writes, throttled, marked, the first event when there is no snapshot}."""
 
 RENEW_SCRIPT: Final = """
 local t = redis.call('TIME')
@@ -322,7 +327,7 @@ def script_arguments(commit: Commit) -> list[bytes | str | int]:
         commit.expected_revision,
         "" if commit.fence is None else commit.fence,
         int(terminal),
-        commit.job.SerializeToString(),
+        snapshot.to_keep(commit.job, commit.expected_revision, commit.events),
         b"" if commit.hints is None else b"=" + commit.hints,
         FEED_LENGTH,
         wake.entry.id if wake else "",

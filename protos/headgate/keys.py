@@ -38,7 +38,10 @@ _JOB_NAME: Final = re.compile(r"jobs/([a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)\Z")
 
 
 def job(job_id: str) -> str:
-    """Hash of a job: rev, st, snap (Job bytes), fence, att, hints, seq, usage counters, polled, polls_at."""
+    """Hash of a job: rev, st, snap (Job bytes; see `snapshot`), fence, att, hints, seq, counters, polled, polls_at.
+
+    While no value is longer than 64 bytes, as before the job begins, Redis keeps it in a fifth of the room.
+    """
     return f"hg:job:{job_id}"
 
 

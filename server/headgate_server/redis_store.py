@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from headgate import commit, keys, overlap, pb
+from headgate import commit, keys, overlap, pb, snapshot
 from headgate.overlap import Hold
 from headgate_redis.pipe import Command, Pipe
 from headgate_redis.script import Script
@@ -53,6 +53,14 @@ class Stored:
 _COMMIT: Final = Script(commit.SCRIPT)
 _DELETE: Final = Script(commit.DELETE_SCRIPT)
 _LINE: Final = Script(overlap.LINE_SCRIPT)
+
+_LOAD: Final = Script(f"""
+local row = redis.call('HMGET', KEYS[1], {", ".join(f"'{column}'" for column in _COLUMNS)})
+row[#row + 1] = row[1] and not row[3] and redis.call('LINDEX', KEYS[2], 0)
+return row
+""")
+"""Reads a job, and the first event of its log when it has no snapshot, in one moment. KEYS: 1 job 2 log. Answers the
+columns and the event."""
 
 _PAGE: Final = Script("""
 return {redis.call('HMGET', KEYS[1], unpack(ARGV, 3)), redis.call('LLEN', KEYS[2]),
@@ -108,7 +116,9 @@ class RedisStore:
 
     async def load(self, job_id: str) -> Stored | None:
         """A job as it stands; None when there is none."""
-        return _stored(await self._read(("HMGET", keys.job(job_id), *_COLUMNS)))
+        names = (keys.job(job_id), keys.log(job_id))
+        row, _ = await insist(lambda: _LOAD.run(self._reads, names, ()))
+        return _stored(row)
 
     async def load_many(self, job_ids: Sequence[str]) -> list[Stored | None]:
         """Jobs as they stand, in the order asked for; None for each that is not there."""
@@ -137,9 +147,10 @@ class RedisStore:
         if row[0] is None:
             return None
         revision = int(row[0])
-        body = _body(row) if with_job else b""
+        end = last[0] if last else b""
+        body = _body(row, end) if with_job else b""  # without a snapshot the last event is the first one
         kept_from = max(1, revision - length + 1)
-        return Page(revision, _state(row[1]), kept_from, first, tuple(events), last[0] if last else b"", body)
+        return Page(revision, _state(row[1]), kept_from, first, tuple(events), end, body)
 
     async def polls(self, job_id: str) -> tuple[int, int]:
         """When upstream was last read for a job, and when it will be next, in ms; 0 for what is not known."""
@@ -238,10 +249,13 @@ def _state(raw: bytes | None) -> pb.JobState.ValueType:
     return pb.JobState.ValueType(int(raw or 0))
 
 
-def _body(row: Sequence[bytes | None]) -> bytes:
+def _body(row: Sequence[bytes | None], first: bytes | None) -> bytes:
     reads, writes, throttled, waited_ms = (int(value or 0) for value in row[3:7])
-    return wire.with_usage(row[2] or b"", reads=reads, writes=writes, throttled=throttled, waited_ms=waited_ms)
+    body = row[2] or snapshot.body_of(first or b"")
+    return wire.with_usage(body, reads=reads, writes=writes, throttled=throttled, waited_ms=waited_ms)
 
 
 def _stored(row: Sequence[bytes | None]) -> Stored | None:
-    return None if row[0] is None else Stored(int(row[0]), _body(row))
+    if row[0] is None or not (row[2] or row[-1]):
+        return None
+    return Stored(int(row[0]), _body(row, row[-1]))

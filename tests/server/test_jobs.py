@@ -33,6 +33,19 @@ async def test_an_unknown_job_is_not_found(world: World) -> None:
     assert await refusal(world.jobs.GetJob(pb.GetJobRequest(name="jobs/nobody"))) == "JOB_UNKNOWN"
 
 
+async def test_a_job_that_has_not_begun_is_shown_as_its_log_tells_it(world: World) -> None:
+    job_id = await world.submit()
+    name, log_key = keys.job_name(job_id), keys.log(job_id)
+    accepted = pb.JobEvent.FromString((await world.redis.lrange(log_key, 0, -1))[0]).job  # type: ignore[misc]
+
+    assert await world.redis.hexists(keys.job(job_id), "snap") == 0  # type: ignore[misc]
+    assert await world.jobs.GetJob(pb.GetJobRequest(name=name)) == accepted
+    assert list((await world.jobs.ListJobs(pb.ListJobsRequest())).jobs) == [accepted]
+
+    await world.redis.delete(log_key)
+    assert await refusal(world.jobs.GetJob(pb.GetJobRequest(name=name))) == "JOB_UNKNOWN"
+
+
 async def walk(world: World, **given: Any) -> list[str]:
     found, token = [], ""
     while True:

@@ -13,7 +13,7 @@ from google.rpc import error_details_pb2
 from google.rpc.status_pb2 import Status
 from redis.asyncio import Redis
 
-from headgate import commit, dates, entries, keys, log, pb
+from headgate import commit, dates, entries, keys, log, pb, snapshot
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.v1.admin_service_pb2_grpc import AdminServiceStub
 from headgate.v1.backfill_service_pb2_grpc import BackfillServiceStub
@@ -46,7 +46,10 @@ class FakeWorker:
         self._script = client.register_script(commit.SCRIPT)
 
     async def load(self, job_id: str) -> pb.Job:
-        return pb.Job.FromString(await self._client.hget(keys.job(job_id), "snap"))  # type: ignore[misc]
+        kept = await self._client.hget(keys.job(job_id), "snap")  # type: ignore[misc]
+        found = snapshot.job_of(kept, await self._client.lindex(keys.log(job_id), 0))  # type: ignore[misc]
+        assert found is not None
+        return found
 
     async def append(self, job_id: str, *changes: pb.JobEvent, hints: bytes = b"") -> pb.Job:
         before = after = await self.load(job_id)

@@ -115,7 +115,9 @@ class ModelStore:
             return Fenced()
         if change.hold and change.job.state not in JOB_TERMINAL and now < self.held_until_ms:
             return Overlapping(dict.fromkeys(change.hold.days, "another"))
-        before, record.job = record.job, change.job
+        before = record.job
+        if change.events:
+            record.job = change.job
         record.log.extend(change.events)
         record.attempts = 0
         if change.hints is not None:

@@ -72,11 +72,12 @@ async def submit(store: Store, job: pb.Job) -> str:
     event = pb.JobEvent(
         revision=1, type=pb.EVENT_TYPE_ACCEPTED, state=job.state, job=job, event_time=timestamp(now_ms), actor="test"
     )
-
+    accepted = fold(None, event)
+    event.job.CopyFrom(accepted)
     job_id = keys.job_id(job.name)
     change = Commit(
         before=pb.JOB_STATE_UNSPECIFIED,
-        job=fold(None, event),
+        job=accepted,
         expected_revision=0,
         events=(event.SerializeToString(deterministic=True),),
         wake=Wake(entries.tick(job_id, nonce=secrets.token_hex(6), now_ms=now_ms)),

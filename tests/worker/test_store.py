@@ -187,6 +187,40 @@ async def test_a_log_that_lost_its_tail_is_not_written_over(store: Store, redis:
     assert await store.commit(change(found, RUNNING)) == Damaged(1)
 
 
+async def test_a_job_that_has_not_begun_is_kept_once_and_in_little_room(store: Store, redis: Redis) -> None:
+    job_id = await submit(store, backfill_job(seed_backfill(workflow_id=9007199254740993)))
+    events: list[bytes] = await redis.lrange(keys.log(job_id), 0, -1)  # type: ignore[misc]
+    job = log.replay(map(pb.JobEvent.FromString, events))
+
+    assert await redis.hexists(keys.job(job_id), "snap") == 0  # type: ignore[misc]
+    assert await redis.object("encoding", keys.job(job_id)) in (b"ziplist", b"listpack")
+    assert await store.load(job_id) == job
+    found = await taken(store, job_id)
+    assert found.job == job
+    await store.commit(change(found, wake_ms=1_000, lease_ms=0))
+    assert (await taken(store, job_id)).job == job
+
+
+async def test_a_change_of_timing_leaves_the_job_as_it_is(store: Store) -> None:
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    await store.commit(change(await taken(store, job_id), RUNNING, wake_ms=1_000, lease_ms=0))
+    before = await store.load(job_id)
+
+    await store.commit(change(await taken(store, job_id), wake_ms=1_000, lease_ms=0))
+
+    assert before is not None and before.state == pb.JOB_STATE_RUNNING
+    assert await store.load(job_id) == before
+
+
+async def test_a_job_that_lost_all_of_its_log_before_it_began_is_gone(store: Store, redis: Redis) -> None:
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    await redis.delete(keys.log(job_id))
+
+    assert await store.begin(job_id) is None
+    assert await store.load(job_id) is None
+    assert await redis.zscore(keys.DUE, job_id) is None
+
+
 async def test_a_lost_reply_is_read_back(store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = await submit(store, backfill_job(seed_backfill()))
     found = await taken(store, job_id)

@@ -16,7 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from headgate import commit, entries, keys, late, pb
+from headgate import commit, entries, keys, late, pb, snapshot
 from headgate.commit import Answer, Commit, Committed, Stale
 from headgate.observations import TTL_MS as OBSERVATION_TTL_MS
 from headgate_worker.redis_clients import refuses_writes
@@ -120,17 +120,19 @@ class Store:
         """Take a job for one tick; None when there is no such job any more."""
         beyond_ms = CAUTION_MS if self.cautious else 0
         arguments: list[str | int] = [job_id, self.lease_ms, self._grace_ms, beyond_ms]
-        raw = await self._begin(keys=[keys.job(job_id), keys.DUE], args=arguments)
+        raw = await self._begin(keys=[keys.job(job_id), keys.DUE, keys.log(job_id)], args=arguments)
         if raw[0] != 1:
             return Busy(int(raw[2])) if raw[0] == 2 else None
-        _, now_ms, fence, attempts, snapshot, hints, *_, marked = raw
-        job = pb.Job.FromString(snapshot)
+        _, now_ms, fence, attempts, kept, hints, *_, marked, first = raw
+        job = snapshot.job_of(kept, first) or pb.Job()
         return Taken(job, int(fence), int(attempts), bytes(hints), int(now_ms), marked == b"1")
 
     async def load(self, job_id: str) -> pb.Job | None:
         """The job as it stands, without taking it."""
-        snapshot = await self._redis.hget(keys.job(job_id), "snap")
-        return pb.Job.FromString(bytes(snapshot)) if snapshot else None
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hget(keys.job(job_id), "snap")
+            pipe.lindex(keys.log(job_id), 0)
+            return snapshot.job_of(*await pipe.execute())
 
     async def commit(self, change: Commit) -> Answer:
         """Run the commit script, patiently: what it compares makes every repeat safe.
