@@ -87,7 +87,11 @@ if ARGV[8] ~= '' or ARGV[4] == '1' then
     redis.call('ZREM', KEYS[12], old)
     redis.call('DEL', 'arq:job:' .. old)
   end
-  if ARGV[8] ~= '' then redis.call('HSET', KEYS[1], 'wake', ARGV[8]) else redis.call('HDEL', KEYS[1], 'wake') end
+  if ARGV[8] ~= '' then
+    redis.call('HSET', KEYS[1], 'wake', ARGV[8])
+  else
+    redis.call('HDEL', KEYS[1], 'wake', 'att', 'polls_at')
+  end
 end
 if ARGV[8] ~= '' then
   redis.call('PSETEX', KEYS[11], delay + ARGV[11], ARGV[9])
@@ -347,7 +351,7 @@ def script_arguments(commit: Commit) -> list[bytes | str | int]:
         keys.job(""),
         usage.waited_ms,
         "" if commit.polls.last_ms is None else commit.polls.last_ms,
-        0 if terminal else "" if commit.polls.next_ms is None else commit.polls.next_ms,
+        "" if terminal or commit.polls.next_ms is None else commit.polls.next_ms,
         commit.hold.mode if commit.hold else "",
         overlap.MOST_WAITING,
         *commit.events,

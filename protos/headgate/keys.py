@@ -40,7 +40,8 @@ _JOB_NAME: Final = re.compile(r"jobs/([a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)\Z")
 def job(job_id: str) -> str:
     """Hash of a job: rev, st, snap (Job bytes; see `snapshot`), fence, att, hints, seq, counters, polled, polls_at.
 
-    While no value is longer than 64 bytes, as before the job begins, Redis keeps it in a fifth of the room.
+    While no value is longer than 64 bytes, as before the job begins, Redis keeps it in a fifth of the room. Of an ended
+    job no `att` and no `polls_at` are kept: both would be 0.
     """
     return f"hg:job:{job_id}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import ANY
 
@@ -13,7 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from headgate import entries, keys, log, pb
-from headgate.commit import Commit, Committed, Damaged, Fenced, Stale, Wake
+from headgate.commit import Commit, Committed, Damaged, Fenced, Polls, Stale, Wake
 from headgate_worker.core.steps import apply
 from headgate_worker.store import CAUTION_MS, Busy, Store, Taken
 from tests.worker.conftest import eventually
@@ -210,6 +211,18 @@ async def test_a_change_of_timing_leaves_the_job_as_it_is(store: Store) -> None:
 
     assert before is not None and before.state == pb.JOB_STATE_RUNNING
     assert await store.load(job_id) == before
+
+
+async def test_nothing_of_an_ended_job_is_kept_that_only_ticks_need(store: Store, redis: Redis) -> None:
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    polled = replace(change(await taken(store, job_id), RUNNING, wake_ms=1_000, lease_ms=0), polls=Polls(5, 7))
+    await store.commit(polled)
+    assert await redis.hmget(keys.job(job_id), ["att", "polled", "polls_at"]) == [b"0", b"5", b"7"]  # type: ignore[misc]
+
+    await store.commit(change(await taken(store, job_id), SUCCEEDED, lease_ms=0))
+
+    left = await redis.hmget(keys.job(job_id), ["wake", "att", "polls_at", "polled"])  # type: ignore[misc]
+    assert left == [None, None, None, b"5"]
 
 
 async def test_a_job_that_lost_all_of_its_log_before_it_began_is_gone(store: Store, redis: Redis) -> None:
