@@ -324,7 +324,6 @@ def script_arguments(commit: Commit) -> list[bytes | str | int]:
     job_id = keys.job_id(commit.job.name)
     terminal = commit.job.state in JOB_TERMINAL
     wake = commit.wake
-    after_end_ms = commit.job.ttl_after_end.ToMilliseconds()
     usage = commit.usage
     return [
         job_id,
@@ -338,7 +337,7 @@ def script_arguments(commit: Commit) -> list[bytes | str | int]:
         wake.entry.definition if wake else "",
         wake.delay_ms if wake else 0,
         entries.DEFINITION_TTL_MS,
-        after_end_ms if terminal else _late_after_ms(commit),
+        commit.job.ttl_after_end.ToMilliseconds() if terminal else _late_after_ms(commit),
         f"{job_id} {commit.request.digest}" if commit.request else "",
         REQUEST_TTL_MS,
         int(commit.job.state),

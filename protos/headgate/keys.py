@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import hashlib
 import re
 from typing import Final
@@ -56,16 +57,21 @@ def state(value: pb.JobState.ValueType) -> str:
     return f"hg:jobs:{int(value)}"
 
 
+def digest(text: bytes) -> str:
+    """What tells a text from all others: 22 characters of base64, where hex would be 32, since most jobs have four."""
+    return binascii.b2a_base64(hashlib.blake2b(text, digest_size=16).digest())[:22].decode()
+
+
 def request(caller: str, request_id: str) -> str:
     """String that makes a submit idempotent: "<job id> <body digest>"."""
-    digest = hashlib.blake2b(f"{caller}\n{request_id}".encode(), digest_size=16).hexdigest()
-    return f"hg:request:{digest}"
+    text = f"{caller}\n{request_id}"
+    return f"hg:request:{digest(text.encode())}"
 
 
 def instance_name(connection: str, project_id: int, name: str) -> str:
     """String that holds the uid of the first job to give its instances a name; see `commit.NameClaim`."""
-    digest = hashlib.blake2b(f"{connection}\n{project_id}\n{name}".encode(), digest_size=16).hexdigest()
-    return f"hg:name:{digest}"
+    text = f"{connection}\n{project_id}\n{name}"
+    return f"hg:name:{digest(text.encode())}"
 
 
 def observation(connection: str, instance_id: int | str) -> str:

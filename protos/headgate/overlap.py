@@ -10,7 +10,6 @@ waits for ever while those before him end, which their deadlines see to.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -194,11 +193,11 @@ def line_arguments(job_id: str, hold: Hold) -> Sequence[str]:
 
 
 def target(connection: str, spec: pb.BackfillSpec) -> str:
-    """What a backfill works on, whatever its dates and its name are: 32 hex digits."""
+    """What a backfill works on, whatever its dates and its name are, as `keys.digest`."""
     properties = spec.default_run_properties
     tasks = sorted(properties.root_task_ids) or sorted(properties.include_task_ids)
     text = f"{connection}\n{spec.project_id}\n{spec.env_type}\n{tasks}"
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return keys.digest(text.encode())
 
 
 def _key(connection: str, spec: pb.BackfillSpec) -> str:

@@ -5,7 +5,6 @@ Pure: time, randomness and the caller's name are given. The tables say what each
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -171,13 +170,11 @@ def _claim(job: pb.Job) -> NameClaim | None:
 
 
 def body_digest(request: Any) -> str:
-    """What stays the same when a request is repeated: 32 hex digits over all of it but its request_id."""
+    """What stays the same when a request is repeated: `keys.digest` over all of it but its request_id."""
     body = type(request)()
     body.CopyFrom(request)
     body.ClearField("request_id")
-    digest = hashlib.blake2b(request.DESCRIPTOR.full_name.encode(), digest_size=16)
-    digest.update(body.SerializeToString(deterministic=True))
-    return digest.hexdigest()
+    return keys.digest(request.DESCRIPTOR.full_name.encode() + body.SerializeToString(deterministic=True))
 
 
 def _recorded(request: Any, job_id: str, chance: Chance) -> tuple[pb.Job, pb.JobEvent]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,6 +49,12 @@ def test_a_request_id_is_the_callers_own(a: str, b: str) -> None:
     if a != b:
         assert keys.request(a, "r") != keys.request(b, "r")
         assert keys.request("me", a) != keys.request("me", b)
+
+
+@given(one=st.binary(max_size=50), other=st.binary(max_size=50))
+def test_a_digest_is_short_and_of_one_text_only(one: bytes, other: bytes) -> None:
+    assert re.fullmatch("[A-Za-z0-9+/]{22}", keys.digest(one))
+    assert (keys.digest(one) == keys.digest(other)) == (one == other)
 
 
 def test_arqs_keys_are_arqs() -> None:
