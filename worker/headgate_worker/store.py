@@ -129,10 +129,9 @@ class Store:
 
     async def load(self, job_id: str) -> pb.Job | None:
         """The job as it stands, without taking it."""
-        async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.hget(keys.job(job_id), "snap")
-            pipe.lindex(keys.log(job_id), 0)
-            return snapshot.job_of(*await pipe.execute())
+        kept = await self._redis.hget(keys.job(job_id), "snap")
+        first = None if kept else await self._redis.lindex(keys.log(job_id), 0)
+        return snapshot.job_of(kept, first)
 
     async def commit(self, change: Commit) -> Answer:
         """Run the commit script, patiently: what it compares makes every repeat safe.
