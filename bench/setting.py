@@ -10,7 +10,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -109,6 +109,10 @@ class Setting:
         client: Redis = Redis.from_url(self.redis.url)
         self._open.push_async_callback(client.aclose)
         return client
+
+    def closes(self, close: Callable[[], Awaitable[Any]]) -> None:
+        """Have something closed with the setting."""
+        self._open.push_async_callback(close)
 
     async def server(self, *, core: int = MEASURED, **environment: str) -> Process:
         """A server process; `addresses` has its port."""

@@ -8,6 +8,7 @@ second how many ticks it has done.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import signal
 import sys
@@ -20,6 +21,7 @@ from redis.asyncio import Redis
 from headgate import entries, keys, pb
 from headgate.quota import PLAIN, Go, Verdict
 from headgate.ranking import Rank
+from headgate_worker.__main__ import COLLECTOR
 from headgate_worker.clock import StoreClock, SystemDice
 from headgate_worker.core.calls import Call, GetInstance, Outcome, Reply
 from headgate_worker.core.view import Policy
@@ -85,6 +87,8 @@ class Counter:
 
 async def main(who: str, url: str) -> None:
     """Work until SIGTERM."""
+    if who == "leased":
+        gc.set_threshold(*COLLECTOR)  # as the process does
     redis = command_client(url, connections=64) if who == "leased" else Redis.from_url(url, max_connections=256)
     store = Store(redis, lease_ms=4_000)
     clock = StoreClock(await store.now_ms())

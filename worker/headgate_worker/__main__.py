@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from pydantic import ValidationError
 from redis.exceptions import RedisError
@@ -16,6 +18,11 @@ from headgate_worker.logs import configure
 from headgate_worker.redis_clients import UnfitStore
 from headgate_worker.settings import Settings
 
+COLLECTOR: Final = (50_000, 1, 1)
+"""When the garbage collector looks for cycles: after so many new objects, and at older ones every second time. With
+Python's 700 it looks at every second tick, whose objects are then counted as old and looked at again and again.
+"""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a worker; 0 after a drain, 1 when the store is unfit or away, 2 for a bad setting."""
@@ -23,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.parse_args(argv)
     try:
         settings = Settings()
+        gc.set_threshold(*COLLECTOR)
         configure(settings.log_level, settings.log_format)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_until_signalled(settings))
