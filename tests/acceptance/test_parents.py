@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import pytest
 
 from headgate import pb
@@ -38,9 +36,10 @@ def lived(
     parallelism: int = 1,
     order: pb.BackfillOrder.ValueType = ORDERS[0],
     batches: bool = False,
+    policy: Policy | None = None,
 ) -> World:
     spec = backfill(DATES, parallelism=parallelism, order=order)
-    world = Mixed(spec, rules=rules(auto_start=modes, batches=batches))
+    world = Mixed(spec, rules=rules(auto_start=modes, batches=batches), policy=policy)
     world.cloud.durations = lambda day: 300_000 + 10_000 * (day.day if day else 0)
     world.run(lambda of: bool(of.cloud.instances))
     world.minds(modes)
@@ -58,35 +57,63 @@ def blocked_reads(world: World) -> int:
     )
 
 
+def last_end_ms(world: World, one: Instance) -> int:
+    """When the last of an instance's parents ended."""
+    return max(world.cloud.instances[parent].finished_ms for parent in one.parents)
+
+
 def release_ms(world: World, one: Instance) -> int:
     """How long after the last of its parents' ends a child was known to run."""
-    ends = [world.cloud.instances[parent].finished_ms for parent in one.parents]
-    return world.ledger.seen_running_ms[one.id] - max(ends)
+    return world.ledger.seen_running_ms[one.id] - last_end_ms(world, one)
+
+
+def seen_late_ms(world: World, one: Instance) -> int:
+    """How long after the end of the parent that ended last a child was known to run, once that end was known."""
+    last = max((world.cloud.instances[parent] for parent in one.parents), key=lambda parent: parent.finished_ms)
+    return world.ledger.seen_running_ms[one.id] - world.ledger.seen_ended_ms[last.id]
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize(("modes", "parallelism"), list(product(WORLDS.values(), (1, 2, 3, 5, 10))))
+@pytest.mark.parametrize("parallelism", range(1, 11))
+@pytest.mark.parametrize("modes", WORLDS.values(), ids=WORLDS)
 def test_every_date_ends_and_no_blocked_date_is_read(
     modes: tuple[str, ...], parallelism: int, order: pb.BackfillOrder.ValueType
 ) -> None:
+    """What upstream starts by itself is asked for once, and known to run within a second of its parent's known end."""
     world = lived(modes, parallelism=parallelism, order=order)
 
     assert world.job.state == pb.JOB_STATE_SUCCEEDED
     assert {len(began) for began in world.ledger.began_ms.values()} == {1}
     assert blocked_reads(world) == 0
     for one in world.cloud.instances.values():
-        if one.auto_start == "never" or not one.parents:
-            assert world.ledger.starts_of(one.id) <= 2
-        else:
-            assert world.ledger.starts_of(one.id) == 1
-            assert release_ms(world, one) <= POLL_MS * 1.1 + 1_000
+        by_itself = one.auto_start != "never" or not one.parents
+        assert world.ledger.starts_of(one.id) <= (1 if by_itself else 2)
         if one.parents:
             assert release_ms(world, one) <= GRACE_MS + 3 * POLL_MS
+        if one.parents and by_itself:
+            assert seen_late_ms(world, one) <= 1_000
 
 
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("parallelism", range(1, 11))
+@pytest.mark.parametrize("modes", [WORLDS["starts children"], WORLDS["starts some"]])
+def test_a_child_is_known_to_run_within_an_interval_of_its_parents_end(
+    modes: tuple[str, ...], parallelism: int, order: pb.BackfillOrder.ValueType
+) -> None:
+    """Nothing is read more rarely here than every 15 s; by default what runs is, while its end is far."""
+    world = lived(modes, parallelism=parallelism, order=order, policy=Policy(poll_far_ms=POLL_MS))
+
+    children = [one for one in world.cloud.instances.values() if one.parents and one.auto_start != "never"]
+    assert children
+    assert max(release_ms(world, one) for one in children) <= POLL_MS + 1_000
+
+
+@pytest.mark.parametrize("modes", WORLDS.values(), ids=WORLDS)
 @pytest.mark.parametrize("parallelism", [2, 3])
-def test_a_child_that_waits_for_one_parent_after_another_runs_after_the_last(parallelism: int) -> None:
-    world = lived(("never",), parallelism=parallelism, batches=True)
+def test_a_child_that_waits_for_one_parent_after_another_runs_after_the_last(
+    parallelism: int, modes: tuple[str, ...]
+) -> None:
+    world = lived(modes, parallelism=parallelism, batches=True)
 
     assert world.job.state == pb.JOB_STATE_SUCCEEDED
     assert {len(began) for began in world.ledger.began_ms.values()} == {1}
@@ -118,12 +145,41 @@ def test_when_a_parent_fails_continue_runs_the_rest(modes: tuple[str, ...]) -> N
     assert world.job.state == pb.JOB_STATE_FAILED
 
 
-def test_a_parent_that_somebody_stops_in_the_console_counts_as_failed() -> None:
-    world = World(backfill(3)).run_to(60_000)
+@pytest.mark.parametrize("modes", WORLDS.values(), ids=WORLDS)
+def test_when_a_parent_fails_drain_runs_what_was_created_and_creates_nothing_more(modes: tuple[str, ...]) -> None:
+    spec = backfill(9, on_failure=pb.ON_FAILURE_DRAIN, max_created_ahead=4)
+    world = World(spec, rules=rules(auto_start=modes))
+    world.cloud.fails = frozenset(days(2)[1:])
+    world.run()
+
+    made = len(world.cloud.instances)
+    assert 4 <= made < 9
+    assert states(world) == ["SUCCEEDED", "FAILED", *["SUCCEEDED"] * (made - 2), *["SKIPPED"] * (9 - made)]
+    assert {len(began) for began in world.ledger.began_ms.values()} == {1}
+
+
+@pytest.mark.parametrize(
+    ("modes", "policy", "after"),
+    [
+        (("success_only",), pb.ON_FAILURE_HALT, ["FAILED", "SKIPPED", "SKIPPED"]),
+        (("never",), pb.ON_FAILURE_HALT, ["FAILED", "SKIPPED", "SKIPPED"]),
+        # Upstream lets the next one go in the same moment; it is stopped as soon as that is known.
+        (("any_end",), pb.ON_FAILURE_HALT, ["FAILED", "STOPPED", "SKIPPED"]),
+        *[
+            (modes, policy, ["FAILED", "SUCCEEDED", "SUCCEEDED"])
+            for policy in (pb.ON_FAILURE_CONTINUE, pb.ON_FAILURE_DRAIN)
+            for modes in (("success_only",), ("never",), ("any_end",))
+        ],
+    ],
+)
+def test_a_parent_that_somebody_stops_in_the_console_counts_as_failed(
+    modes: tuple[str, ...], policy: pb.OnFailure.ValueType, after: list[str]
+) -> None:
+    world = World(backfill(3, on_failure=policy), rules=rules(auto_start=modes)).run_to(60_000)
     world.cloud.halt(world.instance(0))
     world.run()
 
-    assert states(world) == ["FAILED", "SKIPPED", "SKIPPED"]
+    assert states(world) == after
 
 
 def test_a_parent_that_a_person_runs_again_is_not_run_by_the_job() -> None:

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from headgate import dates, entries, log, pb
 from headgate.commit import Commit, Wake
 from headgate.lifecycle import JOB_TERMINAL
-from headgate_worker.core.calls import WRITES, Call, GetInstance, StartInstances
+from headgate_worker.core.calls import WRITES, Call, GetInstance, ListInstances, StartInstances
 from headgate_worker.core.steps import Act, Rest, Wait, timestamp
 from headgate_worker.core.view import Policy, View
 from tests.simulator.callers import Callers
@@ -126,11 +126,8 @@ class Ledger:
         return sum(type(call) not in WRITES for _, call in self.calls)
 
     def reads_of(self, instance_id: int, since_ms: int, until_ms: int) -> int:
-        """Reads of an instance between two times, both excluded."""
-        return sum(
-            isinstance(call, GetInstance) and call.id == instance_id and since_ms < at < until_ms
-            for at, call in self.calls
-        )
+        """Reads of an instance between two times, both excluded; a list of its date that it may show is one too."""
+        return sum(_reads(call, instance_id) and since_ms < at < until_ms for at, call in self.calls)
 
     def starts_of(self, instance_id: int) -> int:
         """Starts that named an instance."""
@@ -147,6 +144,12 @@ class Ledger:
                 self.seen_running_ms.setdefault(one, now_ms)
             if run.HasField("finished_time"):
                 self.seen_ended_ms.setdefault(one, now_ms)
+
+
+def _reads(call: Call, instance_id: int) -> bool:
+    if isinstance(call, ListInstances):
+        return not call.ids or instance_id in call.ids
+    return isinstance(call, GetInstance) and call.id == instance_id
 
 
 def days(count: int) -> list[date]:

@@ -65,7 +65,7 @@ def _by_expectation_ms(view: View, run: pb.InstanceRun) -> int | None:
 
 
 def next_poll_ms(view: View, run: pb.InstanceRun) -> int:
-    """When to read a run again, jittered by a tenth either way so that runs of one start spread out.
+    """When to read a run again, jittered by a tenth so that runs of one start spread out, and never beyond the longest.
 
     Without anything to expect, the longer nothing has changed, the longer the interval; upstream's clock and ours may
     differ, so that a time of either only ever shortens it.
@@ -86,7 +86,7 @@ def look_again_ms(view: View, since_ms: int, *, longest_ms: int | None = None) -
     """When to look again at something that has been going on since `since_ms`; None means the policy's longest."""
     policy = view.policy if longest_ms is None else replace(view.policy, poll_max_ms=longest_ms)
     interval = poll_interval_ms(max(0, view.now_ms - since_ms), policy)
-    return view.now_ms + max(1, int(interval * (0.9 + 0.2 * view.die)))
+    return view.now_ms + max(1, min(policy.poll_max_ms, int(interval * (0.9 + 0.2 * view.die))))
 
 
 def adopt_grace_ms(view: View) -> int:
