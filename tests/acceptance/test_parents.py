@@ -8,7 +8,7 @@ from headgate import pb
 from headgate_worker.core.calls import StartInstances
 from headgate_worker.core.view import Policy
 from tests.acceptance.virtual import BEGIN_MS, LATENCY_MS, World, backfill, days, rules
-from tests.simulator.upstream import FAILURE, Instance
+from tests.simulator.upstream import FAILURE, SUCCESS, Instance
 
 DATES = 12
 POLL_MS = 15_000
@@ -193,6 +193,27 @@ def test_a_parent_that_a_person_runs_again_is_not_run_by_the_job() -> None:
     assert states(world)[1:] == ["SUCCEEDED", "SUCCEEDED"]
     assert world.ledger.starts_of(world.instance(0).id) == 1
     assert {len(began) for began in list(world.ledger.began_ms.values())[1:]} == {1}
+
+
+@pytest.mark.parametrize(
+    ("end", "after_ms"), [(SUCCESS, 60_000), (FAILURE, 60_000), (FAILURE, 120_000), (FAILURE, 150_000)]
+)
+def test_a_parent_that_a_person_runs_again_after_its_end_was_seen_is_waited_for(
+    end: pb.WorkflowInstanceStatus.ValueType, after_ms: int
+) -> None:
+    """However long it takes: upstream refuses every start of the child all that time, and never starts it itself."""
+    world = World(
+        backfill(2, on_failure=pb.ON_FAILURE_CONTINUE), rules=rules(auto_start=("never",), release="success_only")
+    )
+    world.cloud.fails = frozenset(days(1)) if end == FAILURE else frozenset()
+    world.run(lambda of: bool(of.ledger.seen_ended_ms))
+    world.pass_ms(after_ms)
+    world.cloud.fails, world.cloud.durations = frozenset(), lambda _: 3_600_000
+    world.cloud.begin(world.instance(0), "operator")
+    world.run()
+
+    assert states(world)[1] == "SUCCEEDED"
+    assert len(world.ledger.began_ms[world.instance(1).id]) == 1
 
 
 def test_a_parent_that_never_ends_is_ended_by_the_deadline_and_its_children_do_not_run() -> None:

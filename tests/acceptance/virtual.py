@@ -106,6 +106,10 @@ class Cloud(ModelUpstream):
             self._finish(one, FAILURE)
         super()._end_run(one, number)
 
+    def end(self, one: Instance, status: pb.WorkflowInstanceStatus.ValueType) -> None:
+        """Set what runs to an end, as an operator may."""
+        self._finish(one, status)
+
     def run_ms(self, one: Instance) -> int:
         """How long the run that begins now will take."""
         return self.durations(one.day) if self.durations else super().run_ms(one)
@@ -263,6 +267,10 @@ class World:
     def instance(self, number: int) -> Instance:
         """The instance of the n-th date, from 0, that was made last."""
         return [one for one in self.cloud.instances.values() if one.day == FIRST + timedelta(days=number)][-1]
+
+    def made(self) -> list[Instance]:
+        """Every instance, in the order of their dates."""
+        return sorted(self.cloud.instances.values(), key=lambda one: (one.day or date.min, one.id))
 
     def sets(self) -> int:
         """Sets of instances upstream: the most that any date has."""

@@ -7,13 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate import pb
-from headgate_worker.core.calls import FailureKind, PerInstance, StartInstances
+from headgate_worker.core.calls import FailureKind, GetInstance, PerInstance, StartInstances
+from headgate_worker.core.observing import looks
 from headgate_worker.core.starting import parent_id, queue, restart, start
 from headgate_worker.core.steps import timestamp
-from headgate_worker.core.view import Hints
+from headgate_worker.core.view import Hints, View
 from tests.core.building import (
     NO_STARTER,
     NOW_MS,
+    RUNNING,
+    SUCCESS,
     absorbed,
     acted,
     blocked_on,
@@ -24,12 +27,14 @@ from tests.core.building import (
     job,
     reason,
     row,
+    seen,
     spec,
     states,
     taken,
     view,
 )
 
+FAILURE = pb.WORKFLOW_INSTANCE_STATUS_FAILURE
 _UPSTREAM = spec(start_mode=pb.START_MODE_UPSTREAM)
 
 
@@ -186,14 +191,38 @@ def _child(**fields: object) -> pb.InstanceRun:
 def test_a_child_that_still_waits_for_an_ended_parent_is_asked_a_bounded_number_of_times() -> None:
     going_on = spec(on_failure=pb.ON_FAILURE_CONTINUE)
     of = view(job(row(0, pb.RUN_STATE_FAILED), _child(), operations=[confirmed(0, 1)], backfill=going_on))
-    again = taken(of, absorbed(of, StartInstances((101,)), {101: blocked_on(100)}))
-    assert states(again)[1] == "BLOCKED"
-    assert again.runs[1].parent_end_time == timestamp(NOW_MS)
+    again = _after_its_parent_was_read(of, FAILURE)
+    assert states(again.job)[1] == "BLOCKED"
+    assert again.job.runs[1].parent_end_time == timestamp(NOW_MS)
+    assert again.hints.parents_doubted == frozenset()
 
-    last = view(of.job, Hints(starts={1: 2}))
-    over = taken(last, absorbed(last, StartInstances((101,)), {101: blocked_on(100)}))
-    assert states(over)[1] == "FAILED"
-    assert "workflowInstance[100]" in over.runs[1].error.message
+    over = _after_its_parent_was_read(view(of.job, Hints(starts={1: 2})), FAILURE)
+    assert states(over.job)[1] == "FAILED"
+    assert "workflowInstance[100]" in over.job.runs[1].error.message
+    assert over.hints == Hints()
+
+
+def _after_its_parent_was_read(of: View, status: pb.WorkflowInstanceStatus.ValueType) -> View:
+    """The view after a start of the child was refused once more, and the parent was read for it."""
+    refused = absorbed(of, StartInstances((101,)), {101: blocked_on(100)})
+    doubtful = View(taken(of, refused), refused.hints, of.now_ms)
+    look = min(looks(doubtful), key=lambda look: look[0])[1]
+    assert (look.call, look.subject) == (GetInstance(100), 1)
+    change = absorbed(doubtful, GetInstance(100), seen(100, status), 1)
+    return View(taken(doubtful, change), change.hints, of.now_ms)
+
+
+def test_a_child_whose_ended_parent_a_person_runs_again_waits_for_it_however_often_it_was_asked() -> None:
+    going_on = spec(on_failure=pb.ON_FAILURE_CONTINUE)
+    stands = job(row(0, pb.RUN_STATE_SUCCEEDED), _child(), operations=[confirmed(0, 1)], backfill=going_on)
+    after = _after_its_parent_was_read(view(stands, Hints(starts={1: 2})), RUNNING)
+
+    assert states(after.job) == ["SUCCEEDED", "BLOCKED"]
+    assert not after.job.runs[1].HasField("parent_end_time")
+    assert after.hints.starts == {}
+    assert [look.call for _, look in looks(after)] == [GetInstance(100)]
+    over = absorbed(after, GetInstance(100), seen(100, SUCCESS), 1)
+    assert taken(after, over).runs[1].parent_end_time == timestamp(NOW_MS)
 
 
 def test_a_child_is_linked_to_another_parent_when_upstream_says_so() -> None:

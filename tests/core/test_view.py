@@ -39,6 +39,8 @@ all_hints = st.builds(
     found=st.dictionaries(times, st.lists(st.integers(-(2**62), 2**62), max_size=3).map(tuple), max_size=3),
     slot_class=st.sampled_from(["", "read", "write"]),
     slot_at_ms=times,
+    stops_lost=st.frozensets(st.integers(0, 1100), max_size=3),
+    parents_doubted=st.frozensets(st.integers(0, 1100), max_size=3),
 )
 
 
@@ -90,7 +92,7 @@ def test_a_reader_that_is_older_ignores_what_it_does_not_know() -> None:
 
 
 def test_a_run_that_has_ended_is_forgotten_everywhere() -> None:
-    hints = Hints().started(3, 10).poll(3, 20).stop_refused(3, 30).idle(3, 35).poll(4, 40)
+    hints = Hints().started(3, 10).poll(3, 20).stop_refused(3, 30).idle(3, 35).doubted(3).poll(4, 40)
 
     assert hints.forget(3) == Hints(poll_at_ms={4: 40})
 

@@ -14,8 +14,8 @@ from headgate_worker.core.calls import Failure, FailureKind, GetInstance, ListIn
 from headgate_worker.core.ending import ended, is_old_run
 from headgate_worker.core.kinds import NAMED, newest_first
 from headgate_worker.core.runs import IDLE, NOT_STARTED, by_instance, differs, observe
-from headgate_worker.core.starting import restart
-from headgate_worker.core.steps import Act, Change, Step, run_with, runs_changed, timestamp
+from headgate_worker.core.starting import released, restart
+from headgate_worker.core.steps import Act, Change, Step, run_with, runs_changed
 from headgate_worker.core.stopping import cancelling, wants_end, wants_ends
 from headgate_worker.core.view import Hints, View, once
 from headgate_worker.core.waiting import Look
@@ -173,7 +173,8 @@ def _look_again(view: View, run: pb.InstanceRun, known_ms: int) -> Hints:
 
 def _parent_read(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance, known_ms: int) -> Change:
     if seen.status not in (pb.WORKFLOW_INSTANCE_STATUS_SUCCESS, pb.WORKFLOW_INSTANCE_STATUS_FAILURE):
-        return Change((), _look_again(view, run, known_ms))
+        hints = _look_again(view, run, known_ms)
+        return Change((), hints.unstarted(run.index) if run.index in hints.parents_doubted else hints)
     return _parent_ended(view, run, f"parent {seen.id} has ended")
 
 
@@ -181,7 +182,9 @@ def _parent_ended(view: View, run: pb.InstanceRun, said: str) -> Change:
     hints = view.hints.settled().poll(run.index, view.now_ms)
     if run.state != pb.RUN_STATE_BLOCKED:
         return Change((), hints)
-    return Change((runs_changed(run_with(run, parent_end_time=timestamp(view.now_ms)), message=said),), hints)
+    row = released(view, run)
+    over = row.state in RUN_TERMINAL
+    return Change((runs_changed(row, message=said),), hints.forget(run.index) if over else hints.cleared(run.index))
 
 
 def _unreadable(view: View, run: pb.InstanceRun, call: GetInstance, failure: Failure) -> Change:

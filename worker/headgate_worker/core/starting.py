@@ -94,35 +94,35 @@ def _answered(view: View, answers: dict[int, PerInstance]) -> Change:
         run = runs.get(instance_id)
         if run is not None and run.state not in RUN_TERMINAL:
             hints = hints.started(run.index, view.now_ms).poll(run.index, view.now_ms + view.policy.poll_min_ms)
-            starts = hints.starts[run.index]
-            rows.append(_after_start(view, run_with(run, upstream_message=answer.message[:1024]), answer, starts))
+            row = _after_start(run_with(run, upstream_message=answer.message[:1024]), answer)
+            doubtful = row.state == pb.RUN_STATE_BLOCKED and _has_ended(view, run, row.blocked_by_id)
+            hints = hints.doubted(run.index) if doubtful else hints.cleared(run.index)
+            rows.append(row)
     return Change((runs_changed(*rows, message=_summary(rows)),) if rows else (), hints)
 
 
-def _after_start(view: View, run: pb.InstanceRun, answer: PerInstance, starts: int) -> pb.InstanceRun:
+def _after_start(run: pb.InstanceRun, answer: PerInstance) -> pb.InstanceRun:
     parent = 0 if answer.success else parent_id(answer.message)
     if parent and parent != run.workflow_instance_id:
-        return _blocked(view, run, parent, starts)
+        row = run_with(run, state=pb.RUN_STATE_BLOCKED, blocked_by_id=parent)
+        return run_with(row, parent_end_time=None, started_by=None)
     row = run_with(run, state=pb.RUN_STATE_STARTING, blocked_by_id=None, parent_end_time=None)
     return run_with(row, started_by=pb.STARTED_BY_HEADGATE if answer.success else None)
 
 
-def _blocked(view: View, run: pb.InstanceRun, parent: int, starts: int) -> pb.InstanceRun:
-    if not _has_ended(view, run, parent):
-        row = run_with(run, state=pb.RUN_STATE_BLOCKED, blocked_by_id=parent)
-        return run_with(row, parent_end_time=None, started_by=None)
-    if starts >= view.policy.start_attempts:
-        return refused(run)
-    row = run_with(run, state=pb.RUN_STATE_BLOCKED, blocked_by_id=parent)
-    return run_with(row, parent_end_time=timestamp(view.now_ms))
-
-
 def _has_ended(view: View, run: pb.InstanceRun, parent: int) -> bool:
-    """Whether upstream waits for a parent that was seen ended: it does not let children of such an end go."""
+    """Whether upstream waits for a parent that was seen ended: it lets no child of such an end go, or it runs again."""
     if run.HasField("parent_end_time") and run.blocked_by_id == parent:
         return True
     found = by_instance(view.job).get(parent)
     return found is not None and found.state in RUN_TERMINAL
+
+
+def released(view: View, run: pb.InstanceRun) -> pb.InstanceRun:
+    """A blocked run whose parent was just seen ended, or will not be waited for by upstream for ever."""
+    if run.index in view.hints.parents_doubted and view.hints.starts.get(run.index, 0) >= view.policy.start_attempts:
+        return refused(run)
+    return run_with(run, parent_end_time=timestamp(view.now_ms))
 
 
 def refused(run: pb.InstanceRun) -> pb.InstanceRun:

@@ -132,6 +132,7 @@ class Hints:
         waits_since_ms: since when the next call waits for a slot and that is not on the bill yet; 0 when none does.
         stops_lost: indexes of runs whose stop was sent and not answered: one that ends in Failure then was stopped.
         read_at_ms: run index to when its instance was last known, for those that are read again and again.
+        parents_doubted: indexes of blocked runs for whose ended parent upstream waits all the same: it may run again.
         projects: run index to the project of its instance, where a list may ask for it; see `batching`.
         found: business date in ms to the instance ids that the present search has found.
         survey: run index to what the survey has found of its date.
@@ -158,6 +159,7 @@ class Hints:
     read_at_ms: Mapping[int, int] = field(default_factory=dict)
     stops_lost: frozenset[int] = frozenset()
     projects: Mapping[int, int] = field(default_factory=dict)
+    parents_doubted: frozenset[int] = frozenset()
 
     def read(self, run_index: int, at_ms: int) -> Hints:
         """The hints with the time that the present knowledge of a run's instance, or of its parent's, is of."""
@@ -175,6 +177,18 @@ class Hints:
         """The hints with one more start of a run."""
         starts = {**self.starts, run_index: self.starts.get(run_index, 0) + 1}
         return replace(self, starts=starts).asked(run_index, at_ms)
+
+    def doubted(self, run_index: int) -> Hints:
+        """The hints with a blocked run whose parent is to be read before anything is concluded from its end."""
+        return replace(self, parents_doubted=self.parents_doubted | {run_index})
+
+    def cleared(self, run_index: int) -> Hints:
+        """The hints with a blocked run whose parent is known as it is."""
+        return replace(self, parents_doubted=self.parents_doubted - {run_index})
+
+    def unstarted(self, run_index: int) -> Hints:
+        """The hints with a run's starts not counted: they could not have had an effect."""
+        return replace(self, starts=_without(self.starts, run_index))
 
     def asked(self, run_index: int, at_ms: int) -> Hints:
         """The hints with the time from which a run's start is waited for."""
@@ -200,6 +214,7 @@ class Hints:
             read_at_ms=_without(self.read_at_ms, run_index),
             projects=_without(self.projects, run_index),
             stops_lost=self.stops_lost - {run_index},
+            parents_doubted=self.parents_doubted - {run_index},
         )
 
     def inquire(self, run_index: int, inquiry: Inquiry | None) -> Hints:
@@ -238,6 +253,7 @@ def encode_hints(hints: Hints) -> bytes:
         "e": {str(k): v for k, v in hints.read_at_ms.items()},
         "j": {str(k): v for k, v in hints.projects.items()},
         "z": sorted(hints.stops_lost),
+        "d": sorted(hints.parents_doubted),
         "s": {str(k): v for k, v in hints.starts.items()},
         "a": {str(k): v for k, v in hints.asked_at_ms.items()},
         "i": {str(k): v for k, v in hints.idle_at_ms.items()},
@@ -273,6 +289,7 @@ def _parse(plain: Mapping[str, Any]) -> Hints:
         read_at_ms={int(k): int(v) for k, v in plain.get("e", {}).items()},
         projects={int(k): int(v) for k, v in plain.get("j", {}).items()},
         stops_lost=frozenset(map(int, plain.get("z", ()))),
+        parents_doubted=frozenset(map(int, plain.get("d", ()))),
         starts={int(k): int(v) for k, v in plain.get("s", {}).items()},
         asked_at_ms={int(k): int(v) for k, v in plain.get("a", {}).items()},
         idle_at_ms={int(k): int(v) for k, v in plain.get("i", {}).items()},

@@ -19,13 +19,16 @@ Look = tuple[int, Act]
 
 
 def look(view: View, run: pb.InstanceRun, parent: pb.InstanceRun | None) -> Look | None:
-    """What is to be done for a blocked run; None while its parent runs. A parent outside of the job is None too."""
+    """What is to be done for a blocked run; None while its parent runs. A parent outside of the job is None too.
+
+    A parent that has ended, and that upstream waits for all the same, is read: a person may have run it again.
+    """
     if parent is not None and parent.state not in RUN_TERMINAL:
         return None
     poll_at_ms = view.hints.poll_at_ms.get(run.index, 0)
     if run.HasField("parent_end_time"):
         return _released(view, run)
-    if parent is None:
+    if parent is None or run.index in view.hints.parents_doubted:
         return poll_at_ms, Act(call=GetInstance(run.blocked_by_id), subject=run.index)
     row = run_with(run, parent_end_time=timestamp(view.now_ms))
     return 0, Act((runs_changed(row, message="its parent has ended"),), _get(run), run.index)
