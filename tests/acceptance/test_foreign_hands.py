@@ -89,3 +89,5 @@ def test_a_child_that_somebody_starts_early_is_adopted_and_not_started_again(num
 
     assert states(world) == ["SUCCEEDED"] * 3
     assert {len(began) for began in world.ledger.began_ms.values()} == {1}
+    by = world.job.runs[number].started_by
+    assert by == (pb.STARTED_BY_OPERATOR if number else pb.STARTED_BY_HEADGATE)

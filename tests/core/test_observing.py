@@ -153,6 +153,21 @@ def test_a_child_that_upstream_started_is_adopted() -> None:
     assert (after.state, after.started_by) == (pb.RUN_STATE_RUNNING, pb.STARTED_BY_UPSTREAM)
 
 
+@pytest.mark.parametrize(
+    ("ahead_ms", "by"), [(0, pb.STARTED_BY_UPSTREAM), (-1, pb.STARTED_BY_UPSTREAM), (1, pb.STARTED_BY_OPERATOR)]
+)
+def test_a_child_that_began_before_its_parent_had_ended_was_started_by_somebody(
+    ahead_ms: int, by: pb.StartedBy.ValueType
+) -> None:
+    """Both times are upstream's own, so they may be compared."""
+    parent = row(0, pb.RUN_STATE_SUCCEEDED, finished_time=timestamp(NOW_MS))
+    child = row(1, pb.RUN_STATE_BLOCKED, blocked_by_id=100, parent_end_time=timestamp(NOW_MS))
+    of = view(job(parent, child))
+    began = seen(101, RUNNING, started_time=timestamp(NOW_MS - ahead_ms))
+
+    assert taken(of, absorbed(of, GetInstance(101), began, 1)).runs[1].started_by == by
+
+
 def test_a_lost_hint_of_the_start_begins_the_grace_anew() -> None:
     of = view(job(row(0, pb.RUN_STATE_STARTING, started_by=pb.STARTED_BY_HEADGATE), operations=[confirmed(0)]))
 

@@ -146,7 +146,18 @@ def _row(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> pb.Insta
         row = restart(view, row)
     if run.state in IDLE and row.state == pb.RUN_STATE_RUNNING:
         row = run_with(row, stop_time=None)  # released before the stop could reach it: it is to be asked for again
+    if row.started_by == pb.STARTED_BY_UPSTREAM and _began_early(view, run, row):
+        row = run_with(row, started_by=pb.STARTED_BY_OPERATOR)
     return ended(view, row, seen)
+
+
+def _began_early(view: View, run: pb.InstanceRun, row: pb.InstanceRun) -> bool:
+    """Whether a child had begun before its parent ended, which upstream does not do by itself."""
+    parent = by_instance(view.job).get(run.blocked_by_id)
+    if parent is None or not parent.HasField("finished_time") or not row.HasField("started_time"):
+        return False
+    early: bool = row.started_time.ToNanoseconds() < parent.finished_time.ToNanoseconds()
+    return early
 
 
 _OVER: Final = RUN_TERMINAL | {pb.RUN_STATE_PLANNED}
