@@ -147,6 +147,17 @@ class LostReply(_OnCall):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedLate(_OnCall):
+    """The connection is closed at once; a matching call takes effect `seconds` of virtual time later.
+
+    What a gateway between does that gives its caller up and still has the request in a queue. Of DataWorks' calls.
+    """
+
+    kind: Literal["applied_late"] = "applied_late"
+    seconds: Seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorReply(_OnCall):
     """A matching call is answered with the error envelope; `applied` says whether it takes effect first.
 
@@ -192,5 +203,5 @@ class MalformedReply(_OnCall):
 
 
 RunFault = RunFor | FailRun | DryRun | StuckStop | DelayCreate | FailCreate
-CallFault = Latency | LostRequest | LostReply | ErrorReply | MalformedReply
+CallFault = Latency | LostRequest | LostReply | AppliedLate | ErrorReply | MalformedReply
 Fault = Annotated[RunFault | CallFault, Field(discriminator="kind")]

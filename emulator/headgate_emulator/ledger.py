@@ -56,6 +56,12 @@ class Ledger:
         self._rows.append(numbered)
         return numbered
 
+    def mark_applied(self, seq: int) -> None:
+        """Note that the call of a row has taken effect after all; nothing when the row was dropped."""
+        index = len(self._rows) - 1 - (self._total - seq)
+        if index >= 0:
+            self._rows[index] = replace(self._rows[index], applied=True)
+
     def rows(self, *, action: str | None = None, after: int = 0) -> list[LedgerRow]:
         """The rows of one action, or of all, with a number above `after`."""
         return [row for row in self._rows if row.seq > after and action in (None, row.action)]

@@ -10,7 +10,7 @@ import pytest
 
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.dataworks.quota import Limits
-from headgate_emulator.faults import ErrorReply, Latency, LostReply, LostRequest, MalformedReply
+from headgate_emulator.faults import AppliedLate, ErrorReply, Latency, LostReply, LostRequest, MalformedReply
 from tests.emulator.conftest import Rpc, rpc1_query
 
 START = "StartWorkflowInstances"
@@ -44,6 +44,32 @@ async def test_a_lost_reply_is_applied(rpc: Rpc, emulator: RunningEmulator, seed
     emulator.advance(1)
     assert len(emulator.world.instances) == 2
     assert rows(emulator) == [(0, True, "lost_reply")]
+
+
+async def test_a_call_can_take_effect_long_after_its_connection_is_gone(
+    rpc: Rpc, emulator: RunningEmulator, seed_create: dict[str, Any]
+) -> None:
+    emulator.faults.add([AppliedLate(action="CreateWorkflowInstances", seconds=60)])
+
+    with pytest.raises(aiohttp.ClientError):
+        await rpc("CreateWorkflowInstances", **seed_create)
+
+    emulator.advance(59)
+    assert emulator.world.creations == {}
+    assert rows(emulator) == [(0, False, "applied_late")]
+    emulator.advance(2)
+    assert [one.create_time for one in emulator.world.instances] == [emulator.clock.now_ms()] * 2
+    assert rows(emulator) == [(0, True, "applied_late")]
+
+
+async def test_a_late_call_that_is_refused_by_then_has_no_effect(rpc: Rpc, emulator: RunningEmulator) -> None:
+    emulator.faults.add([AppliedLate(action="GetWorkflowInstance", seconds=1)])
+
+    with pytest.raises(aiohttp.ClientError):
+        await rpc("GetWorkflowInstance", Id="5")
+
+    emulator.advance(2)
+    assert rows(emulator) == [(0, False, "applied_late")]
 
 
 @pytest.mark.parametrize("applied", [True, False])

@@ -114,16 +114,19 @@ def test_an_empty_scenario_is_the_default() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_the_process_says_where_it_listens_and_stops_on_a_signal(number: signal.Signals) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "headgate_emulator", "--listen", "127.0.0.1:0", stdout=asyncio.subprocess.PIPE
-    )
+@pytest.mark.parametrize("program", [["-m", "headgate_emulator"], ["-m", "headgate_cli", "emulator"]], ids=" ".join)
+async def test_the_process_plays_a_file_says_where_it_listens_and_stops_on_a_signal(
+    program: list[str], number: signal.Signals, tmp_path: Path
+) -> None:
+    (tmp_path / "ours.toml").write_text("[rules]\nrun_seconds = 42\n", "utf-8")
+    arguments = [*program, "--listen", "127.0.0.1:0", "--scenario", str(tmp_path / "ours.toml")]
+    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=asyncio.subprocess.PIPE)
     try:
         assert process.stdout is not None
         line = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
         assert line.startswith("emulator listening on http://127.0.0.1:")
-        async with aiohttp.ClientSession() as session, session.get(f"{line.split()[-1]}/healthz") as response:
-            assert response.status == 200
+        async with aiohttp.ClientSession() as session, session.get(f"{line.split()[-1]}/_admin/rules") as response:
+            assert (await response.json())["rules"]["run_seconds"] == 42
         process.send_signal(number)
         assert await asyncio.wait_for(process.wait(), 10) == 0
     finally:

@@ -15,9 +15,10 @@ from aiohttp import web
 
 from headgate_emulator.dataworks.errors import ApiError, Refusal
 from headgate_emulator.dataworks.operations import OPERATIONS, Operation
+from headgate_emulator.dataworks.plans import millis
 from headgate_emulator.dataworks.replies import error_json
 from headgate_emulator.dataworks.signing import WireRequest, verify
-from headgate_emulator.faults import CallFault, ErrorReply, Latency, LostReply, LostRequest, MalformedReply
+from headgate_emulator.faults import AppliedLate, CallFault, ErrorReply, Latency, LostReply, LostRequest, MalformedReply
 from headgate_emulator.ledger import LedgerRow
 from headgate_emulator.spoil import JSON_TYPE, json_bytes, send_spoilt, spoil
 from headgate_emulator.state import EmulatorState
@@ -67,6 +68,9 @@ class Gateway:
         await self._delay(action, exchange)
         if self._strike(LostRequest, action, exchange):
             return self._close(request, exchange)
+        late = self._strike(AppliedLate, action, exchange)
+        if late is not None:
+            return self._apply_late(request, exchange, millis(late.seconds))
         self._answer(exchange)
         if self._strike(LostReply, action, exchange):
             return self._close(request, exchange)
@@ -87,12 +91,34 @@ class Gateway:
             host = exchange.request.headers.get("host", "")
             exchange.body = error_json(error.refusal, exchange.request_id, host)
 
-    def _perform(self, exchange: Exchange) -> None:
-        state, action = self._state, exchange.request.action
+    def _apply_late(self, request: web.Request, exchange: Exchange, delay_ms: int) -> web.Response:
+        """Close the connection, and let the call take effect later, if the gateway would let it through."""
+        response = self._close(request, exchange)
+        state, seq = self._state, self._state.ledger.total
+        try:
+            operation, now = self._admitted(exchange)
+        except ApiError:
+            return response
+
+        def effect(at: int) -> None:
+            operation.call(state.world, exchange.params, at)
+            state.ledger.mark_applied(seq)
+
+        state.world.later(now + delay_ms, effect)
+        return response
+
+    def _admitted(self, exchange: Exchange) -> tuple[Operation, int]:
+        """The operation, once the call has passed signature and quota, and when. Raises ApiError."""
+        state = self._state
         self._authenticate(exchange.request)
         operation = find_operation(exchange.request)
         now = state.clock.now_ms()
         state.quota.admit(writes=operation.writes, paced_ms=state.clock.paced_ms(), now_ms=now)
+        return operation, now
+
+    def _perform(self, exchange: Exchange) -> None:
+        state, action = self._state, exchange.request.action
+        operation, now = self._admitted(exchange)
         error = self._strike(ErrorReply, action, exchange)
         if error is None or error.applied:
             body = operation.call(state.world, exchange.params, now)

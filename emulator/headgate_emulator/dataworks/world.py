@@ -7,6 +7,7 @@ ApiError and changes nothing.
 
 import heapq
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from headgate_emulator.dataworks import messages
@@ -79,6 +80,15 @@ class World:
             at, _, alarm = heapq.heappop(state.alarms)
             alarm(at)
         state.now = max(state.now, now)
+
+    def later(self, at: int, action: Callable[[int], None]) -> None:
+        """Let something happen at a time of its own, which it is given; a refusal then has no effect."""
+
+        def alarm(when: int) -> None:
+            with suppress(ApiError):
+                action(when)
+
+        self._wake(at, alarm)
 
     def create(self, request: CreateWorkflowInstances, now: int) -> str:
         """Accept a create request; returns the operation id. The instances appear when it is Created."""
