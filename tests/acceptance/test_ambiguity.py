@@ -1,7 +1,7 @@
 """N6: whatever is lost, late or killed about a create, there is one set of instances, or a person is asked; never two.
 
 In virtual time: each way a call can go wrong, times how long upstream's listing lags, times a death at each point of a
-tick, under both settings of HEADGATE_AMBIGUOUS_CREATE. With the same on real parts: tests/worker/test_crash_matrix.py.
+tick, under both settings of HEADGATE_AMBIGUOUS_CREATE. On real parts: `test_ambiguity_on_real_parts`.
 """
 
 from __future__ import annotations
