@@ -1,0 +1,49 @@
+"""U8: a list that is walked page by page shows what was there all the time once, whatever is made meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headgate import pb
+from headgate_worker.core.calls import InstancePage
+from headgate_worker.walk import Walk
+from tests.worker.submitting import days
+
+UPSTREAM_PAGE = 4
+
+
+def page_of(ids: Sequence[int], number: int) -> InstancePage:
+    """Upstream's page of a date, ascending by id."""
+    first = (number - 1) * UPSTREAM_PAGE
+    shown = sorted(ids)[first : first + UPSTREAM_PAGE]
+    return InstancePage(tuple(pb.WorkflowInstance(id=one) for one in shown), len(ids))
+
+
+@given(
+    there=st.sets(st.integers(1, 60), max_size=25),
+    made=st.lists(st.integers(1, 90), max_size=20),
+    room=st.integers(1, 9),
+    every=st.integers(1, 5),
+)
+def test_what_was_there_all_the_time_is_shown_once(there: set[int], made: list[int], room: int, every: int) -> None:
+    """What comes late may have any id: a lister that lags shows instances in no order. Only every n-th is wanted."""
+    request = pb.ListWorkflowInstancesRequest(project_id=1, biz_dates=days("2025-02-05", "2025-02-05"))
+    ids, shown, coming = set(there), list[int](), list(made)
+    for _ in range(200):
+        walk, rows = Walk.begin(request), list[pb.WorkflowInstance]()
+        while walk.more() and len(rows) < room:
+            taken, walk = walk.take(page_of(sorted(ids), walk.page), lambda row: row.id % every == 0, room - len(rows))
+            rows += taken
+            ids |= {coming.pop()} if coming else set()
+        shown += [row.id for row in rows]
+        if not walk.more():
+            break
+        request.page_token = walk.token()
+    else:
+        raise AssertionError("the walk has no end")
+
+    assert shown == sorted(set(shown))
+    assert {one for one in there if one % every == 0} <= set(shown)
