@@ -46,8 +46,19 @@ def test_what_was_stopped_is_stopped_however_long_it_takes(stop_ms: int, *, not_
     assert world.job.state == pb.JOB_STATE_CANCELLED
     assert states(world)[0] == "STOPPED"
     assert "FAILED" not in states(world)
+    assert (world.job.counts.failed, world.job.counts.stopped >= 1) == (0, True)
     assert not starters(world, when)
     assert not [one for one in world.cloud.instances.values() if one.status == RUNNING]
+
+
+def test_what_was_stopped_is_not_tried_again() -> None:
+    world = World(backfill(3, max_attempts_per_date=3), rules=rules(run_ms=(1_800_000, 1_800_000))).run_to(60_000)
+    world.cancel()
+    world.run()
+
+    assert world.job.state == pb.JOB_STATE_CANCELLED
+    assert states(world) == ["STOPPED"] * 3
+    assert [run.retries + run.recalls for run in world.job.runs] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("at_ms", [10, 500, 900, 1_200, 1_500, 3_000, 60_000])
