@@ -124,6 +124,15 @@ def test_wait_that_upstream_asks_for_is_passed_on() -> None:
     assert failure_of(made_of(GET, body, 429)).retry_after_seconds is None
 
 
+def test_a_quota_of_the_plan_that_is_reached_is_not_asked_again_soon() -> None:
+    """It is no rate that a moment's pause would get under (reference: 4.1, a long pause)."""
+    for call in (GET, CREATE):
+        failure = failure_of(made_of(call, {"Code": "Throttling.Resource", "Message": "m"}, 429))
+        assert (failure.kind, failure.retry_after_seconds) == (FailureKind.THROTTLED, 60.0)
+    told = made_of(GET, {"Code": "Throttling.Resource", "Message": "m"}, 429, retry_after="1500")
+    assert failure_of(told).retry_after_seconds == 1.5
+
+
 @pytest.mark.parametrize("stage", [Stage.CREDENTIALS, Stage.CONNECTING])
 def test_request_that_never_left_may_be_sent_again(stage: Stage) -> None:
     for call in REPEATABLE + NOT_REPEATABLE:

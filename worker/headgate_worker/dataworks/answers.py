@@ -76,5 +76,5 @@ def _failure(kind: FailureKind, code: str, message: str, answer: Answer, reading
         message,
         request_id=reading.request_id,
         http_status=answer.status,
-        retry_after_seconds=errors.retry_after_seconds(answer.retry_after),
+        retry_after_seconds=errors.pause_seconds(code, answer.retry_after),
     )

@@ -28,18 +28,26 @@ _RENEWABLE = re.compile(r"(Invalid|Missing)SecurityToken", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What codes of a pattern mean. A kind of None leaves open whether the call was executed."""
+    """What codes of a pattern mean.
+
+    Args:
+        kind: None leaves open whether the call was executed.
+        pause_seconds: shortest time before the call may go again, where the reply does not say.
+    """
 
     code: re.Pattern[str]
     kind: FailureKind | None
+    pause_seconds: float | None = None
 
 
-def _rule(pattern: str, kind: FailureKind | None) -> Rule:
-    return Rule(re.compile(pattern, re.IGNORECASE), kind)
+def _rule(pattern: str, kind: FailureKind | None, pause_seconds: float | None = None) -> Rule:
+    return Rule(re.compile(pattern, re.IGNORECASE), kind, pause_seconds)
 
 
 RULES: tuple[Rule, ...] = (
     _rule(r"Throttling\.Api\.Risk", FailureKind.FROZEN),
+    # A quota of the plan is no rate: it is not got under by a moment's pause.
+    _rule(r"Throttling\.Resource", FailureKind.THROTTLED, pause_seconds=RETRY_AFTER_SECONDS[1]),
     _rule(r"Throttling", FailureKind.THROTTLED),
     _rule(r"InternalError\.UserId\.Missing", FailureKind.DENIED),
     _rule(r"InternalError|InternalFailure|ServiceUnavailable", None),
@@ -97,6 +105,16 @@ def classify(call: type, status: int, error: Envelope, retry_after_seconds: floa
         if rule.code.match(error.code):
             return rule.kind or uncertain(call)
     return _of_unknown_code(call, status, error.message, retry_after_seconds)
+
+
+def pause_seconds(code: str, retry_after: str | None) -> float | None:
+    """How long a call that was refused with a code has to wait: as the reply's header says, or else as the table does.
+
+    None where neither does.
+    """
+    rule = next((rule for rule in RULES if rule.code.match(code)), None)
+    told = retry_after_seconds(retry_after)
+    return told if told is not None or rule is None else rule.pause_seconds
 
 
 def _of_unknown_code(call: type, status: int, message: str, retry_after: float | None) -> FailureKind:
