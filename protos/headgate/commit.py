@@ -250,6 +250,7 @@ class Commit:
             again or begins it, and given back by the one that makes it terminal; None on all others.
         claim: for a submit that makes instances, the name it will give them: whether another job has given it too.
         polls: when upstream was read and will be; kept beside the job, for signs of life.
+        body: the job as bytes, where its maker has them; they are made again where it has not.
         lease_ms: for how long the writer keeps the job from now on; 0 gives it back; None for a writer without a tick.
     """
 
@@ -266,6 +267,7 @@ class Commit:
     claim: NameClaim | None = None
     hold: Hold | None = None
     polls: Polls = Polls()
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +332,7 @@ def script_arguments(commit: Commit) -> list[bytes | str | int]:
         commit.expected_revision,
         "" if commit.fence is None else commit.fence,
         int(terminal),
-        snapshot.to_keep(commit.job, commit.expected_revision, commit.events),
+        snapshot.to_keep(commit.job, commit.expected_revision, commit.events, commit.body),
         b"" if commit.hints is None else b"=" + commit.hints,
         FEED_LENGTH,
         wake.entry.id if wake else "",

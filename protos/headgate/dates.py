@@ -38,6 +38,11 @@ def write(into: Date, day: date) -> None:
     into.year, into.month, into.day = day.year, day.month, day.day
 
 
+def compact(day: Date) -> str:
+    """A full date as "yyyymmdd"."""
+    return f"{day.year:04}{day.month:02}{day.day:02}"
+
+
 def dashed(compact: str) -> str:
     """A date written "yyyymmdd" as people write it, "yyyy-mm-dd"."""
     return f"{compact[:4]}-{compact[4:6]}-{compact[6:]}"

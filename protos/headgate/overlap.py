@@ -164,16 +164,19 @@ class LineFull:
 
 def hold_of(job: pb.Job) -> Hold | None:
     """What the job holds while it is active; None when it holds nothing."""
+    return _hold(job, TAKE)
+
+
+def _hold(job: pb.Job, mode: str) -> Hold | None:
     if job.WhichOneof("spec") != "backfill" or job.backfill.overlap not in HOLDING:
         return None
-    days = sorted({dates.from_message(run.biz_date).strftime("%Y%m%d") for run in job.runs if run.HasField("biz_date")})
-    return Hold(_key(job.connection, job.backfill), tuple(days))
+    days = {dates.compact(run.biz_date) for run in job.runs if run.HasField("biz_date")}
+    return Hold(_key(job.connection, job.backfill), tuple(sorted(days)), mode)
 
 
 def hold_of_new(job: pb.Job) -> Hold | None:
     """What a job that is submitted takes, joins or waits for."""
-    hold = hold_of(job)
-    return Hold(hold.key, hold.days, _MODES.get(job.backfill.overlap, TAKE)) if hold else None
+    return _hold(job, _MODES.get(job.backfill.overlap, TAKE))
 
 
 def waits(job: pb.Job) -> bool:

@@ -11,17 +11,18 @@ from collections.abc import Sequence
 from headgate import pb
 
 
-def to_keep(job: pb.Job, revision: int, events: Sequence[bytes]) -> bytes:
+def to_keep(job: pb.Job, revision: int, events: Sequence[bytes], body: bytes = b"") -> bytes:
     """The snapshot that a change brings; empty when what is kept, or the first event, says the same.
 
     Args:
         job: the job after the events.
         revision: the revision before them; 0 for a new job.
         events: the new events as bytes; none when only timing changes.
+        body: the job as bytes, where they are there already.
     """
     if not events:
         return b""
-    body = job.SerializeToString()
+    body = body or job.SerializeToString()
     return b"" if revision == 0 and len(events) == 1 and body in events[0] else body
 
 

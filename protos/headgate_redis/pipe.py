@@ -32,7 +32,7 @@ MAX_GROUP: Final = 128
 GATHER: Final = 32
 """Calls that are not kept waiting for more."""
 
-GATHER_SECONDS: Final = 0.001
+GATHER_SECONDS: Final = 0.004
 """How long calls are kept waiting for more while the process has no CPU to spare."""
 
 MAX_WAITING: Final = 20_000
@@ -83,16 +83,17 @@ class Load:
         self._cpu = cpu
         self._clock = clock
         self._at, self._spent = clock(), cpu()
-        self._high = False
+        self.high = False
 
-    def is_high(self) -> bool:
-        """Whether it took nearly all of a core when it was last looked at, `LOOK_SECONDS` ago at most."""
+    def look(self) -> bool:
+        """Whether it was time to look at it anew, which sets `high`: whether it took nearly all of a core since."""
         passed = (now := self._clock()) - self._at
-        if passed >= LOOK_SECONDS:
-            spent = self._cpu()
-            self._high = spent - self._spent > HIGH * passed
-            self._at, self._spent = now, spent
-        return self._high
+        if passed < LOOK_SECONDS:
+            return False
+        spent = self._cpu()
+        self.high = spent - self._spent > HIGH * passed
+        self._at, self._spent = now, spent
+        return True
 
 
 class Pipe:
@@ -117,6 +118,7 @@ class Pipe:
         self._waiting: deque[_Call] = deque()
         self._bell = asyncio.Event()
         self._used = 0.0
+        self._together = 0
         self._load = Load()
 
     async def call(self, *commands: Command) -> Any:
@@ -154,13 +156,17 @@ class Pipe:
         """Wait for more calls where that costs nothing.
 
         What has come in one turn of the loop, or while others were under way, goes together anyhow. A process that has
-        no CPU to spare gains by waiting longer, since a round trip each costs more than all else of a call, and its
-        callers wait for it and not for Redis; one that has would only be late.
+        no CPU to spare gains by waiting longer: a round trip each costs more than all else of a call, callers that are
+        answered together come back together, and they wait for CPU and not for Redis. A process that has CPU to spare,
+        or one caller only, would just be late; whether there are others shows in what comes while one call waits.
         """
-        if len(self._waiting) < GATHER and self._load.is_high():
+        anew = self._load.look()
+        several = max(len(self._waiting), self._together) > 1
+        if self._load.high and (several or anew) and len(self._waiting) < GATHER:
             await asyncio.sleep(GATHER_SECONDS)
 
     async def _exchange(self, group: list[_Call]) -> None:
+        self._together = len(group)
         self._on_group(len(group))
         try:
             async with asyncio.timeout(self._timeout):

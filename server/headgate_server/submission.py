@@ -77,7 +77,7 @@ class Submission:
     def page(self) -> Page:
         """The log as it stands when the commit is done."""
         event = self.commit.events[0]
-        return Page(1, self.job.state, 1, 1, (event,), event, self.job.SerializeToString())
+        return Page(1, self.job.state, 1, 1, (event,), event, self.commit.body)
 
 
 def _per_date(days: Iterable[date]) -> Iterator[pb.InstanceRun]:
@@ -156,6 +156,7 @@ def submission(request: Any, chance: Chance) -> Submission:
         request=record,
         claim=_claim(job),
         hold=hold_of_new(job),
+        body=job.SerializeToString(),
     )
     return Submission(job, change, digest)
 

@@ -122,6 +122,7 @@ def test_a_process_that_takes_a_whole_core_has_none_to_spare() -> None:
     seen = []
     for passed, taken in ((0.1, 0.09), (0.001, 0.0), (0.1, 0.05), (0.001, 0.001), (0.1, 0.1)):
         now, spent = now + passed, spent + taken
-        seen.append(load.is_high())
+        seen.append((load.look(), load.high))
 
-    assert seen == [True, True, False, False, True]  # what is younger than a look is not looked at
+    # What is younger than a look is not looked at.
+    assert seen == [(True, True), (False, True), (True, False), (False, False), (True, True)]
