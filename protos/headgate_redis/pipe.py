@@ -32,15 +32,12 @@ MAX_GROUP: Final = 128
 GATHER: Final = 32
 """Calls that are not kept waiting for more."""
 
-GATHER_SECONDS: Final = 0.004
-"""How long calls are kept waiting for more while the process has no CPU to spare."""
-
 MAX_WAITING: Final = 20_000
 """Most calls that wait. More are refused: a queue that only grows helps nobody."""
 
 
-LOOK_SECONDS: Final = 0.02
-"""How old the word on the process's load may be."""
+LOOK_SECONDS: Final = 0.1
+"""How old the word on the process's load may be. In less than that one piece of work would look like a load."""
 
 HIGH: Final = 0.8
 """Share of a core from which on a process counts as having none to spare."""
@@ -102,6 +99,7 @@ class Pipe:
     Args:
         connection: makes an unconnected connection without a socket timeout of its own.
         timeout: longest time, in seconds, that one group may take.
+        gather: how long, in seconds, calls are kept waiting for more while the process has no CPU to spare.
         on_group: told how many calls went out together.
     """
 
@@ -110,10 +108,12 @@ class Pipe:
         connection: Callable[[], AbstractConnection],
         *,
         timeout: float,
+        gather: float = 0.0,
         on_group: Callable[[int], None] = lambda size: None,
     ) -> None:
         self._connection = connection()
         self._timeout = timeout
+        self._longest = gather
         self._on_group = on_group
         self._waiting: deque[_Call] = deque()
         self._bell = asyncio.Event()
@@ -155,15 +155,17 @@ class Pipe:
     async def _gather(self) -> None:
         """Wait for more calls where that costs nothing.
 
-        What has come in one turn of the loop, or while others were under way, goes together anyhow. A process that has
+        What has come in one turn of the loop, or while others were under way, goes together anyhow. A server that has
         no CPU to spare gains by waiting longer: a round trip each costs more than all else of a call, callers that are
-        answered together come back together, and they wait for CPU and not for Redis. A process that has CPU to spare,
-        or one caller only, would just be late; whether there are others shows in what comes while one call waits.
+        answered together come back together, and they wait for CPU and not for Redis. With CPU to spare, or one caller
+        only, they would just be late; whether there are others shows in what comes while one call waits.
         """
+        if not self._longest or len(self._waiting) >= GATHER:
+            return
         anew = self._load.look()
         several = max(len(self._waiting), self._together) > 1
-        if self._load.high and (several or anew) and len(self._waiting) < GATHER:
-            await asyncio.sleep(GATHER_SECONDS)
+        if self._load.high and (several or anew):
+            await asyncio.sleep(self._longest)
 
     async def _exchange(self, group: list[_Call]) -> None:
         self._together = len(group)

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -41,6 +42,9 @@ from headgate_server.task_service import TaskInstanceService
 from headgate_server.watch import Watching
 from headgate_server.workflow_service import BackfillService, WorkflowInstanceService
 
+GATHER_SECONDS: Final = 0.004
+"""How long calls for the store wait for others while the process has no CPU to spare (docs/performance.md)."""
+
 
 def _pace(settings: Settings) -> Pace:
     return Pace(min_ms=int(settings.watch_poll_min * 1000), max_ms=int(settings.watch_poll_max * 1000))
@@ -68,8 +72,10 @@ class Parts:
         self.clock = StoreClock()
         self.link = RedisLink(settings.redis_url, timeout=settings.redis_timeout)
         timeout, link = settings.redis_timeout, self.link
-        self.writes = Pipe(link.connection, timeout=timeout, on_group=self.metrics.commits_grouped)
-        self.reads = Pipe(link.connection, timeout=timeout)
+        self.writes = Pipe(
+            link.connection, timeout=timeout, gather=GATHER_SECONDS, on_group=self.metrics.commits_grouped
+        )
+        self.reads = Pipe(link.connection, timeout=timeout, gather=GATHER_SECONDS)
         self.store = RedisStore(writes=self.writes, reads=self.reads, clock=self.clock)
         self.feed = RedisFeed(link.connection(), timeout=timeout)
         self.hub = Hub(self.feed, self.store, self.clock)

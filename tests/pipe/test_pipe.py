@@ -120,7 +120,7 @@ def test_a_process_that_takes_a_whole_core_has_none_to_spare() -> None:
     load = Load(lambda: spent, lambda: now)
 
     seen = []
-    for passed, taken in ((0.1, 0.09), (0.001, 0.0), (0.1, 0.05), (0.001, 0.001), (0.1, 0.1)):
+    for passed, taken in ((0.2, 0.19), (0.001, 0.0), (0.2, 0.1), (0.001, 0.001), (0.2, 0.2)):
         now, spent = now + passed, spent + taken
         seen.append((load.look(), load.high))
 
