@@ -131,7 +131,7 @@ class Pipe:
         """
         if len(self._waiting) >= MAX_WAITING:
             raise PipeFull("too many calls wait for the store")
-        packed = b"".join(hiredis.pack_command(command) for command in commands)  # type: ignore[arg-type]  # its stub asks for a tuple of one
+        packed = b"".join(map(hiredis.pack_command, commands))  # type: ignore[arg-type]  # its stub asks for a tuple of one
         call = _Call(packed, len(commands), asyncio.get_running_loop().create_future())
         self._waiting.append(call)
         self._bell.set()

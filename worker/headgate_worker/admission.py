@@ -32,10 +32,13 @@ class Admission:
 
     async def verdict(self, tick: Tick, act: Act, call: Call) -> Verdict:
         """Whether the shared quota lets the call out, or when."""
-        tick.waited()
         if _holds_slot(tick, call):
+            tick.waited()
             return Slot(tick.hints.slot_at_ms, tick.hints.slot_epoch)
-        return await self._ask(tick, act, call)
+        verdict = await self._ask(tick, act, call)
+        if not isinstance(verdict, Go) or tick.hints.waits_since_ms:
+            tick.waited()
+        return verdict
 
     async def admits(self, tick: Tick, act: Act, call: Call, verdict: Verdict) -> bool:
         """Whether the call goes out now; if not, the tick has ended and comes again at the call's slot."""
@@ -43,7 +46,8 @@ class Admission:
             await self._slot_comes(tick, verdict.at_ms)
             verdict = await self._ask(tick, act, call, held=verdict.epoch)
         if isinstance(verdict, Go):
-            tick.hints = replace(tick.hints.slot("", 0), queues_since_ms=0)
+            if tick.hints.slot_class or tick.hints.queues_since_ms:
+                tick.hints = replace(tick.hints.slot("", 0), queues_since_ms=0)
             return True
         await self._end(tick, call, verdict)
         return False

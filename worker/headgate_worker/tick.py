@@ -125,11 +125,9 @@ class Tick:
         """Put a call on the job's bill; it is written with the next commit."""
         throttled = isinstance(outcome, Failure) and outcome.kind in (FailureKind.THROTTLED, FailureKind.FROZEN)
         write = type(call) in WRITES
-        self._usage = replace(
-            self._usage,
-            reads=self._usage.reads + (not write),
-            writes=self._usage.writes + write,
-            throttled=self._usage.throttled + throttled,
+        so_far = self._usage
+        self._usage = Usage(
+            so_far.reads + (not write), so_far.writes + write, so_far.throttled + throttled, so_far.waited_ms
         )
         if not write:
             self._polled_ms = self._clock.now_ms()
