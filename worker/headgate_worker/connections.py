@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from redis.asyncio import Redis
@@ -139,11 +139,11 @@ async def connect(settings: Settings, redis: Redis, clock: Clock) -> Connections
     named = await asyncio.to_thread(connection_file.load, settings.connections)
     found: dict[str, Connection] = {}
     for name, entry in named.connections.items():
-        found[name] = await _ready(_upstream(name, entry), name, entry.limits(), redis, clock)
+        found[name] = await _ready(_upstream(name, entry, clock), name, entry.limits(), redis, clock)
     if named.default:
         found[""] = found[named.default]
     else:
-        found[""] = await _ready(_default(settings), "", limits_of(settings), redis, clock)
+        found[""] = await _ready(_default(settings, clock), "", limits_of(settings), redis, clock)
     return Connections(found)
 
 
@@ -156,21 +156,27 @@ class _Adapter(Upstream, Protocol):
     async def open(self) -> None: ...
 
 
-def _upstream(name: str, entry: DataWorksEntry | EnosEntry) -> _Adapter:
+def _upstream(name: str, entry: DataWorksEntry | EnosEntry, clock: Clock) -> _Adapter:
     try:
         if isinstance(entry, EnosEntry):
-            return Enos(entry.settings(connection_file.environment()))
-        return _dataworks(entry.settings(connection_file.environment()))
+            return Enos(entry.settings(connection_file.environment()), clock=_seconds(clock))
+        return _dataworks(entry.settings(connection_file.environment()), clock)
     except ValueError as error:
         raise ValueError(f"HEADGATE_CONNECTIONS: {name}: {error}") from None
 
 
-def _default(settings: Settings) -> _Adapter:
-    return _dataworks(DataWorksSettings(region=settings.dataworks_region, endpoint=settings.dataworks_endpoint or None))
+def _default(settings: Settings, clock: Clock) -> _Adapter:
+    found = DataWorksSettings(region=settings.dataworks_region, endpoint=settings.dataworks_endpoint or None)
+    return _dataworks(found, clock)
 
 
-def _dataworks(settings: DataWorksSettings) -> _Adapter:
+def _seconds(clock: Clock) -> Callable[[], float]:
+    """The store's clock for an adapter, so that a machine whose own is wrong signs and observes with the right time."""
+    return lambda: clock.now_ms() / 1000
+
+
+def _dataworks(settings: DataWorksSettings, clock: Clock) -> _Adapter:
     # The SDK takes a second to load; only here, so that settings and tests of other rooms do without it.
     from headgate_worker.dataworks.client import DataWorks
 
-    return DataWorks(settings)
+    return DataWorks(settings, clock=_seconds(clock))

@@ -36,7 +36,7 @@ class DataWorks:
     Args:
         settings: where and as whom.
         credentials: where keys come from; None takes `settings.credentials`, or else the default chain.
-        clock: seconds since 1970, for `observe_time`.
+        clock: seconds since 1970, for `observe_time` and signatures.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class DataWorks:
     async def _ask(self, transport: Transport, call: Call, prepared: Prepared, progress: Progress) -> Outcome:
         alone = type(call) in NOT_REPEATABLE
         credentials = await self._credentials.current()
-        answer = await transport.exchange(prepared, credentials, alone=alone, progress=progress)
+        answer = await transport.exchange(prepared, credentials, seconds=self._clock(), alone=alone, progress=progress)
         outcome = self._outcome(call, answer)
         if not (isinstance(outcome, Failure) and errors.wants_new_credentials(outcome.code)):
             return outcome
@@ -127,7 +127,7 @@ class DataWorks:
         renewed = await self._credentials.renew(credentials)
         if renewed == credentials:
             return outcome
-        answer = await transport.exchange(prepared, renewed, alone=alone, progress=progress)
+        answer = await transport.exchange(prepared, renewed, seconds=self._clock(), alone=alone, progress=progress)
         return self._outcome(call, answer)
 
     def _outcome(self, call: Call, answer: Answer) -> Outcome:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import secrets
 import ssl
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +32,7 @@ class Exchange:
     """
 
     credentials: Credentials
+    seconds: float
     extra: Mapping[str, str]
     alone: bool
     progress: Progress
@@ -51,10 +51,10 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is not typed
         self._agent = Utils.get_user_agent(self._user_agent)
 
     async def exchange(
-        self, prepared: Prepared, credentials: Credentials, *, alone: bool, progress: Progress
+        self, prepared: Prepared, credentials: Credentials, *, seconds: float, alone: bool, progress: Progress
     ) -> Answer:
-        """Send one request once. Raises what `Connections.send` raises."""
-        exchange = Exchange(credentials, prepared.extra, alone, progress)
+        """Send one request once, signed at `seconds` since 1970. Raises what `Connections.send` raises."""
+        exchange = Exchange(credentials, seconds, prepared.extra, alone, progress)
         await getattr(self, prepared.method)(prepared.model, exchange)
         if exchange.answer is None:
             raise RuntimeError(f"the SDK's {prepared.method} did not go through call_api_async")
@@ -75,7 +75,7 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is not typed
         runtime.answer = await self._connections.send(
             params.method,
             f"/?{query}" if query else "/",
-            signed_headers(unsigned, runtime.credentials, seconds=time.time(), nonce=secrets.token_hex(16)),
+            signed_headers(unsigned, runtime.credentials, seconds=runtime.seconds, nonce=secrets.token_hex(16)),
             unsigned.form,
             alone=runtime.alone,
             progress=runtime.progress,
