@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.chaos import (
+    blocked,
     callers,
+    clocks,
     connections,
     disconnects,
     failover,
@@ -48,6 +50,7 @@ _ALL: Final = (
     Experiment("all-workers-killed", "kill -9 of every worker, 20 s without any", worker_faults.all_workers_killed),
     Experiment("rolling-restart", "SIGTERM of 4 workers in turn, 5 rounds", worker_faults.rolling_restart),
     Experiment("paused-worker", "SIGSTOP of a worker for 3 leases, then SIGCONT", worker_faults.paused_worker),
+    Experiment("blocked-loop", "a worker's event loop blocked for 5 leases, twice", blocked.blocked_loop),
     Experiment("poison-job", "a job whose every taking kills the worker", poison.poison_job),
     Experiment("two-versions", "entries that only another version understands", poison.two_versions),
     Experiment("tick-flood", "800 jobs at once for 2 small workers, one killed", floods.tick_flood),
@@ -66,6 +69,8 @@ _ALL: Final = (
     Experiment("script-flush", "SCRIPT FLUSH each 0.25 s for 30 s", connections.script_flush),
     Experiment("redis-emptied", "FLUSHALL under running jobs and watches", refusals.redis_emptied),
     Experiment("evicting-policy", "a Redis that would evict", refusals.evicting_policy),
+    Experiment("clock-skew", "wall clocks an hour off, jumping by ten minutes", clocks.clock_skew),
+    Experiment("store-clock-back", "the clock of Redis' machine set back by 30 s", clocks.store_clock_back),
     Experiment(
         "lost-upstream-replies",
         "writes done upstream whose replies are lost, 2 a second, and kill -9 of workers",

@@ -28,7 +28,7 @@ class Flood:
 
 
 @dataclass(slots=True)
-class _Depth:
+class Depth:
     """How deep the queue of ticks got. Shares are of queued entries to unfinished jobs."""
 
     entries: int = 0
@@ -52,7 +52,7 @@ class _Depth:
 async def tick_flood(trial: Trial, size: Flood | None = None) -> Report:
     """Submit far faster than two small workers can work, and kill one of them in the middle of it."""
     size = size or Flood()
-    depth = _Depth()
+    depth = Depth()
     async with Stage(Plan(workers=2, environment=FEW_SLOTS)) as stage:
         stage.emulator.faults.add([Latency(action="*", millis=size.call_millis, count=1_000_000)])
         looking = asyncio.create_task(depth.watch(stage))

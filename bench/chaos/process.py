@@ -111,6 +111,10 @@ class Process:
         """SIGCONT."""
         self._running.send_signal(signal.SIGCONT)
 
+    def block(self) -> None:
+        """SIGUSR1, at which a process of `blockable` blocks its event loop."""
+        self._running.send_signal(signal.SIGUSR1)
+
     def said(self, text: str) -> int:
         """How many of the kept lines contain a text."""
         return sum(text in line for line in self.lines)

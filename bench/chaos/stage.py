@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -61,6 +62,7 @@ class Plan:
         proxied: whether our processes reach Redis through a proxy.
         run_seconds: how long a run takes upstream.
         environment: more variables for servers and workers.
+        redis: the program of Redis; None for the one that is found.
     """
 
     workers: int = 3
@@ -69,6 +71,7 @@ class Plan:
     proxied: bool = False
     run_seconds: float = 0.5
     environment: Mapping[str, str] = field(default_factory=dict)
+    redis: Path | None = None
 
 
 @dataclass(slots=True)
@@ -96,7 +99,7 @@ class Stage:
         self.plan = plan
         self.servers: list[Process] = []
         self.workers: list[Process] = []
-        self.redis = RedisServer(appendonly=True, appendfsync=plan.fsync)
+        self.redis = RedisServer(appendonly=True, appendfsync=plan.fsync, binary=plan.redis)
         self.emulator: RunningEmulator
         self.truth: Truth
         self.proxy: Proxy
@@ -151,7 +154,8 @@ class Stage:
     async def add_server(self, *, listen: str = "127.0.0.1:0", **environment: str) -> Process:
         """Start one more server."""
         own = {"HEADGATE_LISTEN": listen, "HEADGATE_DRAIN_SECONDS": "5", **environment}
-        server = await self._start(f"server-{next(self._numbers)}", "headgate_server", _SERVER_READY, own)
+        name = f"server-{next(self._numbers)}"
+        server = await self._run(Launch(name, "headgate_server", _SERVER_READY, self.environment(**own)))
         self.servers.append(server)
         return server
 
@@ -160,9 +164,10 @@ class Stage:
         self.servers.remove(dead)
         return await self.add_server(listen=dead.addresses["grpc"], **environment)
 
-    async def add_worker(self, **environment: str) -> Process:
-        """Start one more worker."""
-        worker = await self._start(f"worker-{next(self._numbers)}", "headgate_worker", _WORKER_READY, environment)
+    async def add_worker(self, launcher: str = "headgate_worker", *arguments: str, **environment: str) -> Process:
+        """Start one more worker; by a module of ours that becomes one, where a launcher is named."""
+        name = f"worker-{next(self._numbers)}"
+        worker = await self._run(Launch(name, launcher, _WORKER_READY, self.environment(**environment), arguments))
         self.workers.append(worker)
         return worker
 
@@ -190,9 +195,6 @@ class Stage:
             **self.plan.environment,
             **more,
         }
-
-    async def _start(self, name: str, module: str, ready: re.Pattern[str], own: Mapping[str, str]) -> Process:
-        return await self._run(Launch(name, module, ready, self.environment(**own)))
 
     async def _run(self, launch: Launch) -> Process:
         process = await Process.start(launch)
@@ -225,10 +227,14 @@ class Stage:
 
     async def readiness(self, process: Process) -> int:
         """HTTP status of a process's /readyz; 0 when it does not answer."""
+        return await self.probe(process, "readyz", seconds=8.0)
+
+    async def probe(self, process: Process, path: str, *, seconds: float) -> int:
+        """HTTP status of a path of a process's ops port; 0 when it does not answer in so many seconds."""
         try:
             async with (
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=8)) as session,
-                session.get(f"http://{process.addresses['ops']}/readyz") as answer,
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=seconds)) as session,
+                session.get(f"http://{process.addresses['ops']}/{path}") as answer,
             ):
                 return answer.status
         except (aiohttp.ClientError, TimeoutError):
