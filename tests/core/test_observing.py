@@ -11,7 +11,7 @@ from headgate_worker.core.calls import FailureKind, GetInstance, Reply
 from headgate_worker.core.observing import looks, next_look_ms, read
 from headgate_worker.core.plan import absorb
 from headgate_worker.core.steps import Act, timestamp
-from headgate_worker.core.view import Hints
+from headgate_worker.core.view import Hints, decode_hints, encode_hints
 from tests.core.building import (
     NOT_RUN,
     NOW_MS,
@@ -178,7 +178,7 @@ _CHILD = row(1, pb.RUN_STATE_BLOCKED, blocked_by_id=777)
 
 
 def test_a_parent_outside_the_job_releases_its_child() -> None:
-    of = view(job(_CHILD, backfill=pb.BackfillSpec()))
+    of = view(job(_CHILD, backfill=pb.BackfillSpec()), Hints(absent=frozenset({0})))
     of.job.runs[0].index = 0
 
     assert absorbed(of, GetInstance(777), seen(100, RUNNING), 0).drafts == ()
@@ -188,8 +188,19 @@ def test_a_parent_outside_the_job_releases_its_child() -> None:
     assert gone.runs[0].HasField("parent_end_time")
 
 
-def test_an_instance_that_is_gone_is_not_resolved() -> None:
+def test_an_instance_that_is_not_found_once_is_looked_for_again() -> None:
     of = view(job(row(0, pb.RUN_STATE_RUNNING)))
+    once = absorbed(of, GetInstance(100), failure(FailureKind.NOT_FOUND), 0)
+    back = absorbed(view(of.job, once.hints), GetInstance(100), seen(100, RUNNING), 0)
+
+    assert once.drafts == ()
+    assert once.hints.retry_at_ms > NOW_MS
+    assert decode_hints(encode_hints(once.hints)).absent == {0}
+    assert back.hints.absent == frozenset()
+
+
+def test_an_instance_that_is_gone_is_not_resolved() -> None:
+    of = view(job(row(0, pb.RUN_STATE_RUNNING)), Hints(absent=frozenset({0})))
     after = taken(of, absorbed(of, GetInstance(100), failure(FailureKind.NOT_FOUND), 0))
 
     assert states(after) == ["UNRESOLVED"]

@@ -199,8 +199,11 @@ def _parent_ended(view: View, run: pb.InstanceRun, said: str) -> Change:
 
 
 def _unreadable(view: View, run: pb.InstanceRun, call: GetInstance, failure: Failure) -> Change:
+    hints = pacing.after_failure(view, failure)
     if failure.kind is not FailureKind.NOT_FOUND:
-        return Change((), pacing.after_failure(view, failure))
+        return Change((), hints)
+    if run.index not in view.hints.absent:  # an answer that lost its rows on the way looks the same; it ends no run
+        return Change((), replace(hints, absent=hints.absent | {run.index}))
     if call.id != run.workflow_instance_id:
         return _parent_ended(view, run, f"parent {call.id} is gone upstream")
     error = errors.status(Reason.INSTANCE_UNKNOWN, f"instance {call.id} is gone upstream: {failure.message}"[:1024])

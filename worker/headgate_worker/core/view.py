@@ -133,6 +133,7 @@ class Hints:
         stops_lost: indexes of runs whose stop was sent and not answered: one that ends in Failure then was stopped.
         read_at_ms: run index to when its instance was last known, for those that are read again and again.
         parents_doubted: indexes of blocked runs for whose ended parent upstream waits all the same: it may run again.
+        absent: indexes of runs whose instance the last read did not find; a second one in a row is believed.
         projects: run index to the project of its instance, where a list may ask for it; see `batching`.
         found: business date in ms to the instance ids that the present search has found.
         survey: run index to what the survey has found of its date.
@@ -158,12 +159,13 @@ class Hints:
     queues_since_ms: int = 0
     read_at_ms: Mapping[int, int] = field(default_factory=dict)
     stops_lost: frozenset[int] = frozenset()
+    absent: frozenset[int] = frozenset()
     projects: Mapping[int, int] = field(default_factory=dict)
     parents_doubted: frozenset[int] = frozenset()
 
     def read(self, run_index: int, at_ms: int) -> Hints:
         """The hints with the time that the present knowledge of a run's instance, or of its parent's, is of."""
-        return replace(self, read_at_ms={**self.read_at_ms, run_index: at_ms})
+        return replace(self, read_at_ms={**self.read_at_ms, run_index: at_ms}, absent=self.absent - {run_index})
 
     def project(self, run_index: int, project_id: int) -> Hints:
         """The hints with the project of a run's instance; see `batching`."""
@@ -215,6 +217,7 @@ class Hints:
             projects=_without(self.projects, run_index),
             stops_lost=self.stops_lost - {run_index},
             parents_doubted=self.parents_doubted - {run_index},
+            absent=self.absent - {run_index},
         )
 
     def inquire(self, run_index: int, inquiry: Inquiry | None) -> Hints:
@@ -254,6 +257,7 @@ def encode_hints(hints: Hints) -> bytes:
         "j": {str(k): v for k, v in hints.projects.items()},
         "z": sorted(hints.stops_lost),
         "d": sorted(hints.parents_doubted),
+        "b": sorted(hints.absent),
         "s": {str(k): v for k, v in hints.starts.items()},
         "a": {str(k): v for k, v in hints.asked_at_ms.items()},
         "i": {str(k): v for k, v in hints.idle_at_ms.items()},
@@ -290,6 +294,7 @@ def _parse(plain: Mapping[str, Any]) -> Hints:
         projects={int(k): int(v) for k, v in plain.get("j", {}).items()},
         stops_lost=frozenset(map(int, plain.get("z", ()))),
         parents_doubted=frozenset(map(int, plain.get("d", ()))),
+        absent=frozenset(map(int, plain.get("b", ()))),
         starts={int(k): int(v) for k, v in plain.get("s", {}).items()},
         asked_at_ms={int(k): int(v) for k, v in plain.get("a", {}).items()},
         idle_at_ms={int(k): int(v) for k, v in plain.get("i", {}).items()},
