@@ -169,7 +169,9 @@ def test_a_lost_reply_is_ambiguous_and_a_refusal_final() -> None:
     assert act.call is not None
     intended = view(committed(of, act))
 
-    lost = taken(intended, absorbed(intended, act.call, failure(FailureKind.AMBIGUOUS, request_id="r-7"), 0))
+    change = absorbed(intended, act.call, failure(FailureKind.AMBIGUOUS, request_id="r-7"), 0)
+    assert [draft.message for draft in change.drafts] == ["CreateWorkflowInstances: code.ambiguous: so it is"]
+    lost = taken(intended, change)
     assert lost.operations[0].outcome == pb.OPERATION_OUTCOME_AMBIGUOUS
     assert lost.operations[0].upstream_request_ids == ["r-7"]
     refused = taken(intended, absorbed(intended, act.call, failure(FailureKind.REFUSED), 0))

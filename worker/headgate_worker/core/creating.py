@@ -161,7 +161,8 @@ def _not_created(view: View, operation: pb.UpstreamOperation, failure: Failure) 
         return Change((draft,), hints)
     if failure.kind is FailureKind.AMBIGUOUS:
         row = operation_with(operation, outcome=pb.OPERATION_OUTCOME_AMBIGUOUS)
-        return Change((operation_changed(row, message=f"{operation.action}: {failure.code}"),), hints)
+        said = f"{operation.action}: {failure.code}: {failure.message}"[:1024]
+        return Change((operation_changed(row, message=said),), hints)
     return Change(refused(view, operation, errors.of_failure(failure, operation.action)), hints)
 
 
