@@ -201,21 +201,24 @@ async def test_calls_go_on_while_credentials_are_refreshed(
     assert server.seen[-1].headers["x-acs-accesskey-id"] == "key-2"
 
 
-def rejecting(*rejected: str) -> Callable[[Seen, asyncio.StreamWriter], Any]:
+def rejecting(
+    *rejected: str, code: str = "InvalidSecurityToken.Expired"
+) -> Callable[[Seen, asyncio.StreamWriter], Any]:
     async def behave(seen: Seen, writer: asyncio.StreamWriter) -> None:
         if seen.headers["x-acs-accesskey-id"] in rejected:
-            await always(refusal("InvalidSecurityToken.Expired", 403))(seen, writer)
+            await always(refusal(code, 403))(seen, writer)
         else:
             await properly(seen, writer)
 
     return behave
 
 
+@pytest.mark.parametrize("code", ["InvalidSecurityToken.Expired", "InvalidAccessKeyId.NotFound"])
 @pytest.mark.parametrize("call", [GET, START, CREATE])
-async def test_call_refused_for_its_token_is_sent_again_with_another(
-    server: Server, client_of: MakeClient, cache: CredentialCache, provider: Provider, call: calls.Call
+async def test_call_refused_for_its_key_or_token_is_sent_again_with_another(
+    server: Server, client_of: MakeClient, cache: CredentialCache, provider: Provider, call: calls.Call, code: str
 ) -> None:
-    server.behave = rejecting("key-1")
+    server.behave = rejecting("key-1", code=code)
 
     outcome = await ask(client_of(server, source=cache), call)
 

@@ -208,10 +208,12 @@ def test_xml_error_has_the_same_members() -> None:
     assert errors.xml_members("<html><Code>Throttling</Code></html>") == {}
 
 
-def test_only_security_token_codes_want_new_credentials() -> None:
+def test_only_codes_of_keys_and_security_tokens_want_new_credentials() -> None:
     wanting = {code for code, *_ in KNOWN if errors.wants_new_credentials(code)}
 
     assert wanting == {
+        "InvalidAccessKeyId.NotFound",
+        "InvalidAccessKeyId.Inactive",
         "InvalidSecurityToken.Expired",
         "InvalidSecurityToken.Malformed",
         "InvalidSecurityToken.MismatchWithAccessKey",

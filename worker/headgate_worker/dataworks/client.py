@@ -75,7 +75,7 @@ class DataWorks:
     async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
         """Send exactly one request and say what came of it, within `timeout_seconds` in all.
 
-        One exception to "one": a request that was refused for its session token is sent once more with a new one.
+        One exception to "one": a request that was refused for its key or session token is sent once more with new ones.
 
         Raises:
             RuntimeError: this was closed.
@@ -122,7 +122,7 @@ class DataWorks:
         outcome = self._outcome(call, answer)
         if not (isinstance(outcome, Failure) and errors.wants_new_credentials(outcome.code)):
             return outcome
-        # Refused for its token means not executed: from here on only the second attempt counts.
+        # Refused for its key or token means not executed: from here on only the second attempt counts.
         progress.stage = Stage.CREDENTIALS
         renewed = await self._credentials.renew(credentials)
         if renewed == credentials:

@@ -23,7 +23,7 @@ _CODE_LENGTH = 128
 _XML_MEMBER = re.compile(r"<(Code|Message|RequestId)>([^<]{1,2000})</\1>")
 _NOT_THERE = re.compile(r"does ?n[o']t exist|not found|不存在", re.IGNORECASE)
 _STRING_TO_SIGN = re.compile(r"[ ,.]*(the )?(server )?string ?to ?sign.*", re.IGNORECASE | re.DOTALL)
-_RENEWABLE = re.compile(r"(Invalid|Missing)SecurityToken", re.IGNORECASE)
+_RENEWABLE = re.compile(r"(Invalid|Missing)SecurityToken|InvalidAccessKeyId", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
