@@ -62,6 +62,9 @@ return row
 """Reads a job, and the first event of its log when it has no snapshot, in one moment. KEYS: 1 job 2 log. Answers the
 columns and the event."""
 
+_LAST_INDEX: Final = 2**63 - 1
+"""The largest index that Redis takes. A caller may ask for any revision up to it, and a page of it would end behind."""
+
 _PAGE: Final = Script("""
 return {redis.call('HMGET', KEYS[1], unpack(ARGV, 3)), redis.call('LLEN', KEYS[2]),
   redis.call('LRANGE', KEYS[2], ARGV[1], ARGV[2]), redis.call('LRANGE', KEYS[2], -1, -1)}
@@ -142,7 +145,7 @@ class RedisStore:
     async def _read_page(self, job_id: str, first: int, count: int, cut: int, *, with_job: bool) -> Page | None:
         columns = _COLUMNS if with_job else _COLUMNS[:2]
         begin, log_key = first - 1 - cut, keys.log(job_id)
-        names, arguments = (keys.job(job_id), log_key), (begin, begin + count - 1, *columns)
+        names, arguments = (keys.job(job_id), log_key), (begin, min(begin + count - 1, _LAST_INDEX), *columns)
         (row, length, events, last), _ = await insist(lambda: _PAGE.run(self._reads, names, arguments))
         if row[0] is None:
             return None

@@ -104,11 +104,12 @@ async def test_progress_comes_within_the_interval_asked_for(world: World) -> Non
     call.cancel()
 
 
-async def test_a_revision_that_does_not_exist_is_out_of_range(world: World) -> None:
+@pytest.mark.parametrize("revision", [5, 2**63 - 1])
+async def test_a_revision_that_does_not_exist_is_out_of_range(world: World, revision: int) -> None:
     job_id = await build(world, events=3, finished=False)
 
     with pytest.raises(grpc.RpcError) as caught:
-        await gather_until_end(world.watch(job_id, start_revision=5))
+        await gather_until_end(world.watch(job_id, start_revision=revision))
 
     assert caught.value.code() is grpc.StatusCode.OUT_OF_RANGE
     assert reason_of(caught.value) == "REVISION_FUTURE"
