@@ -16,11 +16,13 @@ from bench.chaos import (
     floods,
     hostile,
     idle,
+    lies,
     outages,
     poison,
     quotas,
     refusals,
     server_faults,
+    upstream_away,
     upstream_faults,
     worker_faults,
 )
@@ -78,6 +80,11 @@ _ALL: Final = (
     ),
     Experiment(
         "upstream-errors", "500s, throttling, resets and HTML on 40 calls a second", upstream_faults.upstream_errors
+    ),
+    Experiment("lying-upstream", "17 kinds of broken and false answers to 6 calls", lies.lying_upstream),
+    Experiment("upstream-outage", "no connection to upstream for 20 s", upstream_away.upstream_outage),
+    Experiment(
+        "rotated-credentials", "session token expired, key pair replaced, by turns", upstream_away.rotated_credentials
     ),
     Experiment("fleet-quota", "8 workers under 5 calls a second, then half of that, then no reads", quotas.fleet_quota),
     Experiment("cancelled-submits", "1,000 submits hung up at a random moment", callers.cancelled_submits),

@@ -85,6 +85,7 @@ class Proxy:
         self._target_port = target_port
         self._links: set[_Link] = set()
         self._server: asyncio.Server | None = None
+        self._port = 0
         self.latency = 0.0
         self.blackhole = False
         self.refuse = False
@@ -119,6 +120,17 @@ class Proxy:
         self.cuts += len(self._links)
         for link in tuple(self._links):
             link.close()
+
+    async def leave(self) -> None:
+        """Stop listening and reset every connection, as a target that is not there; `come_back` ends it."""
+        self._port = self.port
+        if self._server is not None:
+            self._server.close()
+        self.cut_all()
+
+    async def come_back(self) -> None:
+        """Listen again, on the same port."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

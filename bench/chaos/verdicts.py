@@ -129,9 +129,10 @@ def tally(jobs: Iterable[Stored]) -> dict[str, Figure]:
 
 
 def explained(jobs: Iterable[Stored]) -> str:
-    """Reasons of jobs that did not succeed, with how many have each."""
+    """The commonest reasons of jobs that did not succeed, with how many have each."""
     reasons: Counter[str] = Counter()
     for job in jobs:
         if job.state in (pb.JOB_STATE_FAILED, pb.JOB_STATE_NEEDS_ATTENTION):
-            reasons[job.job.error.message[:60] if job.job.HasField("error") else "no error"] += 1
-    return json.dumps(dict(reasons), ensure_ascii=False)
+            said = job.job.error.message.replace(job.job_id, "...")
+            reasons[said[:60] if job.job.HasField("error") else "no error"] += 1
+    return json.dumps(dict(reasons.most_common(5)), ensure_ascii=False)
