@@ -15,6 +15,7 @@ from bench.chaos import (
     disconnects,
     failover,
     floods,
+    greedy,
     hampered,
     hostile,
     idle,
@@ -25,6 +26,7 @@ from bench.chaos import (
     refusals,
     resuming,
     server_faults,
+    strangers,
     upstream_away,
     upstream_faults,
     worker_faults,
@@ -103,6 +105,8 @@ _ALL: Final = (
     Experiment("reconnect-storm", "kill -9 of the server under 1,000 open watches", callers.reconnect_storm),
     Experiment("server-kills", "kill -9 of one of two servers every 3 s for 60 s", server_faults.server_kills),
     Experiment("drain", "SIGTERM of two servers in turn under load", server_faults.drain),
+    Experiment("caller-flood", "one caller's submits, 12,000 streams, streams reset at once", greedy.caller_flood),
+    Experiment("strangers", "clients without a certificate or with a worthless one", strangers.strangers),
     Experiment("hostile-input", "malformed, oversized and fuzzed requests", hostile.hostile_input),
 )
 

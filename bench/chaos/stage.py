@@ -178,8 +178,11 @@ class Stage:
 
     async def crowd(self, *arguments: str) -> Process:
         """Start a process full of watchers."""
-        launch = Launch("crowd", "bench.chaos.crowd", _CROWD_READY, self.environment(), arguments)
-        return await self._run(launch)
+        return await self.beside("crowd", _CROWD_READY, *arguments)
+
+    async def beside(self, module: str, ready: re.Pattern[str], *arguments: str) -> Process:
+        """Start a module of this package as a process that plays along."""
+        return await self._run(Launch(module, f"bench.chaos.{module}", ready, self.environment(), arguments))
 
     def environment(self, **more: str) -> dict[str, str]:
         """The environment of a process of ours."""

@@ -1,0 +1,84 @@
+"""`python -m bench.chaos.flooder TARGET KIND SECONDS`: one caller on one connection that asks for far too much.
+
+KIND is `submits`, `streams` or `resets`. Says `flooder ready` before it begins, `flooder done` with how often each
+thing came of its calls as JSON at the end, and ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import grpc
+from bench.chaos.submits import adhoc
+
+from headgate import pb
+from headgate.v1.job_service_pb2_grpc import JobServiceStub
+from headgate.v1.workflow_instance_service_pb2_grpc import WorkflowInstanceServiceStub
+
+AT_A_TIME: Final = {"submits": 1_000, "streams": 12_000, "resets": 200}
+"""Calls that are under way at once. More streams than a connection of the server may have."""
+
+One = Callable[[grpc.aio.Channel, int, float], Awaitable[str]]
+"""One call: its number, and by the steady clock when the flood ends; what came of it."""
+
+
+async def main(target: str, kind: str, seconds: float) -> None:
+    """Flood for so long, then say what came of it."""
+    print("flooder ready", flush=True)
+    until, numbers, seen = time.monotonic() + seconds, iter(range(10_000_000)), Counter[str]()
+    async with grpc.aio.insecure_channel(target, options=(("grpc.http2.bdp_probe", 0),)) as channel:
+
+        async def again() -> None:
+            while time.monotonic() < until:
+                seen[await _KINDS[kind](channel, next(numbers), until)] += 1
+
+        await asyncio.gather(*(again() for _ in range(AT_A_TIME[kind])))
+    print(f"flooder done {json.dumps(seen)}", flush=True)
+
+
+async def _submit(channel: grpc.aio.Channel, number: int, _: float) -> str:
+    stub: Any = WorkflowInstanceServiceStub(channel)
+    try:
+        await stub.ExecuteAdhocWorkflowInstance(adhoc(f"f{number}"), timeout=20.0)
+    except grpc.aio.AioRpcError as error:
+        return error.code().name
+    return "OK"
+
+
+async def _stream(channel: grpc.aio.Channel, number: int, until: float) -> str:
+    """Open a stream, and hold it until the flood ends."""
+    call: Any = JobServiceStub(channel).WatchJob(pb.WatchJobRequest(name="jobs/quiet"))
+    first = asyncio.ensure_future(call.read())
+    await asyncio.wait([first], timeout=max(0.0, until - time.monotonic()))
+    if not first.done():
+        call.cancel()
+        await asyncio.wait([first])
+        return "never began"
+    if first.exception() is not None:
+        await asyncio.sleep(0.1)
+        return str((await call.code()).name)
+    await asyncio.sleep(max(0.0, until - time.monotonic()))
+    call.cancel()
+    return "OK"
+
+
+async def _reset(channel: grpc.aio.Channel, number: int, _: float) -> str:
+    """Open a stream and reset it at once."""
+    call: Any = JobServiceStub(channel).WatchJob(pb.WatchJobRequest(name="jobs/quiet"))
+    await asyncio.sleep(0)
+    call.cancel()
+    await asyncio.sleep(0)
+    return "reset"
+
+
+_KINDS: Final[dict[str, One]] = {"submits": _submit, "streams": _stream, "resets": _reset}
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))
