@@ -69,6 +69,7 @@ _ALL: Final = (
     Experiment("sentinel-failover", "kill -9 of the primary, its replica takes over", failover.sentinel_failover),
     Experiment("redis-frozen", "SIGSTOP of Redis for 30 s", outages.redis_frozen),
     Experiment("redis-blackhole", "every byte to and from Redis swallowed for 30 s", outages.redis_blackhole),
+    Experiment("redis-mute", "what Redis says held back for 15 s, while it does what it hears", outages.redis_mute),
     Experiment("slow-redis", "25 ms on everything to and from Redis, each way", floods.slow_redis),
     Experiment("redis-read-only", "REPLICAOF on the live Redis for 15 s", refusals.redis_read_only),
     Experiment("redis-misconf", "a Redis that can't save and refuses writes for 15 s", refusals.redis_misconf),

@@ -25,6 +25,10 @@ SHED = frozenset({"RESOURCE_EXHAUSTED", "UNAVAILABLE", "never began"})
 """What may come of a greedy caller's call besides an answer; the last is the connection's own limit of streams."""
 
 
+ANSWER_SECONDS = 10.0
+"""How long a call of somebody else may take, tries and waits between them included."""
+
+
 @dataclass(frozen=True, slots=True)
 class Greedy:
     """Size of `caller-flood`. Seconds; megabytes of growth for each kind of flood."""
@@ -57,8 +61,11 @@ class Others:
     async def _call(self, word: str, kind: int) -> None:
         began = time.monotonic()
         try:
-            await (self._submit, self._read, self._watch)[kind](word)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await (self._submit, self._read, self._watch)[kind](word)
             self.told["OK"] += 1
+        except TimeoutError:
+            self.told["too late"] += 1
         except HeadgateError as error:
             self.told[error.code.name] += 1
         self.seconds.append(time.monotonic() - began)

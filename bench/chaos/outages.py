@@ -187,7 +187,7 @@ def _first_commit(stored: verdicts.Jobs, outage: Outage) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """Size of `redis-frozen` and of `redis-blackhole`."""
+    """Size of `redis-frozen`, of `redis-blackhole` and of `redis-mute`."""
 
     per_second: float = 20.0
     before: float = 5.0
@@ -211,6 +211,15 @@ async def redis_blackhole(trial: Trial, size: Freeze | None = None) -> Report:
         stage.proxy.blackhole = silent
 
     return await _silence(trial, size or Freeze(), Plan(workers=2, proxied=True), hush)
+
+
+async def redis_mute(trial: Trial, size: Freeze | None = None) -> Report:
+    """Hold back all that Redis says, while it hears and does all that it is told."""
+
+    def hush(stage: Stage, silent: bool) -> None:
+        stage.proxy.mute = silent
+
+    return await _silence(trial, size or Freeze(frozen=15.0), Plan(workers=2, proxied=True), hush)
 
 
 async def _silence(trial: Trial, size: Freeze, plan: Plan, hush: Callable[[Stage, bool], None]) -> Report:

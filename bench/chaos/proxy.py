@@ -9,7 +9,12 @@ from enum import Enum, auto
 from types import TracebackType
 from typing import Self
 
+from bench.chaos.waiting import until_true
+
 CHUNK = 1 << 16
+
+LONGEST_MUTE_SECONDS = 600.0
+"""After this long what was held back is passed on in any case."""
 
 Struck = Callable[[bytes], bool]
 
@@ -77,6 +82,7 @@ class Proxy:
     Attributes:
         latency: seconds that each chunk is held back, each way.
         blackhole: whether bytes are swallowed, silently.
+        mute: whether what the target says is held back, as by a network that carries one way only.
         refuse: whether new connections are closed at once.
         cut: what to cut around.
     """
@@ -88,6 +94,7 @@ class Proxy:
         self._port = 0
         self.latency = 0.0
         self.blackhole = False
+        self.mute = False
         self.refuse = False
         self.cut: TokenCut | None = None
         self.cuts = 0
@@ -179,6 +186,7 @@ class Proxy:
                 if link.dropping.confirmed(chunk):
                     return
                 link.dropping = None
+            await until_true(lambda: not self.mute, LONGEST_MUTE_SECONDS)
             await self._pass_on(link.client, chunk)
 
     async def _pass_on(self, writer: asyncio.StreamWriter, chunk: bytes) -> None:

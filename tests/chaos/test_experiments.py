@@ -11,13 +11,18 @@ from pathlib import Path
 
 import pytest
 from bench.chaos.__main__ import run_one
+from bench.chaos.blocked import Block, blocked_loop
 from bench.chaos.callers import Hangups, cancelled_submits
 from bench.chaos.connections import LostReplies, lost_commit_replies
+from bench.chaos.deadlines import Deadlines, deadlines
 from bench.chaos.experiments import EXPERIMENTS, Experiment
 from bench.chaos.floods import Losses, lost_entries
 from bench.chaos.hostile import Hostile, hostile_input
+from bench.chaos.lies import Lying, lying_upstream
 from bench.chaos.results import Report
+from bench.chaos.resuming import Resumes, resume_points
 from bench.chaos.stage import Plan, Trial
+from bench.chaos.strangers import Strangers, strangers
 from bench.chaos.worker_faults import Kills, Load, worker_kills
 
 
@@ -52,6 +57,40 @@ async def test_submits_that_are_hung_up() -> None:
     assert report.figures["jobs SUCCEEDED"] == 40
     # Where the hang-ups fall depends on the machine; what comes of them does not.
     assert not [found for found in missed(report) if "hung up before" not in found]
+
+
+async def test_points_to_resume_from() -> None:
+    report = await resume_points(Trial("quick", 1), Resumes(times=2))
+
+    assert not missed(report)
+
+
+async def test_absurd_deadlines() -> None:
+    report = await deadlines(Trial("quick", 1), Deadlines(submits=44, reads=44))
+
+    assert not missed(report)
+
+
+async def test_lies_of_upstream() -> None:
+    report = await lying_upstream(Trial("quick", 1), Lying(Load(150, 25.0, watchers=10), rounds=1, every=0.04))
+
+    assert report.figures["jobs SUCCEEDED"] == 150
+    # How many lies find a call to strike in so short a time depends on the machine; what comes of them does not.
+    assert not [found for found in missed(report) if "lies told" not in found]
+
+
+@pytest.mark.parametrize(("mutual", "wrong"), [(True, []), (False, ["strangers that got in"])])
+async def test_strangers_get_in_only_where_nobody_asks_who_they_are(mutual: bool, wrong: list[str]) -> None:
+    report = await strangers(Trial("quick", 1), Strangers(before=1.0, seconds=2.0, slower=5.0, mutual=mutual))
+
+    assert [check.what for check in report.checks if not check.held] == wrong
+
+
+async def test_a_blocked_loop_whose_leases_do_not_end_is_a_miss() -> None:
+    size = Block(Load(30, 10.0, watchers=5), lease=60.0, blocked=3.0, times=1)
+    report = await blocked_loop(Trial("quick", 1), size)
+
+    assert {"late ticks that were shut out"} <= {check.what for check in report.checks if not check.held}
 
 
 QUICK_LEASE = {"HEADGATE_LEASE_SECONDS": "1", "HEADGATE_REAPER_SECONDS": "0.2"}
