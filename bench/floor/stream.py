@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 import uvloop
 
-from headgate_server.__main__ import COLLECTOR
+from headgate_server.tuning import COLLECTOR
 
 WATCH = "/bench.Floor/Watch"
 TRIGGER = "/bench.Floor/Trigger"

@@ -39,7 +39,7 @@ MAX_WAITING: Final = 20_000
 LOOK_SECONDS: Final = 0.1
 """How old the word on the process's load may be. In less than that one piece of work would look like a load."""
 
-HIGH: Final = 0.8
+HIGH: Final = 0.7
 """Share of a core from which on a process counts as having none to spare."""
 
 IDLE_SECONDS: Final = 1.0

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from headgate_server import app, logs, processes, settings
 from headgate_server.errors import ServerError
+from headgate_server.tuning import tune
 
 _log = logging.getLogger(__name__)
 
 OK, FAILED, MISUSED = 0, 1, 2
 """Exit statuses: all well; could not serve; a setting is wrong."""
-
-COLLECTOR: Final = (50_000, 1, 1)
-"""When the garbage collector looks for cycles: after so many new objects, and at older ones every second time. With
-Python's 700 one event to 1,000 watchers makes it look five times, and what is on its way then counts as old and is
-looked at again and again. A refused call leaves a cycle of 9 kB, so about 10 MB may be kept. All objects are looked at
-after 200,000 new ones (Python: 85,000), so cycles of streams that broke are found not much later.
-"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,8 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except settings.BadSettings as error:
         print(f"headgate server: {error}", file=sys.stderr)  # noqa: T201 - logging is not set up yet
         return MISUSED
-    gc.set_threshold(*COLLECTOR)
     logs.set_up(found.log_format, found.log_level)
+    tune()
     _log.info("settings: %s", found.masked())
     return _run(found)
 

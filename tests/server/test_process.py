@@ -18,7 +18,7 @@ from redis import Redis
 from headgate import pb, redis_url
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
 from headgate_server import settings
-from headgate_server.__main__ import COLLECTOR
+from headgate_server.tuning import COLLECTOR
 from tests.server.world import World, connected, gather_until_end, until
 
 Process = asyncio.subprocess.Process
@@ -196,6 +196,12 @@ async def test_the_collector_lets_what_is_on_its_way_be_sent(clean_environment: 
     output, _ = await process.communicate()
 
     assert output.decode().strip() == str(COLLECTOR)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="scheduling policies are Linux'")
+async def test_no_thread_of_a_server_cuts_another_one_short(start: Start) -> None:
+    async with start() as (process, _):
+        assert os.sched_getscheduler(process.pid) == os.SCHED_BATCH
 
 
 def test_secrets_are_masked_when_settings_are_shown() -> None:
