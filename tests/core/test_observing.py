@@ -11,7 +11,8 @@ from headgate_worker.core.calls import FailureKind, GetInstance, Reply
 from headgate_worker.core.observing import looks, next_look_ms, read
 from headgate_worker.core.plan import absorb
 from headgate_worker.core.steps import Act, timestamp
-from headgate_worker.core.view import Hints, decode_hints, encode_hints
+from headgate_worker.core.stored_hints import decode_hints, encode_hints
+from headgate_worker.core.view import Hints
 from tests.core.building import (
     NOT_RUN,
     NOW_MS,

@@ -10,7 +10,8 @@ from headgate import pb
 from headgate_worker.core.calls import Failure, FailureKind, GetInstance, PerInstance, StopInstances
 from headgate_worker.core.steps import timestamp
 from headgate_worker.core.stopping import again_ms, stop, wants_end
-from headgate_worker.core.view import Hints, decode_hints, encode_hints
+from headgate_worker.core.stored_hints import decode_hints, encode_hints
+from headgate_worker.core.view import Hints
 from tests.core.building import (
     FAILURE,
     NOW_MS,

@@ -25,7 +25,8 @@ from headgate_worker.core.flow_calls import CancelFlow, GetFlow, ListFlows, Trig
 from headgate_worker.core.flows import Marker
 from headgate_worker.core.plan import absorb, plan
 from headgate_worker.core.steps import Act, Wait, apply, timestamp
-from headgate_worker.core.view import Hints, Policy, View, decode_hints, encode_hints
+from headgate_worker.core.stored_hints import decode_hints, encode_hints
+from headgate_worker.core.view import Hints, Policy, View
 from headgate_worker.enos import answers
 from headgate_worker.enos.replies import Reading, decode
 from headgate_worker.enos.requests import prepare

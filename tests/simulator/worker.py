@@ -18,7 +18,8 @@ from headgate_worker.core import errors
 from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, Outcome
 from headgate_worker.core.plan import absorb, plan
 from headgate_worker.core.steps import Act, Change, Rest, Wait, apply
-from headgate_worker.core.view import Policy, View, decode_hints, encode_hints
+from headgate_worker.core.stored_hints import decode_hints, encode_hints
+from headgate_worker.core.view import Policy, View
 from headgate_worker.engine import LINE_MS
 from headgate_worker.tick import InLine, hold_at
 from tests.simulator.chance import Blow, Chance

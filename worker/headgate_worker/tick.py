@@ -13,7 +13,7 @@ from headgate.lifecycle import JOB_TERMINAL
 from headgate.overlap import Hold, Overlapping, hold_of, waits
 from headgate_worker.core.calls import ACTIONS, WRITES, Call, Failure, FailureKind, Outcome
 from headgate_worker.core.steps import Act, Change, apply
-from headgate_worker.core.view import decode_hints, encode_hints
+from headgate_worker.core.stored_hints import decode_hints, encode_hints
 from headgate_worker.ports import Clock, Dice
 from headgate_worker.redis_clients import STORE_AWAY
 from headgate_worker.store import Store, Taken

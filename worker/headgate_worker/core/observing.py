@@ -176,10 +176,11 @@ def _next(view: View, row: pb.InstanceRun, known_ms: int) -> Hints:
 
 def _look_again(view: View, run: pb.InstanceRun, known_ms: int) -> Hints:
     """The hints with the next look, an interval after what is known: jobs that share an instance fall in step."""
-    hints = view.hints.settled().read(run.index, known_ms)
+    hints = view.hints.settled()
     if run.index not in hints.asked_at_ms:
         hints = hints.asked(run.index, known_ms)
-    return hints.poll(run.index, pacing.next_poll_ms(replace(view, hints=hints, now_ms=known_ms), run))
+    next_ms = pacing.next_poll_ms(replace(view, hints=hints, now_ms=known_ms), run)
+    return hints.looked(run.index, known_ms, next_ms)
 
 
 def _parent_read(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance, known_ms: int) -> Change:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -163,13 +162,14 @@ class Hints:
     projects: Mapping[int, int] = field(default_factory=dict)
     parents_doubted: frozenset[int] = frozenset()
 
-    def read(self, run_index: int, at_ms: int) -> Hints:
-        """The hints with the time that the present knowledge of a run's instance, or of its parent's, is of."""
-        return replace(self, read_at_ms={**self.read_at_ms, run_index: at_ms}, absent=self.absent - {run_index})
-
     def project(self, run_index: int, project_id: int) -> Hints:
         """The hints with the project of a run's instance; see `batching`."""
         return replace(self, projects={**self.projects, run_index: project_id})
+
+    def looked(self, run_index: int, known_ms: int, next_ms: int) -> Hints:
+        """The hints with when a run's instance, or its parent's, was as it is known now, and with its next read."""
+        reads, polls = {**self.read_at_ms, run_index: known_ms}, {**self.poll_at_ms, run_index: next_ms}
+        return replace(self, read_at_ms=reads, poll_at_ms=polls, absent=self.absent - {run_index})
 
     def poll(self, run_index: int, at_ms: int) -> Hints:
         """The hints with the next read of a run set."""
@@ -239,81 +239,6 @@ class Hints:
 
 def _without(times: Mapping[int, int], run_index: int) -> Mapping[int, int]:
     return {key: value for key, value in times.items() if key != run_index} if run_index in times else times
-
-
-def encode_hints(hints: Hints) -> bytes:
-    """The hints as they are stored."""
-    plain = {
-        "f": hints.failures,
-        "r": hints.retry_at_ms,
-        "p": {str(k): v for k, v in hints.poll_at_ms.items()},
-        "o": hints.operation_poll_at_ms,
-        "q": hints.slot_class,
-        "t": hints.slot_at_ms,
-        "te": hints.slot_epoch,
-        "w": hints.waits_since_ms,
-        "k": hints.queues_since_ms,
-        "e": {str(k): v for k, v in hints.read_at_ms.items()},
-        "j": {str(k): v for k, v in hints.projects.items()},
-        "z": sorted(hints.stops_lost),
-        "d": sorted(hints.parents_doubted),
-        "b": sorted(hints.absent),
-        "s": {str(k): v for k, v in hints.starts.items()},
-        "a": {str(k): v for k, v in hints.asked_at_ms.items()},
-        "i": {str(k): v for k, v in hints.idle_at_ms.items()},
-        "l": hints.place_at_ms,
-        "x": {str(k): v for k, v in hints.stop_asked_ms.items()},
-        "m": {str(k): list(v) for k, v in hints.found.items()},
-        "v": {str(k): list(astuple(v)) for k, v in hints.survey.items()},
-        "n": {str(k): list(astuple(v)) for k, v in hints.inquiries.items()},
-    }
-    return json.dumps({k: v for k, v in plain.items() if v}, separators=(",", ":")).encode()
-
-
-def decode_hints(raw: bytes) -> Hints:
-    """The hints as they were stored; fresh ones where the bytes are not hints, since they are only hints."""
-    try:
-        plain = json.loads(raw) if raw else {}
-        return _parse(plain)
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
-        return Hints()
-
-
-def _parse(plain: Mapping[str, Any]) -> Hints:
-    return Hints(
-        failures=int(plain.get("f", 0)),
-        retry_at_ms=int(plain.get("r", 0)),
-        poll_at_ms={int(k): int(v) for k, v in plain.get("p", {}).items()},
-        operation_poll_at_ms=int(plain.get("o", 0)),
-        slot_class=str(plain.get("q", "")),
-        slot_at_ms=int(plain.get("t", 0)),
-        slot_epoch=int(plain.get("te", 0)),
-        waits_since_ms=int(plain.get("w", 0)),
-        queues_since_ms=int(plain.get("k", 0)),
-        read_at_ms={int(k): int(v) for k, v in plain.get("e", {}).items()},
-        projects={int(k): int(v) for k, v in plain.get("j", {}).items()},
-        stops_lost=frozenset(map(int, plain.get("z", ()))),
-        parents_doubted=frozenset(map(int, plain.get("d", ()))),
-        absent=frozenset(map(int, plain.get("b", ()))),
-        starts={int(k): int(v) for k, v in plain.get("s", {}).items()},
-        asked_at_ms={int(k): int(v) for k, v in plain.get("a", {}).items()},
-        idle_at_ms={int(k): int(v) for k, v in plain.get("i", {}).items()},
-        place_at_ms=int(plain.get("l", 0)),
-        stop_asked_ms={int(k): int(v) for k, v in plain.get("x", {}).items()},
-        found={int(k): tuple(int(i) for i in v) for k, v in plain.get("m", {}).items()},
-        survey={int(k): _sighting(*v) for k, v in plain.get("v", {}).items()},
-        inquiries={int(k): _inquiry(*v) for k, v in plain.get("n", {}).items()},
-    )
-
-
-def _sighting(instance_id: Any, status: Any, leave: Any, next_page: Any) -> Sighting:
-    return Sighting(int(instance_id), str(status), bool(leave), int(next_page))
-
-
-def _inquiry(*stored: Any) -> Inquiry:
-    *numbers, task_id, run_number, task_name = stored
-    until_ms, at_ms, tries, project_id, day_ms = map(int, numbers)
-    return Inquiry(until_ms, at_ms, tries, project_id, day_ms, str(task_id), int(run_number), str(task_name))
 
 
 @dataclass(frozen=True, slots=True)
