@@ -59,7 +59,7 @@ class Seen:
     calls: int
 
 
-MOST_PER_SECOND = 9_000
+MOST_PER_SECOND = 20_000
 """Bodies that are prepared for each second, more than any of the servers takes."""
 
 
