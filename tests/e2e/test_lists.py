@@ -7,10 +7,11 @@ from datetime import date
 from typing import Any
 
 import aiohttp
+import pytest
 
 from headgate import dates, pb
 from headgate_cli.dev.deployment import Deployment
-from headgate_client import Client
+from headgate_client import Client, HeadgateError
 from tests.e2e.test_seed_000 import deployment as deployment
 from tests.e2e.test_tasks import add_fault
 
@@ -95,3 +96,22 @@ async def test_dates_that_cannot_be_read_are_named_where_that_is_wanted(deployme
 
     assert shown(list(page.workflow_instances)) == [("orders", day) for day in DAYS[1:]]
     assert list(page.unreachable) == [DAYS[0]]
+
+
+async def test_a_list_is_narrowed_by_workflow_owner_and_tags(deployment: Deployment) -> None:
+    await schedule(deployment, ("hourly", DAYS[0]), ("hourly", DAYS[1]), workflow_id=7)
+    await schedule(deployment, ("daily", DAYS[0]), workflow_id=8)
+    async with Client(deployment.endpoints.target) as client:
+
+        async def listed(**fields: Any) -> list[pb.WorkflowInstance]:
+            return list((await client.workflow_instances.list_page(wanted(**fields))).workflow_instances)
+
+        hourly = await listed(workflow_id=7)
+        assert shown(hourly) == [("hourly", DAYS[0]), ("hourly", DAYS[1])]
+        assert shown(await listed(unified_workflow_instance_id=hourly[1].id)) == [("hourly", DAYS[1])]
+        assert len(await listed(owner=hourly[0].owner)) == 3
+        assert await listed(owner="somebody else") == []
+        assert await listed(tags=["team:"]) == []
+        with pytest.raises(HeadgateError) as refused:
+            await listed(tags=["team"])
+    assert [found.subject for found in refused.value.field_violations] == ["tags[0]"]

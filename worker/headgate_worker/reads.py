@@ -226,6 +226,10 @@ class Reader:
             ids=tuple(request.ids),
             page_number=walk.page,
             page_size=UPSTREAM_PAGE,
+            owner=request.owner,
+            workflow_id=request.workflow_id,
+            unified_workflow_instance_id=request.unified_workflow_instance_id,
+            tags=tuple(request.tags),
         )
         body = await self._call(request.connection, call, max(0.1, left))
         assert isinstance(body, InstancePage)  # noqa: S101

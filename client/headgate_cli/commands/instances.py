@@ -52,6 +52,11 @@ def list_instances(
     status: Annotated[
         list[str], typer.Option(help="Only with this status, such as Running; comma lists, repeatable.")
     ] = [],  # noqa: B006
+    owner: Annotated[str, typer.Option(help="Only those of this owner, by account id.")] = "",
+    workflow_id: Annotated[int, typer.Option(min=0, help="Only those of this workflow.")] = 0,
+    tags: Annotated[
+        list[str], typer.Option("--tag", help="Only with this tag, key:value or key: for any value; repeatable.")
+    ] = [],  # noqa: B006
     limit: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 200,
     connection: ConnectionFlag = "",
     reach: Reach,
@@ -63,5 +68,7 @@ def list_instances(
     """
     from headgate_cli.work import instances
 
-    wanted = instances.Listing(project_id, biz_dates, name, exact_name, env_type, status, connection)
+    wanted = instances.Listing(
+        project_id, biz_dates, name, exact_name, env_type, status, owner, workflow_id, tags, connection
+    )
     instances.list_instances(wanted, limit, reach)

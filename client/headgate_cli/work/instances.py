@@ -24,6 +24,9 @@ class Listing:
     exact_name: bool
     env_type: str
     statuses: Sequence[str]
+    owner: str
+    workflow_id: int
+    tags: Sequence[str]
     connection: str
 
 
@@ -71,6 +74,9 @@ def _list_request(listing: Listing, limit: int) -> pb.ListWorkflowInstancesReque
         exact_name=listing.exact_name,
         env_type=pb.EnvType.ValueType(enums.number(listing.env_type, pb.EnvType, "ENV_TYPE_", "--env-type")),
         statuses=[pb.WorkflowInstanceStatus.ValueType(number) for number in statuses],
+        owner=listing.owner,
+        workflow_id=listing.workflow_id,
+        tags=listing.tags,
         page_size=min(limit, 200),
         connection=listing.connection,
     )

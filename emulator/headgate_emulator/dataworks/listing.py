@@ -82,6 +82,7 @@ def _matches(one: Instance, query: ListWorkflowInstances) -> bool:
             same(query.biz_date, one.biz_date),
             same(query.env_type, one.env_type),
             same(query.workflow_id, one.workflow_id),
+            same(query.unified_workflow_instance_id, one.id),
             same(query.type, one.type),
             same(query.owner, one.owner),
             among(query.ids, one.id),

@@ -401,6 +401,10 @@ class ListWorkflowInstancesRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     CONNECTION_FIELD_NUMBER: _builtins.int
     RETURN_PARTIAL_SUCCESS_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    WORKFLOW_ID_FIELD_NUMBER: _builtins.int
+    UNIFIED_WORKFLOW_INSTANCE_ID_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
     project_id: _builtins.int
     """Workspace id."""
     name: _builtins.str
@@ -419,6 +423,12 @@ class ListWorkflowInstancesRequest(_message.Message):
     """Which cloud account or region; empty means the default one."""
     return_partial_success: _builtins.bool
     """Answer with what could be read where some dates could not, and name those in `unreachable`."""
+    owner: _builtins.str
+    """Account id of the owner; empty means any."""
+    workflow_id: _builtins.int
+    """Instances of this workflow; 0 means any."""
+    unified_workflow_instance_id: _builtins.int
+    """Instances of this unified workflow instance; 0 means any."""
     @_builtins.property
     def biz_dates(self) -> _containers.RepeatedCompositeFieldContainer[_workflow_instance_pb2.DateRange]:
         """Business dates to walk, 1 to 20 ranges and at most 1,100 dates; upstream needs a date."""
@@ -430,6 +440,10 @@ class ListWorkflowInstancesRequest(_message.Message):
     @_builtins.property
     def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Only these ids, at most 100; empty means any."""
+
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Tags, each "key:value", or "key:" for any value of the key; one that fits is enough. At most 20; empty means any."""
 
     def __init__(
         self,
@@ -446,10 +460,14 @@ class ListWorkflowInstancesRequest(_message.Message):
         page_token: _builtins.str = ...,
         connection: _builtins.str = ...,
         return_partial_success: _builtins.bool = ...,
+        owner: _builtins.str = ...,
+        workflow_id: _builtins.int = ...,
+        unified_workflow_instance_id: _builtins.int = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["biz_dates", b"biz_dates", "connection", b"connection", "env_type", b"env_type", "exact_name", b"exact_name", "ids", b"ids", "name", b"name", "page_size", b"page_size", "page_token", b"page_token", "project_id", b"project_id", "return_partial_success", b"return_partial_success", "statuses", b"statuses", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["biz_dates", b"biz_dates", "connection", b"connection", "env_type", b"env_type", "exact_name", b"exact_name", "ids", b"ids", "name", b"name", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "project_id", b"project_id", "return_partial_success", b"return_partial_success", "statuses", b"statuses", "tags", b"tags", "type", b"type", "unified_workflow_instance_id", b"unified_workflow_instance_id", "workflow_id", b"workflow_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

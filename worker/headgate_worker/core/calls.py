@@ -76,6 +76,10 @@ class ListInstances:
     ids: tuple[int, ...] = ()
     page_number: int = 1
     page_size: int = 100
+    owner: str = ""
+    workflow_id: int = 0
+    unified_workflow_instance_id: int = 0
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

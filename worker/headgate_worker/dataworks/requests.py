@@ -96,6 +96,10 @@ def _instances(call: calls.ListInstances) -> Any:
         page_number=call.page_number,
         page_size=call.page_size,
         sort_by="Id Asc",
+        owner=call.owner or None,
+        workflow_id=call.workflow_id or None,
+        unified_workflow_instance_id=call.unified_workflow_instance_id or None,
+        tags=list(call.tags) or None,
     )
 
 
