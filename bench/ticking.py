@@ -23,7 +23,7 @@ from headgate.quota import PLAIN, Go, Verdict
 from headgate.ranking import Rank
 from headgate_worker.__main__ import COLLECTOR
 from headgate_worker.clock import StoreClock, SystemDice
-from headgate_worker.core.calls import Call, GetInstance, Outcome, Reply
+from headgate_worker.core.calls import Call, Failure, GetInstance, Outcome, Reply
 from headgate_worker.core.view import Policy
 from headgate_worker.engine import Engine
 from headgate_worker.leased import LaneOptions, LeasedWorker
@@ -57,6 +57,10 @@ class Instant:
         seen.project_id, seen.name = 1, "bench"
         seen.observe_time.GetCurrentTime()
         return Reply(seen, "request", 0.0)
+
+    async def reach(self, *, timeout_seconds: float) -> Failure | None:
+        """It can be reached."""
+        return None
 
     async def aclose(self) -> None:
         """Nothing to close."""

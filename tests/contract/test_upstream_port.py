@@ -214,6 +214,19 @@ async def test_what_was_never_sent_is_never_ambiguous(cloud: Cloud) -> None:
         await upstream.aclose()
 
 
+async def test_whether_it_can_be_reached_is_found_out_without_a_request(cloud: Cloud) -> None:
+    async with meeting(cloud) as met:
+        assert await met.upstream.reach(timeout_seconds=LONG) is None
+        assert not met.calls
+    away = cloud.open("http://127.0.0.1:9")
+    try:
+        found = await away.reach(timeout_seconds=LONG)
+    finally:
+        await away.aclose()
+    assert found is not None
+    assert (found.kind, found.code) == (FailureKind.TRANSIENT, "connect_failed")
+
+
 async def test_an_effect_goes_out_on_a_connection_of_its_own(cloud: Cloud) -> None:
     async with meeting(cloud) as met:
         for call in (cloud.read, cloud.read, cloud.effect, cloud.effect):

@@ -41,6 +41,10 @@ class Upstream:
         self.calls.append(call)
         return Failure(FailureKind.TRANSIENT, "Busy", "try again")
 
+    async def reach(self, *, timeout_seconds: float) -> Failure | None:
+        """It can be reached."""
+        return None
+
     async def aclose(self) -> None:
         return
 

@@ -45,6 +45,10 @@ class Connection:
             await self._governor.learn(call, outcome, self._clock.now_ms())
         return outcome
 
+    async def reach(self, *, timeout_seconds: float) -> Failure | None:
+        """Why the upstream can't be reached now; the quota has no part in it."""
+        return await self._upstream.reach(timeout_seconds=timeout_seconds)
+
     async def announce(self, name: str, now_ms: int) -> None:
         """Write the limits where servers read them."""
         await self._governor.announce(name, now_ms)
@@ -112,6 +116,9 @@ class _Absent:
 
     async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
         return Failure(FailureKind.DENIED, "connection_unknown", f"this worker has no connection {self._name!r}")
+
+    async def reach(self, *, timeout_seconds: float) -> Failure | None:
+        return None
 
     async def aclose(self) -> None:
         return None

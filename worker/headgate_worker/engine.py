@@ -17,8 +17,18 @@ from headgate.overlap import target
 from headgate.quota import Go, Slot
 from headgate.reasons import Reason
 from headgate_worker.admission import Admission
-from headgate_worker.core import errors, sharing
-from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, GetInstance, InstancePage, Outcome, Reply
+from headgate_worker.core import errors, pacing, sharing
+from headgate_worker.core.calls import (
+    NOT_REPEATABLE,
+    WRITES,
+    Call,
+    Failure,
+    FailureKind,
+    GetInstance,
+    InstancePage,
+    Outcome,
+    Reply,
+)
 from headgate_worker.core.expecting import durations
 from headgate_worker.core.plan import absorb, plan
 from headgate_worker.core.steps import Act, Rest, Wait
@@ -185,6 +195,8 @@ class Engine:
     async def _do(self, tick: Tick, act: Act, flight: Flight | None = None) -> bool:
         """Commit and call; False when the call has to wait for the quota, and the tick is over."""
         if act.call is not None:
+            if await self._is_out_of_reach(tick, act.call):
+                return True
             verdict = await self._admission.verdict(tick, act, act.call)
             if act.until_ms and not isinstance(verdict, Go | Slot):
                 await self._absorb(tick, act, LEFT_OUT)
@@ -204,6 +216,19 @@ class Engine:
         await self._absorb(tick, act, outcome)
         await self._share(tick, act, outcome, flight or Flight(tick.job.connection, "", sent_ms))
         return True
+
+    async def _is_out_of_reach(self, tick: Tick, call: Call) -> bool:
+        """Whether a call whose intent would be recorded can't get out; then its wait begins, and no event tells of it.
+
+        Asked only after a failure: every try of a long outage would leave an intent and its end in the log.
+        """
+        if not tick.hints.failures or type(call) not in NOT_REPEATABLE:
+            return False
+        upstream = self._upstreams.get(tick.job.connection)
+        failure = await upstream.reach(timeout_seconds=self._limits.call_seconds)
+        if failure is not None:
+            tick.hints = pacing.after_failure(self._view(tick), failure)
+        return failure is not None
 
     async def _call(self, tick: Tick, call: Call) -> Outcome:
         upstream = self._upstreams.get(tick.job.connection)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from headgate.quota import PLAIN, Verdict
 from headgate.ranking import Rank
-from headgate_worker.core.calls import Call, Outcome
+from headgate_worker.core.calls import Call, Failure, Outcome
 
 
 class Upstream(Protocol):
@@ -17,6 +17,10 @@ class Upstream(Protocol):
 
         Raises nothing for what an upstream may do; CancelledError passes through.
         """
+        ...
+
+    async def reach(self, *, timeout_seconds: float) -> Failure | None:
+        """Why no connection can be had now; None when one can. Sends nothing, and raises as `call` does."""
         ...
 
     async def aclose(self) -> None:

@@ -23,7 +23,7 @@ from headgate_worker.dataworks.requests import Prepared, prepare
 from headgate_worker.dataworks.settings import DataWorksSettings
 from headgate_worker.dataworks.transport import Transport, open_transport
 from headgate_worker.transport.connections import Answer, Progress, ReplyTooLarge, Stage
-from headgate_worker.transport.failures import no_answer
+from headgate_worker.transport.failures import no_answer, unreachable
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +86,16 @@ class DataWorks:
         outcome = replace(outcome, latency_seconds=time.monotonic() - started)
         _log(call, outcome)
         return outcome
+
+    async def reach(self, *, timeout_seconds: float) -> Failure | None:
+        """Why no connection can be had now; None when one can. Sends nothing."""
+        transport = await self._ready()
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await transport.reach()
+        except (aiohttp.ClientError, OSError) as error:
+            return unreachable(error)
+        return None
 
     async def aclose(self) -> None:
         """Close connections; calls after it are an error."""

@@ -60,6 +60,10 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is not typed
             raise RuntimeError(f"the SDK's {prepared.method} did not go through call_api_async")
         return exchange.answer
 
+    async def reach(self) -> None:
+        """See whether a connection can be had. Raises what `Connections.reach` raises."""
+        await self._connections.reach()
+
     async def call_api_async(self, params: Any, request: Any, runtime: Exchange) -> dict[str, Any]:
         """Send what a generated method has shaped. The reply goes into `runtime`, the SDK gets an empty one."""
         query = query_text(request.query or {})

@@ -23,7 +23,7 @@ from headgate_worker.enos.signing import signature
 from headgate_worker.enos.token_service import TokenService
 from headgate_worker.enos.tokens import TokenCache, TokenUnavailable
 from headgate_worker.transport.connections import Answer, Connections, Progress, ReplyTooLarge, Stage, tls_context
-from headgate_worker.transport.failures import no_answer, one_line
+from headgate_worker.transport.failures import no_answer, one_line, unreachable
 
 _log = logging.getLogger(__name__)
 
@@ -81,6 +81,16 @@ class Enos:
         said = "ok" if isinstance(outcome, Reply) else outcome.code
         _log.debug("%s: %s in %.3f s", ACTIONS[type(call)], said, outcome.latency_seconds)
         return outcome
+
+    async def reach(self, *, timeout_seconds: float) -> Failure | None:
+        """Why no connection can be had now; None when one can. Sends nothing."""
+        connections, _ = await self._ready()
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await connections.reach()
+        except (aiohttp.ClientError, OSError) as error:
+            return unreachable(error)
+        return None
 
     async def aclose(self) -> None:
         """Close connections; calls after it are an error."""

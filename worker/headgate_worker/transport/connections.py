@@ -162,6 +162,15 @@ class Connections:
         connection.release()
         return answer
 
+    async def reach(self) -> None:
+        """Open a connection as a call on its own would, and close it.
+
+        Raises:
+            aiohttp.ClientError, OSError: none can be had.
+        """
+        connection = await self._fresh.connect(self._place, [], self._patience)
+        connection.close()
+
     async def _converse(self, protocol: ResponseHandler | None, request: bytes, progress: Progress) -> Answer:
         transport = protocol.transport if protocol is not None else None
         # What came unasked on an idle connection would be taken for the reply.

@@ -24,9 +24,10 @@ def uncertain(call: type) -> FailureKind:
 
 def no_answer(call: Call, stage: Stage, error: Exception) -> Failure:
     """What it means that no reply came, by how far the request had come."""
-    if stage is not Stage.SENT:
-        code = "connect_failed" if stage is Stage.CONNECTING else "credentials_unavailable"
-        return Failure(FailureKind.TRANSIENT, code, f"nothing was sent: {_reason(error)}")
+    if stage is Stage.CONNECTING:
+        return unreachable(error)
+    if stage is Stage.CREDENTIALS:
+        return Failure(FailureKind.TRANSIENT, "credentials_unavailable", f"nothing was sent: {_reason(error)}")
     kind = uncertain(type(call))
     if isinstance(error, ReplyTooLarge):
         return Failure(kind, "reply_too_large", "the reply is longer than is read")
@@ -35,6 +36,11 @@ def no_answer(call: Call, stage: Stage, error: Exception) -> Failure:
     # Its text may quote what the server sent, so only its class is told.
     message = f"the connection was lost after the request was sent ({type(error).__name__})"
     return Failure(kind, "connection_lost", message)
+
+
+def unreachable(error: Exception) -> Failure:
+    """That no connection came about."""
+    return Failure(FailureKind.TRANSIENT, "connect_failed", f"nothing was sent: {_reason(error)}")
 
 
 def _reason(error: Exception) -> str:
