@@ -31,7 +31,7 @@ class Away:
     before: float = 5.0
     away: float = 20.0
     window: float = 3.0
-    growth: int = 16
+    growth: int = 8
     asking: int = 20
 
 
