@@ -282,3 +282,27 @@ async def _ping(redis: Redis) -> bool:
         if type(error).__module__.startswith("redis"):
             return False
         raise
+
+
+async def test_entries_of_a_newer_version_are_left_to_the_worker_that_understands_them(
+    redis: Redis, redis_server: RedisServer
+) -> None:
+    done: list[str] = []
+
+    async def newer(name: str) -> None:
+        done.append(name)
+
+    names = [f"n{number}" for number in range(120)]
+    async with lane(redis, redis_server, {"old": nothing}, owner="older", slots=100) as older:
+        for name in names:
+            await put(redis, f"newer:{name}", definition("newer", name))
+        await put(redis, "old:1", definition("old"))
+        await eventually(lambda: is_done(older, 1))
+        async with lane(redis, redis_server, {"newer": newer}, owner="newer", slots=10):
+            await eventually(lambda: idle(redis), seconds=15)
+
+    assert sorted(done) == sorted(names)
+
+
+async def is_done(worker: LeasedWorker, count: int) -> bool:
+    return worker.jobs_complete >= count

@@ -27,23 +27,30 @@ _log = logging.getLogger(__name__)
 _CLAIM: Final = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
-local claimed = {}
-for _, id in ipairs(due) do
-  redis.call('ZADD', KEYS[1], 'XX', now + ARGV[2], id)
-  if redis.call('SET', 'arq:in-progress:' .. id, ARGV[3], 'NX', 'PX', ARGV[2]) then
-    claimed[#claimed + 1] = id
-    claimed[#claimed + 1] = redis.call('GET', 'arq:job:' .. id) or ''
+local most, left, spared = tonumber(ARGV[1]), {}, #ARGV - 3
+for i = 4, #ARGV do left[ARGV[i]] = true end
+local claimed, taken = {}, 0
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, most + spared)) do
+  if not left[id] and taken < most then
+    taken = taken + 1
+    redis.call('ZADD', KEYS[1], 'XX', now + ARGV[2], id)
+    if redis.call('SET', 'arq:in-progress:' .. id, ARGV[3], 'NX', 'PX', ARGV[2]) then
+      claimed[#claimed + 1] = id
+      claimed[#claimed + 1] = redis.call('GET', 'arq:job:' .. id) or ''
+    end
   end
 end
-if #due < tonumber(ARGV[1]) then redis.call('DEL', KEYS[2]) end
-local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-return {claimed, first[2] and math.max(0, tonumber(first[2]) - now) or -1}
+if taken < most then redis.call('DEL', KEYS[2]) end
+local ahead = redis.call('ZRANGE', KEYS[1], 0, spared, 'WITHSCORES')
+for i = 1, #ahead, 2 do
+  if not left[ahead[i]] then return {claimed, math.max(0, tonumber(ahead[i + 1]) - now)} end
+end
+return {claimed, -1}
 """
 """Claims due entries: the owner and a lease on each, and its score moved to the lease's end, so that running entries
 leave the head of the queue. Kicks are for entries that are due: when all of those are claimed, none is left over. KEYS:
-1 queue 2 kick. ARGV: 1 at most 2 lease in ms 3 owner. Answers the ids with their definitions, and the ms until the next
-entry is due (-1: none)."""
+1 queue 2 kick. ARGV: 1 at most 2 lease in ms 3 owner 4.. ids that are left to others. Answers the ids with their
+definitions, and the ms until the next entry is due (-1: none)."""
 
 _RENEW: Final = """
 local t = redis.call('TIME')
@@ -84,6 +91,12 @@ it is due again, '' when it is done."""
 
 PUT_BACK_MS: Final = 2_000
 """When an entry that broke, or that this version does not understand, is due again."""
+
+LEFT_SECONDS: Final = 60.0
+"""For how long an entry that this version does not understand is left to other workers before it is looked at again."""
+
+MOST_LEFT: Final = 500
+"""Most entries that are left at a time; more are put back as often as they are claimed."""
 
 Function = Callable[..., Awaitable[int | None]]
 """What an entry runs: it takes the entry's arguments. Answers the ms until the entry is due again; None ends it."""
@@ -149,6 +162,7 @@ class LeasedWorker(Worker):
         self._finish = redis.register_script(_FINISH)
         self._ending: set[str] = set()
         self._ends: list[_End] = []
+        self._left: dict[str, float] = {}
         self._ends_come = asyncio.Event()
         self.running: dict[str, asyncio.Task[None]] = {}
 
@@ -192,10 +206,17 @@ class LeasedWorker(Worker):
     async def _claim_entries(self, free: int) -> tuple[list[tuple[str, bytes]], int]:
         raw, next_ms = await self._claim(
             keys=[self._options.queue, keys.kick(self._options.queue)],
-            args=[free, self._options.lease_ms, self._owner],
+            args=[free, self._options.lease_ms, self._owner, *self._left_now()],
         )
         pairs = zip(raw[::2], raw[1::2], strict=True)
         return [(entry_id.decode(), bytes(definition)) for entry_id, definition in pairs], int(next_ms)
+
+    def _left_now(self) -> Sequence[str]:
+        """Entries that are left to others: who claims an entry again and again keeps it from who understands it."""
+        if self._left:
+            now = asyncio.get_running_loop().time()
+            self._left = {entry_id: until for entry_id, until in self._left.items() if until > now}
+        return tuple(self._left)
 
     async def _sleep(self, next_ms: int) -> None:
         """Sleep until a kick, the next due entry, or the poll delay, whichever is first."""
@@ -255,6 +276,8 @@ class LeasedWorker(Worker):
             arguments = list(parsed["a"])
         except (ValueError, KeyError, TypeError):
             _log.warning("entry %s is not understood by this version; put back", entry_id)
+            if len(self._left) < MOST_LEFT:
+                self._left[entry_id] = asyncio.get_running_loop().time() + LEFT_SECONDS
             return PUT_BACK_MS
         again_ms = await function(*arguments)
         self.jobs_complete += 1
