@@ -14,7 +14,8 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="looks at proces
 
 @linux_only
 async def test_the_demo_shows_both_dates_and_leaves_nothing_behind() -> None:
-    process = await start("demo", "--run-seconds", "1")
+    # Longer than the interval of reads, of about a second: what ends within it is never seen running.
+    process = await start("demo", "--run-seconds", "3")
     out = await read_until(process, "jobs/demo is accepted")
     started = children(process.pid)
     rest, err = await process.communicate()
