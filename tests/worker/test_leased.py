@@ -306,3 +306,15 @@ async def test_entries_of_a_newer_version_are_left_to_the_worker_that_understand
 
 async def is_done(worker: LeasedWorker, count: int) -> bool:
     return worker.jobs_complete >= count
+
+
+async def test_an_entry_whose_claim_ends_in_a_moment_waits_for_that_and_not_for_a_lease(
+    redis: Redis, redis_server: RedisServer
+) -> None:
+    await put(redis, "held:1", definition("work"))
+    await redis.set(keys.arq_in_progress("held:1"), "dead", px=300)  # due already, as by a clock that is a little ahead
+    began = time.monotonic()
+    async with lane(redis, redis_server, {"work": nothing}, lease_ms=5_000):
+        await eventually(lambda: idle(redis))
+
+    assert time.monotonic() - began < 2.0

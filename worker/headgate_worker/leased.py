@@ -33,11 +33,14 @@ local claimed, taken = {}, 0
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, most + spared)) do
   if not left[id] and taken < most then
     taken = taken + 1
-    redis.call('ZADD', KEYS[1], 'XX', now + ARGV[2], id)
-    if redis.call('SET', 'arq:in-progress:' .. id, ARGV[3], 'NX', 'PX', ARGV[2]) then
+    local claim, again = 'arq:in-progress:' .. id, ARGV[2]
+    if redis.call('SET', claim, ARGV[3], 'NX', 'PX', ARGV[2]) then
       claimed[#claimed + 1] = id
       claimed[#claimed + 1] = redis.call('GET', 'arq:job:' .. id) or ''
+    else
+      again = math.max(1, redis.call('PTTL', claim))
     end
+    redis.call('ZADD', KEYS[1], 'XX', now + again, id)
   end
 end
 if taken < most then redis.call('DEL', KEYS[2]) end
@@ -48,9 +51,11 @@ end
 return {claimed, -1}
 """
 """Claims due entries: the owner and a lease on each, and its score moved to the lease's end, so that running entries
-leave the head of the queue. Kicks are for entries that are due: when all of those are claimed, none is left over. KEYS:
-1 queue 2 kick. ARGV: 1 at most 2 lease in ms 3 owner 4.. ids that are left to others. Answers the ids with their
-definitions, and the ms until the next entry is due (-1: none)."""
+leave the head of the queue. An entry that is due while its claim still stands comes again when that ends: both end in
+the same millisecond, and a worker that was that early would make it wait for another lease. Kicks are for entries that
+are due: when all of those are claimed, none is left over. KEYS: 1 queue 2 kick. ARGV: 1 at most 2 lease in ms 3 owner
+4.. ids that are left to others. Answers the ids with their definitions, and the ms until the next entry is due (-1:
+none)."""
 
 _RENEW: Final = """
 local t = redis.call('TIME')
