@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +17,9 @@ import hiredis
 from redis import exceptions as redis_errors
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
+
+from headgate_redis.load import Load
+from headgate_redis.wire import Wire, connect
 
 _log = logging.getLogger(__name__)
 
@@ -35,15 +37,8 @@ GATHER: Final = 32
 MAX_WAITING: Final = 20_000
 """Most calls that wait. More are refused: a queue that only grows helps nobody."""
 
-
-LOOK_SECONDS: Final = 0.1
-"""How old the word on the process's load may be. In less than that one piece of work would look like a load."""
-
-HIGH: Final = 0.7
-"""Share of a core from which on a process counts as having none to spare."""
-
 IDLE_SECONDS: Final = 1.0
-"""A connection that was idle for longer is asked whether it still stands before it is used."""
+"""A connection that was idle for longer is given the time to say that it is gone before it is used."""
 
 
 class ReplyLost(redis_errors.ConnectionError):
@@ -62,44 +57,23 @@ def is_demoted(error: Exception) -> bool:
 @dataclass(slots=True)
 class _Call:
     packed: bytes
-    replies: int
+    left: int
     answer: asyncio.Future[Any]
-
-
-class Load:
-    """How busy this process is: its CPU time by the clock, looked at now and then.
-
-    Args:
-        cpu: seconds of CPU that the process has taken.
-        clock: seconds that have passed.
-    """
-
-    def __init__(
-        self, cpu: Callable[[], float] = time.process_time, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._cpu = cpu
-        self._clock = clock
-        self._at, self._spent = clock(), cpu()
-        self.high = False
-
-    def look(self) -> bool:
-        """Whether it was time to look at it anew, which sets `high`: whether it took nearly all of a core since."""
-        passed = (now := self._clock()) - self._at
-        if passed < LOOK_SECONDS:
-            return False
-        spent = self._cpu()
-        self.high = spent - self._spent > HIGH * passed
-        self._at, self._spent = now, spent
-        return True
+    reply: Any = None
+    due: float = 0.0
+    """Of the last call of a group: when the group is lost, by the loop's clock; 0 of the others."""
 
 
 class Pipe:
-    """One connection that many callers share. `run` owns it and must be running.
+    """One connection that many callers share. `run` connects it and must be running.
+
+    A call goes out where it is made, and its answer is set where the reply arrives: no task stands between.
 
     Args:
         connection: makes an unconnected connection without a socket timeout of its own.
-        timeout: longest time, in seconds, that one group may take.
+        timeout: longest time, in seconds, that one group may take, and that connecting may.
         gather: how long, in seconds, calls are kept waiting for more while the process has no CPU to spare.
+        depth: how many groups may be under way at once, from 1: with 2, the next one is sent while Redis works on one.
         on_group: told how many calls went out together.
     """
 
@@ -109,14 +83,21 @@ class Pipe:
         *,
         timeout: float,
         gather: float = 0.0,
+        depth: int = 1,
         on_group: Callable[[int], None] = lambda size: None,
     ) -> None:
         self._connection = connection()
         self._timeout = timeout
         self._longest = gather
+        self._depth = depth
         self._on_group = on_group
         self._waiting: deque[_Call] = deque()
+        self._under_way: deque[_Call] = deque()
+        self._groups = 0
+        self._wire: Wire | None = None
         self._bell = asyncio.Event()
+        self._turn: asyncio.Handle | None = None
+        self._clock: asyncio.Handle | None = None
         self._used = 0.0
         self._together = 0
         self._load = Load()
@@ -134,26 +115,56 @@ class Pipe:
         packed = b"".join(map(hiredis.pack_command, commands))  # type: ignore[arg-type]  # its stub asks for a tuple of one
         call = _Call(packed, len(commands), asyncio.get_running_loop().create_future())
         self._waiting.append(call)
-        self._bell.set()
+        self._offer()
         return await call.answer
 
     async def run(self) -> None:
-        """Serve calls until cancelled; then every call that waits is told that its reply is lost."""
-        group: list[_Call] = []
+        """Connect whenever calls wait for it, until cancelled; then every call is told that its reply is lost."""
         try:
             while True:
                 await self._bell.wait()
-                await self._gather()
-                group = [self._waiting.popleft() for _ in range(min(MAX_GROUP, len(self._waiting)))]
-                if not self._waiting:
-                    self._bell.clear()
-                await self._exchange(group)
+                self._bell.clear()
+                if self._wire is None and self._waiting:
+                    await self._connect()
         finally:
-            _give_up([*group, *self._waiting])
+            self._leave()
+            _give_up(self._waiting)
             await self._connection.disconnect(nowait=True)
 
-    async def _gather(self) -> None:
-        """Wait for more calls where that costs nothing.
+    async def _connect(self) -> None:
+        """Connect and send what waits; where that can't be, those who wait are told."""
+        began = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(self._timeout):
+                self._wire = await connect(self._connection, self._on_reply, self._on_lost)
+        except NOT_REACHED:
+            _give_up(self._waiting)
+        except Exception:
+            _log.exception("a pipe to the store broke")
+            _give_up(self._waiting)
+        else:
+            self._send(began)
+
+    def _offer(self) -> None:
+        """Send what waits: at once, or in a moment with others. While enough groups are under way, nothing is sent."""
+        if self._groups >= self._depth or self._turn is not None:
+            return
+        if self._wire is None:
+            self._bell.set()
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._used >= IDLE_SECONDS:
+            # Two turns of the loop, between which it hears of a connection that has died while nobody used it.
+            self._turn = loop.call_soon(self._turn_again)
+        elif held := self._held():
+            self._turn = loop.call_later(held, self._send)
+        elif self._alone():
+            self._send()
+        else:
+            self._turn = loop.call_soon(self._send)
+
+    def _held(self) -> float:
+        """For how many seconds calls are kept for more, where that costs nothing.
 
         What has come in one turn of the loop, or while others were under way, goes together anyhow. A server that has
         no CPU to spare gains by waiting longer: a round trip each costs more than all else of a call, callers that are
@@ -161,56 +172,95 @@ class Pipe:
         only, they would just be late; whether there are others shows in what comes while one call waits.
         """
         if not self._longest or len(self._waiting) >= GATHER:
-            return
+            return 0.0
         anew = self._load.look()
-        several = max(len(self._waiting), self._together) > 1
-        if self._load.high and (several or anew):
-            await asyncio.sleep(self._longest)
+        return self._longest if self._load.high and (not self._alone() or anew) else 0.0
 
-    async def _exchange(self, group: list[_Call]) -> None:
+    def _alone(self) -> bool:
+        """Whether one call comes after the other, so that there are no others to wait for."""
+        return not self._under_way and len(self._waiting) <= 1 and self._together <= 1
+
+    def _turn_again(self) -> None:
+        self._turn = asyncio.get_running_loop().call_soon(self._send)
+
+    def _send(self, began: float | None = None) -> None:
+        """Send a group; its time counts from `began`, by the loop's clock."""
+        self._turn = None
+        if self._wire is None:
+            self._bell.set()
+            return
+        group = [self._waiting.popleft() for _ in range(min(MAX_GROUP, len(self._waiting)))]
         self._together = len(group)
         self._on_group(len(group))
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._leave_dead()
-                packed = b"".join(call.packed for call in group)
-                await self._connection.send_packed_command(packed, check_health=False)
-                for call in group:
-                    await self._receive(call)
-        except NOT_REACHED:
-            await self._lose(group)
-        except Exception:
-            _log.exception("a pipe to the store broke")
-            await self._lose(group)
+        self._watch(group, began)
+        self._wire.send(group[0].packed if len(group) == 1 else b"".join([call.packed for call in group]))
 
-    async def _leave_dead(self) -> None:
-        """Drop a connection that has died while nobody used it: the group can do without that loss."""
-        now, used = asyncio.get_running_loop().time(), self._used
-        self._used = now
-        if not self._connection.is_connected or now - used < IDLE_SECONDS:
+    def _watch(self, group: list[_Call], began: float | None) -> None:
+        """See to it that a group is lost when its time is over. One timer serves many groups."""
+        loop = asyncio.get_running_loop()
+        self._used = loop.time()
+        due = group[-1].due = (self._used if began is None else began) + self._timeout
+        self._under_way.extend(group)
+        self._groups += 1
+        if self._clock is None:
+            self._clock = loop.call_at(due, self._strike)
+
+    def _strike(self) -> None:
+        self._clock = None
+        due = next((call.due for call in self._under_way if call.due), None)
+        if due is None:
             return
-        try:
-            dead = await self._connection.can_read_destructive()  # type: ignore[no-untyped-call]
-        except NOT_REACHED:
-            dead = True
-        if dead:
-            await self._connection.disconnect(nowait=True)
+        loop = asyncio.get_running_loop()
+        if loop.time() >= due:
+            self._lose()
+        else:
+            self._clock = loop.call_at(due, self._strike)
 
-    async def _lose(self, group: list[_Call]) -> None:
-        _give_up(group)
-        await self._connection.disconnect(nowait=True)
+    def _on_reply(self, reply: Any) -> None:
+        if not self._under_way or (isinstance(reply, Exception) and _ends(reply)):
+            self._lose()
+            return
+        call = self._under_way[0]
+        if not isinstance(call.reply, ResponseError):  # the first refusal says why; EXEC only says that there was one
+            call.reply = reply
+        call.left -= 1
+        if call.left == 0:
+            _give(self._under_way.popleft(), call.reply)
+            if call.due:
+                self._groups -= 1
+                if self._waiting:
+                    self._offer()
 
-    async def _receive(self, call: _Call) -> None:
-        reply: Any = None
-        refusal: ResponseError | None = None
-        for _ in range(call.replies):
-            try:
-                reply = await self._connection.read_response(disable_decoding=True)
-            except ResponseError as error:
-                refusal = refusal or error  # the first says why; an EXEC after it only says that there was one
-        if refusal is not None and is_demoted(refusal):
-            raise ConnectionResetError("demoted") from refusal
-        _give(call, refusal or reply)
+    def _on_lost(self, wire: Wire) -> None:
+        if wire is self._wire:
+            self._lose()
+
+    def _lose(self) -> None:
+        """Tell those whose group is under way that it is lost, and connect anew for those who wait."""
+        self._leave()
+        if self._waiting:
+            self._bell.set()
+
+    def _leave(self) -> None:
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
+        for handle in (self._turn, self._clock):
+            if handle is not None:
+                handle.cancel()
+        self._turn = self._clock = None
+        self._groups = 0
+        _give_up(self._under_way)
+
+
+def _give_up(calls: deque[_Call]) -> None:
+    while calls:
+        _give(calls.popleft(), ReplyLost("no reply"))
+
+
+def _ends(error: Exception) -> bool:
+    """Whether a reply says that this connection is of no use any more."""
+    return not isinstance(error, ResponseError) or is_demoted(error)
 
 
 def _give(call: _Call, reply: Any) -> None:
@@ -220,8 +270,3 @@ def _give(call: _Call, reply: Any) -> None:
         call.answer.set_exception(reply)
     else:
         call.answer.set_result(reply)
-
-
-def _give_up(calls: Sequence[_Call]) -> None:
-    for call in calls:
-        _give(call, ReplyLost("no reply"))

@@ -187,10 +187,11 @@ def _each(check: Holds) -> Holds:
 
 
 def _all(checks: Sequence[Holds]) -> Holds | None:
-    if len(checks) < 2:
-        return checks[0] if checks else None
-    together = tuple(checks)
-    return lambda value: all(check(value) for check in together)
+    if not checks:
+        return None
+    first, *others = checks
+    rest = _all(others)
+    return first if rest is None else lambda value: first(value) and rest(value)
 
 
 def _unsure(_value: Any) -> bool:

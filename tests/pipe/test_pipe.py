@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,7 +14,8 @@ from redis.exceptions import ResponseError
 
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_redis import pipe
-from headgate_redis.pipe import Load, Pipe, PipeFull, ReplyLost
+from headgate_redis.load import Load
+from headgate_redis.pipe import Pipe, PipeFull, ReplyLost
 
 
 @pytest.fixture
@@ -23,10 +25,13 @@ async def server() -> AsyncIterator[RedisServer]:
 
 
 @asynccontextmanager
-async def piped(server: RedisServer, groups: list[int] | None = None, seconds: float = 5.0) -> AsyncIterator[Pipe]:
+async def piped(
+    server: RedisServer | str, groups: list[int] | None = None, seconds: float = 5.0, depth: int = 1
+) -> AsyncIterator[Pipe]:
     """A pipe that runs; the sizes of its groups go into the list."""
-    pool = ConnectionPool.from_url(server.url)
-    made = Pipe(pool.make_connection, timeout=seconds, on_group=(groups if groups is not None else []).append)
+    pool = ConnectionPool.from_url(server if isinstance(server, str) else server.url)
+    on_group = (groups if groups is not None else []).append
+    made = Pipe(pool.make_connection, timeout=seconds, depth=depth, on_group=on_group)
     running = asyncio.create_task(made.run())
     try:
         yield made
@@ -101,6 +106,105 @@ async def test_a_group_that_takes_too_long_is_lost(server: RedisServer) -> None:
     async with piped(server, seconds=0.2) as made:
         with pytest.raises(ReplyLost):
             await made.call(("BLPOP", "never", 30))
+
+
+async def test_a_group_is_lost_whole_also_when_its_first_calls_were_answered(server: RedisServer) -> None:
+    async with piped(server, seconds=0.2) as made:
+        found = await asyncio.gather(
+            *(made.call(command) for command in (("PING",), ("ECHO", "a"), ("BLPOP", "never", 30), ("PING",))),
+            return_exceptions=True,
+        )
+
+        assert found[:2] == [b"PONG", b"a"]
+        assert [type(lost) for lost in found[2:]] == [ReplyLost, ReplyLost]
+        assert await made.call(("PING",)) == b"PONG"
+
+
+async def test_a_deep_pipe_sends_a_group_while_one_is_under_way(server: RedisServer) -> None:
+    groups: list[int] = []
+    async with piped(server, groups, depth=2) as made:
+        waiting = asyncio.create_task(made.call(("BLPOP", "later", 30)))
+        while not await blocked(server):
+            await asyncio.sleep(0.01)
+        behind = [asyncio.create_task(made.call(("ECHO", str(number)))) for number in range(2)]
+        while len(groups) < 2:
+            await asyncio.sleep(0.01)
+        third = asyncio.create_task(made.call(("PING",)))
+        async with Redis.from_url(server.url) as other:
+            await other.rpush("later", "now")
+
+        assert await asyncio.gather(waiting, *behind, third) == [[b"later", b"now"], b"0", b"1", b"PONG"]
+    assert groups == [1, 2, 1]
+
+
+async def test_every_group_under_way_is_lost_with_its_connection(server: RedisServer) -> None:
+    groups: list[int] = []
+    async with piped(server, groups, depth=2) as made:
+        waiting = [asyncio.create_task(made.call(("BLPOP", "never", 30)))]
+        while not await blocked(server):
+            await asyncio.sleep(0.01)
+        waiting.append(asyncio.create_task(made.call(("PING",))))
+        while len(groups) < 2:
+            await asyncio.sleep(0.01)
+        await kill_others(server)
+        found = await asyncio.gather(*waiting, return_exceptions=True)
+
+        assert [type(lost) for lost in found] == [ReplyLost, ReplyLost]
+        assert await made.call(("PING",)) == b"PONG"
+
+
+async def test_whoever_waits_is_told_when_nobody_can_be_reached() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    async with piped(f"redis://127.0.0.1:{port}/0") as made:
+        found = await asyncio.gather(*(made.call(("PING",)) for _ in range(3)), return_exceptions=True)
+
+    assert {type(lost) for lost in found} == {ReplyLost}
+
+
+@asynccontextmanager
+async def answering(*answers: bytes) -> AsyncIterator[str]:
+    """A server that greets redis-py and then says something else to each command; its URL."""
+    later = iter(answers)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while said := await reader.read(65_536):
+            greetings = said.count(b"SETINFO")
+            writer.write(b"+OK\r\n" * greetings if greetings else next(later))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        pytest.param(b"HTTP/1.1 400 Bad Request\r\n", ReplyLost, id="another protocol"),
+        pytest.param(b"-LOADING Redis is loading the dataset in memory\r\n", ReplyLost, id="not ready"),
+        pytest.param(b"-READONLY You can't write against a read only replica.\r\n", ReplyLost, id="demoted"),
+        pytest.param(b"+PONG\r\n+PONG\r\n+PONG\r\n", bytes, id="more answers than calls"),
+    ],
+)
+async def test_a_connection_that_is_of_no_use_is_left(answer: bytes, told: type[object]) -> None:
+    async with answering(answer, b"+PONG\r\n") as url, piped(url) as made:
+        found = await asyncio.gather(made.call(("PING",)), made.call(("PING",)), return_exceptions=True)
+
+        assert [type(one) for one in found] == [told, told]
+        assert await made.call(("PING",)) == b"PONG"
+
+
+async def test_calls_are_told_when_the_pipe_ends(server: RedisServer) -> None:
+    async with piped(server) as made:
+        waiting = [asyncio.create_task(made.call(("BLPOP", "never", 30)))]
+        while not await blocked(server):
+            await asyncio.sleep(0.01)
+        waiting.append(asyncio.create_task(made.call(("PING",))))
+        await asyncio.sleep(0)
+    found = await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert [type(lost) for lost in found] == [ReplyLost, ReplyLost]
 
 
 async def test_more_callers_than_may_wait_are_refused_before_anything_is_sent(

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from redis.asyncio import ConnectionPool, Redis
 
 from headgate_redis.pipe import Pipe
 from headgate_redis.script import Script
+
+GROUPS: Final = 2
+"""Groups of commands under way at once: the worker goes on with the answers of one while Redis works on the next."""
 
 
 class GatheringRedis(Redis):
@@ -30,7 +33,7 @@ class GatheringRedis(Redis):
         super().__init__(connection_pool=pool)
         self.auto_close_connection_pool = True
         self._patient = patient  # a connection behind Sentinels knows its pool only weakly
-        self._pipe = Pipe(patient.make_connection, timeout=timeout)
+        self._pipe = Pipe(patient.make_connection, timeout=timeout, depth=GROUPS)
         self._running: asyncio.Task[None] | None = None
 
     @property
@@ -61,7 +64,7 @@ class GatheringRedis(Redis):
         """End the pipe, whose callers are told that their replies are lost, and close every connection."""
         running, self._running = self._running, None
         while running is not None and not running.done():
-            running.cancel()  # again and again: redis-py's wait_for can drop a cancellation on Python 3.11
+            running.cancel()  # again and again: redis-py connects within a wait_for, which can drop a cancellation
             await asyncio.wait((running,), timeout=0.5)
         await super().aclose(close_connection_pool)
 
