@@ -43,6 +43,30 @@ class Reason(Enum):
     MESSAGE_MALFORMED = Meaning(
         "INVALID_ARGUMENT", "The request can't be parsed.", "Check that client and server share the API."
     )
+    TOKEN_MISSING = Meaning(
+        "UNAUTHENTICATED",
+        "The call carries no token, and no certificate that names a caller.",
+        "Send a token with every call; the operator gives them.",
+    )
+    TOKEN_INVALID = Meaning(
+        "UNAUTHENTICATED",
+        "The token is malformed or unknown, or was taken back.",
+        "Check that it is the whole token; ask the operator for another.",
+    )
+    TOKEN_EXPIRED = Meaning("UNAUTHENTICATED", "The token has expired.", "Ask the operator for another.")
+    RIGHT_MISSING = Meaning(
+        "PERMISSION_DENIED", "The caller has no right to call this method.", "Ask the operator for the right it names."
+    )
+    CONNECTION_DENIED = Meaning(
+        "PERMISSION_DENIED",
+        "The connection is none of those that the caller may use.",
+        "Name one of yours; the operator says which they are.",
+    )
+    JOB_DENIED = Meaning(
+        "PERMISSION_DENIED",
+        "No such job on the connections that the caller may use; whether on others is not told.",
+        "Check the name. Do not retry.",
+    )
     JOB_EXISTS = Meaning(
         "ALREADY_EXISTS", "The job_id is taken.", "Choose another job_id, or read the job that has it."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -14,10 +14,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from headgate_redis.pipe import Pipe
-from headgate_server import catalog, channel, fitness, ops
+from headgate_server import catalog, channel, fitness, gate, ops
 from headgate_server.admin_service import AdminService
 from headgate_server.clock import StoreClock
 from headgate_server.flow_service import FlowInstanceService
+from headgate_server.gate import Gate
 from headgate_server.health import Health
 from headgate_server.hub import Hub
 from headgate_server.instance_kinds import Pace
@@ -85,7 +86,20 @@ class Parts:
             self.reading, RedisLooks(self.reads), self.clock, _pace(settings), read_seconds=settings.read_timeout
         )
         self.health = Health(self.store.probe, lambda: self.hub.following, catalog.SERVICES)
+        self.gate = self._gate()
         self._show()
+
+    def _gate(self) -> Gate | None:
+        settings = self.settings
+        if settings.callers is None:
+            return None
+        mutual = settings.tls_client_ca is not None
+        read = gate.reader(
+            mutual=mutual,
+            max_watches=settings.caller_max_watches,
+            calls_per_second=settings.caller_calls_per_second,
+        )
+        return Gate(settings.callers, read, self.store, self.clock.now_ms, mutual=mutual)
 
     def _show(self) -> None:
         hub, watch = self.hub, self.metrics.watch
@@ -136,6 +150,12 @@ class Parts:
             max_streams=settings.max_watches,
         )
 
+    def tasks(self) -> list[Coroutine[None, None, None]]:
+        """What runs as long as the process."""
+        found = [part.run() for part in (self.writes, self.reads, self.hub, self.reading, self.lookout, self.health)]
+        followed = [self.gate.run()] if self.gate is not None else []
+        return [*found, self.hub.audit(), *followed]
+
     async def close(self) -> None:
         """Let every connection go."""
         await self.feed.close()
@@ -173,10 +193,7 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
 @asynccontextmanager
 async def _tasks(parts: Parts) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as group:
-        jobs = (parts.writes.run(), parts.reads.run(), parts.hub.run(), parts.hub.audit())
-        tasks = [
-            group.create_task(job) for job in (*jobs, parts.reading.run(), parts.lookout.run(), parts.health.run())
-        ]
+        tasks = [group.create_task(task) for task in parts.tasks()]
         try:
             yield
         finally:
@@ -196,7 +213,7 @@ def _grpc_server(parts: Parts) -> grpc.aio.Server:
     limit = parts.settings.max_watches + channel.SPARE_CALLS
     options = channel.server_options(parts.settings)
     server = grpc.aio.server(options=options, maximum_concurrent_rpcs=limit)
-    server.add_generic_rpc_handlers(tuple(catalog.handlers(parts.implementations(), parts.metrics)))
+    server.add_generic_rpc_handlers(tuple(catalog.handlers(parts.implementations(), parts.metrics, parts.gate)))
     health_pb2_grpc.add_HealthServicer_to_server(parts.health.servicer, server)
     if parts.settings.reflection:
         health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name

@@ -22,6 +22,7 @@ from headgate.v1 import (
 )
 from headgate_server import rpc
 from headgate_server.errors import Refused
+from headgate_server.gate import Gate
 from headgate_server.unbuilt import UNBUILT
 
 _FILES: Final = (
@@ -59,18 +60,22 @@ def methods() -> Iterator[MethodDescriptor]:
         yield from service.methods
 
 
-def handlers(implementations: Mapping[str, object], observer: rpc.Observer) -> Iterator[grpc.GenericRpcHandler]:
+def handlers(
+    implementations: Mapping[str, object], observer: rpc.Observer, gate: Gate | None = None
+) -> Iterator[grpc.GenericRpcHandler]:
     """A grpc handler per service.
 
     Args:
         implementations: by full name of the service; an RPC's handler is the method of its name in snake case.
         observer: is told of every call that ended.
+        gate: who may come in; None lets everyone in.
 
     Raises:
         AttributeError: an RPC has no handler and is not in `unbuilt`.
+        KeyError: `access` does not say who may call an RPC.
     """
     for name, service in SERVICES.items():
-        made = {method.name: _handler(method, implementations.get(name), observer) for method in service.methods}
+        made = {method.name: _handler(method, implementations.get(name), observer, gate) for method in service.methods}
         yield grpc.method_handlers_generic_handler(name, made)
 
 
@@ -79,13 +84,14 @@ def snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-def _handler(method: MethodDescriptor, implementation: object, observer: rpc.Observer) -> Any:
+def _handler(method: MethodDescriptor, implementation: object, observer: rpc.Observer, gate: Gate | None) -> Any:
     request = GetMessageClass(method.input_type)
     name = method.full_name
+    door = gate.door(name) if gate is not None else None
     if method.server_streaming:
-        return rpc.stream(name, request, _stream(name, implementation, method.name), observer)
+        return rpc.stream(name, request, _stream(name, implementation, method.name), observer, door=door)
     answer = _unbuilt if name in UNBUILT else getattr(implementation, snake(method.name))
-    return rpc.unary(name, request, answer, observer, seconds=_SECONDS.get(name, rpc.UNARY_SECONDS))
+    return rpc.unary(name, request, answer, observer, seconds=_SECONDS.get(name, rpc.UNARY_SECONDS), door=door)
 
 
 def _stream(name: str, implementation: object, method: str) -> rpc.Stream:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -87,6 +87,16 @@ def parse(text: str) -> Filter:
     if not reader.at_end():
         raise reader.complaint("expected AND, OR or the end")
     return found
+
+
+def both(first: Filter, second: Filter) -> Filter:
+    """Jobs that pass both."""
+    return Filter(_all([first.passes, second.passes]), first.state if first.state is not None else second.state)
+
+
+def of_connections(names: Collection[str]) -> Filter:
+    """Jobs on any of the connections."""
+    return Filter(lambda job: job.connection in names)
 
 
 def _tokens(text: str) -> list[_Token]:

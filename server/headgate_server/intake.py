@@ -13,6 +13,7 @@ from google.rpc.error_details_pb2 import PreconditionFailure, ResourceInfo
 from headgate import commit, dates, keys, overlap, pb
 from headgate.reasons import Reason
 from headgate_server import requests
+from headgate_server.callers import Caller
 from headgate_server.clock import StoreClock
 from headgate_server.cursor import Page
 from headgate_server.errors import Refused, StoreDamaged
@@ -98,7 +99,7 @@ class Intake:
         await self._insist(request, call, chance.caller)
         made = submission(request, chance)
         if request.validate_only:
-            return await self._rehearse(made)
+            return await self._rehearse(made, call.caller)
         match await self._jobs.submit(made.commit):
             case commit.Committed():
                 page = made.page()
@@ -112,7 +113,7 @@ class Intake:
             case overlap.LineFull(waiting):
                 raise _line_full(waiting)
             case commit.Stale():
-                raise await self._taken(_id(made))
+                raise await self._taken(_id(made), call.caller)
             case other:
                 raise StoreDamaged(str(other))
 
@@ -127,11 +128,11 @@ class Intake:
 
     def _chance(self, call: Call) -> Chance:
         now_ms, random = self._clock.now_ms(), self._random(_RANDOM_BYTES)
-        return Chance(now_ms, random, ttl_seconds=self._ttl_seconds, trace_parent=call.trace_parent)
+        return Chance(now_ms, random, call.caller.name, ttl_seconds=self._ttl_seconds, trace_parent=call.trace_parent)
 
-    async def _rehearse(self, made: Submission) -> Accepted:
+    async def _rehearse(self, made: Submission, caller: Caller) -> Accepted:
         if await self._jobs.load(_id(made)) is not None:
-            raise await self._taken(_id(made))
+            raise await self._taken(_id(made), caller)
         page = made.page()
         return Accepted(_id(made), page.job, page)
 
@@ -147,10 +148,12 @@ class Intake:
             raise unknown_job(job_id)
         return Accepted(job_id, stored.body, None)
 
-    async def _taken(self, job_id: str) -> Refused:
+    async def _taken(self, job_id: str, caller: Caller) -> Refused:
         name = keys.job_name(job_id)
         stored = await self._jobs.load(job_id)
-        state = pb.JobState.Name(pb.Job.FromString(stored.body).state) if stored else ""
+        job = pb.Job.FromString(stored.body) if stored else pb.Job()
+        # Of a job that the caller may not see nothing is told but that it is there.
+        state = pb.JobState.Name(job.state) if stored and caller.may_use(job.connection) else ""
         metadata = {"job": name, "state": state.removeprefix("JOB_STATE_")}
         resource = ResourceInfo(resource_type="headgate.v1.Job", resource_name=name)
         return Refused(Reason.JOB_EXISTS, f"{name} exists already", metadata=metadata, details=(resource,))

@@ -11,7 +11,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from headgate import keys, overlap, pb
 from headgate.reasons import Reason
-from headgate_server import control, explaining, feed_watch, long_poll, requests, resolving, retrying
+from headgate_server import access, control, explaining, feed_watch, long_poll, requests, resolving, retrying
 from headgate_server.cursor import ANY_TYPE, Wish
 from headgate_server.errors import Refused
 from headgate_server.feed_entry import read_token
@@ -23,6 +23,7 @@ from headgate_server.redis_store import RedisStore
 from headgate_server.rpc import Call, Sink
 from headgate_server.steering import Steering
 from headgate_server.submission import KINDS
+from headgate_server.tally import Tally
 from headgate_server.watch import Watching, unknown_job
 
 PROGRESS_SECONDS: Final = 15.0
@@ -53,6 +54,7 @@ class JobService:
         self._watching = watching
         self._history = history
         self._facts = facts
+        self._tally = Tally(store)
         self._max_watches = max_watches
 
     async def get_job(self, request: pb.GetJobRequest, _: Call) -> bytes:
@@ -64,15 +66,16 @@ class JobService:
             raise unknown_job(job_id)
         return stored.body
 
-    async def list_jobs(self, request: pb.ListJobsRequest, _: Call) -> pb.ListJobsResponse:
+    async def list_jobs(self, request: pb.ListJobsRequest, call: Call) -> pb.ListJobsResponse:
         """ListJobs."""
         requests.check(request)
-        return await list_jobs(self._store, request)
+        return await list_jobs(self._store, request, call.caller)
 
-    async def count_jobs(self, request: pb.CountJobsRequest, _: Call) -> pb.CountJobsResponse:
+    async def count_jobs(self, request: pb.CountJobsRequest, call: Call) -> pb.CountJobsResponse:
         """CountJobs."""
         requests.check(request)
-        counts = await self._store.count()
+        seen = call.caller.connections
+        counts = await (self._store.count() if seen is None else self._tally.count(seen))
         rows = (pb.StateCount(state=state, count=count) for state, count in counts.items() if count)
         return pb.CountJobsResponse(counts=rows)
 
@@ -90,12 +93,13 @@ class JobService:
         )
         return self._watching.follow(wish, sink)
 
-    async def watch_jobs(self, request: pb.WatchJobsRequest, _: Call, sink: Sink) -> None:
+    async def watch_jobs(self, request: pb.WatchJobsRequest, call: Call, sink: Sink) -> None:
         """WatchJobs."""
         requests.check(request)
         self._check_room()
+        filtered = request.filter.strip() or call.caller.connections is not None
         wish = FeedWish(
-            wanted=read_filter(request.filter) if request.filter.strip() else None,
+            wanted=access.seen_by(call.caller, read_filter(request.filter)) if filtered else None,
             position=read_token(request.resume_token) if request.resume_token else None,
             progress_seconds=_progress_seconds(request),
         )
@@ -123,30 +127,30 @@ class JobService:
             seconds = min(seconds, max(0.0, remaining - long_poll.MARGIN_SECONDS))
         return await long_poll.list_events(self._watching.hub, self._store, request, seconds)
 
-    async def cancel_job(self, request: pb.CancelJobRequest, _: Call) -> bytes:
+    async def cancel_job(self, request: pb.CancelJobRequest, call: Call) -> bytes:
         """CancelJob."""
         requests.check(request)
-        return await self._steering.change(request, control.cancel)
+        return await self._steering.change(request, control.cancel, call.caller.name)
 
-    async def pause_job(self, request: pb.PauseJobRequest, _: Call) -> bytes:
+    async def pause_job(self, request: pb.PauseJobRequest, call: Call) -> bytes:
         """PauseJob."""
         requests.check(request)
-        return await self._steering.change(request, control.pause)
+        return await self._steering.change(request, control.pause, call.caller.name)
 
-    async def resume_job(self, request: pb.ResumeJobRequest, _: Call) -> bytes:
+    async def resume_job(self, request: pb.ResumeJobRequest, call: Call) -> bytes:
         """ResumeJob."""
         requests.check(request)
-        return await self._steering.change(request, control.resume)
+        return await self._steering.change(request, control.resume, call.caller.name)
 
-    async def retry_job(self, request: pb.RetryJobRequest, _: Call) -> bytes:
+    async def retry_job(self, request: pb.RetryJobRequest, call: Call) -> bytes:
         """RetryJob."""
         requests.check(request)
-        return await self._steering.change(request, retrying.retry)
+        return await self._steering.change(request, retrying.retry, call.caller.name)
 
-    async def resolve_job(self, request: pb.ResolveJobRequest, _: Call) -> bytes:
+    async def resolve_job(self, request: pb.ResolveJobRequest, call: Call) -> bytes:
         """ResolveJob."""
         requests.check(request)
-        return await self._steering.change(request, resolving.resolve)
+        return await self._steering.change(request, resolving.resolve, call.caller.name)
 
     async def explain_job(self, request: pb.ExplainJobRequest, _: Call) -> pb.ExplainJobResponse:
         """ExplainJob."""

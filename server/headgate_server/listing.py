@@ -14,7 +14,8 @@ from typing import Final, Protocol
 
 from headgate import keys, pb
 from headgate.reasons import Reason
-from headgate_server import filters
+from headgate_server import access, filters
+from headgate_server.callers import Caller
 from headgate_server.errors import Refused
 from headgate_server.redis_store import Stored
 from headgate_server.status import bad_request
@@ -66,19 +67,20 @@ class _Page:
 
 
 async def list_jobs(
-    index: Index, request: pb.ListJobsRequest, *, max_bytes: int = MAX_PAGE_BYTES
+    index: Index, request: pb.ListJobsRequest, caller: Caller, *, max_bytes: int = MAX_PAGE_BYTES
 ) -> pb.ListJobsResponse:
     """The page that a checked request asks for.
 
     Args:
         index: where the jobs are.
         request: what was asked.
+        caller: who asks; jobs that it may not see are passed by.
         max_bytes: a page ends with the job that makes it this large.
 
     Raises:
         Refused: the filter or the order can't be read, or the token belongs to other arguments.
     """
-    wanted, newest_first = read_filter(request.filter), _order(request.order_by)
+    wanted, newest_first = access.seen_by(caller, read_filter(request.filter)), _order(request.order_by)
     page = _Page(_size(request.page_size), read_token(request), max_bytes)
     source = keys.JOBS if wanted.state is None else keys.state(wanted.state)
     while not page.is_full():

@@ -41,12 +41,12 @@ class OperationsService:
         """GetOperation."""
         return longrunning.operation(await self._load(longrunning.job_id(request.name)))
 
-    async def list_operations(self, request: lro.ListOperationsRequest, _: Call) -> lro.ListOperationsResponse:
+    async def list_operations(self, request: lro.ListOperationsRequest, call: Call) -> lro.ListOperationsResponse:
         """ListOperations: the jobs of ListJobs, with its filter and its tokens."""
         longrunning.check_parent(request.name)
         wanted = pb.ListJobsRequest(filter=request.filter, page_size=request.page_size, page_token=request.page_token)
         requests.check(wanted)
-        page = await listing.list_jobs(self._store, wanted, max_bytes=MAX_PAGE_BYTES)
+        page = await listing.list_jobs(self._store, wanted, call.caller, max_bytes=MAX_PAGE_BYTES)
         operations = (longrunning.operation(job.SerializeToString()) for job in page.jobs)
         return lro.ListOperationsResponse(operations=operations, next_page_token=page.next_page_token)
 
@@ -57,11 +57,11 @@ class OperationsService:
         with self._hub.watching(job_id) as bell:
             return longrunning.operation(await self._settled(job_id, bell, now + _patience(request, call, now)))
 
-    async def cancel_operation(self, request: lro.CancelOperationRequest, _: Call) -> Empty:
+    async def cancel_operation(self, request: lro.CancelOperationRequest, call: Call) -> Empty:
         """CancelOperation: CancelJob with mode STOP; done or cancelled already, it changes nothing."""
         job_id = longrunning.job_id(request.name)
         wish = pb.CancelJobRequest(name=keys.job_name(job_id), mode=pb.CANCEL_MODE_STOP, reason="CancelOperation")
-        await self._steering.change(wish, control.cancel)
+        await self._steering.change(wish, control.cancel, call.caller.name)
         return Empty()
 
     async def delete_operation(self, request: lro.DeleteOperationRequest, _: Call) -> Empty:

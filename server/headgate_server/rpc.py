@@ -1,4 +1,4 @@
-"""Every RPC on its way in and out: parsing, a deadline, errors as statuses, metrics, an access log without payloads.
+"""Every RPC on its way in and out: gate, parsing, deadline, errors as statuses, metrics, access log without payloads.
 
 Handlers get a parsed request and a `Call`, and return a message or its bytes, or write bytes to a `Sink`; they know
 nothing of grpc. This is one of the three edges where any exception is caught: its text never reaches a caller.
@@ -21,7 +21,10 @@ from google.rpc.status_pb2 import Status
 
 from headgate.reasons import Reason
 from headgate_server import status
+from headgate_server.callers import ANONYMOUS, Caller
 from headgate_server.errors import Refused, ServerError
+from headgate_server.gate import Door, Metadata, Seat
+from headgate_server.turned import Turned
 
 _log = logging.getLogger(__name__)
 _access = logging.getLogger("headgate_server.access")
@@ -40,10 +43,12 @@ class Call:
     Args:
         deadline: by the loop's clock; None when the caller gave none.
         trace_parent: W3C trace context; empty when there is none.
+        caller: who calls.
     """
 
     deadline: float | None = None
     trace_parent: str = ""
+    caller: Caller = ANONYMOUS
 
 
 class Observer(Protocol):
@@ -56,7 +61,7 @@ class Observer(Protocol):
 class Sink(Protocol):
     """Port: where the messages of a stream go."""
 
-    async def write(self, message: bytes, /) -> None:
+    def write(self, message: bytes, /) -> Awaitable[None]:
         """Send a serialised message, when the caller has room for it. What this raises ends the stream."""
 
 
@@ -64,14 +69,16 @@ Answer = Callable[[Any, Call], Awaitable[Message | bytes]]
 Stream = Callable[[Any, Call, Sink], Awaitable[None]]
 
 
-class Malformed:
-    """Stands for a request that can't be parsed. Raising while parsing would tell the caller Python's own words."""
-
-
 def unary(
-    method: str, request: type[Message], answer: Answer, observer: Observer, *, seconds: float = UNARY_SECONDS
+    method: str,
+    request: type[Message],
+    answer: Answer,
+    observer: Observer,
+    *,
+    seconds: float = UNARY_SECONDS,
+    door: Door | None = None,
 ) -> Any:
-    """A grpc handler for a unary call.
+    """A grpc handler for a unary call. It takes the request as bytes: of a call that may not be made none is parsed.
 
     Args:
         method: full name, for logs and metrics.
@@ -79,16 +86,25 @@ def unary(
         answer: the handler.
         observer: is told of every call that ended.
         seconds: how long it may take when the caller gave no deadline.
+        door: whom it lets in; None lets everyone in.
     """
+    parse, narrow = _parser(request), _narrowed(answer, door)
 
-    async def handle(received: Any, context: Any) -> Message | bytes:
-        ending = _Ending(method, observer)
+    async def handle(raw: bytes, context: Any) -> Message | bytes:
+        ending, caller = _Ending(method, observer), ANONYMOUS
         try:
-            call = _call(context)
+            metadata = context.invocation_metadata() or ()
+            if door is not None:
+                admitted = door.admit(metadata, context)
+                if isinstance(admitted, Turned):
+                    return ending.turn_away(context, admitted)
+                caller = ending.caller = admitted.caller
+            ask = answer if caller.connections is None else narrow
+            call = _call(context, metadata, caller)
             if call.deadline is not None:
-                return await answer(_parsed(received), call)
+                return await ask(parse(raw), call)
             async with asyncio.timeout(seconds):
-                return await answer(_parsed(received), call)
+                return await ask(parse(raw), call)
         except asyncio.CancelledError:
             ending.code = "CANCELLED"
             raise
@@ -98,21 +114,31 @@ def unary(
         finally:
             ending.tell()
 
-    return grpc.unary_unary_rpc_method_handler(handle, _parser(request), _serialize)
+    return grpc.unary_unary_rpc_method_handler(handle, None, _serialize)
 
 
-def stream(method: str, request: type[Message], answer: Stream, observer: Observer) -> Any:
+def stream(method: str, request: type[Message], answer: Stream, observer: Observer, *, door: Door | None = None) -> Any:
     """A grpc handler for a server stream; headers go out with its first message.
 
     It writes, and takes the request as bytes: grpc keeps what a generator yielded last, and the request, for as long as
-    the stream lives.
+    the stream lives. Arguments as of `unary`.
     """
-    parse = _parser(request)
+    parse, narrow = _parser(request), _narrowed(answer, door)
 
     async def handle(raw: bytes, context: Any) -> None:
-        ending = _Ending(method, observer, math.inf)
+        ending, seat = _Ending(method, observer, math.inf), None
         try:
-            await answer(_parsed(parse(raw)), _call(context), context)
+            metadata = context.invocation_metadata() or ()
+            if door is None:
+                await answer(parse(raw), _call(context, metadata, ANONYMOUS), context)
+                return
+            seat = door.seat(metadata, context)
+            if isinstance(seat, Turned):
+                ending.turn_away(context, seat)
+                return
+            caller = ending.caller = seat.caller
+            ask = answer if caller.connections is None else narrow
+            await ask(parse(raw), _call(context, metadata, caller), seat)
         except (asyncio.CancelledError, GeneratorExit, grpc.aio.BaseError):  # the last: the caller is gone
             ending.code = "CANCELLED"
             raise
@@ -120,8 +146,21 @@ def stream(method: str, request: type[Message], answer: Stream, observer: Observ
             await ending.abort(context, error)
         finally:
             ending.tell()
+            if isinstance(seat, Seat):
+                seat.leave()
 
     return grpc.unary_stream_rpc_method_handler(handle)
+
+
+def _narrowed(answer: Any, door: Door | None) -> Any:
+    """The handler for callers of some connections: asks first whether the request is about one of those."""
+
+    async def narrow(request: Any, call: Call, *sink: Sink) -> Any:
+        if door is not None:
+            await door.check(request, call.caller)
+        return await answer(request, call, *sink)
+
+    return narrow
 
 
 class _Ending:
@@ -132,7 +171,9 @@ class _Ending:
         self._observer = observer
         self._slow_seconds = slow_seconds
         self._started = time.perf_counter()
+        self._logged = False
         self.code = "OK"
+        self.caller = ANONYMOUS
 
     async def abort(self, context: Any, error: Exception) -> None:
         """End the call with an error."""
@@ -141,13 +182,23 @@ class _Ending:
         self.code = code.name
         await context.abort(code, found.message, ((status.DETAILS_KEY, found.SerializeToString()),))
 
+    def turn_away(self, context: Any, turned: Turned) -> bytes:
+        """End a call that may not be made, without the cost of an exception; the gate logs it."""
+        self.code = turned.code.name
+        self._logged = True
+        context.set_code(turned.code)
+        context.set_details(turned.message)
+        context.set_trailing_metadata(turned.details)
+        return b""
+
     def tell(self) -> None:
         """Count the call, and log it if it failed or was slow."""
         seconds = time.perf_counter() - self._started
         self._observer.rpc_ended(self._method, self.code, seconds)
         notable = self.code not in ("OK", "CANCELLED") or seconds > self._slow_seconds
-        if _access.isEnabledFor(level := logging.INFO if notable else logging.DEBUG):
-            _access.log(level, "%s %s %.1f ms", self._method, self.code, seconds * 1000)
+        level = logging.INFO if notable and not self._logged else logging.DEBUG
+        if _access.isEnabledFor(level):
+            _access.log(level, "%s %s %s %.1f ms", self._method, self.code, self.caller.name, seconds * 1000)
 
 
 def _status(error: Exception, method: str) -> Status:
@@ -160,34 +211,28 @@ def _status(error: Exception, method: str) -> Status:
     return status.internal(error_id)
 
 
-def _parser(request: type[Message]) -> Callable[[bytes], Message | Malformed]:
-    def parse(raw: bytes) -> Message | Malformed:
+def _parser(request: type[Message]) -> Callable[[bytes], Any]:
+    def parse(raw: bytes) -> Message:
         try:
             return request.FromString(raw)
-        except (DecodeError, ValueError):
-            return Malformed()
+        except (DecodeError, ValueError):  # Python's own words are not for callers
+            raise Refused(Reason.MESSAGE_MALFORMED, "the request can't be parsed") from None
 
     return parse
-
-
-def _parsed(received: Any) -> Any:
-    if isinstance(received, Malformed):
-        raise Refused(Reason.MESSAGE_MALFORMED, "the request can't be parsed")
-    return received
 
 
 def _serialize(message: Message | bytes) -> bytes:
     return message if isinstance(message, bytes) else message.SerializeToString()
 
 
-def _call(context: Any) -> Call:
+def _call(context: Any, metadata: Metadata, caller: Caller) -> Call:
     remaining = context.time_remaining()
     deadline = None if remaining is None else asyncio.get_running_loop().time() + remaining
-    return Call(deadline, _trace_parent(context))
+    return Call(deadline, _trace_parent(metadata), caller)
 
 
-def _trace_parent(context: Any) -> str:
-    for key, value in context.invocation_metadata() or ():
+def _trace_parent(metadata: Metadata) -> str:
+    for key, value in metadata:
         if key == "traceparent" and len(value) == 55 and value.isascii():
             return str(value)
     return ""

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from headgate import redis_url as redis_url_of
+from headgate_server import callers_file
 
 PREFIX: Final = "HEADGATE_"
 
@@ -93,6 +94,18 @@ class Settings(BaseSettings):
     tls_client_ca: Path | None = Field(
         None, description="File with the authorities whose client certificates are accepted, PEM; turns mutual TLS on."
     )
+    callers: Path | None = Field(
+        None, description="TOML file of those who may call, with digests of their tokens; without it everyone may."
+    )
+    caller_max_watches: int = Field(
+        0, ge=0, description="Most open streams per caller and process, where its entry does not say; 0: no limit."
+    )
+    caller_calls_per_second: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Most calls a second per caller and process, where its entry does not say; 0: no limit.",
+    )
 
     @model_validator(mode="after")
     def _whole_tls(self) -> Self:
@@ -104,6 +117,17 @@ class Settings(BaseSettings):
             path: Path | None = getattr(self, name)
             if path is not None and not path.is_file():
                 raise ValueError(f"{PREFIX}{name.upper()}: there is no file {path}")
+        return self
+
+    @model_validator(mode="after")
+    def _sound_callers(self) -> Self:
+        if self.callers is None and (self.caller_max_watches or self.caller_calls_per_second):
+            raise ValueError("HEADGATE_CALLER_MAX_WATCHES and HEADGATE_CALLER_CALLS_PER_SECOND need HEADGATE_CALLERS")
+        if self.callers is not None:
+            try:
+                callers_file.load(self.callers, mutual=self.tls_client_ca is not None)
+            except ValueError as error:
+                raise ValueError(f"{PREFIX}CALLERS: {error}") from None
         return self
 
     def masked(self) -> dict[str, str]:

@@ -27,8 +27,6 @@ PAUSES: Final = (0.0, 0.0, 0.002, 0.005, 0.01)
 """Longest pauses in seconds after the first misses, the last for all that follow. What is slept is a random part of
 it: someone who writes in a steady rhythm must not win every time."""
 
-_CALLER: Final = "anonymous"
-
 _DICE: Final = secrets.SystemRandom()
 
 
@@ -58,14 +56,14 @@ class Steering:
         self._clock = clock
         self._nonce = nonce
 
-    async def change(self, request: Any, decide: control.Decision) -> bytes:
-        """Do what `decide` says; the Job as bytes as it stands then. A request_id makes it safe to repeat.
+    async def change(self, request: Any, decide: control.Decision, caller: str) -> bytes:
+        """Do what `decide` says for a caller; the Job as bytes as it stands then. A request_id makes it safe to repeat.
 
         Raises:
             Refused: there is no such job, its etag is another, its state does not allow it, its dates are held by
                 another backfill, or the request_id was used for something else.
         """
-        job_id, record = keys.job_id(request.name), _record(request)
+        job_id, record = keys.job_id(request.name), _record(request, caller)
         for missed in range(TRIES):
             await _pause(missed)
             stored, job = await self._load(job_id)
@@ -73,7 +71,7 @@ class Steering:
             if record is not None and (used := await self._jobs.recorded(record.key)) is not None:
                 return await self._repeated(job_id, record, used)
             control.check_etag(job, request.etag)
-            event = decide(job, request, _CALLER, self._clock.now_ms())
+            event = decide(job, request, caller, self._clock.now_ms())
             if event is None:
                 return stored.body
             after = log.fold(_as_logged(job), event)
@@ -147,9 +145,9 @@ def _as_shown(after: pb.Job, before: pb.Job) -> bytes:
     return after.SerializeToString() + usage.SerializeToString()
 
 
-def _record(request: Any) -> commit.RequestRecord | None:
+def _record(request: Any, caller: str) -> commit.RequestRecord | None:
     request_id = getattr(request, "request_id", "")
-    return commit.RequestRecord(keys.request(_CALLER, request_id), body_digest(request)) if request_id else None
+    return commit.RequestRecord(keys.request(caller, request_id), body_digest(request)) if request_id else None
 
 
 def _hold(before: pb.Job, after: pb.Job, event: pb.JobEvent) -> Hold | None:

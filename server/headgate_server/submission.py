@@ -16,6 +16,7 @@ from headgate import dates, entries, keys, log, pb
 from headgate.commit import Commit, NameClaim, RequestRecord, Wake
 from headgate.overlap import hold_of_new
 from headgate_server import calendar_rules
+from headgate_server.callers import ANONYMOUS
 from headgate_server.clock import write_timestamp
 from headgate_server.cursor import Page
 
@@ -40,7 +41,7 @@ class Chance:
 
     now_ms: int
     random: bytes
-    caller: str = "anonymous"
+    caller: str = ANONYMOUS.name
     ttl_seconds: int = 30 * 24 * 3600
     trace_parent: str = ""
 

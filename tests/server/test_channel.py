@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,11 +22,15 @@ needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="no o
 @pytest.fixture
 def certificates(tmp_path: Path) -> Path:
     """A self-signed certificate for localhost, which is its own authority."""
-    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    out = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *name, *out]
-    subprocess.run(command, check=True, capture_output=True)
+    make_certificate(tmp_path, ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
     return tmp_path
+
+
+def make_certificate(folder: Path, names: Sequence[str]) -> None:
+    """Write cert.pem and key.pem: a certificate of these names, its own authority."""
+    out = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names, *out]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 @asynccontextmanager

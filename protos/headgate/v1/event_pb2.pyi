@@ -129,7 +129,7 @@ class JobEvent(_message.Message):
     state: _job_pb2.JobState.ValueType
     """The job's state after this event."""
     actor: _builtins.str
-    """Who caused it: "worker", or the caller's identity."""
+    """Who caused it: "worker", or the caller's name."""
     message: _builtins.str
     """One line for people."""
     trace_parent: _builtins.str

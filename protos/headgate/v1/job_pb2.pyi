@@ -340,7 +340,7 @@ class Job(_message.Message):
     connection: _builtins.str
     """The cloud account, region or organisation it works on; empty means the default one."""
     creator: _builtins.str
-    """Who submitted it."""
+    """Who submitted it: the caller's name, "anonymous" where callers are not told apart."""
     priority: _builtins.int
     """0 to 9, larger is more urgent."""
     @_builtins.property

@@ -32,6 +32,10 @@ class JobServiceStub:
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
 
+    Where callers are told apart, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
+    TOKEN_EXPIRED), PERMISSION_DENIED (RIGHT_MISSING, CONNECTION_DENIED, JOB_DENIED), which comes before NOT_FOUND, and
+    RESOURCE_EXHAUSTED (CALLER_LIMIT); lists, counts and feeds show the jobs that the caller may see.
+
     google.longrunning.Operations shows the same jobs to clients that know only operations: jobs/{job_id} is
     operations/{job_id}, see docs/longrunning.md.
     """
@@ -117,6 +121,10 @@ class JobServiceStub:
 class JobServiceServicer:
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
+
+    Where callers are told apart, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
+    TOKEN_EXPIRED), PERMISSION_DENIED (RIGHT_MISSING, CONNECTION_DENIED, JOB_DENIED), which comes before NOT_FOUND, and
+    RESOURCE_EXHAUSTED (CALLER_LIMIT); lists, counts and feeds show the jobs that the caller may see.
 
     google.longrunning.Operations shows the same jobs to clients that know only operations: jobs/{job_id} is
     operations/{job_id}, see docs/longrunning.md.
@@ -387,6 +395,10 @@ def add_JobServiceServicer_to_server(servicer, server):
 class JobService:
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
+
+    Where callers are told apart, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
+    TOKEN_EXPIRED), PERMISSION_DENIED (RIGHT_MISSING, CONNECTION_DENIED, JOB_DENIED), which comes before NOT_FOUND, and
+    RESOURCE_EXHAUSTED (CALLER_LIMIT); lists, counts and feeds show the jobs that the caller may see.
 
     google.longrunning.Operations shows the same jobs to clients that know only operations: jobs/{job_id} is
     operations/{job_id}, see docs/longrunning.md.

@@ -33,6 +33,10 @@ class JobServiceStub:
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
 
+    Where callers are told apart, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
+    TOKEN_EXPIRED), PERMISSION_DENIED (RIGHT_MISSING, CONNECTION_DENIED, JOB_DENIED), which comes before NOT_FOUND, and
+    RESOURCE_EXHAUSTED (CALLER_LIMIT); lists, counts and feeds show the jobs that the caller may see.
+
     google.longrunning.Operations shows the same jobs to clients that know only operations: jobs/{job_id} is
     operations/{job_id}, see docs/longrunning.md.
     """
@@ -172,6 +176,10 @@ class JobServiceAsyncStub(JobServiceStub):
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
 
+    Where callers are told apart, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
+    TOKEN_EXPIRED), PERMISSION_DENIED (RIGHT_MISSING, CONNECTION_DENIED, JOB_DENIED), which comes before NOT_FOUND, and
+    RESOURCE_EXHAUSTED (CALLER_LIMIT); lists, counts and feeds show the jobs that the caller may see.
+
     google.longrunning.Operations shows the same jobs to clients that know only operations: jobs/{job_id} is
     operations/{job_id}, see docs/longrunning.md.
     """
@@ -306,6 +314,10 @@ class JobServiceAsyncStub(JobServiceStub):
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
+
+    Where callers are told apart, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
+    TOKEN_EXPIRED), PERMISSION_DENIED (RIGHT_MISSING, CONNECTION_DENIED, JOB_DENIED), which comes before NOT_FOUND, and
+    RESOURCE_EXHAUSTED (CALLER_LIMIT); lists, counts and feeds show the jobs that the caller may see.
 
     google.longrunning.Operations shows the same jobs to clients that know only operations: jobs/{job_id} is
     operations/{job_id}, see docs/longrunning.md.

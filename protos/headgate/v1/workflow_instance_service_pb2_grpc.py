@@ -32,7 +32,8 @@ class WorkflowInstanceServiceStub:
 
     True of every call: errors carry google.rpc.ErrorInfo with domain "headgate" and one of the reasons in docs/errors.md,
     and RetryInfo where waiting helps. A write is durable before it is answered; what becomes of it is the job's story, so
-    upstream's refusal of a write is never an RPC error but the job's `error`. Losing the connection changes nothing.
+    upstream's refusal of a write is never an RPC error but the job's `error`. Losing the connection changes nothing. Who may not call is told as JobService
+    says.
     """
 
     def __init__(self, channel):
@@ -93,7 +94,8 @@ class WorkflowInstanceServiceServicer:
 
     True of every call: errors carry google.rpc.ErrorInfo with domain "headgate" and one of the reasons in docs/errors.md,
     and RetryInfo where waiting helps. A write is durable before it is answered; what becomes of it is the job's story, so
-    upstream's refusal of a write is never an RPC error but the job's `error`. Losing the connection changes nothing.
+    upstream's refusal of a write is never an RPC error but the job's `error`. Losing the connection changes nothing. Who may not call is told as JobService
+    says.
     """
 
     def CreateWorkflowInstances(self, request, context):
@@ -309,7 +311,8 @@ class WorkflowInstanceService:
 
     True of every call: errors carry google.rpc.ErrorInfo with domain "headgate" and one of the reasons in docs/errors.md,
     and RetryInfo where waiting helps. A write is durable before it is answered; what becomes of it is the job's story, so
-    upstream's refusal of a write is never an RPC error but the job's `error`. Losing the connection changes nothing.
+    upstream's refusal of a write is never an RPC error but the job's `error`. Losing the connection changes nothing. Who may not call is told as JobService
+    says.
     """
 
     @staticmethod

@@ -33,7 +33,8 @@ class WorkflowInstanceServiceStub:
 
     True of every call: errors carry google.rpc.ErrorInfo with domain "headgate" and one of the reasons in docs/errors.md,
     and RetryInfo where waiting helps. A write is durable before it is answered; what becomes of it is the job's story, so
-    upstream's refusal of a write is never an RPC error but the job's `error`. Losing the connection changes nothing.
+    upstream's refusal of a write is never an RPC error but the job's `error`. Losing the connection changes nothing. Who may not call is told as JobService
+    says.
     """
 
     @_typing.overload
@@ -163,7 +164,8 @@ class WorkflowInstanceServiceAsyncStub(WorkflowInstanceServiceStub):
 
     True of every call: errors carry google.rpc.ErrorInfo with domain "headgate" and one of the reasons in docs/errors.md,
     and RetryInfo where waiting helps. A write is durable before it is answered; what becomes of it is the job's story, so
-    upstream's refusal of a write is never an RPC error but the job's `error`. Losing the connection changes nothing.
+    upstream's refusal of a write is never an RPC error but the job's `error`. Losing the connection changes nothing. Who may not call is told as JobService
+    says.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -289,7 +291,8 @@ class WorkflowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
 
     True of every call: errors carry google.rpc.ErrorInfo with domain "headgate" and one of the reasons in docs/errors.md,
     and RetryInfo where waiting helps. A write is durable before it is answered; what becomes of it is the job's story, so
-    upstream's refusal of a write is never an RPC error but the job's `error`. Losing the connection changes nothing.
+    upstream's refusal of a write is never an RPC error but the job's `error`. Losing the connection changes nothing. Who may not call is told as JobService
+    says.
     """
 
     @_abc_1.abstractmethod

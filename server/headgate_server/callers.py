@@ -1,0 +1,127 @@
+"""Who calls: callers with their rights, and the proofs by which they are known. Pure.
+
+A token is kept as its SHA-256 digest only, and looked up by it, so how long a look takes tells nothing of a token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from headgate.reasons import Reason
+
+MAX_TOKEN: Final = 512
+"""Characters that a token may have; what is longer is none."""
+
+_SCHEME: Final = "bearer "
+
+
+class Right(Enum):
+    """What a caller may do. Whoever may write may read too: a submit answers with its job, and RunJob watches it."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Someone who calls.
+
+    Args:
+        name: stands in jobs, events and logs.
+        rights: what it may do.
+        connections: on which connections, "" being the default one; None for all of them.
+        max_watches: most streams of it that one process has open; 0 for no limit.
+        calls_per_second: most calls that one process takes of it in the long run; 0 for no limit.
+    """
+
+    name: str
+    rights: frozenset[Right]
+    connections: frozenset[str] | None = None
+    max_watches: int = 0
+    calls_per_second: float = 0.0
+
+    def may_use(self, connection: str) -> bool:
+        """Whether the caller may use a connection."""
+        return self.connections is None or connection in self.connections
+
+    def may_all_of(self, other: Caller) -> bool:
+        """Whether the caller may do at least what another may."""
+        wide = self.connections is None or (other.connections is not None and other.connections <= self.connections)
+        return wide and other.rights <= self.rights
+
+
+ANONYMOUS: Final = Caller("anonymous", frozenset(Right))
+"""Everyone, where callers are not told apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a caller is known by.
+
+    Args:
+        key: digest of a token, 32 bytes, or a name in a client certificate.
+        caller: whose it is.
+        expire_ms: when it ends, ms by the store's clock; None for never.
+    """
+
+    key: bytes | str
+    caller: Caller
+    expire_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """All callers of a deployment, by what they are known by."""
+
+    proofs: Mapping[bytes | str, Proof] = field(default_factory=dict)
+
+    def of_token(self, token: str, now_ms: int) -> Proof | Reason:
+        """Whose token it is, or why it is nobody's."""
+        digest = digest_of(token)
+        proof = self.proofs.get(digest)
+        if proof is None or not isinstance(proof.key, bytes) or not hmac.compare_digest(proof.key, digest):
+            return Reason.TOKEN_INVALID
+        return Reason.TOKEN_EXPIRED if is_over(proof, now_ms) else proof
+
+    def of_certificate(self, names: Iterable[str]) -> Proof | Reason:
+        """Who has a certificate with these names. One that names two callers names none."""
+        found = [proof for name in names if (proof := self.proofs.get(name)) is not None]
+        if not found:
+            return Reason.TOKEN_MISSING
+        return found[0] if len({proof.caller.name for proof in found}) == 1 else Reason.TOKEN_INVALID
+
+    def of_proof(self, proof: Proof, now_ms: int) -> Proof | Reason:
+        """What an earlier proof is worth now."""
+        found = self.proofs.get(proof.key)
+        if found is None or found.caller.name != proof.caller.name:
+            return Reason.TOKEN_INVALID
+        if is_over(found, now_ms):
+            return Reason.TOKEN_EXPIRED
+        return found if found.caller.may_all_of(proof.caller) else Reason.RIGHT_MISSING
+
+
+def digest_of(token: str) -> bytes:
+    """What is kept of a token: its SHA-256."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def is_over(proof: Proof, now_ms: int) -> bool:
+    """Whether a proof has expired."""
+    return proof.expire_ms is not None and now_ms >= proof.expire_ms
+
+
+def token_in(metadata: Iterable[tuple[str, str | bytes]]) -> str | None:
+    """The bearer token among a call's metadata: None when there is none, empty when what is there can't be one."""
+    values = [value for key, value in metadata if key == "authorization"]
+    if not values:
+        return None
+    value = values[0]
+    if len(values) > 1 or not isinstance(value, str) or len(value) > len(_SCHEME) + MAX_TOKEN:
+        return ""
+    token = value[len(_SCHEME) :].strip()
+    return token if value[: len(_SCHEME)].lower() == _SCHEME and token.isascii() else ""

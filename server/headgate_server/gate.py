@@ -1,0 +1,247 @@
+"""The gate that every RPC passes where callers are told apart: who calls, with which right, and how often.
+
+It decides from metadata alone, before a request is parsed; whoever is turned away costs no exception, and log lines
+about it are few. A stream is asked about again with each of its messages, once the file has changed or a token expires.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from headgate import pb
+from headgate.reasons import Reason
+from headgate_server import access, caller_limits, callers_file, turned
+from headgate_server.caller_limits import Bucket
+from headgate_server.callers import Caller, Callers, Proof, token_in
+from headgate_server.errors import Refused
+from headgate_server.redis_store import Stored
+from headgate_server.refusals import Refusals
+from headgate_server.turned import Turned
+
+_log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 2.0
+"""How often the file is looked at for changes."""
+
+Metadata = Iterable[tuple[str, str | bytes]]
+
+
+class Jobs(Protocol):
+    """Port: knows jobs."""
+
+    async def load(self, job_id: str) -> Stored | None:
+        """A job as it stands; None when there is none."""
+
+
+class Writes(Protocol):
+    """Port: where messages of a stream go."""
+
+    def write(self, message: bytes, /) -> Awaitable[None]:
+        """Send a message."""
+
+
+class Gate:
+    """Who may come in, by a file that is read again when it changes. `run` must be running.
+
+    Args:
+        path: the file.
+        read: reads it; raises ValueError.
+        jobs: where a job's connection is looked up.
+        now_ms: the store's clock.
+        mutual: whether clients show certificates.
+
+    Raises:
+        ValueError: the file makes no sense.
+    """
+
+    def __init__(
+        self, path: Path, read: Callable[[Path], Callers], jobs: Jobs, now_ms: Callable[[], int], *, mutual: bool
+    ) -> None:
+        self._path = path
+        self._read = read
+        self._stamp = _stamp(path)
+        self.callers = read(path)
+        self.jobs = jobs
+        self.now_ms = now_ms
+        self.mutual = mutual
+        self.refusals = Refusals()
+        self._buckets: dict[str, Bucket] = {}
+        self._streams: Counter[str] = Counter()
+
+    async def run(self) -> None:
+        """Follow the file until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.look()
+            self.refusals.tell(time.monotonic())
+
+    async def look(self) -> None:
+        """Read the file if it has changed; a broken one changes nothing."""
+        stamp = await asyncio.to_thread(_stamp, self._path)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self.callers = await asyncio.to_thread(self._read, self._path)
+        except ValueError as error:
+            _log.error("HEADGATE_CALLERS has changed and can't be used, the callers of before stay: %s", error)
+            return
+        _log.info("HEADGATE_CALLERS was read again: %d tokens and certificates", len(self.callers.proofs))
+
+    def door(self, method: str) -> Door:
+        """The gate for calls of one method, by its full name."""
+        return Door(self, method, access.RULES[method])
+
+    def draw(self, caller: Caller) -> float:
+        """Count a call; in how many seconds its caller is to come back, 0 when it may go on."""
+        rate = caller.calls_per_second
+        if not rate:
+            return 0.0
+        now = time.monotonic()
+        bucket = self._buckets.get(caller.name) or caller_limits.full(rate, now)
+        self._buckets[caller.name], wait = caller_limits.draw(bucket, rate, now)
+        return wait
+
+    def enter(self, caller: Caller) -> bool:
+        """Count a stream in, if there is room for it."""
+        if caller.max_watches and self._streams[caller.name] >= caller.max_watches:
+            return False
+        self._streams[caller.name] += 1
+        return True
+
+    def leave(self, caller: Caller) -> None:
+        """Count a stream out."""
+        self._streams[caller.name] -= 1
+        if self._streams[caller.name] <= 0:
+            del self._streams[caller.name]
+
+
+class Door:
+    """The gate for one method."""
+
+    def __init__(self, gate: Gate, method: str, rule: access.Rule) -> None:
+        self._gate = gate
+        self._method = method
+        self._rule = rule
+
+    def admit(self, metadata: Metadata, context: Any) -> Proof | Turned:
+        """Let a call in, or say how it is answered."""
+        proof = self._proof(metadata, context)
+        if isinstance(proof, Reason):
+            return self._turned(turned.unknown(proof), "", context)
+        caller = proof.caller
+        if wait := self._gate.draw(caller):
+            answer = turned.too_often(f"{caller.calls_per_second:g}", max(1, round(wait * 10)))
+            return self._turned(answer, caller.name, context)
+        if self._rule.right not in caller.rights:
+            return self._turned(turned.no_right(self._rule.right.value, self._method), caller.name, context)
+        return proof
+
+    def seat(self, metadata: Metadata, context: Any) -> Seat | Turned:
+        """Let a stream in, which is to leave its seat, or say how it is answered."""
+        proof = self.admit(metadata, context)
+        if isinstance(proof, Turned):
+            return proof
+        if not self._gate.enter(proof.caller):
+            return self._turned(turned.too_many(proof.caller.max_watches), proof.caller.name, context)
+        return Seat(self._gate, proof, context)
+
+    async def check(self, request: Any, caller: Caller) -> None:
+        """Refuse a request of a caller of some connections that is about another one.
+
+        Raises:
+            Refused: CONNECTION_DENIED, or JOB_DENIED where there is no such job, too.
+            StoreUnavailable: the store can't be read.
+        """
+        scope = self._rule.scope
+        if scope in (access.Scope.CONNECTION, access.Scope.CARRIED):
+            access.check_connection(scope, request, caller)
+        elif scope in (access.Scope.JOB, access.Scope.OPERATION):
+            job_id = access.job_of(scope, request)
+            if job_id is not None:
+                await self._check_job(job_id, caller)
+
+    async def _check_job(self, job_id: str, caller: Caller) -> None:
+        stored = await self._gate.jobs.load(job_id)
+        if stored is None or not caller.may_use(pb.Job.FromString(stored.body).connection):
+            raise access.denied_job(job_id)
+
+    def _proof(self, metadata: Metadata, context: Any) -> Proof | Reason:
+        gate, token = self._gate, token_in(metadata)
+        if token:
+            return gate.callers.of_token(token, gate.now_ms())
+        if token is not None:
+            return Reason.TOKEN_INVALID
+        return gate.callers.of_certificate(_names(context)) if gate.mutual else Reason.TOKEN_MISSING
+
+    def _turned(self, answer: Turned, caller: str, context: Any) -> Turned:
+        self._gate.refusals.note(answer.reason.name, caller, f"{self._method} from {context.peer()}", time.monotonic())
+        return answer
+
+
+class Seat:
+    """The place of one open stream: hands its messages on as long as its caller may have them."""
+
+    __slots__ = ("_callers", "_gate", "_proof", "_sink")
+
+    def __init__(self, gate: Gate, proof: Proof, sink: Writes) -> None:
+        self._gate = gate
+        self._proof = proof
+        self._sink = sink
+        self._callers = gate.callers
+
+    @property
+    def caller(self) -> Caller:
+        """Whose stream it is."""
+        return self._proof.caller
+
+    def write(self, message: bytes, /) -> Awaitable[None]:
+        """Send a message.
+
+        Raises:
+            Refused: the caller is none any more, may do less than before, or its token has expired.
+        """
+        if self._gate.callers is not self._callers or self._proof.expire_ms is not None:
+            self._ask_again()
+        return self._sink.write(message)
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self._gate.leave(self._proof.caller)
+
+    def _ask_again(self) -> None:
+        callers = self._gate.callers
+        found = callers.of_proof(self._proof, self._gate.now_ms())
+        if isinstance(found, Reason):
+            raise Refused(found, turned.MESSAGES.get(found, "your rights have changed: open the stream again"))
+        self._callers = callers
+
+
+def _names(context: Any) -> list[str]:
+    """Common name and DNS names of the certificate that a client has shown."""
+    shown = context.auth_context() or {}
+    return [name.decode("utf-8", "replace") for key in ("x509_common_name", "peer_dns") for name in shown.get(key, ())]
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What changes when a file does; empty when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def reader(*, mutual: bool, max_watches: int, calls_per_second: float) -> Callable[[Path], Callers]:
+    """Reads the file with the settings' limits for entries that have none; as `callers_file.load`."""
+
+    def read(path: Path) -> Callers:
+        return callers_file.load(path, mutual=mutual, max_watches=max_watches, calls_per_second=calls_per_second)
+
+    return read

@@ -1,0 +1,78 @@
+"""How calls are answered that may not be made, made ready once: whoever is turned away is cheap. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import grpc
+
+from headgate.reasons import Reason
+from headgate_server import status
+from headgate_server.errors import Refused
+
+STREAM_SECONDS: Final = 5.0
+"""When a caller with too many streams may come back."""
+
+MESSAGES: Final = {
+    Reason.TOKEN_MISSING: 'no token: send one with each call, as metadata "authorization: Bearer ..." '
+    "(HEADGATE_TOKEN of our client and command); the operator gives them",
+    Reason.TOKEN_INVALID: "the token is malformed or unknown, or was taken back: send the whole of it, "
+    "or ask the operator for another",
+    Reason.TOKEN_EXPIRED: "the token has expired: ask the operator for another",
+}
+"""What is said to a caller who is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """The answer to a call that was turned away, ready to be sent.
+
+    Args:
+        reason: why.
+        code: its status code.
+        message: its message.
+        details: trailing metadata.
+    """
+
+    reason: Reason
+    code: grpc.StatusCode
+    message: str
+    details: tuple[tuple[str, bytes], ...]
+
+
+@lru_cache
+def unknown(reason: Reason) -> Turned:
+    """A call of nobody that is known."""
+    return _answer(Refused(reason, MESSAGES[reason]))
+
+
+@lru_cache
+def no_right(right: str, method: str) -> Turned:
+    """A call that its caller has no right to."""
+    message = f"{method} needs the right to {right}, which the caller has not"
+    return _answer(Refused(Reason.RIGHT_MISSING, message, metadata={"right": right}))
+
+
+@lru_cache(maxsize=1_024)
+def too_often(limit: str, tenths: int) -> Turned:
+    """A call of someone who calls too often, with tenths of a second to wait."""
+    metadata = {"limit": limit, "of": "calls_per_second"}
+    return _answer(
+        Refused(Reason.CALLER_LIMIT, "too many calls of this caller", metadata=metadata, retry_seconds=tenths / 10)
+    )
+
+
+@lru_cache(maxsize=1_024)
+def too_many(limit: int) -> Turned:
+    """A stream of someone who has too many."""
+    metadata = {"limit": str(limit), "of": "max_watches"}
+    message = "too many streams of this caller"
+    return _answer(Refused(Reason.CALLER_LIMIT, message, metadata=metadata, retry_seconds=STREAM_SECONDS))
+
+
+def _answer(refused: Refused) -> Turned:
+    found = status.describe(refused)
+    details = ((status.DETAILS_KEY, found.SerializeToString()),)
+    return Turned(refused.reason, status.CODES[found.code], found.message, details)
