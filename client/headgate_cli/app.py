@@ -2,7 +2,7 @@
 
 import typer
 
-from headgate_cli.commands import deployment, flows, instances, jobs, submits, tasks
+from headgate_cli.commands import deployment, flows, instances, jobs, submits, tasks, tokens
 from headgate_cli.faults import EXIT_STATUSES
 
 _EXITS = "  ".join(f"{status}: {meaning}." for status, meaning in EXIT_STATUSES.items())
@@ -23,3 +23,4 @@ instances.register(app)
 tasks.register(app)
 flows.register(app)
 deployment.register(app)
+tokens.register(app)

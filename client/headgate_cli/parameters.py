@@ -42,7 +42,9 @@ class Reach:
     ] = ""
     token_file: Annotated[
         str,
-        typer.Option(help="File with the bearer token; else HEADGATE_TOKEN.", rich_help_panel=_SERVER),
+        typer.Option(
+            help="File with the bearer token; else HEADGATE_TOKEN or HEADGATE_TOKEN_FILE.", rich_help_panel=_SERVER
+        ),
     ] = ""
     output: OutputFlag = Output.TABLE
 

@@ -26,6 +26,7 @@ from headgate_client.handle import JobHandle
 from headgate_client.items import EndItem, EventItem, ProgressItem, SnapshotItem, WatchItem
 from headgate_client.options import ChannelOptions, ClientOptions, Keepalive, Tls, WatchOptions
 from headgate_client.submitting import SubmitOptions, SubmitRequest
+from headgate_client.token_file import TokenFile
 from headgate_client.watch import JobWatch
 from headgate_client.wire import date_range, duration, timestamp
 
@@ -50,6 +51,7 @@ __all__ = [
     "SubmitOptions",
     "SubmitRequest",
     "Tls",
+    "TokenFile",
     "Violation",
     "WatchItem",
     "WatchOptions",

@@ -3,6 +3,7 @@
 Nothing else in the client builds channel arguments or credentials.
 """
 
+import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Self
 import grpc
 
 from headgate_client.backoff import RetryPolicy
+from headgate_client.token_file import TokenFile
 
 DEFAULT_TARGET = "127.0.0.1:50051"
 """Where a server listens when nothing else is said."""
@@ -155,9 +157,14 @@ class ClientOptions:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """Return the options that the environment asks for: HEADGATE_TOKEN, and HEADGATE_TLS=1 for TLS."""
+        """Return the options that the environment asks for.
+
+        HEADGATE_TOKEN, else the token in the file HEADGATE_TOKEN_FILE; HEADGATE_TLS=1 for TLS. Raises OSError or
+        ValueError when that file can't be used.
+        """
         tls = Tls() if environ.get("HEADGATE_TLS", "") in ("1", "true", "yes") else None
-        return cls(tls=tls, token=environ.get("HEADGATE_TOKEN", ""))
+        token, file = environ.get("HEADGATE_TOKEN", ""), environ.get("HEADGATE_TOKEN_FILE", "")
+        return cls(tls=tls, token=TokenFile(file) if file and not token else token)
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """Return the metadata of a call: the bearer token, as it is now."""
@@ -180,5 +187,12 @@ class ClientOptions:
 
 
 def _is_local(target: str) -> bool:
+    """Whether a target is this machine, by its address and not by how its name begins."""
+    if target.startswith("unix:"):
+        return True
     address = target.removeprefix("dns:///").removeprefix("ipv4:").removeprefix("ipv6:")
-    return target.startswith("unix:") or address.startswith(("127.", "localhost", "[::1]"))
+    host = address.removeprefix("[").partition("]")[0] if address.startswith("[") else address.partition(":")[0]
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -36,11 +36,22 @@ class SilentStream(TimeoutError):
     """The stream said nothing for longer than the server had promised."""
 
 
+class TokenRenewed(SilentStream):
+    """The stream ended since its token holds no more, and there is another one by now."""
+
+
 class Stream(Generic[Reply]):
     """A server stream under way. Closing or losing it never affects the job."""
 
-    def __init__(self, call: StreamCall[Reply], method: str, longest_silence: float) -> None:
+    def __init__(
+        self,
+        call: StreamCall[Reply],
+        method: str,
+        longest_silence: float,
+        is_renewed: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._call = call
+        self._is_renewed = is_renewed
         self._messages = call.__aiter__()
         self._method = method
         self._longest_silence = longest_silence
@@ -48,8 +59,8 @@ class Stream(Generic[Reply]):
     async def read(self) -> Reply | None:
         """Return the next message; None when the server ended the stream with OK.
 
-        Raises HeadgateError for another end, and SilentStream when nothing came for too long. Cancelling the
-        read closes the stream.
+        Raises HeadgateError for another end, SilentStream when nothing came for too long, and TokenRenewed when
+        it helps to open it again with the present token. Cancelling the read closes the stream.
         """
         try:
             async with asyncio.timeout(self._longest_silence):
@@ -57,6 +68,8 @@ class Stream(Generic[Reply]):
         except TimeoutError as error:
             raise SilentStream(f"nothing came for {self._longest_silence:g} s") from error
         except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.UNAUTHENTICATED and self._is_renewed():
+                raise TokenRenewed("the token was renewed") from error
             raise HeadgateError.from_rpc(error, method=self._method) from error
 
     def close(self) -> None:
@@ -71,4 +84,5 @@ def open_stream(
     method: str, streaming: Streaming[Request, Reply], request: Request, options: ClientOptions, silence: float
 ) -> Stream[Reply]:
     """Open a stream; a server that can't be reached shows at the first read."""
-    return Stream(streaming(request, metadata=options.metadata()), method, silence)
+    metadata = options.metadata()
+    return Stream(streaming(request, metadata=metadata), method, silence, lambda: options.metadata() != metadata)

@@ -1,9 +1,10 @@
 import socket
+from pathlib import Path
 
 import grpc
 import pytest
 
-from headgate_client import ChannelOptions, Client, ClientOptions, HeadgateError, Keepalive, RetryPolicy, Tls
+from headgate_client import ChannelOptions, Client, ClientOptions, HeadgateError, Keepalive, RetryPolicy, Tls, TokenFile
 from headgate_client.options import target_of_environment
 
 
@@ -87,3 +88,74 @@ def test_tries_end_with_their_number_or_their_budget() -> None:
     assert policy.allows(2, 0, 1)
     assert not policy.allows(3, 0, 1)
     assert not policy.allows(1, 9.5, 1)
+
+
+@pytest.mark.parametrize(
+    ("target", "local"),
+    [
+        ("127.0.0.1:1", True),
+        ("127.9.9.9:1", True),
+        ("localhost:1", True),
+        ("dns:///localhost:1", True),
+        ("ipv4:127.0.0.1:1", True),
+        ("[::1]:1", True),
+        ("ipv6:[::1]:1", True),
+        ("unix:/run/headgate", True),
+        ("127.0.0.1.example:1", False),
+        ("localhost.example:1", False),
+        ("10.0.0.1:1", False),
+        ("[2001:db8::1]:1", False),
+        ("headgate.example:1", False),
+    ],
+)
+async def test_only_this_machine_gets_a_token_unencrypted(target: str, local: bool) -> None:
+    options = ClientOptions(token="t")
+    if local:
+        await Client(target, options=options).close()
+        return
+    with pytest.raises(ValueError, match="unencrypted"):
+        Client(target, options=options)
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file aside and rename it, so that it is another one."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.rename(path)
+
+
+def test_a_token_is_taken_from_a_file_and_anew_when_that_changes(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    replace(path, " first\n")
+    options = ClientOptions.from_environment({"HEADGATE_TOKEN_FILE": str(path)})
+    assert options.metadata() == (("authorization", "Bearer first"),)
+
+    replace(path, "second")
+    assert options.metadata() == (("authorization", "Bearer second"),)
+
+    path.unlink()
+    assert options.metadata() == (("authorization", "Bearer second"),)
+    replace(path, "two words")
+    assert options.metadata() == (("authorization", "Bearer second"),)
+    replace(path, "third")
+    assert options.metadata() == (("authorization", "Bearer third"),)
+    assert "third" not in repr(options) + repr(options.token)
+
+
+def test_a_token_of_the_environment_comes_before_a_file(tmp_path: Path) -> None:
+    environ = {"HEADGATE_TOKEN_FILE": str(tmp_path / "nothing"), "HEADGATE_TOKEN": "t"}
+
+    assert ClientOptions.from_environment(environ).token == "t"
+
+
+@pytest.mark.parametrize("content", ["", " \n", "s3cret s3cret", "s3cret\nmore", "s3crét", "s3cret" * 200])
+def test_a_file_that_holds_no_token_is_told_without_what_it_holds(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "token"
+    path.write_text(content)
+
+    with pytest.raises(ValueError, match="holds no token") as caught:
+        TokenFile(path)
+
+    assert "s3cr" not in str(caught.value)
+    with pytest.raises(OSError, match="No such file"):
+        TokenFile(tmp_path / "nothing")

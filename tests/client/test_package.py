@@ -7,7 +7,7 @@ import headgate_client
 HEAVY = ("typer", "rich", "redis", "arq", "aiohttp", "pydantic", "alibabacloud", "protovalidate", "grpc_status")
 
 PUBLIC = {
-    *("Client", "ClientOptions", "ChannelOptions", "Keepalive", "Tls", "WatchOptions", "RetryPolicy"),
+    *("Client", "ClientOptions", "ChannelOptions", "Keepalive", "Tls", "TokenFile", "WatchOptions", "RetryPolicy"),
     *("JobHandle", "JobWatch", "Following", "SubmitOptions", "SubmitRequest"),
     *("WatchItem", "SnapshotItem", "EventItem", "ProgressItem", "EndItem"),
     *("HeadgateError", "Violation", "JobNotSucceeded", "JobFailed", "JobCancelled", "JobNeedsAttention"),

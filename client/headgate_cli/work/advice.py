@@ -9,6 +9,11 @@ from headgate.reasons import Reason
 from headgate_client import HeadgateError
 
 _NEXT: Final[Mapping[str, str]] = {
+    "TOKEN_MISSING": "Give a token: --token-file FILE, HEADGATE_TOKEN_FILE or HEADGATE_TOKEN.",
+    "TOKEN_INVALID": "Check --token-file, HEADGATE_TOKEN_FILE or HEADGATE_TOKEN; the operator makes another one: "
+    "headgate token create",
+    "TOKEN_EXPIRED": "Ask the operator for another one, who makes it with: headgate token create",
+    "CONNECTION_DENIED": "Choose another --connection; the operator says which are yours.",
     "STATE_CONFLICT": "See where it stands: headgate jobs get {job}",
     "ETAG_MISMATCH": "See what has changed: headgate jobs get {job}",
     "JOB_EXISTS": "See that job: headgate jobs get {job}; or choose another --job-id.",

@@ -12,7 +12,7 @@ from headgate_cli.faults import NOT_FOUND, REFUSED, UNAVAILABLE, USAGE, UsageFau
 from headgate_cli.parameters import Output, Reach
 from headgate_cli.work.advice import advice
 from headgate_cli.work.output import Printer, clean
-from headgate_client import Client, ClientOptions, HeadgateError, RetryPolicy, Tls
+from headgate_client import Client, ClientOptions, HeadgateError, RetryPolicy, Tls, TokenFile
 
 _AT_A_TERMINAL = RetryPolicy(max_attempts=4, first_delay=0.2, longest_delay=1.0, budget=5.0)
 
@@ -50,8 +50,7 @@ def client_options(reach: Reach) -> ClientOptions:
     elif reach.tls:
         options = dataclasses.replace(options, tls=options.tls or Tls())
     if reach.token_file:
-        token = Path(reach.token_file).read_text(encoding="utf-8").strip()
-        options = dataclasses.replace(options, token=token)
+        options = dataclasses.replace(options, token=TokenFile(reach.token_file))
     return options
 
 
