@@ -62,7 +62,7 @@ class Answer:
 class Hostile:
     """Size of `hostile-input`."""
 
-    fuzzed: int = 10_000
+    fuzzed: int = 100_000
     at_a_time: int = 20
 
 
