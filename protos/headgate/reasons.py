@@ -160,7 +160,9 @@ class Reason(Enum):
         "CANCELLED", "The job was cancelled; only an Operation's error says so.", "Submit again if it is still wanted."
     )
     JOB_POISONED = Meaning(
-        "INTERNAL", "Looking at the job killed its worker again and again.", "Report it with the job's log."
+        "INTERNAL",
+        "Looking at the job broke off, or ended its worker, again and again.",
+        "Report it with the job's log.",
     )
     STORE_UNAVAILABLE = Meaning(
         "UNAVAILABLE", "Redis can't be reached or refuses writes.", "Repeat after RetryInfo with the same id."

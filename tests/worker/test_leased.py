@@ -135,21 +135,6 @@ async def test_what_is_not_understood_is_put_back(redis: Redis, redis_server: Re
     assert await redis.get(keys.arq_job("e1")) == raw
 
 
-async def test_an_entry_that_breaks_comes_again(redis: Redis, redis_server: RedisServer) -> None:
-    tries: list[int] = []
-
-    async def work() -> None:
-        tries.append(1)
-        if len(tries) == 1:
-            raise RuntimeError("broken")
-
-    async with lane(redis, redis_server, {"work": work}):
-        await put(redis, "e1", definition("work"))
-        await eventually(lambda: idle(redis))
-
-    assert len(tries) == 2
-
-
 async def test_a_running_entry_is_renewed_and_not_run_twice(redis: Redis, redis_server: RedisServer) -> None:
     runs: list[str] = []
     release = asyncio.Event()

@@ -57,6 +57,16 @@ STEPS_PER_TICK: Final = 400
 LINE_MS: Final = 60_000
 """How long a job in line for its dates is left alone when nobody rings."""
 
+SUSPECT_ATTEMPTS: Final = 3
+"""From this attempt on a job is taken alone: its last two ticks broke, or ended their worker, or were beside one that
+did. Ticks that ended together come due together: who is in bad company once would stay in it, and be given up."""
+
+SUSPECT_PAUSE_SECONDS: Final = 0.2
+"""How long such a job waits before it is looked at: until what was taken in the same moment has been given back."""
+
+SUSPECT_AGAIN_MS: Final = 500
+"""When one that is not alone comes again."""
+
 LEFT_OUT: Final = Failure(FailureKind.FROZEN, "left_out", "the shared quota had no room for it in time")
 """What becomes of a call that is not worth waiting for."""
 
@@ -87,6 +97,7 @@ class Engine:
         self._policy = policy
         self._limits = limits
         self._checkpoint = checkpoint
+        self._suspect = False
 
     async def tick(self, job_id: str) -> int | None:
         """Look at a job once; the ms until its entry is to come again, None when it is done with.
@@ -105,7 +116,21 @@ class Engine:
         if taken.job.state in JOB_TERMINAL:
             await self._store.release(job_id, taken.fence, uncount=True)
             return None
+        if taken.attempts >= SUSPECT_ATTEMPTS:
+            return await self._alone(job_id, taken, began)
         await self._with_job(job_id, taken, began)
+        return None
+
+    async def _alone(self, job_id: str, taken: Taken, began: float) -> int | None:
+        """Look at a job that may end this process, with no other of the kind beside it; else it comes again."""
+        if self._suspect:
+            await self._store.release(job_id, taken.fence, uncount=True)
+            return SUSPECT_AGAIN_MS
+        self._suspect = True
+        try:
+            await self._with_job(job_id, taken, began)
+        finally:
+            self._suspect = False
         return None
 
     async def _with_job(self, job_id: str, taken: Taken, began: float) -> None:
@@ -119,7 +144,7 @@ class Engine:
         except asyncio.CancelledError:
             await asyncio.shield(self._store.release(job_id, taken.fence, uncount=True))
             raise
-        except Exception:
+        except (Exception, SystemExit):
             await self._store.release(job_id, taken.fence, uncount=False)
             raise
 
@@ -133,6 +158,8 @@ class Engine:
         if tick.taken.attempts > self._limits.attempts:
             await tick.commit(_poisoned(tick))
             return
+        if tick.taken.attempts >= SUSPECT_ATTEMPTS:
+            await asyncio.sleep(SUSPECT_PAUSE_SECONDS)
         for _ in range(STEPS_PER_TICK):
             if tick.elapsed() > self._limits.seconds:
                 break
@@ -275,7 +302,7 @@ class Engine:
 
 def _poisoned(tick: Tick) -> tuple[pb.JobEvent, ...]:
     deaths = tick.taken.attempts - 1
-    said = f"looking at the job ended its worker {deaths} times in a row"
+    said = f"looking at the job broke off, or ended its worker, {deaths} times in a row"
     error = errors.status(Reason.JOB_POISONED, said, attempts=str(deaths))
     state = pb.JOB_STATE_FAILED
     return (pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=state, error=error, message=said),)

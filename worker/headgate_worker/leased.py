@@ -167,6 +167,7 @@ class LeasedWorker(Worker):
         self._finish = redis.register_script(_FINISH)
         self._ending: set[str] = set()
         self._ends: list[_End] = []
+        self._ends_over = False
         self._left: dict[str, float] = {}
         self._ends_come = asyncio.Event()
         self.running: dict[str, asyncio.Task[None]] = {}
@@ -264,8 +265,9 @@ class LeasedWorker(Worker):
         except STORE_AWAY as error:
             _log.warning("entry %s: the store is away (%s)", entry_id, type(error).__name__)
             put_back_ms = PUT_BACK_MS
-        except Exception:
-            # The owner of a task: what broke is logged once, and the entry is tried again.
+        except (Exception, SystemExit):
+            # The owner of a task: what broke is logged once, and the entry is tried again. An exit that somebody asked
+            # for deep inside is no more than that: out of the loop it would cut off all that runs beside the entry.
             _log.exception("entry %s broke", entry_id)
             put_back_ms = PUT_BACK_MS
         self._ending.add(entry_id)  # a renewal that comes after the end finds nothing, which is no loss
@@ -290,18 +292,24 @@ class LeasedWorker(Worker):
 
     async def _end_claim(self, entry_id: str, put_back_ms: int | None) -> None:
         """Have the claim ended with those of others; a cancellation does not stop that."""
+        if self._ends_over:
+            return  # the lane itself was cut off: the lease ends by itself
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ends.append(_End(entry_id, "" if put_back_ms is None else put_back_ms, told))
         self._ends_come.set()
         await told
 
     async def _end_claims(self) -> None:
-        while self._ends or not self._drained:
-            await self._ends_come.wait()
-            self._ends_come.clear()
-            ends, self._ends = self._ends, []
-            if ends:
-                await self._finish_all(ends)
+        try:
+            while self._ends or not self._drained:
+                await self._ends_come.wait()
+                self._ends_come.clear()
+                ends, self._ends = self._ends, []
+                if ends:
+                    await self._finish_all(ends)
+        finally:
+            self._ends_over = True  # nobody may wait for this any more, or a lane that is cut off would never end
+            _tell(self._ends)
 
     async def _finish_all(self, ends: Sequence[_End]) -> None:
         words = [word for end in ends for word in (end.entry_id, end.again_ms)]
@@ -310,9 +318,11 @@ class LeasedWorker(Worker):
         except STORE_AWAY as error:
             # The leases end by themselves, and the entries are claimed again: ticks too many, which are harmless.
             _log.warning("the end of %d entries could not be recorded (%s)", len(ends), type(error).__name__)
-        for end in ends:
-            if not end.told.done():
-                end.told.set_result(None)
+        except Exception:
+            # The owner of a task: without it no entry would ever end, and soon no slot be free.
+            _log.exception("lane %s: ending %d claims broke", self._options.queue, len(ends))
+        finally:
+            _tell(ends)
 
     async def _renew_leases(self) -> None:
         while not self._drained:
@@ -326,6 +336,10 @@ class LeasedWorker(Worker):
             lost = await self._renew(keys=[self._options.queue], args=arguments)
         except STORE_AWAY as error:
             _log.warning("lane %s: leases not renewed (%s)", self._options.queue, type(error).__name__)
+            return
+        except Exception:
+            # The owner of a task: without it every entry that lasts would be taken for a dead worker's.
+            _log.exception("lane %s: renewing leases broke", self._options.queue)
             return
         for entry_id in lost:
             task = self.running.get(entry_id.decode())
@@ -342,3 +356,9 @@ class LeasedWorker(Worker):
             task.cancel()
         if late:
             await asyncio.wait(late, timeout=5.0)
+
+
+def _tell(ends: Sequence[_End]) -> None:
+    for end in ends:
+        if not end.told.done():
+            end.told.set_result(None)
