@@ -59,7 +59,7 @@ _ALL: Final = (
     Experiment("rolling-restart", "SIGTERM of 4 workers in turn, 5 rounds", worker_faults.rolling_restart),
     Experiment("paused-worker", "SIGSTOP of a worker for 3 leases, then SIGCONT", worker_faults.paused_worker),
     Experiment("blocked-loop", "a worker's event loop blocked for 5 leases, twice", blocked.blocked_loop),
-    Experiment("poison-job", "a job whose every taking kills the worker", poison.poison_job),
+    Experiment("poison-job", "jobs that break whoever looks at them, in 8 ways", poison.poison_job),
     Experiment("two-versions", "entries that only another version understands", poison.two_versions),
     Experiment("tick-flood", "800 jobs at once for 2 small workers, one killed", floods.tick_flood),
     Experiment("lost-entries", "every tick's definition deleted, later the whole queue", floods.lost_entries),

@@ -1,20 +1,20 @@
-"""A job that kills whoever looks at it, and two versions of the worker on one queue."""
+"""Jobs that break whoever looks at them, each in a way of its own, and two versions of the worker on one queue."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
 import time
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from bench.chaos.judging import judge
+from bench.chaos.poisonable import LATE, PREFIX, WAYS, announced, poisoned
 from bench.chaos.process import Process
-from bench.chaos.proxy import Proxy, Side, TokenCut
-from bench.chaos.results import Report, at_most, equal, none
-from bench.chaos.stage import Plan, Stage, Trial
+from bench.chaos.results import Check, Report, at_most, equal, none, quantile
+from bench.chaos.stage import FEW_SLOTS, Plan, Stage, Trial
 from bench.chaos.submits import Acks, adhoc
+from bench.chaos.truth import Stored
+from bench.chaos.verdicts import ONCE_ONLY
 from bench.chaos.waiting import until_true
 from bench.chaos.worker_faults import Load, under_load
 from google.rpc.error_details_pb2 import ErrorInfo
@@ -23,87 +23,103 @@ from redis.asyncio import Redis
 from headgate import entries, keys, pb
 from headgate_worker.leased import LaneOptions, LeasedWorker
 
-POISON = "poison"
+MEGABYTES = 1_024
+"""Address space of a worker: a sound one takes less than half of it, and 2 GB at once are far above."""
 
-TAKEN = re.compile(rb"\*\d+\r\n:1\r\n")
-"""How the answer begins that hands a job out; other answers say that the job is busy or the script not known."""
+ENDS_WORKER = ("killed", "exit")
+"""Ways of which nothing in the process can know; at all others it is to go on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Poison:
     """Size of `poison-job`."""
 
-    load: Load = field(default=Load(150, 8.0))
+    load: Load = field(default=Load(1_000, 11.0, watchers=100))
+    ways: tuple[str, ...] = tuple(WAYS)
     workers: int = 3
     attempts: int = 5
     lease_seconds: float = 2.0
 
 
 @dataclass(slots=True)
-class _Deaths:
-    """Workers behind proxies of their own; whoever has taken the poisoned job is killed on the spot, and replaced.
-
-    The kill comes after Redis has handed the job out and before the worker hears of it, so the job is counted as taken
-    and nothing is done with it: the same as a job whose first look at it ends the process.
-    """
+class _Workers:
+    """Workers that break at poisoned jobs; one that ended is replaced at once, as by whatever starts them."""
 
     stage: Stage
-    open: AsyncExitStack
-    wanted: int
+    all: list[Process] = field(default_factory=list)
     deaths: int = 0
-    replacing: list[asyncio.Task[None]] = field(default_factory=list)
+    keeping: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def add_worker(self) -> None:
-        proxy = await self.open.enter_async_context(Proxy(self.stage.redis.port))
-        worker = await self.stage.add_worker(HEADGATE_REDIS_URL=proxy.url)
-        token = keys.job(POISON).encode() + b"\r\n"
-
-        def struck(reply: bytes) -> bool:
-            return TAKEN.match(reply) is not None and self.die(worker)
-
-        if self.deaths < self.wanted:
-            proxy.cut = TokenCut(token, Side.AFTER, count=1, struck=struck)
-
-    def die(self, worker: Process) -> bool:
-        """Kill a worker that has just been given the job; False when it has killed enough of them."""
-        if self.deaths >= self.wanted:
-            return False
-        self.deaths += 1
-        worker.strike()
-        self.replacing.append(asyncio.create_task(self._replace(worker)))
-        return True
+    async def add(self) -> None:
+        worker = await self.stage.add_worker("bench.chaos.poisonable", str(MEGABYTES))
+        self.all.append(worker)
+        task = asyncio.create_task(self._replace(worker))
+        self.keeping.add(task)
+        task.add_done_callback(self.keeping.discard)
 
     async def _replace(self, worker: Process) -> None:
-        await self.stage.kill_worker(worker)
-        await self.add_worker()
+        await worker.wait()
+        self.deaths += 1
+        self.stage.workers.remove(worker)
+        await self.add()
+
+    def tries(self, way: str) -> int:
+        """How often workers broke in a way."""
+        return sum(worker.said(announced(way)) for worker in self.all)
+
+    async def leave(self) -> None:
+        """Replace nobody any more."""
+        for task in tuple(self.keeping):
+            task.cancel()
+        await asyncio.gather(*self.keeping, return_exceptions=True)
 
 
 async def poison_job(trial: Trial, size: Poison | None = None) -> Report:
-    """Submit a job that kills its worker each time it is taken, among others that are sound."""
+    """Submit one job after the other that breaks whoever looks at it, each in its way, among many that are sound."""
     size = size or Poison()
     lease = {"HEADGATE_LEASE_SECONDS": str(size.lease_seconds), "HEADGATE_TICK_ATTEMPTS": str(size.attempts)}
-    async with AsyncExitStack() as stack:
-        stage = await stack.enter_async_context(Stage(Plan(workers=0, environment=lease)))
-        deaths = _Deaths(stage, stack, size.attempts)
-        await asyncio.gather(*(deaths.add_worker() for _ in range(size.workers)))
-        began = time.monotonic()
-        await Acks().submit(await stage.client(), adhoc(POISON))
+    checks: list[Check] = []
+    async with Stage(Plan(workers=0, environment={**FEW_SLOTS, **lease})) as stage:
+        workers = _Workers(stage)
+        await asyncio.gather(*(workers.add() for _ in range(size.workers)))
         async with under_load(stage, size.load) as running:
-            left = await stage.truth.settle([POISON], 90.0)
-            poisoned_after = time.monotonic() - began
-            trial.say(f"{deaths.deaths} workers died of it")
-        await asyncio.gather(*deaths.replacing)
-        judged = await judge(stage, running.acks.ids())
-        found = (await stage.truth.jobs())[POISON]
-        touched = sum(row.params.get("Name") == POISON for row in stage.emulator.ledger)
-    checks = [
-        none("poisoned job without an end", len(left)),
-        equal("reason of its end", "JOB_POISONED", _reason(found.job)),
-        equal("workers it killed", size.attempts, deaths.deaths),
-        none("upstream calls made for it", touched),
-        at_most("until it was given up, s", 60.0, poisoned_after),
+            for way in size.ways:
+                checks += await _poisoned(trial, stage, workers, way, size.attempts)
+        await workers.leave()
+        judged = await judge(stage, running.acks.ids(), running.crowd.records)
+        lives = [_life(job) for job in (await stage.truth.jobs()).values() if not job.job_id.startswith(PREFIX)]
+    checks += [
+        none("submits that were not acknowledged", len(running.acks.all) - len(running.acks.ids())),
+        at_most("longest life of another job, s", 20.0, max(lives)),
     ]
-    return Report(size.load.words, (*checks, *judged.checks), judged.figures)
+    figures = {"workers that ended": workers.deaths, "life of another job p50, s": quantile(lives, 0.5)}
+    return Report(size.load.words, (*checks, *judged.checks), {**figures, **judged.figures})
+
+
+async def _poisoned(trial: Trial, stage: Stage, workers: _Workers, way: str, attempts: int) -> list[Check]:
+    """One poisoned job from its submit to its end."""
+    began, deaths, job_id = time.monotonic(), workers.deaths, poisoned(way)
+    await Acks().submit(await stage.client(), adhoc(job_id))
+    left = await stage.truth.settle([job_id], 60.0)
+    seconds = time.monotonic() - began
+    found = (await stage.truth.jobs())[job_id]
+    made = [row for row in stage.emulator.ledger if row.action in ONCE_ONLY and row.params.get("Name") == job_id]
+    trial.say(f"{way}: {workers.tries(way)} tries, {workers.deaths - deaths} workers ended, {seconds:.1f} s")
+    late = way == LATE  # its first try has committed its intent, from which on tries are counted
+    return [
+        none(f"{way}: without an end", len(left)),
+        equal(f"{way}: reason of its end", "JOB_POISONED", _reason(found.job)),
+        equal(f"{way}: tries", attempts + late, workers.tries(way)),
+        equal(f"{way}: workers that ended", attempts * (way in ENDS_WORKER), workers.deaths - deaths),
+        equal(f"{way}: done upstream for it", int(late), len(made)),
+        at_most(f"{way}: until it was given up, s", 60.0, seconds),
+    ]
+
+
+def _life(job: Stored) -> float:
+    """Seconds from a job's first event to its last."""
+    first, last = (pb.JobEvent.FromString(job.events[at]).event_time.ToMilliseconds() for at in (0, -1))
+    return (last - first) / 1000
 
 
 def _reason(job: pb.Job) -> str:
