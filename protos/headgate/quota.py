@@ -18,10 +18,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from headgate import shares
 from headgate.ranking import URGENT_MS, Rank
 
 PLAIN: Final = Rank()
-"""A call of no priority that has not waited yet."""
+"""A call of no job, with no priority, that has not waited yet."""
 
 READ: Final = "read"
 WRITE: Final = "write"
@@ -38,11 +39,18 @@ ALIAS: Final = "is"
 LOWEST_FACTOR: Final = 100
 """Thousandths of the rate below which throttling does not push it."""
 
-SCRIPT: Final = """
+SCRIPT: Final = (
+    """
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
-local class = ARGV[1]
-local function number(field) return tonumber(redis.call('HGET', KEYS[1], field) or '0') end
+local class, pool = ARGV[1], ARGV[18]
+local had = {}
+local function fetch(...)
+  local values = redis.call('HMGET', KEYS[1], ...)
+  for i, name in ipairs({...}) do had[name] = values[i] end
+end
+local function number(field) return tonumber(had[field] or '0') end
+fetch('day', 'epoch', 'factor', 'factor_at', 'frozen:' .. class)
 local day = math.floor((t[1] + 28800) / 86400)
 if number('day') ~= day then
   redis.call('HDEL', KEYS[1], 'used:read', 'used:write')
@@ -52,7 +60,7 @@ local midnight = ((day + 1) * 86400 - 28800) * 1000
 local frozen = number('frozen:' .. class)
 if frozen * 1000 > now then return {2, frozen} end
 local epoch = number('epoch')
-local factor = redis.call('HGET', KEYS[1], 'factor') and number('factor') or 1000
+local factor = had['factor'] and number('factor') or 1000
 if factor < 1000 and now - number('factor_at') > 1000000 then
   factor = math.min(1000, factor + 10 * math.floor((now - number('factor_at')) / 1000000))
   redis.call('HSET', KEYS[1], 'factor', string.format('%d', factor), 'factor_at', string.format('%d', now))
@@ -83,6 +91,8 @@ if ARGV[13] == string.format('%d', epoch) then
   if open > now then return {4, math.ceil(open / 1000), epoch} end
   return let_out()
 end
+fetch('used:read', 'used:write', 'tat:' .. class, 'tat:total', 'tat:cancel', 'alone:' .. pool, 'alone_at:' .. pool,
+  'several:' .. pool)
 local counted = ARGV[13] ~= ''
 local reserve = ARGV[2] == '1' and 0 or tonumber(ARGV[7])
 local used = number('used:' .. class)
@@ -91,32 +101,41 @@ local all = number('used:read') + number('used:write')
 if not counted and tonumber(ARGV[6]) > 0 and all + 1 > tonumber(ARGV[6]) - reserve then
   return {2, midnight}
 end
-local start = open
+local start, news = open, {}
 for _, lane in ipairs(lanes) do
   if ARGV[2] ~= '1' then start = math.max(start, number(lane.tat)) end
 end
 if ARGV[2] == '1' then start = math.max(start, number('tat:cancel')) end
 local reach = tonumber(ARGV[8]) * 1000
-if ARGV[2] ~= '1' then
-  for other = tonumber(ARGV[10]) + 1, 9 do
-    if now - number('urgent:' .. other) < ARGV[12] * 1000 then reach = math.min(reach, ARGV[11] * 1000) end
+"""
+    + shares.SCRIPT
+    + """
+if ARGV[2] ~= '1' and not several then
+  local urgent = redis.call('HMGET', KEYS[1], 'urgent:1', 'urgent:2', 'urgent:3', 'urgent:4', 'urgent:5', 'urgent:6',
+    'urgent:7', 'urgent:8', 'urgent:9')
+  for other = ARGV[10] + 1, 9 do
+    if urgent[other] and now - urgent[other] < ARGV[12] * 1000 then reach = math.min(reach, ARGV[11] * 1000) end
   end
   if ARGV[10] ~= '0' then redis.call('HSET', KEYS[1], 'urgent:' .. ARGV[10], string.format('%d', now)) end
 end
 if start - now > reach then return {3, math.ceil(start / 1000)} end
 for _, lane in ipairs(lanes) do
   local from = math.max(number(lane.tat), start)
-  redis.call('HSET', KEYS[1], lane.tat, string.format('%d', from + lane.step))
+  news[#news + 1] = lane.tat
+  news[#news + 1] = string.format('%d', from + lane.step)
   if ARGV[2] == '1' then redis.call('HSET', KEYS[1], 'tat:cancel', string.format('%d', start + lane.step)) end
 end
+if #news > 0 then redis.call('HSET', KEYS[1], unpack(news)) end
 if not counted then redis.call('HINCRBY', KEYS[1], 'used:' .. class, 1) end
 redis.call('PEXPIRE', KEYS[1], ARGV[9])
 if start > now then return {4, math.ceil(start / 1000), epoch} end
 return let_out()
 """
+)
 """KEYS: see `script_keys`. ARGV: see `script_arguments`. Answers {1 let out at | 2 frozen until | 3 too far ahead |
-4 slot at}, ms, and for 1 and 4 the epoch. A slot is shown again before it is used: one of an earlier epoch was handed
-out at a rate that has proved too high, and its call gets another one; so may one whose calls before it came late."""
+4 slot at | 5 ask again at}, ms, and for 1 and 4 the epoch. A slot is shown again before it is used: one of an earlier
+epoch was handed out at a rate that has proved too high, or when nobody else asked, and its call gets another one; so
+may one whose calls before it came late."""
 
 THROTTLED_SCRIPT: Final = """
 local t = redis.call('TIME')
@@ -210,7 +229,14 @@ class Crowded:
     at_ms: int
 
 
-Verdict = Go | Slot | Frozen | Crowded
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The call's creator has its share of the next slots; to be asked again at `at_ms`. Nothing was counted."""
+
+    at_ms: int
+
+
+Verdict = Go | Slot | Frozen | Crowded | Later
 
 WINDOW_SHARE: Final = 0.8
 """How much of the room that `Limits.share` leaves is kept where calls are let out; the rest is for their way there."""
@@ -221,10 +247,19 @@ def key(connection: str) -> str:
     return f"hg:quota:{connection}"
 
 
-def script_keys(connection: str, klass: str) -> list[str]:
-    """KEYS of the script: the quota, and lists of when the last calls of the class, and of both, were let out."""
-    own = key(connection)
-    return [own, f"{own}:sent:{klass}", f"{own}:sent:total"]
+def pool(limits: Limits, klass: str) -> str:
+    """Which calls creators share with each other: those of the class where it has a rate of its own, else all."""
+    return klass if (limits.write_qps if klass == WRITE else limits.read_qps) else "total"
+
+
+def script_keys(connection: str, klass: str, limits: Limits) -> list[str]:
+    """KEYS of the script.
+
+    The quota; lists of when the last calls of the class, and of both, were let out; then what `headgate.shares` keeps:
+    the creators by when they last asked, and what each has had.
+    """
+    own, shared = key(connection), pool(limits, klass)
+    return [own, f"{own}:sent:{klass}", f"{own}:sent:total", f"{own}:creators:{shared}", f"{own}:turns:{shared}"]
 
 
 def edition_of(limits: Limits) -> str:
@@ -260,7 +295,8 @@ def script_arguments(
     """ARGV of the script: a call of class "read" or "write" whose caller would wait for `patience_ms`.
 
     `held` is the epoch of the slot that the call has waited for; None for a call that asks for the first time. Rates
-    are what upstream allows; the share of them that is used, and the length of a window by it, come last.
+    are what upstream allows; the share of them that is used, and the length of a window by it, come later. Last comes
+    what `headgate.shares` goes by.
     """
     own_qps, own_daily = (
         (limits.write_qps, limits.write_daily) if klass == WRITE else (limits.read_qps, limits.read_daily)
@@ -281,6 +317,9 @@ def script_arguments(
         "" if held is None else held,
         limits.share,
         1 + WINDOW_SHARE * (1 / limits.share - 1),
+        rank.creator,
+        rank.waited_ms,
+        pool(limits, klass),
     ]
 
 
@@ -291,4 +330,6 @@ def parse_verdict(raw: Sequence[int]) -> Verdict:
         return Go()
     if code == 4:
         return Slot(at_ms, int(raw[2]))
+    if code == 5:
+        return Later(at_ms)
     return Frozen(at_ms) if code == 2 else Crowded(at_ms)

@@ -4,7 +4,8 @@ Slots are handed out in the order of asking, and what is handed out stays so. Wh
 of now a call may take a slot: while jobs of a higher priority have asked within the last minute, the others take only
 near ones and ask again, so that the queue which an urgent call finds is short. Who has waited may reach further ahead,
 so that the longest waiting of equals comes first and nobody waits for ever. Where all jobs have the same priority
-nothing of this applies, and the order of asking is the order of going.
+nothing of this applies, and the order of asking is the order of going. While several creators ask, the queue is short
+anyway, and `headgate.shares` says whose call goes first.
 """
 
 from __future__ import annotations
@@ -27,10 +28,18 @@ SHORTEST_MS, LONGEST_MS = 1_000, 10_000
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """Where a call stands among others: its job's priority, 0 to 9, and for how many ms it has asked so far."""
+    """Where a call stands among others.
+
+    Args:
+        priority: its job's, 0 to 9.
+        waited_ms: for how long it has asked so far.
+        creator: who shares the quota with other creators, see `headgate.shares`; empty for a call of no job, which is
+            outside of the shares.
+    """
 
     priority: int = 0
     waited_ms: int = 0
+    creator: str = ""
 
     @property
     def reach_ms(self) -> int:

@@ -44,7 +44,7 @@ async def test_what_was_let_out_is_told(world: World) -> None:
     script = world.redis.register_script(quota.SCRIPT)
     for klass in (quota.READ, quota.READ, quota.WRITE):
         arguments = quota.script_arguments(EDITIONS["basic"], klass, cancel=False, patience_ms=60_000)
-        await script(keys=quota.script_keys("eu", klass), args=arguments)
+        await script(keys=quota.script_keys("eu", klass, EDITIONS["basic"]), args=arguments)
 
     found = await world.admin.GetQuota(pb.GetQuotaRequest(connection="eu"))
 

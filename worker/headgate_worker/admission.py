@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from headgate import pb, ranking
-from headgate.quota import Crowded, Frozen, Go, Slot, Verdict
+from headgate.quota import Crowded, Frozen, Go, Later, Slot, Verdict
 from headgate.ranking import Rank
 from headgate_worker.core.calls import Call
 from headgate_worker.core.plan import IDLE_MS
@@ -44,7 +44,9 @@ class Admission:
         """Whether the call goes out now; if not, the tick has ended and comes again at the call's slot."""
         while isinstance(verdict, Slot) and verdict.at_ms - self._clock.now_ms() <= SLOT_NEAR_MS:
             await self._slot_comes(tick, verdict.at_ms)
-            verdict = await self._ask(tick, act, call, held=verdict.epoch)
+            slot, verdict = verdict, await self._ask(tick, act, call, held=verdict.epoch)
+            if not isinstance(verdict, Go | Slot):  # the slot was taken back; to be shown again, since it is counted
+                tick.hints = tick.hints.slot(class_of(call), slot.at_ms, slot.epoch)
         if isinstance(verdict, Go):
             if tick.hints.slot_class or tick.hints.queues_since_ms:
                 tick.hints = replace(tick.hints.slot("", 0), queues_since_ms=0)
@@ -59,22 +61,28 @@ class Admission:
             await asyncio.sleep(left_ms / 1000)
             tick.waited()
 
-    async def _end(self, tick: Tick, call: Call, verdict: Slot | Frozen | Crowded) -> None:
+    async def _end(self, tick: Tick, call: Call, verdict: Slot | Frozen | Crowded | Later) -> None:
         wake_ms = verdict.until_ms if isinstance(verdict, Frozen) else verdict.at_ms
         if isinstance(verdict, Crowded):
             wake_ms = self._asks_again_ms(tick, verdict.at_ms)
+        if isinstance(verdict, Later):
+            self._queues(tick)
         if isinstance(verdict, Slot):
             tick.hints = tick.hints.slot(class_of(call), wake_ms, verdict.epoch)
         await tick.commit((), wake_ms=min(wake_ms, self._clock.now_ms() + IDLE_MS), poll_ms=wake_ms)
 
     def _asks_again_ms(self, tick: Tick, at_ms: int) -> int:
-        """When a call asks again that the queue is too long for; from its first time on it counts as waiting."""
+        """When a call asks again that the queue is too long for."""
         now_ms = self._clock.now_ms()
         if at_ms - now_ms > SLOT_FAR_MS:
             return at_ms
         wake_ms = now_ms + ranking.again_ms(self._rank(tick), at_ms - now_ms)
-        tick.hints = replace(tick.hints, queues_since_ms=tick.hints.queues_since_ms or now_ms)
+        self._queues(tick)
         return wake_ms
+
+    def _queues(self, tick: Tick) -> None:
+        """From the first time that it is to ask again, a call counts as waiting."""
+        tick.hints = replace(tick.hints, queues_since_ms=tick.hints.queues_since_ms or self._clock.now_ms())
 
     async def _ask(self, tick: Tick, act: Act, call: Call, *, held: int | None = None) -> Verdict:
         left_ms = max(0, act.until_ms - self._clock.now_ms()) if act.until_ms else SLOT_FAR_MS
@@ -88,7 +96,15 @@ class Admission:
 
     def _rank(self, tick: Tick) -> Rank:
         since_ms = tick.hints.queues_since_ms
-        return Rank(tick.job.priority, self._clock.now_ms() - since_ms if since_ms else 0)
+        waited_ms = self._clock.now_ms() - since_ms if since_ms else 0
+        return Rank(tick.job.priority, waited_ms, tick.job.creator)
+
+
+def leaves_out(act: Act, verdict: Verdict) -> bool:
+    """Whether a call that is worth a wait of some length only can't go out within it."""
+    if not act.until_ms or isinstance(verdict, Go | Slot):
+        return False
+    return not isinstance(verdict, Later) or verdict.at_ms > act.until_ms
 
 
 def _holds_slot(tick: Tick, call: Call) -> bool:

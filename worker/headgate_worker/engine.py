@@ -14,9 +14,8 @@ from typing import Final
 from headgate import pb
 from headgate.lifecycle import JOB_TERMINAL, RUN_FRONTIER
 from headgate.overlap import target
-from headgate.quota import Go, Slot
 from headgate.reasons import Reason
-from headgate_worker.admission import Admission
+from headgate_worker.admission import Admission, leaves_out
 from headgate_worker.core import errors, pacing, sharing
 from headgate_worker.core.calls import (
     NOT_REPEATABLE,
@@ -225,7 +224,7 @@ class Engine:
             if await self._is_out_of_reach(tick, act.call):
                 return True
             verdict = await self._admission.verdict(tick, act, act.call)
-            if act.until_ms and not isinstance(verdict, Go | Slot):
+            if leaves_out(act, verdict):
                 await self._absorb(tick, act, LEFT_OUT)
                 return True
             if not await self._admission.admits(tick, act, act.call, verdict):

@@ -29,7 +29,7 @@ class Governor:
         self._redis: Any = redis
         self.connection = connection
         self._key = quota.key(connection)
-        self._keys = {klass: quota.script_keys(connection, klass) for klass in (quota.READ, quota.WRITE)}
+        self._keys = {klass: quota.script_keys(connection, klass, limits) for klass in (quota.READ, quota.WRITE)}
         self._limits = limits
         self._ask = redis.register_script(quota.SCRIPT)
         self._throttled = redis.register_script(quota.THROTTLED_SCRIPT)
@@ -43,7 +43,7 @@ class Governor:
             call: what is to be asked of upstream.
             patience_ms: how far ahead a slot may lie; with 0 only a call that goes out now.
             cancel: goes ahead of the queue, and may use the day's reserve.
-            rank: where the call stands among others that wait; see `headgate.ranking`.
+            rank: whose call it is and where it stands among others that wait; see `headgate.ranking`.
             held: epoch of the slot that the call has waited for, and that is shown now.
         """
         klass = class_of(call)

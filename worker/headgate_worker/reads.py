@@ -14,7 +14,7 @@ from google.rpc.status_pb2 import Status
 
 from headgate import dates, entries, pb
 from headgate.observations import Seen
-from headgate.quota import Crowded, Frozen, Go, Slot
+from headgate.quota import Crowded, Frozen, Go, Later, Slot
 from headgate.reasons import Reason
 from headgate_worker.core import errors
 from headgate_worker.core.calls import (
@@ -131,7 +131,7 @@ class Reader:
         if not isinstance(verdict, Go):
             raise ReadFailed(self._not_admitted(verdict))
 
-    def _not_admitted(self, verdict: Frozen | Crowded) -> Status:
+    def _not_admitted(self, verdict: Frozen | Crowded | Later) -> Status:
         if isinstance(verdict, Frozen):
             spent = errors.status(Reason.UPSTREAM_DAILY, "upstream's daily allowance is spent")
             return retryable(spent, self._seconds_until(verdict.until_ms))

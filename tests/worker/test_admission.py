@@ -1,0 +1,100 @@
+"""A tick whose call is to come later: it ends, comes again when it was told, and says who asks and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from redis.asyncio import Redis
+
+from headgate import keys
+from headgate.quota import PLAIN, Crowded, Frozen, Go, Later, Slot, Verdict
+from headgate.ranking import Rank
+from headgate_worker.admission import leaves_out
+from headgate_worker.clock import StoreClock, SystemDice
+from headgate_worker.core.calls import Call, Failure, FailureKind, GetInstance, Outcome
+from headgate_worker.core.steps import Act
+from headgate_worker.core.view import Policy
+from headgate_worker.engine import Engine
+from headgate_worker.store import Store
+from headgate_worker.tick import TickLimits
+from tests.worker.submitting import backfill_job, seed_backfill, submit
+
+
+@dataclass
+class Upstream:
+    """A cloud whose quota answers as it is told, and which refuses what it is called for."""
+
+    verdicts: list[Verdict]
+    asked: list[tuple[Rank, int | None]] = field(default_factory=list)
+    calls: int = 0
+
+    def get(self, connection: str) -> Upstream:
+        return self
+
+    async def admit(
+        self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
+    ) -> Verdict:
+        self.asked.append((rank, held))
+        return self.verdicts.pop(0)
+
+    async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
+        self.calls += 1
+        return Failure(FailureKind.REFUSED, "No", "no")
+
+    async def reach(self, *, timeout_seconds: float) -> Failure | None:
+        return None
+
+    async def aclose(self) -> None:
+        return
+
+
+async def looks(store: Store, upstream: Upstream, times: int) -> str:
+    """Look at a job of alice's so often, as a worker would after the time that it was told; its id."""
+    job_id = await submit(store, backfill_job(seed_backfill(), creator="alice", priority=3))
+    engine = Engine(
+        store, upstream, StoreClock(await store.now_ms()), SystemDice(), policy=Policy(), limits=TickLimits()
+    )
+    for _ in range(times):
+        await engine.tick(job_id)
+    return job_id
+
+
+async def test_a_call_that_is_to_come_later_asks_again_then(store: Store, redis: Redis) -> None:
+    at_ms = await store.now_ms() + 20_000
+    upstream = Upstream([Later(at_ms)])
+    job_id = await looks(store, upstream, 1)
+
+    assert upstream.calls == 0
+    entries = {name.decode().split(":")[1]: at for name, at in await redis.zrange(keys.TICKS, 0, -1, withscores=True)}
+    assert at_ms <= entries[job_id] < at_ms + 5_000  # the script adds the rest of the time to its own clock
+
+
+async def test_who_asks_again_says_who_it_is_and_how_long_it_has_waited(store: Store) -> None:
+    upstream = Upstream([Later(await store.now_ms() + 20_000), Later(await store.now_ms() + 30_000), *[Go()] * 5])
+    await looks(store, upstream, 3)
+
+    ranks = [rank for rank, _ in upstream.asked]
+    assert {(rank.creator, rank.priority) for rank in ranks} == {("alice", 3)}
+    assert ranks[0].waited_ms == 0 < ranks[2].waited_ms
+    assert upstream.calls > 0
+
+
+async def test_a_slot_that_is_taken_back_is_not_asked_for_anew(store: Store) -> None:
+    """Its call counts as made: the next tick shows the same slot, and nothing is counted twice."""
+    now_ms = await store.now_ms()
+    upstream = Upstream([Slot(now_ms, 7), Later(now_ms + 20_000), *[Go()] * 5])
+    await looks(store, upstream, 2)
+
+    assert [held for _, held in upstream.asked[:3]] == [None, 7, 7]
+    assert upstream.calls > 0
+
+
+NO_ROOM: Sequence[Verdict] = (Frozen(5), Crowded(5), Later(101))
+
+
+@pytest.mark.parametrize("verdict", [Go(), Slot(50), Later(100), *NO_ROOM])
+def test_what_is_worth_a_short_wait_only_is_left_out_where_there_is_no_room(verdict: Verdict) -> None:
+    assert leaves_out(Act(call=GetInstance(1), until_ms=100), verdict) is (verdict in NO_ROOM)
+    assert not leaves_out(Act(call=GetInstance(1)), verdict)
