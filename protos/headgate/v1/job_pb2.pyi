@@ -878,7 +878,8 @@ class JobOptions(_message.Message):
     """0 to 9, larger is more urgent; default 0. Where calls upstream have to queue for the shared quota, those of urgent
     jobs queue less: while some have asked within the last minute, others take no slots further than 5 s ahead (5 s more
     for each step of their own priority, and a quarter of the time that they have waited, so that none waits for ever).
-    Slots that were given before stay given. Equal priorities go in the order of asking.
+    Slots that were given before stay given. Equal priorities go in the order of asking. While jobs of several creators
+    ask, each creator has its share, and a step of priority counts as a minute of waiting among the jobs of one.
     """
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
