@@ -57,6 +57,9 @@ def retryable(status: Status, seconds: float) -> Status:
     return status
 
 
+LEAST_SECONDS: Final = 0.05
+"""What a call is given that was let out at the last moment."""
+
 _RETRY_SECONDS: Final[Mapping[FailureKind, float]] = {
     FailureKind.THROTTLED: 1.0,
     FailureKind.FROZEN: 3600.0,
@@ -114,24 +117,33 @@ class Reader:
 
     async def _call(self, connection: str, call: Call, left: float) -> Body:
         upstream = self._upstream(connection)
-        await self._admitted(upstream, call, left)
-        outcome = await upstream.call(call, timeout_seconds=left)
+        until = self._clock.monotonic() + left
+        await self._admitted(upstream, call, until)
+        outcome = await upstream.call(call, timeout_seconds=max(LEAST_SECONDS, until - self._clock.monotonic()))
         if isinstance(outcome, Failure):
             raise ReadFailed(of_failure(outcome, call))
         if isinstance(outcome.body, pb.FlowInstance):
             await self._store.put_observation(connection, outcome.body)
         return outcome.body
 
-    async def _admitted(self, upstream: GovernedUpstream, call: Call, left: float) -> None:
-        """Wait until the shared quota lets the call out; the slot that it is given is shown when it has come."""
-        verdict = await upstream.admit(call, patience_ms=int(left * 500))
-        while isinstance(verdict, Slot):
+    async def _admitted(self, upstream: GovernedUpstream, call: Call, until: float) -> None:
+        """Wait until the shared quota lets the call out; the slot that it is given is shown when it has come.
+
+        It may be given a later one then, and one that lies beyond `until`, by the monotonic clock, is left: the answer
+        would come too late for its caller.
+        """
+        verdict = await upstream.admit(call, patience_ms=self._patience_ms(until))
+        while isinstance(verdict, Slot) and self._seconds_until(verdict.at_ms) < until - self._clock.monotonic():
             await asyncio.sleep(self._seconds_until(verdict.at_ms))
-            verdict = await upstream.admit(call, patience_ms=int(left * 500), held=verdict.epoch)
+            verdict = await upstream.admit(call, patience_ms=self._patience_ms(until), held=verdict.epoch)
         if not isinstance(verdict, Go):
             raise ReadFailed(self._not_admitted(verdict))
 
-    def _not_admitted(self, verdict: Frozen | Crowded | Later) -> Status:
+    def _patience_ms(self, until: float) -> int:
+        """How far ahead a slot may lie: half of the time that is left, since the call takes some as well."""
+        return max(0, int((until - self._clock.monotonic()) * 500))
+
+    def _not_admitted(self, verdict: Slot | Frozen | Crowded | Later) -> Status:
         if isinstance(verdict, Frozen):
             spent = errors.status(Reason.UPSTREAM_DAILY, "upstream's daily allowance is spent")
             return retryable(spent, self._seconds_until(verdict.until_ms))

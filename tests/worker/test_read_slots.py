@@ -1,0 +1,80 @@
+"""Reads wait for the shared quota as long as their caller does, and no longer: a late answer would only use it up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+from redis.asyncio import Redis
+
+from headgate import entries, keys, pb
+from headgate.quota import PLAIN, Go, Slot, Verdict
+from headgate.ranking import Rank
+from headgate_worker.clock import StoreClock
+from headgate_worker.core.calls import Call, Failure, FailureKind, Outcome
+from headgate_worker.core.view import Policy
+from headgate_worker.reads import Reader
+from headgate_worker.store import Store
+
+
+@dataclass
+class Upstream:
+    """A cloud whose quota hands out a slot `ahead_ms` ahead so often, and then lets the call out."""
+
+    clock: StoreClock
+    ahead_ms: int
+    slots: int
+    timeouts: list[float] = field(default_factory=list)
+
+    def get(self, connection: str) -> Upstream:
+        return self
+
+    async def admit(
+        self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
+    ) -> Verdict:
+        if not self.slots:
+            return Go()
+        self.slots -= 1
+        return Slot(self.clock.now_ms() + self.ahead_ms, 3)
+
+    async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
+        self.timeouts.append(timeout_seconds)
+        return Failure(FailureKind.REFUSED, "Invalid.NotFound", "no")
+
+    async def reach(self, *, timeout_seconds: float) -> Failure | None:
+        return None
+
+    async def aclose(self) -> None:
+        return
+
+
+async def answered(store: Store, redis: Redis, *, ahead_ms: int, slots: int, left_ms: int) -> tuple[str, Upstream]:
+    """Read an instance while the quota is as told; the reason of the answer, which is always an error."""
+    clock = StoreClock(await store.now_ms())
+    upstream = Upstream(clock, ahead_ms, slots)
+    reply_to = keys.replies("slots")
+    request = pb.GetWorkflowInstanceRequest(id=1).SerializeToString()
+    asked = entries.ReadRequest(1, "GetWorkflowInstance", request, reply_to, clock.now_ms() + left_ms)
+    definition = entries.decode(entries.read(asked, nonce="0" * 12, now_ms=clock.now_ms()).definition)
+    await Reader(store, upstream, clock, Policy()).read(*definition["a"])
+    raw = await redis.lpop(reply_to)  # type: ignore[misc]  # redis-py says Awaitable or bytes
+    info = ErrorInfo()
+    Status.FromString(entries.decode_reply(raw).payload).details[0].Unpack(info)
+    return info.reason, upstream
+
+
+async def test_a_slot_that_moves_beyond_the_deadline_is_not_waited_for(store: Store, redis: Redis) -> None:
+    reason, upstream = await answered(store, redis, ahead_ms=200, slots=1_000, left_ms=1_000)
+
+    assert reason == "UPSTREAM_QPS"
+    assert upstream.slots >= 995  # shown again while there was time, and not for ever
+    assert upstream.timeouts == []
+
+
+async def test_what_was_waited_is_not_there_for_the_call_any_more(store: Store, redis: Redis) -> None:
+    reason, upstream = await answered(store, redis, ahead_ms=500, slots=2, left_ms=20_000)
+
+    assert reason == "UPSTREAM_REFUSED"
+    assert len(upstream.timeouts) == 1
+    assert 0 < upstream.timeouts[0] <= 19.0
