@@ -190,7 +190,11 @@ def _is_local(target: str) -> bool:
     """Whether a target is this machine, by its address and not by how its name begins."""
     if target.startswith("unix:"):
         return True
-    address = target.removeprefix("dns:///").removeprefix("ipv4:").removeprefix("ipv6:")
+    addresses = target.removeprefix("dns:///").removeprefix("ipv4:").removeprefix("ipv6:").split(",")
+    return all(_is_loopback(address) for address in addresses)
+
+
+def _is_loopback(address: str) -> bool:
     host = address.removeprefix("[").partition("]")[0] if address.startswith("[") else address.partition(":")[0]
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -104,6 +104,8 @@ def test_tries_end_with_their_number_or_their_budget() -> None:
         ("127.0.0.1.example:1", False),
         ("localhost.example:1", False),
         ("10.0.0.1:1", False),
+        ("ipv4:127.0.0.1:1,127.0.0.1:2", True),
+        ("ipv4:127.0.0.1:1,10.0.0.1:2", False),
         ("[2001:db8::1]:1", False),
         ("headgate.example:1", False),
     ],
