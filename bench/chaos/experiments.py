@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.chaos import (
+    bad_tokens,
     blocked,
     callers,
     clocks,
@@ -20,6 +21,7 @@ from bench.chaos import (
     hostile,
     idle,
     lies,
+    limited,
     outages,
     poison,
     quotas,
@@ -109,7 +111,9 @@ _ALL: Final = (
     Experiment("server-kills", "kill -9 of one of two servers every 3 s for 60 s", server_faults.server_kills),
     Experiment("drain", "SIGTERM of two servers in turn under load", server_faults.drain),
     Experiment("caller-flood", "one caller's submits, 12,000 streams, streams reset at once", greedy.caller_flood),
+    Experiment("caller-limits", "the same caller, with limits of its own", limited.caller_limits),
     Experiment("strangers", "clients without a certificate or with a worthless one", strangers.strangers),
+    Experiment("bad-tokens", "10,000 wrong tokens a second from one peer", bad_tokens.bad_tokens),
     Experiment("hostile-input", "malformed, oversized and fuzzed requests", hostile.hostile_input),
 )
 

@@ -1,4 +1,4 @@
-"""`python -m bench.chaos.flooder TARGET KIND SECONDS`: one caller on one connection that asks for far too much.
+"""`python -m bench.chaos.flooder TARGET KIND SECONDS [TOKEN]`: one caller on one connection that asks for far too much.
 
 KIND is `submits`, `streams`, `resets` or `pings`. Says `flooder ready` before it begins, `flooder done` with how often
 each thing came of its calls as JSON at the end, and ends.
@@ -30,27 +30,29 @@ PINGS: Final = 200
 
 
 class Flood(NamedTuple):
-    """Where a call goes to, its number, and by the steady clock when the flood ends."""
+    """Where a call goes to, its number, by the steady clock when the flood ends, and what says who calls."""
 
     channel: grpc.aio.Channel
     target: str
     number: int
     until: float
+    who: tuple[tuple[str, str], ...]
 
 
 One = Callable[[Flood], Awaitable[str]]
 """One call; what came of it."""
 
 
-async def main(target: str, kind: str, seconds: float) -> None:
+async def main(target: str, kind: str, seconds: float, token: str = "") -> None:
     """Flood for so long, then say what came of it."""
     print("flooder ready", flush=True)
+    who = (("authorization", f"Bearer {token}"),) if token else ()
     until, numbers, seen = time.monotonic() + seconds, iter(range(10_000_000)), Counter[str]()
     async with grpc.aio.insecure_channel(target, options=(("grpc.http2.bdp_probe", 0),)) as channel:
 
         async def again() -> None:
             while time.monotonic() < until:
-                seen[await _KINDS[kind](Flood(channel, target, next(numbers), until))] += 1
+                seen[await _KINDS[kind](Flood(channel, target, next(numbers), until, who))] += 1
 
         await asyncio.gather(*(again() for _ in range(AT_A_TIME[kind])))
     print(f"flooder done {json.dumps(seen)}", flush=True)
@@ -59,7 +61,7 @@ async def main(target: str, kind: str, seconds: float) -> None:
 async def _submit(flood: Flood) -> str:
     stub: Any = WorkflowInstanceServiceStub(flood.channel)
     try:
-        await stub.ExecuteAdhocWorkflowInstance(adhoc(f"f{flood.number}"), timeout=20.0)
+        await stub.ExecuteAdhocWorkflowInstance(adhoc(f"f{flood.number}"), timeout=20.0, metadata=flood.who)
     except grpc.aio.AioRpcError as error:
         return error.code().name
     return "OK"
@@ -67,7 +69,7 @@ async def _submit(flood: Flood) -> str:
 
 async def _stream(flood: Flood) -> str:
     """Open a stream, and hold it until the flood ends."""
-    call: Any = JobServiceStub(flood.channel).WatchJob(pb.WatchJobRequest(name="jobs/quiet"))
+    call: Any = JobServiceStub(flood.channel).WatchJob(pb.WatchJobRequest(name="jobs/quiet"), metadata=flood.who)
     first = asyncio.ensure_future(call.read())
     await asyncio.wait([first], timeout=max(0.0, flood.until - time.monotonic()))
     if not first.done():
@@ -84,7 +86,7 @@ async def _stream(flood: Flood) -> str:
 
 async def _reset(flood: Flood) -> str:
     """Open a stream and reset it at once."""
-    call: Any = JobServiceStub(flood.channel).WatchJob(pb.WatchJobRequest(name="jobs/quiet"))
+    call: Any = JobServiceStub(flood.channel).WatchJob(pb.WatchJobRequest(name="jobs/quiet"), metadata=flood.who)
     await asyncio.sleep(0)
     call.cancel()
     await asyncio.sleep(0)
@@ -121,4 +123,4 @@ _KINDS: Final[dict[str, One]] = {"submits": _submit, "streams": _stream, "resets
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3]), *sys.argv[4:]))

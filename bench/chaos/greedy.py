@@ -17,7 +17,7 @@ from bench.chaos.submits import adhoc
 from bench.chaos.waiting import until
 from bench.soak.samples import descriptors, rss_mb
 
-from headgate_client import Client, HeadgateError
+from headgate_client import Client, ClientOptions, HeadgateError
 
 READY = re.compile(r"flooder ready")
 
@@ -32,7 +32,14 @@ ANSWER_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Greedy:
-    """Size of `caller-flood`. Seconds; megabytes of growth for each kind of flood, and its least calls, or 1,000."""
+    """Size of `caller-flood`. Seconds; megabytes of growth for each kind of flood, and its least calls, or 1,000.
+
+    Args:
+        most: of some kinds of flood, the most calls of it that may be served.
+        environment: more variables for the server.
+        token: of the one caller; empty where callers are not told apart.
+        options: of all others.
+    """
 
     seconds: float = 10.0
     others_per_second: float = 10.0
@@ -42,6 +49,10 @@ class Greedy:
         default_factory=lambda: {"submits": 100.0, "streams": 450.0, "resets": 50.0, "pings": 50.0}
     )
     least: Mapping[str, int] = field(default_factory=lambda: {"pings": 200})
+    most: Mapping[str, int] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    token: str = ""
+    options: ClientOptions = field(default_factory=ClientOptions)
 
 
 @dataclass(slots=True)
@@ -100,8 +111,8 @@ class _Seen:
 async def caller_flood(trial: Trial, size: Greedy | None = None) -> Report:
     """Flood the server from one caller in four ways, one after the other, while others call as ever."""
     size = size or Greedy()
-    async with Stage(Plan(workers=0)) as stage:
-        client = await stage.client()
+    async with Stage(Plan(workers=0, environment=size.environment)) as stage:
+        client = await stage.client(size.options)
         await client.jobs.submit(adhoc("quiet"))
         fds = descriptors(stage.servers[0].pid)
         seen = [await _flood(trial, stage, kind, size) for kind in size.megabytes]
@@ -127,9 +138,10 @@ async def caller_flood(trial: Trial, size: Greedy | None = None) -> Report:
 
 async def _flood(trial: Trial, stage: Stage, kind: str, size: Greedy) -> _Seen:
     server, stop = stage.servers[0], asyncio.Event()
-    others, before = Others(await stage.client()), rss_mb(server.pid)
+    others, before = Others(await stage.client(size.options)), rss_mb(server.pid)
     calling = asyncio.create_task(others.steadily(f"o-{kind}", size.others_per_second, stop))
-    flooder = await stage.beside("flooder", READY, server.addresses["grpc"], kind, str(size.seconds))
+    words = (server.addresses["grpc"], kind, str(size.seconds), *filter(None, [size.token]))
+    flooder = await stage.beside("flooder", READY, *words)
     peak = 0.0
     while flooder.returncode is None:
         peak = max(peak, rss_mb(server.pid))
@@ -161,7 +173,13 @@ async def _is_well(stage: Stage, client: Client) -> bool:
 def _checks(seen: _Seen, size: Greedy) -> list[Check]:
     told, flood = seen.others.told, seen.flood
     odd = sum(count for word, count in flood.items() if word not in SHED | {"OK", "reset"})
+    served = (
+        [at_most(f"its calls served, {seen.kind}", size.most[seen.kind], flood.get("OK", 0))]
+        if seen.kind in size.most
+        else []
+    )
     return [
+        *served,
         at_least(f"calls of the flood of {seen.kind}", size.least.get(seen.kind, 1_000), sum(flood.values())),
         none(f"its calls neither served nor shed, {seen.kind}", odd),
         at_least(f"others' success under {seen.kind}", size.success, told["OK"] / max(1, told.total())),

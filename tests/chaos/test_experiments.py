@@ -11,14 +11,17 @@ from pathlib import Path
 
 import pytest
 from bench.chaos.__main__ import run_one
+from bench.chaos.bad_tokens import BadTokens, bad_tokens
 from bench.chaos.blocked import Block, blocked_loop
 from bench.chaos.callers import Hangups, cancelled_submits
 from bench.chaos.connections import LostReplies, lost_commit_replies
 from bench.chaos.deadlines import Deadlines, deadlines
 from bench.chaos.experiments import EXPERIMENTS, Experiment
 from bench.chaos.floods import Losses, lost_entries
+from bench.chaos.greedy import Greedy
 from bench.chaos.hostile import Hostile, hostile_input
 from bench.chaos.lies import Lying, lying_upstream
+from bench.chaos.limited import Limits, caller_limits
 from bench.chaos.results import Report
 from bench.chaos.resuming import Resumes, resume_points
 from bench.chaos.stage import Plan, Trial
@@ -84,6 +87,22 @@ async def test_strangers_get_in_only_where_nobody_asks_who_they_are(mutual: bool
     report = await strangers(Trial("quick", 1), Strangers(before=1.0, seconds=2.0, slower=5.0, mutual=mutual))
 
     assert [check.what for check in report.checks if not check.held] == wrong
+
+
+@pytest.mark.parametrize("gated", [True, False])
+async def test_a_wrong_token_gets_in_only_where_callers_are_not_told_apart(gated: bool) -> None:
+    size = BadTokens(before=1.0, seconds=2.0, flood=300.0, floor=5.0, lines=1_000, gated=gated)
+    report = await bad_tokens(Trial("quick", 1), size)
+
+    let_in = {"answers that were not the right ones", "calls of the flood that were let in"}
+    assert {check.what for check in report.checks if not check.held} == (set() if gated else let_in)
+
+
+async def test_a_greedy_caller_is_held_to_its_limits() -> None:
+    flood = Greedy(seconds=2.0, megabytes={"submits": 200.0}, least={"submits": 100}, recovery=20.0)
+    report = await caller_limits(Trial("quick", 1), Limits(per_second=20, flood=flood))
+
+    assert not missed(report)
 
 
 async def test_a_blocked_loop_whose_leases_do_not_end_is_a_miss() -> None:
