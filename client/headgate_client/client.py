@@ -40,7 +40,8 @@ class Client:
         """Make a client that connects when it is first used.
 
         `target` is HEADGATE_TARGET if not given, else 127.0.0.1:50051; `options` are those of the environment
-        if not given. Raises ValueError when a token would travel unencrypted to another machine.
+        if not given. Raises ValueError when a token would travel unencrypted to another machine, and OSError or
+        ValueError when the file that HEADGATE_TOKEN_FILE names can't be used.
         """
         self.target = target or target_of_environment()
         self._options = options or ClientOptions.from_environment()

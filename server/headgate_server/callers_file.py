@@ -110,6 +110,8 @@ def _content(path: Path) -> Any:
     except tomllib.TOMLDecodeError as error:
         place = _PLACE.search(str(error))
         raise ValueError(f"the file is no TOML {place.group() if place else ''}".rstrip()) from None
+    except RecursionError:
+        raise ValueError("the file is nested too deeply") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"the file can't be read ({type(error).__name__})") from None
 

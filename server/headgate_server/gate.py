@@ -84,7 +84,10 @@ class Gate:
         """Follow the file until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            await self.look()
+            try:
+                await self.look()
+            except Exception:
+                _log.exception("HEADGATE_CALLERS can't be looked at, the callers of before stay")
             self.refusals.tell(time.monotonic())
             self.hangups.forget()
 
@@ -146,7 +149,8 @@ class Door:
         hangups.known(context.peer())
         caller = proof.caller
         if wait := self._gate.draw(caller):
-            answer = turned.too_often(f"{caller.calls_per_second:g}", max(1, round(wait * 10)))
+            tenths = max(1, round(10 * min(wait, turned.MAX_SECONDS)))
+            answer = turned.too_often(f"{caller.calls_per_second:g}", tenths)
             return self._turned(answer, caller.name, context)
         if self._rule.right not in caller.rights:
             return self._turned(turned.no_right(self._rule.right.value, self._method), caller.name, context)

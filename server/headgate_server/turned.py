@@ -15,6 +15,9 @@ from headgate_server.errors import Refused
 STREAM_SECONDS: Final = 5.0
 """When a caller with too many streams may come back."""
 
+MAX_SECONDS: Final = 3_600.0
+"""The longest wait that is told to a caller who calls too often, however slow its rate."""
+
 MESSAGES: Final = {
     Reason.TOKEN_MISSING: 'no token: send one with each call, as metadata "authorization: Bearer ..." '
     "(HEADGATE_TOKEN of our client and command); the operator gives them",

@@ -19,6 +19,7 @@ from headgate.reasons import Reason
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
 from headgate_server import app, gate, tally
 from headgate_server.errors import Refused
+from headgate_server.turned import MAX_SECONDS
 from tests.server.callers import EXPIRED, USUAL, bearer, entry, known, token_entry, token_of, write
 from tests.server.test_channel import make_certificate, needs_openssl
 from tests.server.test_gate import refused, submit
@@ -218,6 +219,15 @@ async def test_a_caller_may_call_so_often_and_others_go_on(redis_url: str, path:
         assert 90 < detail(status_of(error), error_details_pb2.RetryInfo).retry_delay.seconds <= 100
         for _ in range(20):
             await world.jobs.CountJobs(COUNT, metadata=known("full"))
+
+
+async def test_a_rate_next_to_nothing_is_told_as_a_limit(redis_url: str, path: Path) -> None:
+    write(path, entry("rare", calls_per_second=1e-300))
+    async with serving(redis_url, callers=path) as world:
+        await world.jobs.CountJobs(COUNT, metadata=known("rare"))
+        error = await refused(world.jobs.CountJobs(COUNT, metadata=known("rare")))
+
+    assert detail(status_of(error), error_details_pb2.RetryInfo).retry_delay.seconds == MAX_SECONDS
 
 
 async def test_without_a_file_everyone_is_anonymous_and_no_token_is_looked_at(world: World) -> None:

@@ -102,6 +102,9 @@ def test_a_file_that_is_not_there_or_not_text_is_complained_of(tmp_path: Path) -
     (tmp_path / "long").write_bytes(b"#" * (callers_file.MAX_BYTES + 1))
     with pytest.raises(ValueError, match="longer than"):
         callers_file.load(tmp_path / "long")
+    (tmp_path / "deep").write_text("callers = " + "[" * 100_000)
+    with pytest.raises(ValueError, match="nested too deeply"):
+        callers_file.load(tmp_path / "deep")
 
 
 def test_a_server_does_not_start_on_a_file_that_makes_no_sense(tmp_path: Path) -> None:
