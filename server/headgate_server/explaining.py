@@ -13,7 +13,7 @@ from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from headgate import dates, keys, pb, reprocess, tries
+from headgate import dates, keys, pb, reprocess, shares, tries
 from headgate.lifecycle import RUN_FRONTIER, is_terminal
 from headgate_server.clock import timestamp
 
@@ -117,9 +117,17 @@ def _quota(_: pb.Job, facts: Facts) -> Iterator[pb.Cause]:
         until_ms = int(facts.quota.get(f"frozen:{lane}", "0"))
         if until_ms > facts.now_ms:
             yield _until(pb.CAUSE_KIND_QUOTA, lane, f"no {lane} goes out before its allowance is renewed", until_ms)
-    free_ms = max((int(facts.quota.get(f"tat:{lane}", "0")) // 1_000 for lane in ("read", "write", "total")), default=0)
+    free_ms, shared_ms = _latest_ms(facts, "tat"), _latest_ms(facts, "several")
     if free_ms - facts.now_ms >= CROWDED_MS:
         yield _until(pb.CAUSE_KIND_QUOTA, "rate", "calls queue for the shared rate", free_ms)
+    elif free_ms > facts.now_ms and facts.now_ms - shared_ms < shares.RECENT_MS:
+        said = "calls of several creators queue for the shared rate, and each has its share"
+        yield _until(pb.CAUSE_KIND_QUOTA, "rate", said, free_ms)
+
+
+def _latest_ms(facts: Facts, what: str) -> int:
+    """The latest of some times that the quota has, in microseconds, of reads, of writes and of both together."""
+    return max(int(facts.quota.get(f"{what}:{lane}", "0")) // 1_000 for lane in ("read", "write", "total"))
 
 
 def _survey(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:

@@ -115,6 +115,13 @@ def test_a_silent_worker_and_a_spent_quota_are_told() -> None:
     assert kinds(Facts(NOW_MS, NOW_MS - DEAD_MS + 1, {"tat:read": str(NOW_MS * 1_000)})) == ["RUNNING"]
 
 
+@pytest.mark.parametrize(("ago_ms", "wanted"), [(1_000, ["QUOTA"]), (60_000, ["RUNNING"])])
+def test_a_short_queue_is_told_while_several_creators_share_it(ago_ms: int, wanted: list[str]) -> None:
+    shared = {"tat:read": str((NOW_MS + 500) * 1_000), "several:read": str((NOW_MS - ago_ms) * 1_000)}
+
+    assert kinds(Facts(NOW_MS, NOW_MS, shared)) == wanted
+
+
 async def test_a_job_is_explained_over_the_wire(world: World) -> None:
     job_id = await world.submit()
     request = pb.ExplainJobRequest(name=keys.job_name(job_id))
