@@ -36,7 +36,7 @@ class Crowd:
         pause_ms: between the answer to a call and the next one.
         from_ms: when they come.
         until_ms: when they begin to want nothing more.
-        late_ms: how late each comes to its slots.
+        late_ms: how late each comes to its slots, and to ask again.
     """
 
     creator: str
@@ -130,7 +130,7 @@ class World:
         assert not isinstance(verdict, Frozen)
         again = _crowded_ms(verdict, _rank(job, now_ms), now_ms) if isinstance(verdict, Crowded) else verdict.at_ms
         job.queues_ms = job.queues_ms or now_ms
-        return again - BEGIN_MS
+        return again - BEGIN_MS + job.crowd.late_ms
 
     def calls(self, from_ms: int, to_ms: int) -> Counter[str]:
         """Calls by creator in a time."""

@@ -108,7 +108,7 @@ def test_priority_goes_among_the_jobs_of_one_creator_and_takes_nothing_from_othe
 
 
 def test_many_urgent_jobs_let_the_others_wait_but_not_for_ever(clockless: Redis) -> None:
-    minutes = 20
+    minutes = 12
     world = World(clockless, SLOW).run([Crowd("a", 20), Crowd("a", 40, priority=3), Crowd("b", 30)], minutes * 60_000)
 
     assert {one.job for one in world.out} == set(range(90))
