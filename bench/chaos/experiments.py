@@ -12,6 +12,7 @@ from bench.chaos import (
     callers,
     clocks,
     connections,
+    creators,
     deadlines,
     disconnects,
     failover,
@@ -96,6 +97,7 @@ _ALL: Final = (
         "rotated-credentials", "session token expired, key pair replaced, by turns", upstream_away.rotated_credentials
     ),
     Experiment("fleet-quota", "8 workers under 5 calls a second, then half of that, then no reads", quotas.fleet_quota),
+    Experiment("creator-shares", "bursts of throttling, 3 creators of 150, 45 and 15 jobs", creators.creator_shares),
     Experiment("cancelled-submits", "1,000 submits hung up at a random moment", callers.cancelled_submits),
     Experiment("deadlines", "deadlines of no time, of 1 ms, of 30 years, and none", deadlines.deadlines),
     Experiment(

@@ -15,6 +15,7 @@ from bench.chaos.bad_tokens import BadTokens, bad_tokens
 from bench.chaos.blocked import Block, blocked_loop
 from bench.chaos.callers import Hangups, cancelled_submits
 from bench.chaos.connections import LostReplies, lost_commit_replies
+from bench.chaos.creators import Sharing, creator_shares
 from bench.chaos.deadlines import Deadlines, deadlines
 from bench.chaos.experiments import EXPERIMENTS, Experiment
 from bench.chaos.floods import Losses, lost_entries
@@ -110,6 +111,18 @@ async def test_a_blocked_loop_whose_leases_do_not_end_is_a_miss() -> None:
     report = await blocked_loop(Trial("quick", 1), size)
 
     assert {"late ticks that were shut out"} <= {check.what for check in report.checks if not check.held}
+
+
+@pytest.mark.parametrize("told_apart", [True, False])
+async def test_creators_share_a_quota_unless_they_are_not_told_apart(told_apart: bool) -> None:
+    jobs = {"large": 60, "middle": 24, "small": 16}
+    size = Sharing(jobs, told_apart, 2, 20, start=1.0, run_seconds=9.0, settle=3.0, steady=6.0, every=3.0, ends=40.0)
+    report = await creator_shares(Trial("quick", 1), size)
+
+    assert report.figures["jobs SUCCEEDED"] == 100
+    # How far the shares are from each other on a busy machine is the experiment's to tell; here that they are at all.
+    of_large, of_small = (float(report.figures[f"calls of {name}"]) for name in ("large", "small"))
+    assert (of_small > of_large * 0.6) is told_apart
 
 
 QUICK_LEASE = {"HEADGATE_LEASE_SECONDS": "1", "HEADGATE_REAPER_SECONDS": "0.2"}
