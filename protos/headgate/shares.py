@@ -35,8 +35,15 @@ AGAIN_MS: Final = 1_000
 LATEST_MS: Final = 60_000
 """The longest one. Where the other creators have gone, all calls are back within it."""
 
+FAR: Final = 30
+"""A queue that is longer than so many times the lead was booked by workers of an older version, or by very many
+cancels. It is handed out anew, like that of one who was alone."""
+
 MOST_CREATORS: Final = 100
 """Among so many the shares are equal; of more, those that asked longest ago are not looked at."""
+
+REMEMBER_MS: Final = 1_000
+"""How old the note may be of when one who is alone has asked."""
 
 _SCRIPT: Final = """
 local several, who, step = false, ARGV[16], 1000
@@ -50,18 +57,18 @@ if ARGV[2] ~= '1' and who ~= '' then
   elseif before and before ~= who and now - number('alone_at:' .. pool) < recent then
     several = true
     redis.call('ZADD', KEYS[4], had['alone_at:' .. pool], before)
-    if start - now > 2 * span then
-      epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
-      for _, lane in ipairs({'read', 'write', 'total'}) do
-        local tat = tonumber(redis.call('HGET', KEYS[1], 'tat:' .. lane) or '0')
-        had['tat:' .. lane] = math.min(now, tat)
-        redis.call('HSET', KEYS[1], 'tat:' .. lane, string.format('%d', math.min(now, tat)))
-      end
-      start = open
-    end
   elseif before ~= who or now - number('alone_at:' .. pool) > REMEMBER then
     news = {'alone:' .. pool, who, 'alone_at:' .. pool, string.format('%d', now)}
   end
+end
+if several and start - now > (had['several:' .. pool] and FAR or 2) * span then
+  epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
+  for _, lane in ipairs({'read', 'write', 'total', 'cancel'}) do
+    local tat = math.min(now, tonumber(redis.call('HGET', KEYS[1], 'tat:' .. lane) or '0'))
+    had['tat:' .. lane] = tat
+    redis.call('HSET', KEYS[1], 'tat:' .. lane, string.format('%d', tat))
+  end
+  start = open
 end
 if several then
   for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', now - recent)) do
@@ -125,9 +132,10 @@ end
 _NUMBERS: Final = {
     "RECENT": RECENT_MS * 1_000,
     "APART": APART_MS * 1_000,
+    "FAR": FAR,
     "LEAD": LEAD_MS * 1_000,
     "PRIORITY": STEP_MS,
-    "REMEMBER": 1_000_000,
+    "REMEMBER": REMEMBER_MS * 1_000,
     "AGAIN": AGAIN_MS * 1_000,
     "LATEST": LATEST_MS * 1_000,
     "MOST_CREATORS": MOST_CREATORS,

@@ -187,6 +187,20 @@ async def test_while_an_urgent_job_asks_the_others_leave_it_room(redis: Redis) -
     assert urgent.at_ms < waited.at_ms < more_urgent.at_ms
 
 
+async def test_slots_that_an_older_worker_booked_keep_no_creator_waiting(redis: Redis) -> None:
+    governor = Governor(redis, "a", Limits(total_qps=10))
+    ranks = [Rank(creator=name) for name in ("alice", "bob")]
+    for rank in ranks * 2:
+        await governor.admit(READ, patience_ms=FAR, rank=rank)
+    old = await slots(governor, 600)  # it names no creator, and books as far ahead as its calls wait
+
+    for rank in ranks:
+        verdict = await governor.admit(READ, patience_ms=FAR, rank=rank)
+        assert isinstance(verdict, Go) or (isinstance(verdict, Slot) and verdict.at_ms - await now_ms(redis) < 2_000)
+    again = await governor.admit(READ, patience_ms=FAR, held=old[-1].epoch)
+    assert isinstance(again, Slot) and again.epoch > old[-1].epoch
+
+
 async def test_equals_of_the_most_urgent_are_not_held_back(redis: Redis) -> None:
     governor = Governor(redis, "a", Limits(total_qps=1, share=1.0))
     verdicts = [await governor.admit(READ, patience_ms=FAR, rank=Rank(9)) for _ in range(80)]
