@@ -54,7 +54,7 @@ if ARGV[2] ~= '1' and who ~= '' then
   local before = had['alone:' .. pool]
   if had['several:' .. pool] then
     several = true
-  elseif before and before ~= who and now - number('alone_at:' .. pool) < recent then
+  elseif before and before ~= who and (now - number('alone_at:' .. pool) < recent or start - now > 2 * span) then
     several = true
     redis.call('ZADD', KEYS[4], had['alone_at:' .. pool], before)
   elseif before ~= who or now - number('alone_at:' .. pool) > REMEMBER then

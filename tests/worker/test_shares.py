@@ -88,6 +88,16 @@ def test_who_comes_when_slots_are_booked_far_ahead_has_its_share_within_seconds(
     assert world.calls(go_ms + 10_000, 260_000).keys() == {"a"}
 
 
+def test_who_has_slots_far_ahead_need_not_have_asked_lately_to_make_room(clockless: Redis) -> None:
+    """All of them asked within the first second, and wait for slots of two minutes."""
+    crowds = [Crowd("a", 600, 60_000), Crowd("b", 5, from_ms=30_000)]
+    world = World(clockless, SLOW).run(crowds, 90_000)
+
+    assert world.waits("b")[-1] <= 5_000
+    assert off(world, 40_000, 90_000, "ab") < 0.2
+    assert world.used(0, 90_000) > 0.99
+
+
 def test_nobody_starves(clockless: Redis) -> None:
     """Each job has its turn, and those of one creator about in the order of their asking."""
     world = World(clockless, SLOW).run([Crowd("a", 100), Crowd("b", 300)], 600_000)
