@@ -175,22 +175,20 @@ async def dying(store: Store, deaths: int) -> str:
     return job_id
 
 
-async def test_jobs_whose_ticks_died_twice_are_not_looked_at_side_by_side(redis: Redis) -> None:
+async def test_jobs_whose_ticks_died_again_and_again_are_not_looked_at_side_by_side(redis: Redis) -> None:
     """Else the innocent would be beside the poisoned each time, since what died together comes again together."""
     store, upstream = Store(redis, lease_ms=60_000), Standing()
     driving = await engine(store, upstream)
-    first, second, fresh = [await dying(store, deaths) for deaths in (2, 2, 1)]
+    first, second, fresh = [await dying(store, deaths) for deaths in (3, 3, 2)]
 
     async with asyncio.TaskGroup() as group:
         standing = group.create_task(driving.tick(first))
         await asyncio.wait_for(upstream.reached.wait(), 5)
         assert await driving.tick(second) == SUSPECT_AGAIN_MS
-        assert await redis.hmget(keys.job(second), ["att", "lease"]) == [b"2", b"0"]  # type: ignore[misc]
+        assert await redis.hmget(keys.job(second), ["att", "lease"]) == [b"3", b"0"]  # type: ignore[misc]
         assert not standing.done()
         upstream.reached.clear()
-        others = group.create_task(
-            driving.tick(fresh)
-        )  # it died once: most do that in company, and by no fault of theirs
+        others = group.create_task(driving.tick(fresh))  # it died twice: most do that in company
         await asyncio.wait_for(upstream.reached.wait(), 5)
         upstream.go_on.set()
     assert (standing.result(), others.result()) == (None, None)

@@ -56,15 +56,11 @@ STEPS_PER_TICK: Final = 400
 LINE_MS: Final = 60_000
 """How long a job in line for its dates is left alone when nobody rings."""
 
-SUSPECT_ATTEMPTS: Final = 3
-"""From this attempt on a job is taken alone: its last two ticks broke, or ended their worker, or were beside one that
-did. Ticks that ended together come due together: who is in bad company once would stay in it, and be given up."""
-
 SUSPECT_PAUSE_SECONDS: Final = 0.2
-"""How long such a job waits before it is looked at: until what was taken in the same moment has been given back."""
+"""How long a job that may end the process waits before it is looked at: what was taken with it is back by then."""
 
-SUSPECT_AGAIN_MS: Final = 500
-"""When one that is not alone comes again."""
+SUSPECT_AGAIN_MS: Final = 250
+"""When one that would not be alone comes again."""
 
 LEFT_OUT: Final = Failure(FailureKind.FROZEN, "left_out", "the shared quota had no room for it in time")
 """What becomes of a call that is not worth waiting for."""
@@ -115,10 +111,17 @@ class Engine:
         if taken.job.state in JOB_TERMINAL:
             await self._store.release(job_id, taken.fence, uncount=True)
             return None
-        if taken.attempts >= SUSPECT_ATTEMPTS:
+        if self._is_suspect(taken):
             return await self._alone(job_id, taken, began)
         await self._with_job(job_id, taken, began)
         return None
+
+    def _is_suspect(self, taken: Taken) -> bool:
+        """Whether this is the last attempt but one, or the last: those before broke, or ended their worker together.
+
+        Ticks that end together come due together: who is in bad company once would stay in it, and be given up.
+        """
+        return taken.attempts >= max(2, self._limits.attempts - 1)
 
     async def _alone(self, job_id: str, taken: Taken, began: float) -> int | None:
         """Look at a job that may end this process, with no other of the kind beside it; else it comes again."""
@@ -157,7 +160,7 @@ class Engine:
         if tick.taken.attempts > self._limits.attempts:
             await tick.commit(_poisoned(tick))
             return
-        if tick.taken.attempts >= SUSPECT_ATTEMPTS:
+        if self._is_suspect(tick.taken):
             await asyncio.sleep(SUSPECT_PAUSE_SECONDS)
         for _ in range(STEPS_PER_TICK):
             if tick.elapsed() > self._limits.seconds:
