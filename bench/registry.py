@@ -44,7 +44,7 @@ _ALL: Final = (
     Row("P11", "throughput of reads that a server answers itself", calls.p11),
     Row("P12", "growth with the number of stored jobs", storage.p12),
     Row("P13", "watching many long runs", ticks.p13),
-    Row("P14", "recovery from kill -9 of a worker", recovery.p14),
+    Row("P14", "recovery from kill -9 of a worker", recovery.p14, longest=400.0),
     Row("P15", "two server processes against one", starting.p15),
     Row("P16", "time to start", starting.p16),
     Row("peers", "queues that do part of the job", peers.peers, longest=400.0, in_quick=False),

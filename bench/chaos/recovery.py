@@ -23,19 +23,26 @@ class Held:
 
 
 class Recovery:
-    """Measures the recovery of killed ticks, each kill in a task of its own."""
+    """Measures the recovery of killed ticks, each kill in a task of its own.
+
+    `seconds` are the waits of all of them; `once` those of ticks whose job lost no other tick to a kill meanwhile: what
+    one kill costs, however fast they follow each other.
+    """
 
     def __init__(self, truth: Truth, *, patience: float = 30.0) -> None:
         self.seconds: list[float] = []
+        self.once: list[float] = []
         self.never = 0
         self._truth = truth
         self._patience = patience
         self._tasks: list[asyncio.Task[None]] = []
+        self._last_kill: dict[str, float] = {}
 
     async def killed(self, pid: int) -> int:
         """Begin to measure what the process `pid`, killed just now, held; how many jobs that is."""
         at = time.monotonic()
         held = await self._standing(await self._truth.held_by(pid))
+        self._last_kill.update(dict.fromkeys(held, at))
         if held:
             self._tasks.append(asyncio.create_task(self._follow(held, at)))
         return len(held)
@@ -70,9 +77,14 @@ class Recovery:
             for job_id, row in rows.items():
                 if _committed(held[job_id], row):
                     del held[job_id]
-                    self.seconds.append(time.monotonic() - at)
+                    self._note(job_id, at)
             await asyncio.sleep(0.05)
         self.never += len(held)
+
+    def _note(self, job_id: str, at: float) -> None:
+        self.seconds.append(time.monotonic() - at)
+        if self._last_kill[job_id] == at:
+            self.once.append(self.seconds[-1])
 
 
 def _committed(before: Held, row: list[bytes]) -> bool:

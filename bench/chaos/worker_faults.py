@@ -111,6 +111,8 @@ async def worker_kills(trial: Trial, size: Kills | None = None) -> Report:
         "recovery p50, s": quantile(recovery.seconds, 0.5),
         "recovery p90, s": quantile(recovery.seconds, 0.9),
         "recovery longest, s": max(recovery.seconds, default=0.0),
+        "ticks whose next one was killed as well": len(recovery.seconds) - len(recovery.once),
+        "recovery of the others p99, s": quantile(recovery.once, 0.99),
         "watch events": sum(len(record.revisions) for record in running.crowd.records),
         **judged.figures,
     }

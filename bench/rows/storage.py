@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AsyncExitStack
 
 from bench.chaos.process import Process
 from bench.figures import Figure, Found, at_most, ratio
@@ -17,31 +18,43 @@ from headgate.commit import Commit
 EVENTS = 20
 """Events of a finished job."""
 
+SIZED_EVENTS = 10
+"""Events that one more is the mean of."""
+
 
 async def p8(size: Size) -> Found:
     """Bytes that Redis holds per job, counted over many."""
-    count = 1_000 if size.quick else 4_000
+    count = 500 if size.quick else 2_000
+    waiting, ended, single = [], [], []
     async with Setting() as setting:
-        journal = Journal(await setting.client())
-        waiting, logs = await _per_job(journal, count, "waiting", (accepted(n, "waiting")[1] for n in range(count)))
-        ended, _ = await _per_job(
-            journal, count, "ended", (c for n in range(count) for c in finished(n, "ended", EVENTS))
-        )
-        one_job, one = accepted(0, "single")
-        await journal.write(one)
-        log_before = await journal.bytes_of(keys.log("single-0"))
-        for _ in range(10):
-            one_job, change = event(one_job, message="x" * 120)
-            await journal.write(change)
-        per_event = (await journal.bytes_of(keys.log("single-0")) - log_before) / 10
+        redis = await setting.client()
+        for _ in range(size.runs):
+            await redis.flushall()
+            journal = Journal(redis)
+            each, logs = await _per_job(journal, count, "waiting", (accepted(n, "waiting")[1] for n in range(count)))
+            waiting.append((each - logs) / 1000)
+            changes = (change for n in range(count) for change in finished(n, "ended", EVENTS))
+            ended.append((await _per_job(journal, count, "ended", changes))[0] / 1000)
+            single.append(await _per_event(journal))
+    said = f"growth of used_memory_dataset over {count:,} jobs, indexes, request records and names included"
     return Found(
         (
-            Figure("waiting job without its log", "kB", ((waiting - logs) / 1000,), at_most(1.5, 1.0)),
-            Figure(f"finished job with {EVENTS} events", "kB", (ended / 1000,), at_most(4.5, 3.0)),
-            Figure("one more event of 120 characters", "bytes", (per_event,)),
+            Figure("waiting job without its log", "kB", tuple(waiting), at_most(1.5, 1.0)),
+            Figure(f"finished job with {EVENTS} events", "kB", tuple(ended), at_most(4.5, 3.0)),
+            Figure("one more event of 120 characters", "bytes", tuple(single)),
         ),
-        (f"growth of used_memory_dataset over {count:,} jobs, indexes, request records and names included",),
+        (f"{said}; each round in an emptied Redis",),
     )
+
+
+async def _per_event(journal: Journal) -> float:
+    job, one = accepted(0, "single")
+    await journal.write(one)
+    before = await journal.bytes_of(keys.log("single-0"))
+    for _ in range(SIZED_EVENTS):
+        job, change = event(job, message="x" * 120)
+        await journal.write(change)
+    return (await journal.bytes_of(keys.log("single-0")) - before) / SIZED_EVENTS
 
 
 async def _per_job(journal: Journal, count: int, run: str, changes: Iterable[Commit]) -> tuple[float, float]:
@@ -52,22 +65,22 @@ async def _per_job(journal: Journal, count: int, run: str, changes: Iterable[Com
 
 
 async def p12(size: Size) -> Found:
-    """Calls in a store of 100,000 finished jobs, and of 10,000 active ones, against one of 1,000."""
-    many = 5_000 if size.quick else 100_000
-    active = 2_000 if size.quick else 10_000
-    fills = {"1,000": (1_000, True), f"{many:,}": (many, True), f"{active:,} active": (active, False)}
-    async with Setting() as small, Setting() as large, Setting() as busy:
-        settings = dict(zip(fills, (small, large, busy), strict=True))
+    """Calls in stores of 10,000 and 100,000 finished jobs, and of 10,000 active ones, against one of 1,000."""
+    some, many = (2_000, 5_000) if size.quick else (10_000, 100_000)
+    finished_ones = {f"{count:,}": (count, True) for count in (1_000, some, many)}
+    fills = {**finished_ones, f"{some:,} active": (some, False)}
+    async with AsyncExitStack() as stack:
+        settings = {name: await stack.enter_async_context(Setting()) for name in fills}
         sides = {}
         for name, (count, ended) in fills.items():
             await _fill(settings[name], count, ended=ended)
             server = await settings[name].server()
             sides[name] = (server, await submit_one(server.addresses["port"], submit(1, "p12")))
         seen = await _calls(settings, sides, size)
-    first, large_name, active_name = fills
+    first, *others = fills
     figures = [
         ratio(f"{call}: p50 with {name} jobs / with 1,000", seen[name, call], seen[first, call], at_most(1.2, 1.05))
-        for name in (large_name, active_name)
+        for name in others
         for call in ("submit", "GetJob", "ListJobs")
     ]
     return Found(tuple(figures), ("one caller; finished jobs have 3 events",))

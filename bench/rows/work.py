@@ -29,30 +29,34 @@ PAUSE_SECONDS = 0.15
 
 async def p3(size: Size) -> Found:
     """From the acknowledgement of a submit until its first request is on the wire to the cloud, on an idle system."""
-    count = 8 if size.quick else 40
+    count = 4 if size.quick else 8
     async with Setting() as setting, Wire(await setting.emulator()) as wire:
         server = await setting.server()
         await setting.worker(wire.url, core=OTHER)
         naive = await setting.naive(f"127.0.0.1:{wire.port}")
-        ours, theirs = [], []
+        ours: list[list[float]] = []
+        theirs: list[list[float]] = []
         async with (
             grpc.aio.insecure_channel(f"127.0.0.1:{server.addresses['port']}") as channel,
             grpc.aio.insecure_channel(f"127.0.0.1:{naive.addresses['port']}") as other,
         ):
-            for number in range(count + 2):
-                word = f"bench-p3-{number:08d}"
-                ours.append(await _delay(wire, channel, CREATE, submit(number, "p3"), word))
-                theirs.append(await _delay(wire, other, SUBMIT, f"n{word}".encode(), f"n{word}"))
-    ours, theirs = ours[2:], theirs[2:]
-    middle, theirs_middle = quantile(ours, 0.5), quantile(theirs, 0.5)
+            for number in range(size.runs + 1):
+                words = [f"bench-p3-{number * count + one:08d}" for one in range(count)]
+                bodies = [submit(number * count + one, "p3") for one in range(count)]
+                ours.append([await _delay(wire, channel, CREATE, *one) for one in zip(bodies, words, strict=True)])
+                theirs.append([await _delay(wire, other, SUBMIT, f"n{word}".encode(), f"n{word}") for word in words])
+    ours, theirs = ours[1:], theirs[1:]  # in the first round everything is done for the first time
+    middle, theirs_middle = [quantile(one, 0.5) * 1000 for one in ours], [quantile(one, 0.5) * 1000 for one in theirs]
     return Found(
         (
-            Figure("submit acknowledged to first request, p50", "ms", (middle * 1000,), at_most(5, 3)),
-            ratio("the same / the one-day version on default ARQ", [middle], [theirs_middle], at_most(1 / 50)),
-            Figure("the one-day version, p50", "ms", (theirs_middle * 1000,)),
-            Figure("submit acknowledged to first request, p99", "ms", (quantile(ours, 0.99) * 1000,)),
+            Figure("submit acknowledged to first request, p50", "ms", tuple(middle), at_most(5, 3)),
+            ratio("the same / the one-day version on default ARQ", middle, theirs_middle, at_most(1 / 50)),
+            Figure("the one-day version, p50", "ms", tuple(theirs_middle)),
+            Figure(
+                "submit acknowledged to first request, slowest of a round", "ms", tuple(max(o) * 1000 for o in ours)
+            ),
         ),
-        (f"{count} submits of each, one at a time, {PAUSE_SECONDS} s apart",),
+        (f"rounds of {count} submits of each, one at a time, {PAUSE_SECONDS} s apart",),
     )
 
 
