@@ -44,8 +44,8 @@ bench: $(STAMP) ## Measure against peers and the floor: QUICK=1 in 3 minutes, ON
 chaos: $(STAMP) ## Run the fault experiments, or ONLY=name one of them; figures also go to JSON=file (chaos.json).
 	$(BIN)/python -m bench.chaos $(if $(ONLY),--only $(ONLY)) --json $(or $(JSON),chaos.json)
 
-soak: $(STAMP) ## Run a steady load for MINUTES (default 2) and fail when anything only grows.
-	$(BIN)/python -m bench.soak --minutes $(or $(MINUTES),2)
+soak: $(STAMP) ## Run a steady load for MINUTES (default 2) and fail when anything only grows; FAULTS=1 breaks things meanwhile.
+	$(BIN)/python -m bench.soak --minutes $(or $(MINUTES),$(if $(FAULTS),3,2)) $(if $(FAULTS),--faults) $(if $(STANDING),--standing $(STANDING)) $(if $(RATE),--rate $(RATE)) $(if $(JSON),--json $(JSON))
 
 clean: ## Remove what the other verbs built.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

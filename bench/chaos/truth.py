@@ -62,8 +62,11 @@ class Truth:
 
     async def jobs(self) -> dict[str, Stored]:
         """Every job with its log; each is read in one moment."""
+        return await self.read(await self.job_ids())
+
+    async def read(self, ids: Sequence[str]) -> dict[str, Stored]:
+        """Those jobs that are there, in the same way."""
         found: dict[str, Stored] = {}
-        ids = await self.job_ids()
         for start in range(0, len(ids), PORTION):
             portion = ids[start : start + PORTION]
             found.update({row.job_id: row for row in await self._portion(portion) if row is not None})

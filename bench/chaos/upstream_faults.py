@@ -23,7 +23,7 @@ REPEATABLE = ("Get*", "List*", "Start*")
 
 
 @asynccontextmanager
-async def _spoiling(stage: Stage, dice: random.Random, make: MakeFault, per_second: float) -> AsyncIterator[list[int]]:
+async def spoiling(stage: Stage, dice: random.Random, make: MakeFault, per_second: float) -> AsyncIterator[list[int]]:
     """Switch faults on at a rate while the block runs; the list has how many."""
     done = [0]
 
@@ -42,6 +42,11 @@ async def _spoiling(stage: Stage, dice: random.Random, make: MakeFault, per_seco
         stage.emulator.faults.clear()
 
 
+def lost_write(dice: random.Random) -> CallFault:
+    """A write that is done and whose reply is lost."""
+    return LostReply(action=dice.choice(WRITES))
+
+
 @dataclass(frozen=True, slots=True)
 class LostWrites:
     """Size of `lost-upstream-replies`."""
@@ -57,13 +62,9 @@ async def lost_upstream_replies(trial: Trial, size: LostWrites | None = None) ->
     """Let creates, executions and starts be done and lose their replies, with kills of workers in between."""
     size = size or LostWrites()
     async with Stage(Plan(workers=2, environment=FEW_SLOTS)) as stage:
-
-        def lost(dice: random.Random) -> CallFault:
-            return LostReply(action=dice.choice(WRITES))
-
         async with (
             under_load(stage, size.load) as running,
-            _spoiling(stage, trial.dice, lost, size.per_second) as done,
+            spoiling(stage, trial.dice, lost_write, size.per_second) as done,
         ):
             for number in range(size.kills):
                 await asyncio.sleep(size.every)
@@ -91,7 +92,8 @@ class Errors:
     calls_per_job: float = 20.0
 
 
-def _trouble(dice: random.Random) -> CallFault:
+def trouble(dice: random.Random) -> CallFault:
+    """A read or a start that fails in one of several ways."""
     action = dice.choice(REPEATABLE)
     kinds: Sequence[CallFault] = (
         ErrorReply(action=action),
@@ -108,7 +110,7 @@ async def upstream_errors(trial: Trial, size: Errors | None = None) -> Report:
     size = size or Errors()
     async with Stage(Plan(workers=2)) as stage:
         async with under_load(stage, size.load) as running:
-            async with _spoiling(stage, trial.dice, _trouble, size.per_second) as done:
+            async with spoiling(stage, trial.dice, trouble, size.per_second) as done:
                 await asyncio.sleep(size.seconds)
             trial.say(f"{done[0]} calls were spoilt")
         judged = await judge(stage, running.acks.ids(), running.crowd.records, seconds=90.0)

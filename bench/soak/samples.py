@@ -21,6 +21,9 @@ REMEMBERED: Final = ("hg:request:", "hg:name:", "hg:seen:", "hg:flight:", "hg:to
 WEIGHED: Final = 20
 """Keys of a kind whose size is asked for, as a sample of all."""
 
+FORGOTTEN: Final = 1_000
+"""Keys that are deleted together."""
+
 BOUNDS: Final[Mapping[str, Bound]] = {
     "RSS, MB": Bound(4.0, 0.03),
     "descriptors": Bound(6.0, 0.05),
@@ -44,10 +47,11 @@ def descriptors(pid: int) -> int:
 
 @dataclass(slots=True)
 class Samples:
-    """Every series so far, by (process or "", kind)."""
+    """Every series so far, by (process or "", kind); `missed` are looks at a store that was away."""
 
     series: dict[tuple[str, str], list[Sample]] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
+    missed: int = 0
 
     def add(self, who: str, kind: str, value: float) -> None:
         """Note one value."""
@@ -93,6 +97,20 @@ async def _weight(redis: Any, names: Sequence[bytes]) -> float:
     step = max(1, len(names) // WEIGHED)
     sizes = [await redis.memory_usage(name) or 0 for name in names[::step]]
     return sum(sizes) / len(sizes) * len(names) / 2**20
+
+
+async def forget_remembered(redis: Any) -> int:
+    """Bring forward the end of the feed and of all that outlives its job; how many keys had no end at all."""
+    names = [name for kind, found in (await _by_kind(redis)).items() if kind for name in found]
+    endless = 0
+    for start in range(0, len(names), FORGOTTEN):
+        async with redis.pipeline(transaction=False) as pipe:
+            for name in names[start : start + FORGOTTEN]:
+                pipe.pttl(name)
+                pipe.unlink(name)
+            endless += (await pipe.execute())[::2].count(-1)
+    await redis.unlink(keys.FEED)
+    return endless
 
 
 async def job_keys(redis: Any) -> Counter[str]:
