@@ -39,6 +39,7 @@ class BadTokens:
     Args:
         per_second: of the caller that is known.
         flood: of the one that is not.
+        calls: most open calls of one connection.
         gated: whether callers are told apart; without it the experiment does not hold, as it should.
     """
 
@@ -46,6 +47,7 @@ class BadTokens:
     before: float = 15.0
     seconds: float = 20.0
     flood: float = 10_000.0
+    calls: int = 100
     slower: float = 2.0
     floor: float = FLOOR_SECONDS
     megabytes: float = 100.0
@@ -59,7 +61,8 @@ async def bad_tokens(trial: Trial, size: BadTokens | None = None) -> Report:
     with tempfile.TemporaryDirectory(prefix="headgate-callers-") as name:
         path = Path(name) / "callers.toml"
         path.write_text(_file())
-        return await _asking(trial, size, {"HEADGATE_CALLERS": str(path)} if size.gated else {})
+        own = {"HEADGATE_MAX_CONNECTION_CALLS": str(size.calls)}
+        return await _asking(trial, size, {**own, "HEADGATE_CALLERS": str(path)} if size.gated else own)
 
 
 async def _asking(trial: Trial, size: BadTokens, environment: dict[str, str]) -> Report:
@@ -73,7 +76,7 @@ async def _asking(trial: Trial, size: BadTokens, environment: dict[str, str]) ->
         count = int(size.before * size.per_second)
         await alone.steadily(client, lambda n: adhoc(f"a{n}"), count=count, per_second=size.per_second)
         fds, before = descriptors(server.pid), rss_mb(server.pid)
-        flood = (server.addresses["grpc"], str(size.seconds), str(size.flood), WRONG)
+        flood = (server.addresses["grpc"], str(size.seconds), str(size.flood), WRONG, str(size.calls * 9 // 10))
         forger = await stage.beside("forgers", READY, *flood)
         count = int(size.seconds * size.per_second)
         await beside.steadily(client, lambda n: adhoc(f"b{n}"), count=count, per_second=size.per_second)

@@ -1,8 +1,7 @@
-"""`python -m bench.chaos.forgers TARGET SECONDS PER_SECOND TOKEN`: a caller with a token that is none.
+"""`python -m bench.chaos.forgers TARGET SECONDS PER_SECOND TOKEN OPEN`: a caller with a token that is none.
 
-On one connection. It does not wait for answers, but for the connection's own limit of open calls. When the server
-hangs up it connects again. Says `forgers ready` before it begins, `forgers done` with what came of its calls as JSON,
-and ends.
+On one connection. It does not wait for answers, only while OPEN calls are under way, and connects again when the server
+hangs up. Says `forgers ready` before it begins, `forgers done` with what came of its calls as JSON, and ends.
 """
 
 from __future__ import annotations
@@ -19,9 +18,6 @@ from bench.load.http2 import CallRefused, Connection
 from headgate import pb
 
 PATH: Final = "/headgate.v1.JobService/GetJob"
-OPEN: Final = 9_000
-"""Calls of the connection that may be open: a little less than the server allows."""
-
 CODES: Final = {b"grpc-status\x0216": "UNAUTHENTICATED", b"grpc-status\x018": "RESOURCE_EXHAUSTED"}
 _TICK: Final = 0.01
 
@@ -29,18 +25,19 @@ _TICK: Final = 0.01
 class Forger(Connection):
     """A connection whose calls carry a token, and none of which should end well."""
 
-    def __init__(self, host: str, port: int, token: str, seen: Counter[str]) -> None:
+    def __init__(self, host: str, port: int, token: str, most: int, seen: Counter[str]) -> None:
         super().__init__(host, port, PATH, on_message=lambda *_: None, on_end=lambda _: None)
         value = f"Bearer {token}".encode()
         # A literal that is never indexed, as RFC 7541 wants it for secrets.
         line = b"\x10" + bytes((len(b"authorization"),)) + b"authorization" + bytes((len(value),)) + value
         self._first, self._later = self._first + line, self._later + line
+        self._most = most
         self._seen = seen
         self.open = 0
 
     def send(self, count: int, body: bytes) -> None:
         """Begin calls, as far as there may be more open ones."""
-        count = max(0, min(count, OPEN - self.open))
+        count = max(0, min(count, self._most - self.open))
         self.open += count
         self.socket.sendall(b"".join(self.request(body)[1] for _ in range(count)))
 
@@ -50,12 +47,12 @@ class Forger(Connection):
         self._seen[word] += 1
 
 
-def flood(host: str, port: int, token: str, seconds: float, per_second: float) -> Counter[str]:
+def flood(host: str, port: int, token: str, seconds: float, per_second: float, most: int) -> Counter[str]:
     """Call at a rate, for so long; what came of the calls."""
     seen, body = Counter[str](), pb.GetJobRequest(name="jobs/quiet").SerializeToString()
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        forger = Forger(host, port, token, seen)
+        forger = Forger(host, port, token, most, seen)
         try:
             _flood(forger, body, until, per_second)
         except (CallRefused, OSError):
@@ -82,5 +79,5 @@ def _flood(forger: Forger, body: bytes, until: float, per_second: float) -> None
 if __name__ == "__main__":
     print("forgers ready", flush=True)
     _host, _, _port = sys.argv[1].rpartition(":")
-    _found = flood(_host, int(_port), sys.argv[4], float(sys.argv[2]), float(sys.argv[3]))
+    _found = flood(_host, int(_port), sys.argv[4], float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[5]))
     print(f"forgers done {json.dumps(_found)}", flush=True)

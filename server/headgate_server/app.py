@@ -179,8 +179,6 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
         async with ops.serving(host, port, parts.metrics, parts.health.why_not) as ops_port, _tasks(parts):
             server = _grpc_server(parts)
             grpc_port = channel.bind(server, settings)
-            if parts.gate is not None:
-                parts.gate.port = grpc_port
             await server.start()
             try:
                 await parts.hub.began.wait()

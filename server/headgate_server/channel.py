@@ -28,7 +28,6 @@ _OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.max_send_message_length", -1),
     ("grpc.max_metadata_size", 8_192),
     ("grpc.absolute_max_metadata_size", 16_384),
-    ("grpc.max_concurrent_streams", 10_000),
     ("grpc.server.max_pending_requests", 50_000),  # a storm of reconnects is shed with CANCELLED otherwise
     ("grpc.server.max_pending_requests_hard_limit", 100_000),
 )
@@ -40,6 +39,7 @@ def server_options(settings: Settings) -> list[tuple[str, Any]]:
     grace_ms = int(settings.max_stream_age * 1_100) + 60_000
     return [
         *_OPTIONS,
+        ("grpc.max_concurrent_streams", settings.max_connection_calls),
         ("grpc.max_connection_age_ms", CONNECTION_AGE_MS),
         ("grpc.max_connection_age_grace_ms", grace_ms),
         ("grpc.so_reuseport", int(settings.processes > 1)),

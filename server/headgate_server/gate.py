@@ -16,11 +16,10 @@ from typing import Any, Final, Protocol
 
 from headgate import pb
 from headgate.reasons import Reason
-from headgate_server import access, caller_limits, callers_file, hangup, turned
+from headgate_server import access, caller_limits, callers_file, turned
 from headgate_server.caller_limits import Bucket
 from headgate_server.callers import Caller, Callers, Proof, token_in
 from headgate_server.errors import Refused
-from headgate_server.hangup import Hangups
 from headgate_server.redis_store import Stored
 from headgate_server.refusals import Refusals
 from headgate_server.turned import Turned
@@ -57,9 +56,6 @@ class Gate:
         now_ms: the store's clock.
         mutual: whether clients show certificates.
 
-    Attributes:
-        port: where calls come in, once that is known.
-
     Raises:
         ValueError: the file makes no sense.
     """
@@ -75,8 +71,6 @@ class Gate:
         self.now_ms = now_ms
         self.mutual = mutual
         self.refusals = Refusals()
-        self.hangups = Hangups(lambda peers: hangup.shut(self.port, peers))
-        self.port = 0
         self._buckets: dict[str, Bucket] = {}
         self._streams: Counter[str] = Counter()
 
@@ -89,7 +83,6 @@ class Gate:
             except Exception:
                 _log.exception("HEADGATE_CALLERS can't be looked at, the callers of before stay")
             self.refusals.tell(time.monotonic())
-            self.hangups.forget()
 
     async def look(self) -> None:
         """Read the file if it has changed; a broken one changes nothing."""
@@ -142,11 +135,9 @@ class Door:
 
     def admit(self, metadata: Metadata, context: Any) -> Proof | Turned:
         """Let a call in, or say how it is answered."""
-        proof, hangups = self._proof(metadata, context), self._gate.hangups
+        proof = self._proof(metadata, context)
         if isinstance(proof, Reason):
-            hangups.refused(context.peer())
             return self._turned(turned.unknown(proof), "", context)
-        hangups.known(context.peer())
         caller = proof.caller
         if wait := self._gate.draw(caller):
             tenths = max(1, round(10 * min(wait, turned.MAX_SECONDS)))

@@ -63,6 +63,12 @@ class Settings(BaseSettings):
         1800.0, description="Seconds after which a stream is ended with a resume point, give or take a tenth."
     )
     max_watches: int = Field(20_000, ge=1, description="Most open streams per process.")
+    max_connection_calls: int = Field(
+        10_000,
+        ge=1,
+        le=1_000_000,
+        description="Most open calls of one connection, streams included; more have to wait.",
+    )
     drain_seconds: float = Field(
         5.0, ge=0, le=600, description="How long, in seconds, open calls may go on after SIGTERM."
     )

@@ -102,6 +102,15 @@ def test_ports_are_shared_only_among_processes_that_are_meant_to() -> None:
     assert (alone["grpc.so_reuseport"], several["grpc.so_reuseport"]) == (0, 1)
 
 
+def test_a_connection_has_as_many_open_calls_as_the_settings_say() -> None:
+    usual, few = (
+        dict(channel.server_options(quick_settings("redis://localhost", **given)))
+        for given in ({}, {"max_connection_calls": 7})
+    )
+
+    assert (usual["grpc.max_concurrent_streams"], few["grpc.max_concurrent_streams"]) == (10_000, 7)
+
+
 def test_streams_outlive_the_age_of_their_connection() -> None:
     settings = quick_settings("redis://localhost", max_stream_age=1_000)
 
