@@ -101,6 +101,14 @@ class Pipe:
         self._used = 0.0
         self._together = 0
         self._load = Load()
+        self._found_loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop. Asking for the one that runs makes a system call in Python 3.11."""
+        if self._found_loop is None:
+            self._found_loop = asyncio.get_running_loop()
+        return self._found_loop
 
     async def call(self, *commands: Command) -> Any:
         """Send the commands together and give the reply of the last one.
@@ -113,7 +121,7 @@ class Pipe:
         if len(self._waiting) >= MAX_WAITING:
             raise PipeFull("too many calls wait for the store")
         packed = b"".join(map(hiredis.pack_command, commands))  # type: ignore[arg-type]  # its stub asks for a tuple of one
-        call = _Call(packed, len(commands), asyncio.get_running_loop().create_future())
+        call = _Call(packed, len(commands), self._loop.create_future())
         self._waiting.append(call)
         self._offer()
         return await call.answer
@@ -133,7 +141,7 @@ class Pipe:
 
     async def _connect(self) -> None:
         """Connect and send what waits; where that can't be, those who wait are told."""
-        began = asyncio.get_running_loop().time()
+        began = self._loop.time()
         try:
             async with asyncio.timeout(self._timeout):
                 self._wire = await connect(self._connection, self._on_reply, self._on_lost)
@@ -152,7 +160,7 @@ class Pipe:
         if self._wire is None:
             self._bell.set()
             return
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         if loop.time() - self._used >= IDLE_SECONDS:
             # Two turns of the loop, between which it hears of a connection that has died while nobody used it.
             self._turn = loop.call_soon(self._turn_again)
@@ -181,7 +189,7 @@ class Pipe:
         return not self._under_way and len(self._waiting) <= 1 and self._together <= 1
 
     def _turn_again(self) -> None:
-        self._turn = asyncio.get_running_loop().call_soon(self._send)
+        self._turn = self._loop.call_soon(self._send)
 
     def _send(self, began: float | None = None) -> None:
         """Send a group; its time counts from `began`, by the loop's clock."""
@@ -197,7 +205,7 @@ class Pipe:
 
     def _watch(self, group: list[_Call], began: float | None) -> None:
         """See to it that a group is lost when its time is over. One timer serves many groups."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         self._used = loop.time()
         due = group[-1].due = (self._used if began is None else began) + self._timeout
         self._under_way.extend(group)
@@ -210,7 +218,7 @@ class Pipe:
         due = next((call.due for call in self._under_way if call.due), None)
         if due is None:
             return
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         if loop.time() >= due:
             self._lose()
         else:
