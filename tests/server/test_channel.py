@@ -1,5 +1,6 @@
 """The gRPC port: TLS, client certificates, reflection, limits."""
 
+import asyncio
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Sequence
@@ -89,9 +90,9 @@ async def test_reflection_shows_the_services(world: World) -> None:
 
 async def test_reflection_can_be_turned_off(redis_url: str) -> None:
     async with serving(redis_url, reflection=False) as world:
-        with pytest.raises(grpc.RpcError) as caught:
-            await list_services(world)
-        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        # Nothing is written: a request that crosses the server's answer is now and then INTERNAL in grpc's client.
+        call = reflection_pb2_grpc.ServerReflectionStub(world.channel).ServerReflectionInfo()
+        assert await asyncio.wait_for(call.code(), 5) is grpc.StatusCode.UNIMPLEMENTED
 
 
 def test_ports_are_shared_only_among_processes_that_are_meant_to() -> None:
