@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -240,42 +239,6 @@ async def test_slots_bound_what_runs_and_all_of_it_runs(redis: Redis, redis_serv
 
     assert done == 200
     assert most <= 7
-
-
-class SlowToEnd(LeasedWorker):
-    """Ends no claim before it is told to."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.go_on = asyncio.Event()
-        finish = self._finish
-
-        async def late(**arguments: Any) -> Any:
-            await self.go_on.wait()
-            return await finish(**arguments)
-
-        self._finish = late  # type: ignore[assignment]
-
-
-async def test_what_waits_for_the_end_of_its_claim_holds_no_slot(redis: Redis, redis_server: RedisServer) -> None:
-    done: list[int] = []
-
-    async def work(number: int) -> None:
-        done.append(number)
-
-    async def are_done() -> bool:
-        return len(done) == 3
-
-    async with lane(redis, redis_server, {"work": work}, kind=SlowToEnd, slots=1, poll_seconds=0.1) as worker:
-        assert isinstance(worker, SlowToEnd)
-        for number in range(3):
-            await put(redis, f"e{number}", definition("work", number))
-        await eventually(are_done)
-        assert len(worker.running) == 3
-        worker.go_on.set()
-        await eventually(lambda: idle(redis))
-
-    assert sorted(done) == [0, 1, 2]
 
 
 async def test_redis_may_go_and_come_back(redis: Redis, redis_server: RedisServer) -> None:

@@ -191,8 +191,7 @@ class LeasedWorker(Worker):
 
     async def _claim_or_wait(self, group: asyncio.TaskGroup) -> None:
         try:
-            # What only waits for its claim to be ended works no more, and holds no slot.
-            free = self._options.slots - len(self.running) + len(self._ending)
+            free = self._options.slots - len(self.running)
             if free <= 0:
                 self._slot_free.clear()
                 await self._slot_free.wait()
@@ -250,13 +249,11 @@ class LeasedWorker(Worker):
     def _begin(self, group: asyncio.TaskGroup, entry_id: str, definition: bytes) -> None:
         task = group.create_task(self._run_entry(entry_id, definition), name=entry_id)
         self.running[entry_id] = task
-        self._ending.discard(entry_id)
-        task.add_done_callback(lambda ended: self._ended(entry_id, ended))
+        task.add_done_callback(lambda _: self._ended(entry_id))
 
-    def _ended(self, entry_id: str, task: asyncio.Task[None]) -> None:
-        if self.running.get(entry_id) is task:  # one that was put back may have been claimed anew by now
-            del self.running[entry_id]
-            self._ending.discard(entry_id)
+    def _ended(self, entry_id: str) -> None:
+        self.running.pop(entry_id, None)
+        self._ending.discard(entry_id)
         self._slot_free.set()
 
     async def _run_entry(self, entry_id: str, definition: bytes) -> None:
@@ -274,7 +271,6 @@ class LeasedWorker(Worker):
             _log.exception("entry %s broke", entry_id)
             put_back_ms = PUT_BACK_MS
         self._ending.add(entry_id)  # a renewal that comes after the end finds nothing, which is no loss
-        self._slot_free.set()
         await self._end_claim(entry_id, put_back_ms)
 
     async def _call_function(self, entry_id: str, definition: bytes) -> int | None:
