@@ -26,7 +26,7 @@ _HELD: Final = attrgetter("_writer.transport", "_parser.parse_error")
 
 
 class Wire(asyncio.Protocol):
-    """One connection that stands, until `lost`.
+    """One connection that stands, until `on_lost` is told or it is closed.
 
     Args:
         parse_error: makes an exception of what Redis says in an error reply.
@@ -49,11 +49,6 @@ class Wire(asyncio.Protocol):
         """Read and write by this transport from now on."""
         self._transport = transport
         transport.set_protocol(self)
-
-    @property
-    def lost(self) -> bool:
-        """Whether nothing can be sent any more."""
-        return self._transport is None
 
     def send(self, packed: bytes) -> None:
         """Send commands; without an error where the connection is lost, which `on_lost` tells."""

@@ -7,7 +7,6 @@ too, which its expected revision makes safe: at worst the second one finds the f
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 from headgate import commit, keys, overlap, pb, snapshot
 from headgate.overlap import Hold
+from headgate_redis import apart
 from headgate_redis.pipe import Command, Pipe
 from headgate_redis.script import Script
 from headgate_server import wire
@@ -24,8 +24,7 @@ from headgate_server.errors import StoreFull
 from headgate_server.redis_errors import ReplyLost, translated
 
 PAUSES: Final = (0.02, 0.1, 0.3, 0.6)
-"""Seconds before a lost command is sent again, each up to a half longer or shorter: commands that were lost together
-should not be lost together again. After the last one the store counts as unavailable."""
+"""Seconds before a lost command is sent again; after the last one the store counts as unavailable."""
 
 PATIENCE_SECONDS: Final = 2.0
 """After this long no command is sent again: a store that hangs would otherwise hold every caller for many timeouts."""
@@ -236,7 +235,7 @@ async def insist(action: Callable[[], Awaitable[Any]]) -> tuple[Any, bool]:
     started = time.monotonic()
     for tries, pause in enumerate((0.0, *PAUSES)):
         if pause:
-            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter
+            await apart.pause(pause)
         try:
             with translated():
                 return await action(), tries > 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from redis.asyncio import Redis
@@ -16,19 +14,18 @@ from headgate_worker.core.calls import Call, Failure, FailureKind, Outcome
 from headgate_worker.core.view import Policy
 from headgate_worker.reads import Reader
 from headgate_worker.store import Store
+from tests.worker.test_tick_lease import Upstream
 
 
-@dataclass
-class Upstream:
+class Slots(Upstream):
     """A cloud whose quota hands out a slot `ahead_ms` ahead so often, and then lets the call out."""
 
-    clock: StoreClock
-    ahead_ms: int
-    slots: int
-    timeouts: list[float] = field(default_factory=list)
-
-    def get(self, connection: str) -> Upstream:
-        return self
+    def __init__(self, clock: StoreClock, ahead_ms: int, slots: int) -> None:
+        super().__init__()
+        self.timeouts: list[float] = []
+        self.slots = slots
+        self._clock = clock
+        self._ahead_ms = ahead_ms
 
     async def admit(
         self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
@@ -36,23 +33,17 @@ class Upstream:
         if not self.slots:
             return Go()
         self.slots -= 1
-        return Slot(self.clock.now_ms() + self.ahead_ms, 3)
+        return Slot(self._clock.now_ms() + self._ahead_ms, 3)
 
     async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
         self.timeouts.append(timeout_seconds)
         return Failure(FailureKind.REFUSED, "Invalid.NotFound", "no")
 
-    async def reach(self, *, timeout_seconds: float) -> Failure | None:
-        return None
 
-    async def aclose(self) -> None:
-        return
-
-
-async def answered(store: Store, redis: Redis, *, ahead_ms: int, slots: int, left_ms: int) -> tuple[str, Upstream]:
+async def answered(store: Store, redis: Redis, *, ahead_ms: int, slots: int, left_ms: int) -> tuple[str, Slots]:
     """Read an instance while the quota is as told; the reason of the answer, which is always an error."""
     clock = StoreClock(await store.now_ms())
-    upstream = Upstream(clock, ahead_ms, slots)
+    upstream = Slots(clock, ahead_ms, slots)
     reply_to = keys.replies("slots")
     request = pb.GetWorkflowInstanceRequest(id=1).SerializeToString()
     asked = entries.ReadRequest(1, "GetWorkflowInstance", request, reply_to, clock.now_ms() + left_ms)

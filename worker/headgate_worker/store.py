@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,6 +19,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from headgate import commit, entries, keys, late, pb, snapshot
 from headgate.commit import Answer, Commit, Committed, Stale
 from headgate.observations import TTL_MS as OBSERVATION_TTL_MS
+from headgate_redis import apart
 from headgate_worker.redis_clients import refuses_writes
 from headgate_worker.sharing import Sharing
 
@@ -33,8 +33,7 @@ CAUTIOUS_SECONDS: Final = 5.0
 """For how long after the store was last seen away leases are given that."""
 
 COMMIT_PATIENCE: Final = (0.05, 0.1, 0.2, 0.4, 0.8, *[1.0] * 12)
-"""Seconds between the tries of a commit: about 14 s in all. Each is made up to a half longer or shorter, since commits
-that were lost together, and were repeated together, would be lost together again."""
+"""Seconds between the tries of a commit: about 14 s in all."""
 
 _LOST_REPLY: Final = (RedisConnectionError, RedisTimeoutError, OSError)
 
@@ -154,7 +153,7 @@ class Store:
                 if not refuses_writes(error):
                     raise
                 await self._redis.connection_pool.disconnect(inuse_connections=False)
-            await asyncio.sleep(delay * (0.5 + random.random()))  # noqa: S311 - jitter
+            await apart.pause(delay)
         return await run(change)
 
     async def _run(self, change: Commit) -> Answer:

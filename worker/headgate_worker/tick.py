@@ -100,8 +100,8 @@ class Tick:
     async def keep(self) -> None:
         """Renew the lease until the tick is over; LostJob when somebody else has the job.
 
-        It is told so and cancelled, both: redis-py sends through wait_for, and Python 3.11 drops a cancellation that
-        comes together with the result (measured), so that a loop that only waited for it would never end.
+        It is told so and cancelled, both: a client of redis-py's own sends through wait_for, and Python 3.11 drops a
+        cancellation that comes together with the result (measured): a loop that only waited for it would never end.
         """
         while True:
             try:
