@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from headgate import commit, keys, overlap, pb, snapshot
+from headgate import commit, deletion, keys, overlap, pb, snapshot
 from headgate.overlap import Hold
 from headgate_redis import apart
 from headgate_redis.pipe import Command, Pipe
@@ -52,7 +52,7 @@ class Stored:
 
 
 _COMMIT: Final = Script(commit.SCRIPT)
-_DELETE: Final = Script(commit.DELETE_SCRIPT)
+_DELETE: Final = Script(deletion.DELETE_SCRIPT)
 _LINE: Final = Script(overlap.LINE_SCRIPT)
 
 _LOAD: Final = Script(f"""

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from headgate import commit, entries, keys, late, pb
+from headgate import commit, entries, keys, late, leases, pb
 from headgate.commit import Commit, Committed, Damaged, Duplicate, Fenced, Stale, Usage, Wake
 
 
@@ -127,9 +127,9 @@ def test_every_answer_has_a_meaning(raw: list[int | bytes], answer: commit.Answe
     "script",
     [
         commit.SCRIPT,
-        commit.BEGIN_SCRIPT,
-        commit.RENEW_SCRIPT,
-        commit.RELEASE_SCRIPT,
+        leases.BEGIN_SCRIPT,
+        leases.RENEW_SCRIPT,
+        leases.RELEASE_SCRIPT,
         late.REAP_SCRIPT,
     ],
 )

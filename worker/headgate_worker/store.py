@@ -16,7 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from headgate import commit, entries, keys, late, pb, snapshot
+from headgate import commit, deletion, entries, keys, late, leases, pb, snapshot
 from headgate.commit import Answer, Commit, Committed, Stale
 from headgate.observations import TTL_MS as OBSERVATION_TTL_MS
 from headgate_redis import apart
@@ -96,13 +96,13 @@ class Store:
         self.lease_ms = lease_ms
         self._grace_ms = grace_ms
         self._cautious_until = 0.0
-        self._renew = redis.register_script(commit.RENEW_SCRIPT)
+        self._renew = redis.register_script(leases.RENEW_SCRIPT)
         self._commit = redis.register_script(commit.SCRIPT)
-        self._begin = redis.register_script(commit.BEGIN_SCRIPT)
-        self._release = redis.register_script(commit.RELEASE_SCRIPT)
+        self._begin = redis.register_script(leases.BEGIN_SCRIPT)
+        self._release = redis.register_script(leases.RELEASE_SCRIPT)
         self._reap = redis.register_script(late.REAP_SCRIPT)
         self._ring = redis.register_script(late.RING_SCRIPT)
-        self._delete = redis.register_script(commit.DELETE_SCRIPT)
+        self._delete = redis.register_script(deletion.DELETE_SCRIPT)
 
     @property
     def cautious(self) -> bool:
