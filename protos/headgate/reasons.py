@@ -50,8 +50,8 @@ class Reason(Enum):
     )
     TOKEN_INVALID = Meaning(
         "UNAUTHENTICATED",
-        "The token is malformed or unknown, or was taken back.",
-        "Check that it is the whole token; ask the operator for another.",
+        "The token is malformed or unknown, or was taken back; or the client certificate does not name one caller.",
+        "Check that it is the whole token; ask the operator for another, or for a certificate with one plain name.",
     )
     TOKEN_EXPIRED = Meaning("UNAUTHENTICATED", "The token has expired.", "Ask the operator for another.")
     RIGHT_MISSING = Meaning(

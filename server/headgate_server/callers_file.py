@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from headgate_server.callers import ANONYMOUS, Caller, Callers, Proof, Right
 
@@ -24,7 +24,18 @@ RESERVED: Final = frozenset({ANONYMOUS.name, "worker"})
 Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")]
 Connection = Annotated[str, Field(pattern=r"^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
-CertificateName = Annotated[str, Field(min_length=1, max_length=253)]
+_SPIFFE: Final = re.compile(r"spiffe://[a-z0-9._-]{1,255}(/[A-Za-z0-9._-]+)*")
+
+
+def _certificate_name(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError("a name in a certificate has no control characters")
+    if "://" in name and not _SPIFFE.fullmatch(name):
+        raise ValueError('a name with "://" is a SPIFFE id: spiffe://trust.domain/path, without a query or a port')
+    return name
+
+
+CertificateName = Annotated[str, Field(min_length=1, max_length=2_048), AfterValidator(_certificate_name)]
 
 _PLACE: Final = re.compile(r"\(at [^()]*\)$")
 

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -69,7 +69,7 @@ class Gate:
         self.callers = read(path)
         self.jobs = jobs
         self.now_ms = now_ms
-        self.mutual = mutual
+        self._names_in = _reader_of_names() if mutual else None
         self.refusals = Refusals()
         self._buckets: dict[str, Bucket] = {}
         self._streams: Counter[str] = Counter()
@@ -100,6 +100,13 @@ class Gate:
     def door(self, method: str) -> Door:
         """The gate for calls of one method, by its full name."""
         return Door(self, method, access.RULES[method])
+
+    def of_certificate(self, context: Any) -> Proof | Reason:
+        """Whose client certificate the connection of a call has shown."""
+        if self._names_in is None:
+            return Reason.TOKEN_MISSING
+        names = self._names_in(context.auth_context() or {})
+        return Reason.TOKEN_INVALID if names is None else self.callers.of_certificate(names)
 
     def draw(self, caller: Caller) -> float:
         """Count a call; in how many seconds its caller is to come back, 0 when it may go on."""
@@ -182,7 +189,7 @@ class Door:
             return gate.callers.of_token(token, gate.now_ms())
         if token is not None:
             return Reason.TOKEN_INVALID
-        return gate.callers.of_certificate(_names(context)) if gate.mutual else Reason.TOKEN_MISSING
+        return gate.of_certificate(context)
 
     def _turned(self, answer: Turned, caller: str, context: Any) -> Turned:
         self._gate.refusals.note(answer.reason.name, caller, f"{self._method} from {context.peer()}", time.monotonic())
@@ -227,10 +234,11 @@ class Seat:
         self._callers = callers
 
 
-def _names(context: Any) -> list[str]:
-    """Common name and DNS names of the certificate that a client has shown."""
-    shown = context.auth_context() or {}
-    return [name.decode("utf-8", "replace") for key in ("x509_common_name", "peer_dns") for name in shown.get(key, ())]
+def _reader_of_names() -> Callable[[Mapping[str, Sequence[bytes]]], tuple[str, ...] | None]:
+    # Loading the library is a twelfth of a server's start, so only those do it that need it.
+    from headgate_server import client_certificates
+
+    return client_certificates.names
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

@@ -21,8 +21,8 @@ MAX_SECONDS: Final = 3_600.0
 MESSAGES: Final = {
     Reason.TOKEN_MISSING: 'no token: send one with each call, as metadata "authorization: Bearer ..." '
     "(HEADGATE_TOKEN of our client and command); the operator gives them",
-    Reason.TOKEN_INVALID: "the token is malformed or unknown, or was taken back: send the whole of it, "
-    "or ask the operator for another",
+    Reason.TOKEN_INVALID: "the token is malformed or unknown, or was taken back, or the client certificate does not "
+    "name one caller: send the whole token, or ask the operator for another",
     Reason.TOKEN_EXPIRED: "the token has expired: ask the operator for another",
 }
 """What is said to a caller who is not known."""

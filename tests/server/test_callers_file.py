@@ -70,6 +70,14 @@ def test_each_of_several_tokens_is_the_caller_until_it_expires(tmp_path: Path) -
         (entry("worker"), "callers.worker: the name stands for somebody else"),
         (entry("a", token_entry("x")) + entry("b", token_entry("x")), "callers.a and callers.b: the same token twice"),
         (entry("etl", certificates=["etl.example"]), "callers.etl: certificates need HEADGATE_TLS_CLIENT_CA"),
+        (
+            '[callers.etl]\nrights = ["read"]\ncertificates = ["a\\u0000b"]\n',
+            "callers.etl.certificates.0: Value error, a name in a certificate has no",
+        ),
+        (entry("etl", certificates=["https://a.b"]), "callers.etl.certificates.0: Value error, a name with"),
+        (entry("etl", certificates=["spiffe://A.b/c"]), "callers.etl.certificates.0: Value error, a name with"),
+        (entry("etl", certificates=["spiffe://a:1/c"]), "callers.etl.certificates.0: Value error, a name with"),
+        (entry("etl", certificates=["spiffe://a/c?d"]), "callers.etl.certificates.0: Value error, a name with"),
         (f'[callers.etl]\nrights = "{SECRET}\n', "the file is no TOML (at line 2"),
     ],
 )
