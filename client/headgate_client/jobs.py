@@ -39,18 +39,25 @@ class Jobs:
         """Return the handle of a job, without asking the server whether it exists."""
         return JobHandle(self, job)
 
-    async def get(self, job: str) -> pb.Job:
-        """Read one job as it stands."""
-        request = pb.GetJobRequest(name=job_name(job))
+    async def get(self, job: str, *, view: pb.JobView.ValueType = pb.JOB_VIEW_UNSPECIFIED) -> pb.Job:
+        """Read one job as it stands; `view` unspecified means all of it."""
+        request = pb.GetJobRequest(name=job_name(job), view=view)
         return await self._caller.call("GetJob", self._stub.GetJob, request, safe=True)
 
-    def list(self, filter: str = "", *, order_by: str = "", page_size: int = 0) -> AsyncIterator[pb.Job]:
+    def list(
+        self,
+        filter: str = "",
+        *,
+        order_by: str = "",
+        page_size: int = 0,
+        view: pb.JobView.ValueType = pb.JOB_VIEW_UNSPECIFIED,
+    ) -> AsyncIterator[pb.Job]:
         """Walk all jobs that pass the filter, newest first; pages are fetched as they are reached.
 
         `filter` is an AIP-160 subset such as 'state = RUNNING AND labels.team = "orders"', see
-        docs/filters.md.
+        docs/filters.md. `view` unspecified means BASIC: without payloads such as scripts.
         """
-        request = pb.ListJobsRequest(filter=filter, order_by=order_by, page_size=page_size)
+        request = pb.ListJobsRequest(filter=filter, order_by=order_by, page_size=page_size, view=view)
         return walk_pages(self.list_page, request, lambda reply: reply.jobs)
 
     async def list_page(self, request: pb.ListJobsRequest) -> pb.ListJobsResponse:
@@ -120,7 +127,8 @@ class Jobs:
     ) -> Following[pb.WatchJobResponse]:
         """Follow every job that passes the filter: a snapshot of each active one, then events as they happen.
 
-        Order is kept within a job. Each message carries the `resume_token` to continue after it.
+        Both come without payloads such as scripts. Order is kept within a job. Each message carries the
+        `resume_token` to continue after it.
         """
         chosen = watch or self._caller.options.watch
         source = JobsSource(partial(self._open_feed, filter, chosen), resume_token)

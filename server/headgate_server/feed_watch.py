@@ -12,7 +12,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from headgate import keys, log, pb
+from headgate import keys, log, pb, views
 from headgate.reasons import Reason
 from headgate_server import wire
 from headgate_server.clock import timestamp
@@ -126,9 +126,8 @@ class _Stream:
 
     def _snapshot(self, job_id: str, page: Page) -> bytes:
         self._shown[job_id] = page.revision
-        return wire.snapshot(
-            keys.job_name(job_id).encode(), page.revision, page.job, log.incarnation(page.last).encode()
-        )
+        name, incarnation = keys.job_name(job_id).encode(), log.incarnation(page.last).encode()
+        return wire.snapshot(name, page.revision, views.basic_bytes(page.job), incarnation)
 
     async def _next(self, tap: Tap) -> list[bytes]:
         try:
@@ -203,7 +202,7 @@ class _Stream:
     def _event(self, entry: Entry) -> bytes:
         name, incarnation = keys.job_name(entry.job_id).encode(), log.incarnation(entry.event).encode()
         token = self._token().encode()
-        message = wire.event(name, entry.revision, entry.event, incarnation)
+        message = wire.event(name, entry.revision, views.basic_event_bytes(entry.revision, entry.event), incarnation)
         return b"".join((message, _TOKEN, wire.varint(len(token)), token)) if token else message
 
     def _token(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from google.protobuf.empty_pb2 import Empty
 
-from headgate import keys, overlap, pb
+from headgate import keys, overlap, pb, views
 from headgate.reasons import Reason
 from headgate_server import access, control, explaining, feed_watch, long_poll, requests, resolving, retrying
 from headgate_server.cursor import ANY_TYPE, Wish
@@ -64,7 +64,7 @@ class JobService:
         stored = await self._store.load(job_id)
         if stored is None:
             raise unknown_job(job_id)
-        return stored.body
+        return views.basic_bytes(stored.body) if request.view == pb.JOB_VIEW_BASIC else stored.body
 
     async def list_jobs(self, request: pb.ListJobsRequest, call: Call) -> pb.ListJobsResponse:
         """ListJobs."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from headgate import keys, pb
+from headgate import keys, pb, views
 from headgate.reasons import Reason
 from headgate_server import access, filters
 from headgate_server.callers import Caller
@@ -48,6 +48,7 @@ class _Page:
     size: int
     after: int
     max_bytes: int
+    view: pb.JobView.ValueType
     jobs: list[pb.Job] = field(default_factory=list)
     walked: int = 0
     bytes: int = 0
@@ -62,8 +63,13 @@ class _Page:
             return
         job = pb.Job.FromString(stored.body)
         if wanted.passes(job):
-            self.jobs.append(job)
-            self.bytes += len(stored.body)
+            self._add(job)
+
+    def _add(self, job: pb.Job) -> None:
+        if self.view != pb.JOB_VIEW_FULL:
+            views.strip(job)
+        self.jobs.append(job)
+        self.bytes += job.ByteSize()
 
 
 async def list_jobs(
@@ -81,7 +87,7 @@ async def list_jobs(
         Refused: the filter or the order can't be read, or the token belongs to other arguments.
     """
     wanted, newest_first = access.seen_by(caller, read_filter(request.filter)), _order(request.order_by)
-    page = _Page(_size(request.page_size), read_token(request), max_bytes)
+    page = _Page(_size(request.page_size), read_token(request), max_bytes, request.view)
     source = keys.JOBS if wanted.state is None else keys.state(wanted.state)
     while not page.is_full():
         chunk = await index.walk(source, after=page.after, newest_first=newest_first, count=_CHUNK)

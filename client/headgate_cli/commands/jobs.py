@@ -29,6 +29,7 @@ def list_jobs(
     *,
     filter: Annotated[str, typer.Option(help='Such as: state = RUNNING AND labels.team = "orders".')] = "",
     limit: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 50,
+    view: Annotated[str, typer.Option(help="Basic (default) or Full, with payloads such as scripts.")] = "",
     reach: Reach,
 ) -> None:
     """List jobs, newest first.
@@ -38,16 +39,21 @@ def list_jobs(
     """
     from headgate_cli.work import jobs
 
-    jobs.list_jobs(filter, limit, reach)
+    jobs.list_jobs(filter, limit, view, reach)
 
 
 @jobs.command()
 @expanded
-def get(*, job: JobArgument, reach: Reach) -> None:
+def get(
+    *,
+    job: JobArgument,
+    view: Annotated[str, typer.Option(help="Full (default) or Basic: without payloads such as scripts.")] = "",
+    reach: Reach,
+) -> None:
     """Show a job as it stands."""
     from headgate_cli.work import jobs
 
-    jobs.get(job, reach)
+    jobs.get(job, view, reach)
 
 
 @expanded

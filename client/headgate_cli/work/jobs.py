@@ -45,12 +45,12 @@ class Decision:
     etag: str
 
 
-def list_jobs(filter: str, limit: int, reach: Reach) -> None:
+def list_jobs(filter: str, limit: int, view: str, reach: Reach) -> None:
     """Show jobs, newest first."""
 
     async def work(client: Client, printer: Printer) -> None:
         found = pb.ListJobsResponse()
-        async for job in client.jobs.list(filter, page_size=min(limit, 200)):
+        async for job in client.jobs.list(filter, page_size=min(limit, 200), view=_view(view)):
             found.jobs.append(job)
             if len(found.jobs) == limit:
                 break
@@ -61,11 +61,11 @@ def list_jobs(filter: str, limit: int, reach: Reach) -> None:
     act(reach, work)
 
 
-def get(job: str, reach: Reach) -> None:
+def get(job: str, view: str, reach: Reach) -> None:
     """Show a job as it stands."""
 
     async def work(client: Client, printer: Printer) -> None:
-        show(await client.jobs.get(job), printer)
+        show(await client.jobs.get(job, view=_view(view)), printer)
 
     act(reach, work)
 
@@ -220,6 +220,10 @@ def count(reach: Reach) -> None:
         return printer.table(("STATE", "JOBS"), words)
 
     act(reach, work)
+
+
+def _view(word: str) -> pb.JobView.ValueType:
+    return pb.JobView.ValueType(enums.number(word, pb.JobView, "JOB_VIEW_", "--view"))
 
 
 def _cancel_mode(word: str) -> pb.CancelMode.ValueType:

@@ -266,6 +266,36 @@ CANCEL_MODE_DETACH: CancelMode.ValueType  # 3
 """Let go at once; what runs upstream runs on unwatched."""
 Global___CancelMode: _TypeAlias = CancelMode  # noqa: Y015
 
+class _JobView:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _JobViewEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobView.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    JOB_VIEW_UNSPECIFIED: _JobView.ValueType  # 0
+    """Not said: each call has its default, FULL for one job, BASIC for many."""
+    JOB_VIEW_BASIC: _JobView.ValueType  # 1
+    """Without payloads: scripts, workflow and task parameters, `extra`, values of variables and of a flow's parameters,
+    names of outputs, lists of task and project ids but the root tasks', mappings of data sources, and the ends of logs in
+    failure digests. All else is shown: names, states, dates, runs, errors, labels.
+    """
+    JOB_VIEW_FULL: _JobView.ValueType  # 2
+    """Everything."""
+
+class JobView(_JobView, metaclass=_JobViewEnumTypeWrapper):
+    """How much of a job is shown (AIP-157)."""
+
+JOB_VIEW_UNSPECIFIED: JobView.ValueType  # 0
+"""Not said: each call has its default, FULL for one job, BASIC for many."""
+JOB_VIEW_BASIC: JobView.ValueType  # 1
+"""Without payloads: scripts, workflow and task parameters, `extra`, values of variables and of a flow's parameters,
+names of outputs, lists of task and project ids but the root tasks', mappings of data sources, and the ends of logs in
+failure digests. All else is shown: names, states, dates, runs, errors, labels.
+"""
+JOB_VIEW_FULL: JobView.ValueType  # 2
+"""Everything."""
+Global___JobView: _TypeAlias = JobView  # noqa: Y015
+
 @_typing.final
 class Job(_message.Message):
     """A piece of work that headgate has promised to do, and all it knows of it."""

@@ -143,7 +143,7 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListJobs(self, request, context):
-        """Lists jobs, newest first.
+        """Lists jobs, newest first, without payloads unless `view` asks for them.
 
         A walk over all pages shows every job that was there all the time exactly once, however many are added meanwhile.
 
@@ -200,6 +200,8 @@ class JobServiceServicer:
         First a snapshot of each active job (unless resume_token is given), then events as they happen. Order is kept within
         a job, not between jobs. An event is sent if its job passes the filter before it or after it. The stream never ends
         by itself: after MAX_STREAM_AGE and SERVER_DRAINING come back with resume_token, after HISTORY_LOST without one.
+        Snapshots and events are shown as JobView BASIC, always; GetJob, WatchJob and ListJobEvents show the rest of a job.
+        So the `incarnation` of a message is that of the whole event.
 
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.

@@ -54,7 +54,7 @@ class JobServiceStub:
       * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
     """
     ListJobs: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ListJobsRequest, _job_service_pb2.ListJobsResponse]
-    """Lists jobs, newest first.
+    """Lists jobs, newest first, without payloads unless `view` asks for them.
 
     A walk over all pages shows every job that was there all the time exactly once, however many are added meanwhile.
 
@@ -99,6 +99,8 @@ class JobServiceStub:
     First a snapshot of each active job (unless resume_token is given), then events as they happen. Order is kept within
     a job, not between jobs. An event is sent if its job passes the filter before it or after it. The stream never ends
     by itself: after MAX_STREAM_AGE and SERVER_DRAINING come back with resume_token, after HISTORY_LOST without one.
+    Snapshots and events are shown as JobView BASIC, always; GetJob, WatchJob and ListJobEvents show the rest of a job.
+    So the `incarnation` of a message is that of the whole event.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
@@ -194,7 +196,7 @@ class JobServiceAsyncStub(JobServiceStub):
       * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
     """
     ListJobs: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListJobsRequest, _job_service_pb2.ListJobsResponse]  # type: ignore[assignment]
-    """Lists jobs, newest first.
+    """Lists jobs, newest first, without payloads unless `view` asks for them.
 
     A walk over all pages shows every job that was there all the time exactly once, however many are added meanwhile.
 
@@ -239,6 +241,8 @@ class JobServiceAsyncStub(JobServiceStub):
     First a snapshot of each active job (unless resume_token is given), then events as they happen. Order is kept within
     a job, not between jobs. An event is sent if its job passes the filter before it or after it. The stream never ends
     by itself: after MAX_STREAM_AGE and SERVER_DRAINING come back with resume_token, after HISTORY_LOST without one.
+    Snapshots and events are shown as JobView BASIC, always; GetJob, WatchJob and ListJobEvents show the rest of a job.
+    So the `incarnation` of a message is that of the whole event.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
@@ -343,7 +347,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_service_pb2.ListJobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_service_pb2.ListJobsResponse, _abc.Awaitable[_job_service_pb2.ListJobsResponse]]:
-        """Lists jobs, newest first.
+        """Lists jobs, newest first, without payloads unless `view` asks for them.
 
         A walk over all pages shows every job that was there all the time exactly once, however many are added meanwhile.
 
@@ -406,6 +410,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         First a snapshot of each active job (unless resume_token is given), then events as they happen. Order is kept within
         a job, not between jobs. An event is sent if its job passes the filter before it or after it. The stream never ends
         by itself: after MAX_STREAM_AGE and SERVER_DRAINING come back with resume_token, after HISTORY_LOST without one.
+        Snapshots and events are shown as JobView BASIC, always; GetJob, WatchJob and ListJobEvents show the rest of a job.
+        So the `incarnation` of a message is that of the whole event.
 
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
