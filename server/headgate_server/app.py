@@ -94,11 +94,7 @@ class Parts:
         if settings.callers is None:
             return None
         mutual = settings.tls_client_ca is not None
-        read = gate.reader(
-            mutual=mutual,
-            max_watches=settings.caller_max_watches,
-            calls_per_second=settings.caller_calls_per_second,
-        )
+        read = gate.reader(mutual=mutual, usual=settings.caller_limits())
         return Gate(settings.callers, read, self.store, self.clock.now_ms, mutual=mutual)
 
     def _show(self) -> None:

@@ -1,9 +1,14 @@
-"""How often a caller may call: a bucket that fills steadily, holds a second's worth, and is drawn from. Pure."""
+"""Shares of callers and connections: buckets for what is used up by time, and the refusal when a share is. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
+
+from google.rpc.error_details_pb2 import QuotaFailure
+
+from headgate.reasons import Reason
+from headgate_server.errors import Refused
 
 BURST_SECONDS: Final = 1.0
 """How long a bucket takes to fill: a caller that was silent may make so many calls at once, one at least."""
@@ -43,3 +48,37 @@ def draw(bucket: Bucket, per_second: float, now: float) -> tuple[Bucket, float]:
 
 def _room(per_second: float) -> float:
     return max(1.0, per_second * BURST_SECONDS)
+
+
+def of_caller(name: str) -> str:
+    """A caller as the subject of a share."""
+    return f"caller:{name}"
+
+
+def of_connection(name: str) -> str:
+    """A connection as the subject of a share; the default one has an empty name."""
+    return f"connection:{name}"
+
+
+PROCESS: Final = "process"
+"""The subject of a bound that all callers of a server process have together."""
+
+
+def exceeded(quota: str, limit: float, subject: str, retry_seconds: float) -> Refused:
+    """CALLER_LIMIT: a share is used up.
+
+    Args:
+        quota: what is scarce, such as "watched_instances"; stands in the metadata.
+        limit: how much of it the subject may have; stands in the metadata.
+        subject: whose share it is, by `of_caller`, `of_connection` or PROCESS.
+        retry_seconds: when to come back, 0.1 s or more.
+    """
+    message = f"{quota} of {subject}: the limit is {limit:.15g}"
+    violation = QuotaFailure.Violation(subject=subject, description=message)
+    return Refused(
+        Reason.CALLER_LIMIT,
+        message,
+        metadata={"quota": quota, "limit": f"{limit:.15g}"},
+        details=(QuotaFailure(violations=[violation]),),
+        retry_seconds=retry_seconds,
+    )

@@ -28,6 +28,35 @@ class Right(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """The shares of one caller. 0 stands for no limit; each counts what one process sees, but for the last two.
+
+    Args:
+        calls_per_second: most calls in the long run; a second's worth may come at once.
+        max_watches: most open streams, waiting long polls among them.
+        max_watched_instances: most instances that its streams watch, each counted once.
+        max_open_reads: most reads that wait for workers.
+        max_plan_dates: most dates of plans that wait for workers; a plan that is the only one has as many as it likes.
+        upstream_reads_per_minute: most calls upstream that its reads and watches ask for; a minute's worth at once.
+        max_jobs: most stored jobs, ended ones among them.
+        max_stored_bytes: most bytes of stored jobs and their logs.
+    """
+
+    calls_per_second: float = 0.0
+    max_watches: int = 0
+    max_watched_instances: int = 0
+    max_open_reads: int = 0
+    max_plan_dates: int = 0
+    upstream_reads_per_minute: float = 0.0
+    max_jobs: int = 0
+    max_stored_bytes: int = 0
+
+
+UNLIMITED: Final = Limits()
+"""No limit at all."""
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Someone who calls.
 
@@ -35,15 +64,13 @@ class Caller:
         name: stands in jobs, events and logs.
         rights: what it may do.
         connections: on which connections, "" being the default one; None for all of them.
-        max_watches: most streams of it that one process has open; 0 for no limit.
-        calls_per_second: most calls that one process takes of it in the long run; 0 for no limit.
+        limits: its shares of what is scarce.
     """
 
     name: str
     rights: frozenset[Right]
     connections: frozenset[str] | None = None
-    max_watches: int = 0
-    calls_per_second: float = 0.0
+    limits: Limits = UNLIMITED
 
     def may_use(self, connection: str) -> bool:
         """Whether the caller may use a connection."""
@@ -56,7 +83,7 @@ class Caller:
 
 
 ANONYMOUS: Final = Caller("anonymous", frozenset(Right))
-"""Everyone, where callers are not told apart."""
+"""Everyone, where callers are not told apart: without shares, since one would be the share of all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from headgate_server.callers import ANONYMOUS, Caller, Callers, Proof, Right
+from headgate_server.callers import ANONYMOUS, UNLIMITED, Caller, Callers, Limits, Proof, Right
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 """Longest file that is read."""
@@ -24,6 +25,8 @@ RESERVED: Final = frozenset({ANONYMOUS.name, "worker"})
 Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")]
 Connection = Annotated[str, Field(pattern=r"^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
+Count = Annotated[int, Field(ge=0)]
+Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _SPIFFE: Final = re.compile(r"spiffe://[a-z0-9._-]{1,255}(/[A-Za-z0-9._-]+)*")
 
 
@@ -51,24 +54,39 @@ class TokenEntry(_Model):
     expires: AwareDatetime | None = None
 
 
-class CallerEntry(_Model):
+class LimitsEntry(_Model):
+    """The fields of `Limits` that an entry may have; what is absent is as the settings say."""
+
+    calls_per_second: Rate | None = None
+    max_watches: Count | None = None
+    max_watched_instances: Count | None = None
+    max_open_reads: Count | None = None
+    max_plan_dates: Count | None = None
+    upstream_reads_per_minute: Rate | None = None
+    max_jobs: Count | None = None
+    max_stored_bytes: Count | None = None
+
+    def limits(self, usual: Limits) -> Limits:
+        """The limits of the entry, those of `usual` where it has none."""
+        said = {field.name: getattr(self, field.name) for field in fields(Limits)}
+        return replace(usual, **{name: value for name, value in said.items() if value is not None})
+
+
+class CallerEntry(LimitsEntry):
     """One caller. Absent `connections` stand for all of them, absent limits for those of the settings."""
 
     rights: Annotated[list[Right], Field(min_length=1)]
     tokens: list[TokenEntry] = []
     certificates: list[CertificateName] = []
     connections: Annotated[list[Connection], Field(min_length=1)] | None = None
-    max_watches: Annotated[int, Field(ge=0)] | None = None
-    calls_per_second: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
-    def caller(self, name: str, max_watches: int, calls_per_second: float) -> Caller:
-        """The caller; the limits given are those for entries that have none."""
+    def caller(self, name: str, usual: Limits) -> Caller:
+        """The caller; `usual` are the limits where the entry has none."""
         return Caller(
             name,
             frozenset(Right) if Right.WRITE in self.rights else frozenset(self.rights),
             None if self.connections is None else frozenset(self.connections),
-            max_watches if self.max_watches is None else self.max_watches,
-            calls_per_second if self.calls_per_second is None else self.calls_per_second,
+            self.limits(usual),
         )
 
     def proofs(self, caller: Caller) -> Iterator[Proof]:
@@ -86,14 +104,13 @@ class CallersFile(_Model):
     callers: Annotated[dict[Name, CallerEntry], Field(min_length=1)]
 
 
-def load(path: Path, *, mutual: bool = False, max_watches: int = 0, calls_per_second: float = 0.0) -> Callers:
+def load(path: Path, *, mutual: bool = False, usual: Limits = UNLIMITED) -> Callers:
     """Read the file.
 
     Args:
         path: where it is.
         mutual: whether clients show certificates.
-        max_watches: limit of entries that have none, as of `Caller`.
-        calls_per_second: limit of entries that have none, as of `Caller`.
+        usual: the limits of entries, where they don't say others.
 
     Raises:
         ValueError: it can't be read, or says something that makes no sense; values are never quoted.
@@ -107,7 +124,7 @@ def load(path: Path, *, mutual: bool = False, max_watches: int = 0, calls_per_se
     named = next((name for name, entry in found.callers.items() if entry.certificates), None)
     if named is not None and not mutual:
         raise ValueError(f"callers.{named}: certificates need HEADGATE_TLS_CLIENT_CA")
-    callers = {name: entry.caller(name, max_watches, calls_per_second) for name, entry in found.callers.items()}
+    callers = {name: entry.caller(name, usual) for name, entry in found.callers.items()}
     return Callers(_by_key(proof for name, entry in found.callers.items() for proof in entry.proofs(callers[name])))
 
 

@@ -18,7 +18,7 @@ from headgate import pb
 from headgate.reasons import Reason
 from headgate_server import access, caller_limits, callers_file, turned
 from headgate_server.caller_limits import Bucket
-from headgate_server.callers import Caller, Callers, Proof, token_in
+from headgate_server.callers import Caller, Callers, Limits, Proof, token_in
 from headgate_server.errors import Refused
 from headgate_server.redis_store import Stored
 from headgate_server.refusals import Refusals
@@ -110,7 +110,7 @@ class Gate:
 
     def draw(self, caller: Caller) -> float:
         """Count a call; in how many seconds its caller is to come back, 0 when it may go on."""
-        rate = caller.calls_per_second
+        rate = caller.limits.calls_per_second
         if not rate:
             return 0.0
         now = time.monotonic()
@@ -120,7 +120,7 @@ class Gate:
 
     def enter(self, caller: Caller) -> bool:
         """Count a stream in, if there is room for it."""
-        if caller.max_watches and self._streams[caller.name] >= caller.max_watches:
+        if (most := caller.limits.max_watches) and self._streams[caller.name] >= most:
             return False
         self._streams[caller.name] += 1
         return True
@@ -148,7 +148,7 @@ class Door:
         caller = proof.caller
         if wait := self._gate.draw(caller):
             tenths = max(1, round(10 * min(wait, turned.MAX_SECONDS)))
-            answer = turned.too_often(f"{caller.calls_per_second:g}", tenths)
+            answer = turned.too_often(caller.name, caller.limits.calls_per_second, tenths)
             return self._turned(answer, caller.name, context)
         if self._rule.right not in caller.rights:
             return self._turned(turned.no_right(self._rule.right.value, self._method), caller.name, context)
@@ -160,7 +160,8 @@ class Door:
         if isinstance(proof, Turned):
             return proof
         if not self._gate.enter(proof.caller):
-            return self._turned(turned.too_many(proof.caller.max_watches), proof.caller.name, context)
+            caller = proof.caller
+            return self._turned(turned.too_many(caller.name, caller.limits.max_watches), caller.name, context)
         return Seat(self._gate, proof, context)
 
     async def check(self, request: Any, caller: Caller) -> None:
@@ -250,10 +251,10 @@ def _stamp(path: Path) -> tuple[int, ...]:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def reader(*, mutual: bool, max_watches: int, calls_per_second: float) -> Callable[[Path], Callers]:
+def reader(*, mutual: bool, usual: Limits) -> Callable[[Path], Callers]:
     """Reads the file with the settings' limits for entries that have none; as `callers_file.load`."""
 
     def read(path: Path) -> Callers:
-        return callers_file.load(path, mutual=mutual, max_watches=max_watches, calls_per_second=calls_per_second)
+        return callers_file.load(path, mutual=mutual, usual=usual)
 
     return read

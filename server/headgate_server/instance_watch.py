@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from headgate import pb
-from headgate.reasons import Reason
+from headgate_server.caller_limits import PROCESS, exceeded
 from headgate_server.clock import StoreClock
-from headgate_server.errors import Refused, StoreUnavailable
+from headgate_server.errors import StoreUnavailable
 from headgate_server.instance_kinds import Kind
-from headgate_server.lookout import Lookout, Subject
+from headgate_server.lookout import RETRY_SECONDS, Lookout, Subject
 from headgate_server.rpc import Sink
 from headgate_server.watch import PATIENCE_SECONDS
 from headgate_server.watched import Viewer
@@ -63,8 +63,7 @@ class InstanceWatch:
             StoreUnavailable: the store can't be read.
         """
         if self.lookout.watchers >= self.max_streams:
-            metadata = {"limit": str(self.max_streams)}
-            raise Refused(Reason.CALLER_LIMIT, "too many streams", metadata=metadata, retry_seconds=5)
+            raise exceeded("watches", self.max_streams, PROCESS, RETRY_SECONDS)
         now = asyncio.get_running_loop().time
         deadline = now() + self.max_age_seconds * (0.9 + 0.2 * self.jitter())
         quiet_until = now() + FIRST_SECONDS

@@ -12,6 +12,7 @@ from google.protobuf.empty_pb2 import Empty
 from headgate import keys, overlap, pb, views
 from headgate.reasons import Reason
 from headgate_server import access, control, explaining, feed_watch, long_poll, requests, resolving, retrying
+from headgate_server.caller_limits import PROCESS, exceeded
 from headgate_server.cursor import ANY_TYPE, Wish
 from headgate_server.errors import Refused
 from headgate_server.feed_entry import read_token
@@ -24,6 +25,7 @@ from headgate_server.rpc import Call, Sink
 from headgate_server.steering import Steering
 from headgate_server.submission import KINDS
 from headgate_server.tally import Tally
+from headgate_server.turned import STREAM_SECONDS
 from headgate_server.watch import Watching, unknown_job
 
 PROGRESS_SECONDS: Final = 15.0
@@ -173,8 +175,7 @@ class JobService:
 
     def _check_room(self) -> None:
         if self._watching.hub.watchers >= self._max_watches:
-            metadata = {"limit": str(self._max_watches)}
-            raise Refused(Reason.CALLER_LIMIT, "too many streams", metadata=metadata, retry_seconds=5)
+            raise exceeded("watches", self._max_watches, PROCESS, STREAM_SECONDS)
 
 
 def _progress_seconds(request: pb.WatchJobRequest | pb.WatchJobsRequest | pb.RunJobRequest) -> float:

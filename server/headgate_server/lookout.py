@@ -19,10 +19,10 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc.status_pb2 import Status
 
 from headgate import keys
-from headgate.reasons import Reason
 from headgate_server import status
+from headgate_server.caller_limits import PROCESS, exceeded
 from headgate_server.clock import StoreClock
-from headgate_server.errors import Refused, ServerError, StoreUnavailable
+from headgate_server.errors import ServerError, StoreUnavailable
 from headgate_server.instance_kinds import Kind, Pace, Row
 from headgate_server.rpc import Call
 from headgate_server.watched import Viewer, Watched
@@ -31,6 +31,9 @@ _log = logging.getLogger(__name__)
 
 MAX_INSTANCES: Final = 10_000
 """Most instances that one process watches."""
+
+RETRY_SECONDS: Final = 5.0
+"""When a stream that found no room may come back."""
 
 SIDE_BY_SIDE: Final = 64
 """Most reads of one process that are under way."""
@@ -134,8 +137,7 @@ class Lookout:
         """
         wanted = tuple(subjects)
         if len(self._watched) + sum(subject not in self._watched for subject in wanted) > MAX_INSTANCES:
-            metadata = {"limit": str(MAX_INSTANCES)}
-            raise Refused(Reason.CALLER_LIMIT, "too many watched instances", metadata=metadata, retry_seconds=5)
+            raise exceeded("watched_instances", MAX_INSTANCES, PROCESS, RETRY_SECONDS)
         viewer = Viewer([self._join(subject) for subject in wanted], draining=self._draining)
         self._viewers.add(viewer)
         self._woken.set()

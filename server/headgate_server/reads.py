@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 
 from headgate import entries, pb
 from headgate.reasons import Reason
+from headgate_server.caller_limits import PROCESS, exceeded
 from headgate_server.clock import StoreClock
 from headgate_server.errors import Refused, Relayed, ServerError
 from headgate_server.rpc import Call
@@ -25,6 +26,9 @@ _log = logging.getLogger(__name__)
 
 MAX_ASKED: Final = 2_000
 """Most questions of one process that are open."""
+
+RETRY_SECONDS: Final = 1.0
+"""When a read that found no room may come back."""
 
 LINGER_MS: Final = 5_000
 """How long a question outlives its deadline in the store."""
@@ -107,7 +111,7 @@ class Reads:
             StoreUnavailable: the question could not be put up.
         """
         if len(self._open) >= MAX_ASKED:
-            raise Refused(Reason.CALLER_LIMIT, "too many reads wait for workers", retry_seconds=1)
+            raise exceeded("open_reads", MAX_ASKED, PROCESS, RETRY_SECONDS)
         seconds, refusal = self._patience(call, self._timeout + extra_seconds)
         number = next(self._numbers)
         self._open[number] = asyncio.get_running_loop().create_future()

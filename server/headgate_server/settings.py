@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -10,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from headgate import redis_url as redis_url_of
 from headgate_server import callers_file
+from headgate_server.callers import Limits
 
 PREFIX: Final = "HEADGATE_"
 
@@ -42,6 +44,8 @@ def _redis_url(text: str) -> str:
 
 Address = Annotated[str, AfterValidator(_address)]
 Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
+Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -103,14 +107,36 @@ class Settings(BaseSettings):
     callers: Path | None = Field(
         None, description="TOML file of those who may call, with digests of their tokens; without it everyone may."
     )
-    caller_max_watches: int = Field(
-        0, ge=0, description="Most open streams per caller and process, where its entry does not say; 0: no limit."
+    caller_calls_per_second: Rate = Field(
+        500.0, description="Most calls a second per caller and process, where its entry does not say; 0: no limit."
     )
-    caller_calls_per_second: float = Field(
-        0.0,
-        ge=0,
-        allow_inf_nan=False,
-        description="Most calls a second per caller and process, where its entry does not say; 0: no limit.",
+    caller_max_watches: Count = Field(
+        5_000, description="Most open streams per caller and process, where its entry does not say; 0: no limit."
+    )
+    caller_max_watched_instances: Count = Field(
+        2_500, description="Most watched instances per caller and process, where its entry does not say; 0: no limit."
+    )
+    caller_max_open_reads: Count = Field(
+        200,
+        description="Most reads that wait for workers per caller and process, where its entry does not say; "
+        "0: no limit.",
+    )
+    caller_max_plan_dates: Count = Field(
+        3_300,
+        description="Most dates of plans under way per caller and process, where its entry does not say; "
+        "one plan alone may have more; 0: no limit.",
+    )
+    caller_upstream_reads_per_minute: Rate = Field(
+        6_000.0,
+        description="Most upstream reads a minute, watches included, per caller and process, where its entry does not "
+        "say; a minute's worth at once; 0: no limit.",
+    )
+    caller_max_jobs: Count = Field(
+        250_000, description="Most stored jobs per caller, where its entry does not say; 0: no limit."
+    )
+    caller_max_stored_bytes: Count = Field(
+        1_073_741_824,
+        description="Most bytes of stored jobs per caller, where its entry does not say; 0: no limit.",
     )
 
     @model_validator(mode="after")
@@ -127,14 +153,19 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _sound_callers(self) -> Self:
-        if self.callers is None and (self.caller_max_watches or self.caller_calls_per_second):
-            raise ValueError("HEADGATE_CALLER_MAX_WATCHES and HEADGATE_CALLER_CALLS_PER_SECOND need HEADGATE_CALLERS")
+        given = sorted(name for name in self.model_fields_set if name.startswith("caller_"))
+        if self.callers is None and given:
+            raise ValueError(f"{PREFIX}{given[0].upper()} needs HEADGATE_CALLERS")
         if self.callers is not None:
             try:
                 callers_file.load(self.callers, mutual=self.tls_client_ca is not None)
             except ValueError as error:
                 raise ValueError(f"{PREFIX}CALLERS: {error}") from None
         return self
+
+    def caller_limits(self) -> Limits:
+        """The limits of callers whose entries don't say others."""
+        return Limits(**{field.name: getattr(self, f"caller_{field.name}") for field in fields(Limits)})
 
     def masked(self) -> dict[str, str]:
         """Every variable and its value, without secrets, to be shown."""

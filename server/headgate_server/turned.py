@@ -9,7 +9,7 @@ from typing import Final
 import grpc
 
 from headgate.reasons import Reason
-from headgate_server import status
+from headgate_server import caller_limits, status
 from headgate_server.errors import Refused
 
 STREAM_SECONDS: Final = 5.0
@@ -59,20 +59,17 @@ def no_right(right: str, method: str) -> Turned:
 
 
 @lru_cache(maxsize=1_024)
-def too_often(limit: str, tenths: int) -> Turned:
+def too_often(caller: str, limit: float, tenths: int) -> Turned:
     """A call of someone who calls too often, with tenths of a second to wait."""
-    metadata = {"limit": limit, "of": "calls_per_second"}
-    return _answer(
-        Refused(Reason.CALLER_LIMIT, "too many calls of this caller", metadata=metadata, retry_seconds=tenths / 10)
-    )
+    subject = caller_limits.of_caller(caller)
+    return _answer(caller_limits.exceeded("calls_per_second", limit, subject, tenths / 10))
 
 
 @lru_cache(maxsize=1_024)
-def too_many(limit: int) -> Turned:
+def too_many(caller: str, limit: int) -> Turned:
     """A stream of someone who has too many."""
-    metadata = {"limit": str(limit), "of": "max_watches"}
-    message = "too many streams of this caller"
-    return _answer(Refused(Reason.CALLER_LIMIT, message, metadata=metadata, retry_seconds=STREAM_SECONDS))
+    subject = caller_limits.of_caller(caller)
+    return _answer(caller_limits.exceeded("watches", limit, subject, STREAM_SECONDS))
 
 
 def _answer(refused: Refused) -> Turned:

@@ -18,6 +18,7 @@ from headgate import pb
 from headgate.reasons import Reason
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
 from headgate_server import app, gate, tally
+from headgate_server.callers import UNLIMITED
 from headgate_server.errors import Refused
 from headgate_server.turned import MAX_SECONDS
 from tests.server.callers import EXPIRED, USUAL, bearer, entry, known, token_entry, token_of, write
@@ -143,7 +144,7 @@ async def test_a_stream_gets_no_message_after_its_token_has_expired(path: Path) 
     end = datetime(2027, 1, 1, tzinfo=UTC)
     write(path, entry("brief", token_entry("brief", end)))
     stage, jobs = Stage(*bearer("brief")), cast("gate.Jobs", None)
-    read = gate.reader(mutual=False, max_watches=0, calls_per_second=0)
+    read = gate.reader(mutual=False, usual=UNLIMITED)
     guarded = gate.Gate(path, read, jobs, lambda: stage.now_ms, mutual=False)
     seat = guarded.door("headgate.v1.JobService.WatchJob").seat(stage.metadata, stage)
     assert isinstance(seat, gate.Seat)
@@ -177,6 +178,11 @@ async def test_a_stream_goes_on_when_the_file_changes_otherwise(gated: World, pa
     call.cancel()
 
 
+def quota_subject(error: grpc.RpcError) -> str:
+    (violation,) = detail(status_of(error), error_details_pb2.QuotaFailure).violations
+    return str(violation.subject)
+
+
 async def test_a_caller_has_so_many_streams_and_no_more(redis_url: str, path: Path) -> None:
     write(path, USUAL + entry("few", max_watches=2))
     async with serving(redis_url, callers=path, caller_max_watches=3) as world:
@@ -189,7 +195,8 @@ async def test_a_caller_has_so_many_streams_and_no_more(redis_url: str, path: Pa
         errors = [await refused(few.read()), await refused(ours.read())]
 
         assert [reason_of(error) for error in errors] == ["CALLER_LIMIT"] * 2
-        assert [metadata_of(error)["limit"] for error in errors] == ["2", "3"]
+        assert [metadata_of(error) for error in errors] == [{"quota": "watches", "limit": limit} for limit in "23"]
+        assert quota_subject(errors[0]) == "caller:few"
         assert detail(status_of(errors[0]), error_details_pb2.RetryInfo).retry_delay.seconds > 0
         calls.pop().cancel()
 
@@ -215,7 +222,8 @@ async def test_a_caller_may_call_so_often_and_others_go_on(redis_url: str, path:
         error = await refused(world.jobs.CountJobs(COUNT, metadata=known("busy")))
 
         assert (error.code(), reason_of(error)) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "CALLER_LIMIT")
-        assert metadata_of(error) == {"limit": "0.01", "of": "calls_per_second"}
+        assert metadata_of(error) == {"quota": "calls_per_second", "limit": "0.01"}
+        assert quota_subject(error) == "caller:busy"
         assert 90 < detail(status_of(error), error_details_pb2.RetryInfo).retry_delay.seconds <= 100
         for _ in range(20):
             await world.jobs.CountJobs(COUNT, metadata=known("full"))

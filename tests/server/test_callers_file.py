@@ -1,5 +1,6 @@
 """The file of callers, tokens and limits, without a server."""
 
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from headgate.reasons import Reason
 from headgate_server import caller_limits, callers, callers_file, settings
-from headgate_server.callers import Caller, Proof, Right
+from headgate_server.callers import Caller, Limits, Proof, Right
 from headgate_server.refusals import TELL_SECONDS, Refusals
 from tests.server.callers import entry, token_entry, token_of, write
 
@@ -30,13 +31,24 @@ def test_an_entry_is_a_caller(tmp_path: Path) -> None:
 
     found = caller_of(load(tmp_path, text), token_of("etl"))
 
-    assert found == Caller("etl", frozenset(Right), frozenset({"a", ""}), 3, 2.5)
+    assert found == Caller("etl", frozenset(Right), frozenset({"a", ""}), Limits(max_watches=3, calls_per_second=2.5))
 
 
 def test_what_an_entry_does_not_say_is_everything_or_what_the_settings_say(tmp_path: Path) -> None:
-    found = caller_of(load(tmp_path, entry("etl", rights=["read"]), max_watches=7, calls_per_second=9), token_of("etl"))
+    usual = Limits(**{limit.name: number for number, limit in enumerate(fields(Limits), start=1)})
+    found = caller_of(load(tmp_path, entry("etl", rights=["read"]), usual=usual), token_of("etl"))
 
-    assert found == Caller("etl", frozenset({Right.READ}), None, 7, 9)
+    assert found == Caller("etl", frozenset({Right.READ}), None, usual)
+
+
+@pytest.mark.parametrize("name", [limit.name for limit in fields(Limits)])
+def test_every_limit_may_stand_in_an_entry_and_0_lifts_it(tmp_path: Path, name: str) -> None:
+    usual = settings.load().caller_limits()
+    texts = [f"{entry('etl')}{name} = {number}\n" for number in (0, 7)]
+    own = [caller_of(load(tmp_path, text, usual=usual), token_of("etl")).limits for text in texts]
+
+    assert getattr(usual, name) > 0
+    assert own == [replace(usual, **{name: 0}), replace(usual, **{name: 7})]
 
 
 def test_each_of_several_tokens_is_the_caller_until_it_expires(tmp_path: Path) -> None:
@@ -98,7 +110,8 @@ def test_the_example_in_the_documents_is_a_file_of_callers(tmp_path: Path) -> No
 
     callers_named = {proof.caller.name: proof.caller for proof in found.proofs.values()}
     assert callers_named["scheduler"].connections == frozenset({"", "shanghai"})
-    assert callers_named["dashboard"] == Caller("dashboard", frozenset({Right.READ}), None, 200, 50)
+    limits = Limits(50.0, 200, 500, 50, 2_200, 600.0, 10_000, 100_000_000)
+    assert callers_named["dashboard"] == Caller("dashboard", frozenset({Right.READ}), None, limits)
 
 
 def test_a_file_that_is_not_there_or_not_text_is_complained_of(tmp_path: Path) -> None:
@@ -126,7 +139,7 @@ def test_a_server_does_not_start_on_a_file_that_makes_no_sense(tmp_path: Path) -
 
 def test_limits_of_callers_need_callers() -> None:
     for name in ("caller_max_watches", "caller_calls_per_second"):
-        with pytest.raises(settings.BadSettings, match="need HEADGATE_CALLERS"):
+        with pytest.raises(settings.BadSettings, match="needs HEADGATE_CALLERS"):
             settings.load(**{name: 1})
 
 
