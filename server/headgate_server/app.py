@@ -87,6 +87,7 @@ class Parts:
         )
         self.health = Health(self.store.probe, lambda: self.hub.following, catalog.SERVICES)
         self.gate = self._gate()
+        self.tls = channel.tls_files(settings)
         self._show()
 
     def _gate(self) -> Gate | None:
@@ -149,7 +150,7 @@ class Parts:
     def tasks(self) -> list[Coroutine[None, None, None]]:
         """What runs as long as the process."""
         found = [part.run() for part in (self.writes, self.reads, self.hub, self.reading, self.lookout, self.health)]
-        followed = [self.gate.run()] if self.gate is not None else []
+        followed = [part.run() for part in (self.gate, self.tls) if part is not None]
         return [*found, self.hub.audit(), *followed]
 
     async def close(self) -> None:
@@ -174,7 +175,7 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
         host, port = parse_address(settings.ops_listen)
         async with ops.serving(host, port, parts.metrics, parts.health.why_not) as ops_port, _tasks(parts):
             server = _grpc_server(parts)
-            grpc_port = channel.bind(server, settings)
+            grpc_port = channel.bind(server, settings, parts.tls)
             await server.start()
             try:
                 await parts.hub.began.wait()

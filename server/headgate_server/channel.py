@@ -7,6 +7,7 @@ from typing import Any, Final
 import grpc
 
 from headgate_server.settings import Settings, parse_address
+from headgate_server.tls_files import TlsFiles
 
 MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
 """Largest request that is read at all. Far above what any field may hold, so that a field too long is named."""
@@ -46,25 +47,28 @@ def server_options(settings: Settings) -> list[tuple[str, Any]]:
     ]
 
 
-def bind(server: grpc.aio.Server, settings: Settings) -> int:
+def tls_files(settings: Settings) -> TlsFiles | None:
+    """The files of TLS; None where it is off.
+
+    Raises:
+        UnsoundFiles: they can't be used.
+    """
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return TlsFiles(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+
+
+def bind(server: grpc.aio.Server, settings: Settings, tls: TlsFiles | None) -> int:
     """Open the gRPC port; the port.
 
     Raises:
-        OSError: the port is taken, or the TLS files can't be read.
+        OSError: the port is taken.
     """
     host, port = parse_address(settings.listen)
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
-        if settings.tls_cert is None:
+        if tls is None:
             return server.add_insecure_port(address)
-        return server.add_secure_port(address, _credentials(settings))
+        return server.add_secure_port(address, tls.credentials())
     except RuntimeError:
         raise OSError(f"HEADGATE_LISTEN: the port of {address} can't be opened") from None
-
-
-def _credentials(settings: Settings) -> grpc.ServerCredentials:
-    if settings.tls_cert is None or settings.tls_key is None:
-        raise ValueError("TLS needs a certificate and a key")
-    pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
-    roots = settings.tls_client_ca.read_bytes() if settings.tls_client_ca else None
-    return grpc.ssl_server_credentials([pair], roots, require_client_auth=roots is not None)

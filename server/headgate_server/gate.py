@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 from headgate import pb
 from headgate.reasons import Reason
-from headgate_server import access, caller_limits, callers_file, turned
+from headgate_server import access, caller_limits, callers_file, file_stamp, turned
 from headgate_server.caller_limits import Bucket
 from headgate_server.callers import Caller, Callers, Limits, Proof, token_in
 from headgate_server.errors import Refused
@@ -65,7 +65,7 @@ class Gate:
     ) -> None:
         self._path = path
         self._read = read
-        self._stamp = _stamp(path)
+        self._stamp = file_stamp.stamp(path)
         self.callers = read(path)
         self.jobs = jobs
         self.now_ms = now_ms
@@ -86,7 +86,7 @@ class Gate:
 
     async def look(self) -> None:
         """Read the file if it has changed; a broken one changes nothing."""
-        stamp = await asyncio.to_thread(_stamp, self._path)
+        stamp = await asyncio.to_thread(file_stamp.stamp, self._path)
         if stamp == self._stamp:
             return
         self._stamp = stamp
@@ -240,15 +240,6 @@ def _reader_of_names() -> Callable[[Mapping[str, Sequence[bytes]]], tuple[str, .
     from headgate_server import client_certificates
 
     return client_certificates.names
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    """What changes when a file does; empty when there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def reader(*, mutual: bool, usual: Limits) -> Callable[[Path], Callers]:

@@ -99,7 +99,9 @@ class Settings(BaseSettings):
         "INFO", description="Least level that is logged; DEBUG has a line for every call."
     )
     reflection: bool = Field(True, description="Whether the gRPC reflection service is on.")
-    tls_cert: Path | None = Field(None, description="File with the server's certificate chain, PEM; turns TLS on.")
+    tls_cert: Path | None = Field(
+        None, description="File with the server's certificate chain, PEM; turns TLS on; read again when it changes."
+    )
     tls_key: Path | None = Field(None, description="File with the server's private key, PEM.")
     tls_client_ca: Path | None = Field(
         None, description="File with the authorities whose client certificates are accepted, PEM; turns mutual TLS on."
