@@ -9,17 +9,15 @@ import grpc
 from google.type.date_pb2 import Date
 
 from headgate import pb
-from headgate.lifecycle import JOB_TERMINAL
 from headgate_client.errors import HeadgateError, failure_of
 from headgate_client.names import job_id, job_name
 from headgate_client.options import WatchOptions
 from headgate_client.reconnecting import OnReconnect
+from headgate_client.settling import SETTLED
 from headgate_client.watch import JobWatch
 
 if TYPE_CHECKING:
     from headgate_client.jobs import Jobs
-
-_SETTLED = JOB_TERMINAL | {pb.JOB_STATE_NEEDS_ATTENTION}
 
 
 class JobHandle:
@@ -54,6 +52,7 @@ class JobHandle:
         *,
         mode: pb.WatchMode.ValueType = pb.WATCH_MODE_EVERY_EVENT,
         types: Sequence[pb.EventType.ValueType] = (),
+        until_settled: bool = False,
         watch: WatchOptions | None = None,
         on_reconnect: OnReconnect | None = None,
     ) -> JobWatch:
@@ -63,6 +62,7 @@ class JobHandle:
             start_revision=start_revision,
             mode=mode,
             types=types,
+            until_settled=until_settled,
             watch=watch,
             on_reconnect=on_reconnect,
         )
@@ -89,7 +89,7 @@ class JobHandle:
     async def _settled(self) -> pb.Job:
         async with self.watch(mode=pb.WATCH_MODE_LATEST_ONLY) as watch:
             async for _ in watch:
-                if watch.job is not None and watch.job.state in _SETTLED:
+                if watch.job is not None and watch.job.state in SETTLED:
                     return watch.job
         message = f"{self.name} was deleted before its end was seen"
         raise HeadgateError(grpc.StatusCode.NOT_FOUND, "JOB_UNKNOWN", message)

@@ -102,20 +102,24 @@ class Jobs:
         start_revision: int = 0,
         mode: pb.WatchMode.ValueType = pb.WATCH_MODE_EVERY_EVENT,
         types: Sequence[pb.EventType.ValueType] = (),
+        until_settled: bool = False,
         watch: WatchOptions | None = None,
         on_reconnect: OnReconnect | None = None,
     ) -> JobWatch:
         """Watch one job until it ends; a lost connection is mended, nothing is repeated and nothing left out.
 
+        The end is the present one: a job that ended, was retried and goes on is followed to its next end.
+
         `start_revision` 0 yields the job as it stands and then its events; n > 0 the events from n on. `mode`
-        and `types` choose what is yielded. `on_reconnect` is told why a stream is opened again, and in how
-        many seconds.
+        and `types` choose what is yielded. With `until_settled` the watch also ends where the job needs a
+        person now. `on_reconnect` is told why a stream is opened again, and in how many seconds.
         """
         choice = Choice(mode, tuple(types))
         chosen = watch or self._caller.options.watch
         source = WatchSource(self._channel, self._caller.options, chosen, job_name(job), choice)
         at = begin(start_revision, mode, choice.types)
-        return JobWatch(source, at, Reconnecting(self._caller, chosen, on_reconnect))
+        present = partial(self.get, job) if until_settled else None
+        return JobWatch(source, at, Reconnecting(self._caller, chosen, on_reconnect), present)
 
     def watch_all(
         self,

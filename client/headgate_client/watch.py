@@ -5,6 +5,7 @@ decided in resume.py.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -25,6 +26,7 @@ from headgate_client.resume import (
     on_message,
     on_silence,
 )
+from headgate_client.settling import Settling
 from headgate_client.stream import SilentStream, Stream
 
 WatchStream = Stream[pb.WatchJobResponse]
@@ -51,8 +53,17 @@ class JobWatch:
     tasks.
     """
 
-    def __init__(self, source: Source, at: Position, reconnecting: Reconnecting) -> None:
+    def __init__(
+        self,
+        source: Source,
+        at: Position,
+        reconnecting: Reconnecting,
+        present: Callable[[], Awaitable[pb.Job]] | None = None,
+    ) -> None:
+        """Make a watch; with `present`, which reads the job as it stands, it also ends where a person is needed."""
         self._source = source
+        self._present = present
+        self._settling = Settling()
         self._at = at
         self._reconnecting = reconnecting
         self._last_error: HeadgateError | None = None
@@ -88,11 +99,23 @@ class JobWatch:
         Raises HeadgateError when coming back would not help (such as NOT_FOUND), or when there was no sign of
         life for the patience of the options.
         """
+        if await self._is_settled():
+            self.close()
         while not self._finished:
             item = await self._step()
             if item is not None:
                 return item
         raise StopAsyncIteration
+
+    async def _is_settled(self) -> bool:
+        if self._finished or self._present is None or not self._settling.is_in_doubt:
+            return False
+        try:
+            return self._settling.is_reached(await self._present())
+        except HeadgateError as error:
+            if error.is_retryable:
+                return False  # the stream itself outlives this outage; the next sign of life asks again
+            raise
 
     async def _step(self) -> WatchItem | None:
         match await self._next_step():
@@ -141,6 +164,7 @@ class JobWatch:
         self._last_error = None
         self._reconnecting.alive()
         self.job = _folded(self.job, item, dense=at.dense)
+        self._settling.saw(item)
         return item
 
     async def _reopen(self, step: Reopen) -> None:

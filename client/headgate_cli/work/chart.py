@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from headgate import pb
 from headgate.lifecycle import JOB_TERMINAL, RUN_TERMINAL
 from headgate.log import fold
-from headgate_cli.work.timeline import Lane, Span, Timeline, after_event, ordered
+from headgate_cli.work.timeline import Lane, Span, Timeline, after_event, after_snapshot, ordered
 
 WORKING = frozenset({pb.RUN_STATE_STARTING, pb.RUN_STATE_RUNNING})
 """States of a run that takes a place in a lane."""
@@ -64,12 +64,12 @@ class Chart:
 
 
 class Reading:
-    """A chart in the making: fed event by event from revision 1 on."""
+    """A chart in the making: fed event by event from revision 1 on, or from where a job stands."""
 
-    def __init__(self) -> None:
-        self.job = pb.Job()
-        self._begun = False
-        self._timeline = Timeline()
+    def __init__(self, job: pb.Job | None = None) -> None:
+        self.job = job or pb.Job()
+        self._begun = job is not None
+        self._timeline = after_snapshot(job) if job else Timeline()
         self._marks: list[Mark] = []
 
     def take(self, event: pb.JobEvent) -> None:

@@ -8,7 +8,6 @@ from rich.live import Live
 from rich.text import Text
 
 from headgate import pb
-from headgate.lifecycle import is_terminal
 from headgate_cli.faults import OK, UsageFault
 from headgate_cli.parameters import Reach
 from headgate_cli.work.chart import Reading
@@ -17,7 +16,7 @@ from headgate_cli.work.jobs import show
 from headgate_cli.work.output import Printer
 from headgate_cli.work.reaching import act
 from headgate_cli.work.watching import conclude
-from headgate_client import Client, EventItem, JobHandle
+from headgate_client import Client, EventItem, JobHandle, SnapshotItem
 
 _FRAMES_PER_SECOND = 4
 
@@ -69,14 +68,14 @@ async def _follow(handle: JobHandle, printer: Printer) -> int:
 
 
 async def _read(handle: JobHandle, moving: "Moving", printer: Printer) -> None:
-    async with handle.watch(1, on_reconnect=moving.reconnecting) as watch:
+    async with handle.watch(1, until_settled=True, on_reconnect=moving.reconnecting) as watch:
         async for item in watch:
-            if isinstance(item, EventItem):
+            if isinstance(item, SnapshotItem):
+                moving.begin_anew(item.job)
+            elif isinstance(item, EventItem):
                 moving.take(item.event)
                 if printer.as_json:
                     printer.json_line(item.event)
-            if moving.reading.job.state == pb.JOB_STATE_NEEDS_ATTENTION or is_terminal(moving.reading.job):
-                return
 
 
 def _draw(reading: Reading, printer: Printer) -> None:
@@ -98,6 +97,11 @@ class Moving:
         self.reading.take(event)
         self._received = time.monotonic()
         self._trouble = ""
+
+    def begin_anew(self, job: pb.Job) -> None:
+        """Take in how the job stands, where the history before it is gone."""
+        self.reading = Reading(job)
+        self._received = time.monotonic()
 
     def reconnecting(self, cause: str, delay: float) -> None:
         """Take in that the stream was lost."""

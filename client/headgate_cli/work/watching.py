@@ -6,12 +6,12 @@ from typing import Protocol
 from rich.live import Live
 
 from headgate import pb
-from headgate.lifecycle import is_terminal
 from headgate_cli.faults import JOB_NOT_SUCCEEDED, OK
 from headgate_cli.work.describe import event_line, failure_lines, job_line, run_line
 from headgate_cli.work.output import Printer, clean
 from headgate_cli.work.picture import Picture
 from headgate_client import EndItem, EventItem, JobHandle, ProgressItem, SnapshotItem, WatchItem
+from headgate_client.settling import SETTLED
 
 _FRAMES_PER_SECOND = 8
 
@@ -62,12 +62,10 @@ def conclude(job: pb.Job, printer: Printer) -> int:
 
 
 async def _watch(handle: JobHandle, view: View, start_revision: int) -> pb.Job:
-    async with handle.watch(start_revision, on_reconnect=view.reconnecting) as watch:
+    async with handle.watch(start_revision, until_settled=True, on_reconnect=view.reconnecting) as watch:
         async for item in watch:
             view.show(item, watch.job)
-            if watch.job is not None and watch.job.state == pb.JOB_STATE_NEEDS_ATTENTION:
-                break
-    if watch.job is not None and (is_terminal(watch.job) or watch.job.state == pb.JOB_STATE_NEEDS_ATTENTION):
+    if watch.job is not None and watch.job.state in SETTLED:
         return watch.job
     return await handle.refresh()
 
