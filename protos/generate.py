@@ -20,6 +20,10 @@ from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent
 RULES = "buf/validate/validate.proto"
+FOREIGN = ("google/rpc/error_details.proto", "google/longrunning/operations_proto.proto")
+"""What answers carry without being imported by our files: the details of errors, and operations."""
+UPSTREAM_NAMES = {"google/longrunning/operations_proto.proto": "google/longrunning/operations.proto"}
+"""Files that their Python package names otherwise than all other languages do."""
 
 
 def rule_descriptors() -> descriptor_pb2.FileDescriptorSet:
@@ -40,6 +44,16 @@ def includes() -> list[str]:
     return [f"-I{ROOT}", f"-I{googleapis}", f"-I{well_known}"]
 
 
+def for_publication(raw: bytes) -> bytes:
+    """The descriptor set with comments of our own files only, and with the file names of all other languages."""
+    found = descriptor_pb2.FileDescriptorSet.FromString(raw)
+    for file in found.file:
+        file.name = UPSTREAM_NAMES.get(file.name, file.name)
+        if not file.package.startswith("headgate."):
+            file.ClearField("source_code_info")
+    return found.SerializeToString(deterministic=True)
+
+
 def run(*arguments: str) -> None:
     """Run protoc; SystemExit with its code when it complains."""
     code = protoc.main(["protoc", *arguments])
@@ -57,8 +71,10 @@ def generate(output: Path) -> None:
         given = [f"--descriptor_set_in={known}", *includes()]
         run(*given, f"--python_out={output}", f"--mypy_out=quiet:{output}", RULES)
         published = output / "headgate" / "v1" / "headgate.binpb"
+        run(*given, f"--python_out={output}", f"--mypy_out=quiet:{output}", *sources)
         described = ["--include_imports", "--include_source_info", f"--descriptor_set_out={published}"]
-        run(*given, f"--python_out={output}", f"--mypy_out=quiet:{output}", *described, *sources)
+        run(*given, *described, *sources, *FOREIGN)
+        published.write_bytes(for_publication(published.read_bytes()))
         services = [source for source in sources if source.endswith("_service.proto")]
         run(*given, f"--grpc_python_out={output}", f"--mypy_grpc_out=quiet:{output}", *services)
 

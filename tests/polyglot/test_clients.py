@@ -116,7 +116,11 @@ async def test_a_node_client(deployment: Deployment, tmp_path: Path) -> None:
     file = request_file(tmp_path, "orders-node")
     told = await told_by("node", "client.js", deployment.endpoints.target, str(file), str(DESCRIPTOR), cwd=folder)
 
-    assert told == await expected(deployment, "orders-node")
+    unknown = [
+        "unknown headgate.v1.CreateBackfillRequest has no field validateOnly",
+        "unknown headgate.v1.BackfillSpec has no field projectId",
+    ]
+    assert told == [*unknown, *await expected(deployment, "orders-node")]
 
 
 async def test_a_java_client(deployment: Deployment, tmp_path: Path) -> None:

@@ -134,8 +134,8 @@ class FlowInstanceServiceServicer:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
         * NOT_FOUND, INSTANCE_UNKNOWN or CONNECTION_UNKNOWN: EnOS has no such instance, or there is no such connection.
         * FAILED_PRECONDITION, UPSTREAM_REFUSED or UPSTREAM_DENIED: EnOS refused the read; see the metadata.
-        * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams or instances; wait as RetryInfo says.
-        * UNAVAILABLE: open it again; the present rows are sent first.
+        * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams or instances.
+        * UNAVAILABLE, STORE_UNAVAILABLE or WORKER_UNAVAILABLE, and what a broken connection is called: see those rules.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

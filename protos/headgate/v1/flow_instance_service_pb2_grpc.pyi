@@ -80,8 +80,8 @@ class FlowInstanceServiceStub:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, INSTANCE_UNKNOWN or CONNECTION_UNKNOWN: EnOS has no such instance, or there is no such connection.
       * FAILED_PRECONDITION, UPSTREAM_REFUSED or UPSTREAM_DENIED: EnOS refused the read; see the metadata.
-      * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams or instances; wait as RetryInfo says.
-      * UNAVAILABLE: open it again; the present rows are sent first.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams or instances.
+      * UNAVAILABLE, STORE_UNAVAILABLE or WORKER_UNAVAILABLE, and what a broken connection is called: see those rules.
     """
     GetFlowTaskInstanceLog: _grpc.UnaryUnaryMultiCallable[_flow_instance_service_pb2.GetFlowTaskInstanceLogRequest, _flow_instance_service_pb2.GetFlowTaskInstanceLogResponse]
     """Reads the log of one task instance.
@@ -139,8 +139,8 @@ class FlowInstanceServiceAsyncStub(FlowInstanceServiceStub):
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, INSTANCE_UNKNOWN or CONNECTION_UNKNOWN: EnOS has no such instance, or there is no such connection.
       * FAILED_PRECONDITION, UPSTREAM_REFUSED or UPSTREAM_DENIED: EnOS refused the read; see the metadata.
-      * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams or instances; wait as RetryInfo says.
-      * UNAVAILABLE: open it again; the present rows are sent first.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams or instances.
+      * UNAVAILABLE, STORE_UNAVAILABLE or WORKER_UNAVAILABLE, and what a broken connection is called: see those rules.
     """
     GetFlowTaskInstanceLog: _aio.UnaryUnaryMultiCallable[_flow_instance_service_pb2.GetFlowTaskInstanceLogRequest, _flow_instance_service_pb2.GetFlowTaskInstanceLogResponse]  # type: ignore[assignment]
     """Reads the log of one task instance.
@@ -225,8 +225,8 @@ class FlowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
           * NOT_FOUND, INSTANCE_UNKNOWN or CONNECTION_UNKNOWN: EnOS has no such instance, or there is no such connection.
           * FAILED_PRECONDITION, UPSTREAM_REFUSED or UPSTREAM_DENIED: EnOS refused the read; see the metadata.
-          * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams or instances; wait as RetryInfo says.
-          * UNAVAILABLE: open it again; the present rows are sent first.
+          * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams or instances.
+          * UNAVAILABLE, STORE_UNAVAILABLE or WORKER_UNAVAILABLE, and what a broken connection is called: see those rules.
         """
 
     @_abc_1.abstractmethod

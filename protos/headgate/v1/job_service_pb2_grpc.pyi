@@ -75,43 +75,56 @@ class JobServiceStub:
     The rules of the stream:
       1. Revisions of a job are 1, 2, 3, ...; an event is recorded together with the state it describes.
       2. start_revision is inclusive. 0 means one snapshot at revision r, then the events from r + 1.
-      3. A message with revision r says that every event <= r has been sent; progress messages too.
+      3. A message with revision r says that every event <= r has been sent; progress messages too. An event that was
+         seen before is a repeat: leave it out.
       4. The first message comes at once, even if there is nothing to say.
-      5. The stream ends with OK only after a StreamEnd message. JOB_TERMINAL: do not come back. Others: come back after
-         reconnect_delay with resume_revision. On any other end come back with the last revision + 1 if the status is
-         UNAVAILABLE, and obey RetryInfo; another status is for a person.
-      6. Closing or losing a stream never affects the job.
-      7. EVERY_EVENT drops nothing. LATEST_ONLY may skip revisions, never the last.
-      8. All events are kept until expire_time.
+      5. The status OK comes after a StreamEnd message. JOB_TERMINAL and JOB_DELETED: do not come back. Others: come back
+         after reconnect_delay with resume_revision. OK without a StreamEnd is a broken stream, as UNAVAILABLE.
+      6. Every other status, by what the client does. It waits as RetryInfo says, and without one 0.1 s, then twice as
+         long each time up to 30 s, give or take a quarter, until a message has come.
+         * UNAVAILABLE, a CANCELLED that the client did not ask for, and an INTERNAL without ErrorInfo, which is a stream
+           that was reset under way: come back with the last revision + 1 and its incarnation.
+         * RESOURCE_EXHAUSTED with RetryInfo: the same. Without RetryInfo: for a person.
+         * OUT_OF_RANGE: come back with 0 and no incarnation. The snapshot replaces what was seen.
+         * UNAUTHENTICATED: come back as after UNAVAILABLE, with another token. Where there is none: for a person.
+         * DEADLINE_EXCEEDED: the deadline was the client's own.
+         * Every other: for a person. The same again would not help.
+      7. A stream that is silent for 10 s longer than progress_interval is broken, as UNAVAILABLE.
+      8. Closing or losing a stream never affects the job.
+      9. EVERY_EVENT drops nothing. LATEST_ONLY may skip revisions, never the last.
+     10. All events are kept until expire_time.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired. Do not retry.
-      * OUT_OF_RANGE, REVISION_COMPACTED: the history before compact_revision (metadata) is gone; come back with 0.
+      * OUT_OF_RANGE, REVISION_COMPACTED: the history before compact_revision (metadata) is gone.
       * OUT_OF_RANGE, REVISION_FUTURE: the job has no such revision; current_revision (metadata) is its last. The store
-        may have lost events in a failover; come back with 0. (current_revision + 1 is fine: it waits for that event.)
-      * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams; wait as RetryInfo says.
-      * UNAVAILABLE: come back with the last revision + 1.
+        may have lost events in a failover. (current_revision + 1 is fine: it waits for that event.)
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams.
+      * UNAVAILABLE, STORE_UNAVAILABLE, and what a broken connection is called: see rule 6.
     """
     WatchJobs: _grpc.UnaryStreamMultiCallable[_job_service_pb2.WatchJobsRequest, _watch_pb2.WatchJobResponse]
     """Follows every job that passes a filter, from a point in time or from now.
 
     First a snapshot of each active job (unless resume_token is given), then events as they happen. Order is kept within
     a job, not between jobs. An event is sent if its job passes the filter before it or after it. The stream never ends
-    by itself: after MAX_STREAM_AGE and SERVER_DRAINING come back with resume_token, after HISTORY_LOST without one.
+    by itself. The rules of WatchJob hold, with resume_token in the place of the revision: where they say the last
+    revision + 1, or resume_revision, come back with the last resume_token; where they say 0, and after HISTORY_LOST,
+    without one.
     Snapshots and events are shown as JobView BASIC, always; GetJob, WatchJob and ListJobEvents show the rest of a job.
     So the `incarnation` of a message is that of the whole event.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-      * OUT_OF_RANGE, RESUME_TOKEN_EXPIRED: the feed no longer reaches back so far; open it again without a token.
-      * UNAVAILABLE: come back with the last resume_token.
+      * OUT_OF_RANGE, RESUME_TOKEN_EXPIRED: the feed no longer reaches back so far.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams.
+      * UNAVAILABLE, STORE_UNAVAILABLE, and what a broken connection is called: see the rules of WatchJob.
     """
     RunJob: _grpc.UnaryStreamMultiCallable[_job_service_pb2.RunJobRequest, _watch_pb2.WatchJobResponse]
     """Submits a job and watches it in one stream.
 
     The first message is the snapshot of the accepted job; the rest is WatchJob. Disconnecting never cancels. Give a
-    request_id: then opening the stream again joins the same job.
+    request_id: then opening the stream again joins the same job. Once the first message has come, come back by WatchJob.
 
     Errors: as the submit that is carried, and as WatchJob.
     """
@@ -217,43 +230,56 @@ class JobServiceAsyncStub(JobServiceStub):
     The rules of the stream:
       1. Revisions of a job are 1, 2, 3, ...; an event is recorded together with the state it describes.
       2. start_revision is inclusive. 0 means one snapshot at revision r, then the events from r + 1.
-      3. A message with revision r says that every event <= r has been sent; progress messages too.
+      3. A message with revision r says that every event <= r has been sent; progress messages too. An event that was
+         seen before is a repeat: leave it out.
       4. The first message comes at once, even if there is nothing to say.
-      5. The stream ends with OK only after a StreamEnd message. JOB_TERMINAL: do not come back. Others: come back after
-         reconnect_delay with resume_revision. On any other end come back with the last revision + 1 if the status is
-         UNAVAILABLE, and obey RetryInfo; another status is for a person.
-      6. Closing or losing a stream never affects the job.
-      7. EVERY_EVENT drops nothing. LATEST_ONLY may skip revisions, never the last.
-      8. All events are kept until expire_time.
+      5. The status OK comes after a StreamEnd message. JOB_TERMINAL and JOB_DELETED: do not come back. Others: come back
+         after reconnect_delay with resume_revision. OK without a StreamEnd is a broken stream, as UNAVAILABLE.
+      6. Every other status, by what the client does. It waits as RetryInfo says, and without one 0.1 s, then twice as
+         long each time up to 30 s, give or take a quarter, until a message has come.
+         * UNAVAILABLE, a CANCELLED that the client did not ask for, and an INTERNAL without ErrorInfo, which is a stream
+           that was reset under way: come back with the last revision + 1 and its incarnation.
+         * RESOURCE_EXHAUSTED with RetryInfo: the same. Without RetryInfo: for a person.
+         * OUT_OF_RANGE: come back with 0 and no incarnation. The snapshot replaces what was seen.
+         * UNAUTHENTICATED: come back as after UNAVAILABLE, with another token. Where there is none: for a person.
+         * DEADLINE_EXCEEDED: the deadline was the client's own.
+         * Every other: for a person. The same again would not help.
+      7. A stream that is silent for 10 s longer than progress_interval is broken, as UNAVAILABLE.
+      8. Closing or losing a stream never affects the job.
+      9. EVERY_EVENT drops nothing. LATEST_ONLY may skip revisions, never the last.
+     10. All events are kept until expire_time.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired. Do not retry.
-      * OUT_OF_RANGE, REVISION_COMPACTED: the history before compact_revision (metadata) is gone; come back with 0.
+      * OUT_OF_RANGE, REVISION_COMPACTED: the history before compact_revision (metadata) is gone.
       * OUT_OF_RANGE, REVISION_FUTURE: the job has no such revision; current_revision (metadata) is its last. The store
-        may have lost events in a failover; come back with 0. (current_revision + 1 is fine: it waits for that event.)
-      * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams; wait as RetryInfo says.
-      * UNAVAILABLE: come back with the last revision + 1.
+        may have lost events in a failover. (current_revision + 1 is fine: it waits for that event.)
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams.
+      * UNAVAILABLE, STORE_UNAVAILABLE, and what a broken connection is called: see rule 6.
     """
     WatchJobs: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchJobsRequest, _watch_pb2.WatchJobResponse]  # type: ignore[assignment]
     """Follows every job that passes a filter, from a point in time or from now.
 
     First a snapshot of each active job (unless resume_token is given), then events as they happen. Order is kept within
     a job, not between jobs. An event is sent if its job passes the filter before it or after it. The stream never ends
-    by itself: after MAX_STREAM_AGE and SERVER_DRAINING come back with resume_token, after HISTORY_LOST without one.
+    by itself. The rules of WatchJob hold, with resume_token in the place of the revision: where they say the last
+    revision + 1, or resume_revision, come back with the last resume_token; where they say 0, and after HISTORY_LOST,
+    without one.
     Snapshots and events are shown as JobView BASIC, always; GetJob, WatchJob and ListJobEvents show the rest of a job.
     So the `incarnation` of a message is that of the whole event.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-      * OUT_OF_RANGE, RESUME_TOKEN_EXPIRED: the feed no longer reaches back so far; open it again without a token.
-      * UNAVAILABLE: come back with the last resume_token.
+      * OUT_OF_RANGE, RESUME_TOKEN_EXPIRED: the feed no longer reaches back so far.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams.
+      * UNAVAILABLE, STORE_UNAVAILABLE, and what a broken connection is called: see the rules of WatchJob.
     """
     RunJob: _aio.UnaryStreamMultiCallable[_job_service_pb2.RunJobRequest, _watch_pb2.WatchJobResponse]  # type: ignore[assignment]
     """Submits a job and watches it in one stream.
 
     The first message is the snapshot of the accepted job; the rest is WatchJob. Disconnecting never cancels. Give a
-    request_id: then opening the stream again joins the same job.
+    request_id: then opening the stream again joins the same job. Once the first message has come, come back by WatchJob.
 
     Errors: as the submit that is carried, and as WatchJob.
     """
@@ -380,23 +406,33 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         The rules of the stream:
           1. Revisions of a job are 1, 2, 3, ...; an event is recorded together with the state it describes.
           2. start_revision is inclusive. 0 means one snapshot at revision r, then the events from r + 1.
-          3. A message with revision r says that every event <= r has been sent; progress messages too.
+          3. A message with revision r says that every event <= r has been sent; progress messages too. An event that was
+             seen before is a repeat: leave it out.
           4. The first message comes at once, even if there is nothing to say.
-          5. The stream ends with OK only after a StreamEnd message. JOB_TERMINAL: do not come back. Others: come back after
-             reconnect_delay with resume_revision. On any other end come back with the last revision + 1 if the status is
-             UNAVAILABLE, and obey RetryInfo; another status is for a person.
-          6. Closing or losing a stream never affects the job.
-          7. EVERY_EVENT drops nothing. LATEST_ONLY may skip revisions, never the last.
-          8. All events are kept until expire_time.
+          5. The status OK comes after a StreamEnd message. JOB_TERMINAL and JOB_DELETED: do not come back. Others: come back
+             after reconnect_delay with resume_revision. OK without a StreamEnd is a broken stream, as UNAVAILABLE.
+          6. Every other status, by what the client does. It waits as RetryInfo says, and without one 0.1 s, then twice as
+             long each time up to 30 s, give or take a quarter, until a message has come.
+             * UNAVAILABLE, a CANCELLED that the client did not ask for, and an INTERNAL without ErrorInfo, which is a stream
+               that was reset under way: come back with the last revision + 1 and its incarnation.
+             * RESOURCE_EXHAUSTED with RetryInfo: the same. Without RetryInfo: for a person.
+             * OUT_OF_RANGE: come back with 0 and no incarnation. The snapshot replaces what was seen.
+             * UNAUTHENTICATED: come back as after UNAVAILABLE, with another token. Where there is none: for a person.
+             * DEADLINE_EXCEEDED: the deadline was the client's own.
+             * Every other: for a person. The same again would not help.
+          7. A stream that is silent for 10 s longer than progress_interval is broken, as UNAVAILABLE.
+          8. Closing or losing a stream never affects the job.
+          9. EVERY_EVENT drops nothing. LATEST_ONLY may skip revisions, never the last.
+         10. All events are kept until expire_time.
 
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
           * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired. Do not retry.
-          * OUT_OF_RANGE, REVISION_COMPACTED: the history before compact_revision (metadata) is gone; come back with 0.
+          * OUT_OF_RANGE, REVISION_COMPACTED: the history before compact_revision (metadata) is gone.
           * OUT_OF_RANGE, REVISION_FUTURE: the job has no such revision; current_revision (metadata) is its last. The store
-            may have lost events in a failover; come back with 0. (current_revision + 1 is fine: it waits for that event.)
-          * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams; wait as RetryInfo says.
-          * UNAVAILABLE: come back with the last revision + 1.
+            may have lost events in a failover. (current_revision + 1 is fine: it waits for that event.)
+          * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams.
+          * UNAVAILABLE, STORE_UNAVAILABLE, and what a broken connection is called: see rule 6.
         """
 
     @_abc_1.abstractmethod
@@ -409,14 +445,17 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
 
         First a snapshot of each active job (unless resume_token is given), then events as they happen. Order is kept within
         a job, not between jobs. An event is sent if its job passes the filter before it or after it. The stream never ends
-        by itself: after MAX_STREAM_AGE and SERVER_DRAINING come back with resume_token, after HISTORY_LOST without one.
+        by itself. The rules of WatchJob hold, with resume_token in the place of the revision: where they say the last
+        revision + 1, or resume_revision, come back with the last resume_token; where they say 0, and after HISTORY_LOST,
+        without one.
         Snapshots and events are shown as JobView BASIC, always; GetJob, WatchJob and ListJobEvents show the rest of a job.
         So the `incarnation` of a message is that of the whole event.
 
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-          * OUT_OF_RANGE, RESUME_TOKEN_EXPIRED: the feed no longer reaches back so far; open it again without a token.
-          * UNAVAILABLE: come back with the last resume_token.
+          * OUT_OF_RANGE, RESUME_TOKEN_EXPIRED: the feed no longer reaches back so far.
+          * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams.
+          * UNAVAILABLE, STORE_UNAVAILABLE, and what a broken connection is called: see the rules of WatchJob.
         """
 
     @_abc_1.abstractmethod
@@ -428,7 +467,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         """Submits a job and watches it in one stream.
 
         The first message is the snapshot of the accepted job; the rest is WatchJob. Disconnecting never cancels. Give a
-        request_id: then opening the stream again joins the same job.
+        request_id: then opening the stream again joins the same job. Once the first message has come, come back by WatchJob.
 
         Errors: as the submit that is carried, and as WatchJob.
         """

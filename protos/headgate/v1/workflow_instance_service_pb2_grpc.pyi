@@ -145,17 +145,17 @@ class WorkflowInstanceServiceStub:
     poll. Else it is read every 2 s to 30 s (settings), the less often the longer nothing has changed; a change between
     two reads is seen as the row after it. A slow reader skips to the present row.
 
-    The stream ends with OK only after a StreamEnd message: JOB_TERMINAL when until_terminal is set and every instance
-    was read ended; MAX_STREAM_AGE and SERVER_DRAINING say to come back, after reconnect_delay. There is no revision to
-    come back with: the present rows are sent first. An instance that can't be read for now is told as `unreadable`,
-    and its row is sent again when it can be. Closing the stream affects nothing.
+    The rules of JobService.WatchJob hold for every end, without a revision: to come back is to open the stream again,
+    and the present rows are sent first. JOB_TERMINAL comes when until_terminal is set and every instance was read
+    ended. An instance that can't be read for now is told as `unreadable`, and its row is sent again when it can be.
+    Closing the stream affects nothing.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, INSTANCE_UNKNOWN or CONNECTION_UNKNOWN: upstream has no such instance, or there is no such connection.
       * FAILED_PRECONDITION, UPSTREAM_REFUSED or UPSTREAM_DENIED: upstream refused the read; see the metadata.
-      * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams or instances; wait as RetryInfo says.
-      * UNAVAILABLE: open it again; the present rows are sent first.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams or instances.
+      * UNAVAILABLE, STORE_UNAVAILABLE or WORKER_UNAVAILABLE, and what a broken connection is called: see those rules.
     """
 
 @_typing.type_check_only
@@ -273,17 +273,17 @@ class WorkflowInstanceServiceAsyncStub(WorkflowInstanceServiceStub):
     poll. Else it is read every 2 s to 30 s (settings), the less often the longer nothing has changed; a change between
     two reads is seen as the row after it. A slow reader skips to the present row.
 
-    The stream ends with OK only after a StreamEnd message: JOB_TERMINAL when until_terminal is set and every instance
-    was read ended; MAX_STREAM_AGE and SERVER_DRAINING say to come back, after reconnect_delay. There is no revision to
-    come back with: the present rows are sent first. An instance that can't be read for now is told as `unreadable`,
-    and its row is sent again when it can be. Closing the stream affects nothing.
+    The rules of JobService.WatchJob hold for every end, without a revision: to come back is to open the stream again,
+    and the present rows are sent first. JOB_TERMINAL comes when until_terminal is set and every instance was read
+    ended. An instance that can't be read for now is told as `unreadable`, and its row is sent again when it can be.
+    Closing the stream affects nothing.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, INSTANCE_UNKNOWN or CONNECTION_UNKNOWN: upstream has no such instance, or there is no such connection.
       * FAILED_PRECONDITION, UPSTREAM_REFUSED or UPSTREAM_DENIED: upstream refused the read; see the metadata.
-      * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams or instances; wait as RetryInfo says.
-      * UNAVAILABLE: open it again; the present rows are sent first.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams or instances.
+      * UNAVAILABLE, STORE_UNAVAILABLE or WORKER_UNAVAILABLE, and what a broken connection is called: see those rules.
     """
 
 class WorkflowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -452,17 +452,17 @@ class WorkflowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
         poll. Else it is read every 2 s to 30 s (settings), the less often the longer nothing has changed; a change between
         two reads is seen as the row after it. A slow reader skips to the present row.
 
-        The stream ends with OK only after a StreamEnd message: JOB_TERMINAL when until_terminal is set and every instance
-        was read ended; MAX_STREAM_AGE and SERVER_DRAINING say to come back, after reconnect_delay. There is no revision to
-        come back with: the present rows are sent first. An instance that can't be read for now is told as `unreadable`,
-        and its row is sent again when it can be. Closing the stream affects nothing.
+        The rules of JobService.WatchJob hold for every end, without a revision: to come back is to open the stream again,
+        and the present rows are sent first. JOB_TERMINAL comes when until_terminal is set and every instance was read
+        ended. An instance that can't be read for now is told as `unreadable`, and its row is sent again when it can be.
+        Closing the stream affects nothing.
 
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
           * NOT_FOUND, INSTANCE_UNKNOWN or CONNECTION_UNKNOWN: upstream has no such instance, or there is no such connection.
           * FAILED_PRECONDITION, UPSTREAM_REFUSED or UPSTREAM_DENIED: upstream refused the read; see the metadata.
-          * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams or instances; wait as RetryInfo says.
-          * UNAVAILABLE: open it again; the present rows are sent first.
+          * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams or instances.
+          * UNAVAILABLE, STORE_UNAVAILABLE or WORKER_UNAVAILABLE, and what a broken connection is called: see those rules.
         """
 
 def add_WorkflowInstanceServiceServicer_to_server(servicer: WorkflowInstanceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -14,7 +14,31 @@ const credentials = grpc.credentials.createInsecure();
 const backfills = new headgate.v1.BackfillService(target, credentials);
 const jobs = new headgate.v1.JobService(target, credentials);
 
+// proto-loader leaves out what it does not know, without a word: a misspelled validate_only would run the job.
+function checked(type, value) {
+  const fields = new Map(definition[type].type.field.map((field) => [field.name, field]));
+  for (const [key, part] of Object.entries(value)) {
+    const field = fields.get(key);
+    if (!field) throw new Error(`${type} has no field ${key}`);
+    const inner = field.type === "TYPE_MESSAGE" && resolved(field.typeName, type);
+    if (inner) [part].flat().forEach((item) => checked(inner, item));
+  }
+  return value;
+}
+
+// The full name of a type that a field of `scope` names.
+function resolved(name, scope) {
+  const parts = scope.split(".");
+  while (parts.length) {
+    const full = [...parts, name].join(".");
+    if (definition[full]) return full;
+    parts.pop();
+  }
+  return definition[name] && name;
+}
+
 function createBackfill(request) {
+  checked("headgate.v1.CreateBackfillRequest", request);
   return new Promise((resolve, reject) =>
     backfills.createBackfill(request, (error, job) => (error ? reject(error) : resolve(job))),
   );
@@ -51,7 +75,18 @@ async function read(request, most) {
   throw new Error("the stream ended without saying why");
 }
 
+function checks() {
+  for (const request of [{ validateOnly: true }, { spec: { projectId: "1" } }]) {
+    try {
+      checked("headgate.v1.CreateBackfillRequest", request);
+    } catch (error) {
+      console.log("unknown", error.message);
+    }
+  }
+}
+
 async function main() {
+  checks();
   const name = await submit();
   const next = await read({ name, start_revision: 1 }, 3);
   await read(next, Infinity);
