@@ -6,8 +6,10 @@ import asyncio
 import gzip
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from aiohttp.client_proto import ResponseHandler
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,8 +17,9 @@ from headgate_worker.core import calls
 from headgate_worker.core.calls import FailureKind
 from headgate_worker.dataworks.client import DataWorks
 from headgate_worker.dataworks.settings import Credentials, DataWorksSettings
+from headgate_worker.transport.handler import MAX_INTERIM
 from tests.dataworks.conftest import MakeClient
-from tests.dataworks.server import Seen, Server, always, http, listening, properly
+from tests.dataworks.server import PROPER, Seen, Server, always, answer, http, listening, properly
 from tests.dataworks.specs import CREATE, GET, SHORT, START, ask, body_of, failure_of
 
 
@@ -35,14 +38,61 @@ async def test_drip_feed_does_not_outlive_the_deadline(server: Server, client: D
 
 async def test_drip_of_headers_does_not_outlive_the_deadline(server: Server, client: DataWorks) -> None:
     async def drip(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n")
         while True:
-            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            writer.write(b"a: b\r\n")
             await writer.drain()
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
 
     server.behave = drip
 
     assert failure_of(await ask(client, GET, SHORT)).code == "timed_out"
+
+
+@pytest.mark.parametrize("interim", [b"100 Continue", b"102 Processing", b"103 Early Hints\r\nlink: </a>"])
+async def test_a_few_interim_replies_are_passed_over(server: Server, client: DataWorks, interim: bytes) -> None:
+    server.behave = always(
+        MAX_INTERIM * (b"HTTP/1.1 " + interim + b"\r\n\r\n") + answer(**PROPER["GetWorkflowInstance"])
+    )
+
+    assert isinstance(await ask(client, GET), calls.Reply)
+
+
+@pytest.mark.parametrize(("call", "kind"), [(GET, FailureKind.TRANSIENT), (CREATE, FailureKind.AMBIGUOUS)])
+@pytest.mark.parametrize("pause", [0.0, 0.01])
+async def test_interim_replies_without_end_end_the_call(
+    server: Server, client: DataWorks, call: calls.Call, kind: FailureKind, pause: float
+) -> None:
+    async def drip(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        while not writer.is_closing():
+            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            await writer.drain()
+            await asyncio.sleep(pause)
+
+    server.behave = drip
+    failure = failure_of(await ask(client, call))
+
+    assert (failure.kind, failure.code) == (kind, "connection_lost")
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 100 C\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"])
+async def test_of_a_flood_of_heads_only_the_first_few_are_parsed(
+    server: Server, client: DataWorks, head: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed = 0
+
+    def counting(self: ResponseHandler, item: Any, size: int = 0) -> None:
+        nonlocal parsed
+        parsed += 1
+        feed_data(self, item, size)
+
+    feed_data = ResponseHandler.feed_data
+    monkeypatch.setattr(ResponseHandler, "feed_data", counting)
+    server.behave = always(head * 20_000)
+
+    failure_of(await ask(client, GET))
+
+    assert parsed < 1_000
 
 
 @pytest.mark.parametrize(("call", "kind"), [(GET, FailureKind.TRANSIENT), (CREATE, FailureKind.AMBIGUOUS)])

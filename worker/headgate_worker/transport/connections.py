@@ -16,6 +16,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -24,6 +25,8 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import HttpProcessingError, RawResponseMessage
 from aiohttp.streams import StreamReader
 from yarl import URL
+
+from headgate_worker.transport.handler import MAX_INTERIM, BoundedHandler
 
 
 class Bounds(Protocol):
@@ -90,11 +93,16 @@ OPENING: Final = 4
 """Connections that are opened side by side: TLS handshakes that come due in one turn of the loop are done in one go."""
 
 
+def _handler(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
+    return BoundedHandler(loop)
+
+
 class _FewAtOnce(aiohttp.TCPConnector):
     """Opens `OPENING` connections at a time, so that a burst of calls does not hold up the event loop."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self._factory = partial(_handler, loop=self._loop)
         self._opening = asyncio.Semaphore(OPENING)
 
     async def _create_connection(
@@ -225,14 +233,15 @@ def _written(method: str, target: str, headers: Mapping[str, str], body: str, *,
 
 
 async def _reply(protocol: ResponseHandler) -> tuple[RawResponseMessage, StreamReader]:
-    """The head of the reply and its body to come; 1xx in front of it is passed over."""
-    while True:
+    """The head of the reply and its body to come; a few 1xx in front of it are passed over."""
+    for _ in range(MAX_INTERIM + 1):
         try:
             message, content = await protocol.read()
         except HttpProcessingError as error:
             raise aiohttp.ClientPayloadError("not HTTP") from error
         if message.code == 101 or not 100 <= message.code < 200:
             return message, content
+    raise aiohttp.ClientPayloadError("interim replies without end")
 
 
 async def tls_context(scheme: str, settings: Bounds) -> ssl.SSLContext | None:
