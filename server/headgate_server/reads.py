@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 
 from headgate import entries, pb
 from headgate.reasons import Reason
+from headgate_server.abandoned import Abandoned
 from headgate_server.caller_limits import PROCESS, exceeded
 from headgate_server.clock import StoreClock
 from headgate_server.errors import Refused, Relayed, ServerError
@@ -47,6 +48,9 @@ class Lane(Protocol):
 
     async def ask(self, entry: entries.Entry, *, now_ms: int, ttl_ms: int) -> None:
         """Put a question up for any worker."""
+
+    async def withdraw(self, entry_ids: list[str]) -> None:
+        """Take questions back, whether a worker has begun with them or not."""
 
     async def take(self) -> list[bytes]:
         """The answers that have come, waiting for one for a while."""
@@ -80,6 +84,7 @@ class Reads:
         self._clock = clock
         self._timeout = timeout
         self._nonce = nonce
+        self._abandoned = Abandoned(lane)
         self._numbers = itertools.count(1)
         self._open: dict[int, asyncio.Future[entries.ReadReply]] = {}
 
@@ -113,16 +118,20 @@ class Reads:
         if len(self._open) >= MAX_ASKED:
             raise exceeded("open_reads", MAX_ASKED, PROCESS, RETRY_SECONDS)
         seconds, refusal = self._patience(call, self._timeout + extra_seconds)
-        number = next(self._numbers)
-        self._open[number] = asyncio.get_running_loop().create_future()
+        number, now_ms, wait_ms = next(self._numbers), self._clock.now_ms(), int(seconds * 1000)
+        entry = self._entry(number, method, request, now_ms, wait_ms)
+        answer: asyncio.Future[entries.ReadReply] = asyncio.get_running_loop().create_future()
+        self._open[number] = answer
         try:
             async with asyncio.timeout(seconds):
-                await self._put(number, method, request, seconds)
-                reply = await self._open[number]
+                await self._lane.ask(entry, now_ms=now_ms, ttl_ms=wait_ms + LINGER_MS)
+                reply = await answer
         except TimeoutError:
             raise refusal from None
         finally:
             del self._open[number]
+            if not answer.done() or answer.cancelled():
+                self._abandoned.add(entry.id)
         if not reply.ok:
             raise Relayed(reply.payload)
         return reply.payload
@@ -143,11 +152,9 @@ class Reads:
         found = [raw for raw in seen if raw and _seen_ms(kind, raw) >= oldest_ms]
         return found if len(found) == len(ids) else None
 
-    async def _put(self, number: int, method: str, request: Message, seconds: float) -> None:
-        now_ms, wait_ms = self._clock.now_ms(), int(seconds * 1000)
+    def _entry(self, number: int, method: str, request: Message, now_ms: int, wait_ms: int) -> entries.Entry:
         asked = entries.ReadRequest(number, method, request.SerializeToString(), self._lane.reply_to, now_ms + wait_ms)
-        entry = entries.read(asked, nonce=self._nonce(), now_ms=now_ms)
-        await self._lane.ask(entry, now_ms=now_ms, ttl_ms=wait_ms + LINGER_MS)
+        return entries.read(asked, nonce=self._nonce(), now_ms=now_ms)
 
     @staticmethod
     def _patience(call: Call, timeout: float) -> tuple[float, Refused]:

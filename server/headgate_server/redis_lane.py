@@ -63,6 +63,17 @@ class RedisLane:
         with translated():
             await self._pipe.call(*commands)
 
+    async def withdraw(self, entry_ids: list[str]) -> None:
+        """Take entries out: one that is waiting vanishes, and who works on one finds that his claim is gone.
+
+        Raises:
+            StoreUnavailable: they may or may not have been taken out.
+        """
+        names = (keys.arq_job, keys.arq_in_progress, keys.arq_retry)
+        gone = (name(entry_id) for entry_id in entry_ids for name in names)
+        with translated():
+            await self._pipe.call(("MULTI",), ("ZREM", keys.READS, *entry_ids), ("UNLINK", *gone), ("EXEC",))
+
     async def take(self) -> list[bytes]:
         """The answers that have come, waiting for one for a while; empty when none came."""
         with translated():

@@ -12,7 +12,8 @@ from headgate import entries, keys, pb
 from headgate.reasons import Reason
 from headgate_server import requests, status
 from headgate_server.errors import Refused
-from tests.server.world import World, fields_of, reason_of, serving
+from tests.server.test_gate import refused
+from tests.server.world import World, fields_of, reason_of, serving, until
 
 Answer = Callable[[entries.ReadRequest], entries.ReadReply]
 
@@ -99,9 +100,10 @@ async def test_a_caller_in_a_hurry_is_told_before_its_deadline(world: World) -> 
 
 async def test_a_late_answer_is_dropped_and_the_next_one_is_right(redis_url: str) -> None:
     async with serving(redis_url, read_timeout=0.2) as world:
-        with pytest.raises(grpc.RpcError):
-            await world.instances.GetWorkflowInstance(pb.GetWorkflowInstanceRequest(id=5))
-        await answer(world.redis, True, instance(5).SerializeToString())
+        call = world.instances.GetWorkflowInstance(pb.GetWorkflowInstanceRequest(id=5))
+        _, asked = await asyncio.gather(refused(call), take_question(world.redis))
+        late = entries.encode_reply(entries.ReadReply(asked.id, True, instance(5).SerializeToString()))
+        await world.redis.rpush(asked.reply_to, late)  # type: ignore[misc]
 
         found, _ = await both(
             world.instances.GetWorkflowInstance(pb.GetWorkflowInstanceRequest(id=6)),
@@ -109,6 +111,23 @@ async def test_a_late_answer_is_dropped_and_the_next_one_is_right(redis_url: str
         )
 
         assert found.id == 6
+
+
+async def test_a_read_whose_caller_has_hung_up_is_taken_out_of_the_lane(world: World) -> None:
+    calls = [world.instances.GetWorkflowInstance(pb.GetWorkflowInstanceRequest(id=5)) for _ in range(3)]
+    await until(lambda: lane_holds(world, 3))
+    (claimed, *_) = await world.redis.zrange(keys.READS, 0, -1)
+    await world.redis.set(keys.arq_in_progress(claimed.decode()), "worker")
+
+    for call in calls:
+        call.cancel()
+
+    await until(lambda: lane_holds(world, 0))
+    assert await world.redis.keys("arq:*") == []
+
+
+async def lane_holds(world: World, count: int) -> bool:
+    return bool(await world.redis.zcard(keys.READS) == count)
 
 
 async def test_an_answer_that_is_none_disturbs_nobody(world: World) -> None:

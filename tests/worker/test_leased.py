@@ -303,3 +303,31 @@ async def test_an_entry_whose_claim_ends_in_a_moment_waits_for_that_and_not_for_
         await eventually(lambda: idle(redis))
 
     assert time.monotonic() - began < 2.0
+
+
+async def test_an_entry_that_is_withdrawn_is_cut_off_long_before_its_lease_ends(
+    redis: Redis, redis_server: RedisServer
+) -> None:
+    cut, started = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        try:
+            started.set()
+            await asyncio.sleep(60)
+        finally:
+            cut.set()
+
+    async with lane(redis, redis_server, {"work": work}, lease_ms=30_000, withdraw_ms=50) as worker:
+        await put(redis, "e1", definition("work"))
+        await started.wait()
+        await redis.zrem(QUEUE, "e1")
+        await redis.delete(keys.arq_job("e1"), keys.arq_in_progress("e1"))
+        async with asyncio.timeout(5):
+            await cut.wait()
+
+        async def free() -> bool:
+            return not worker.running
+
+        await eventually(free)
+
+    assert await redis.keys("*e1*") == []

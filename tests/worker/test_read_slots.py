@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from redis.asyncio import Redis
@@ -14,6 +16,7 @@ from headgate_worker.core.calls import Call, Failure, FailureKind, Outcome
 from headgate_worker.core.view import Policy
 from headgate_worker.reads import Reader
 from headgate_worker.store import Store
+from tests.worker.submitting import seed_backfill
 from tests.worker.test_tick_lease import Upstream
 
 
@@ -61,6 +64,29 @@ async def test_a_slot_that_moves_beyond_the_deadline_is_not_waited_for(store: St
     assert reason == "UPSTREAM_QPS"
     assert upstream.slots >= 995  # shown again while there was time, and not for ever
     assert upstream.timeouts == []
+
+
+async def test_a_read_is_cut_off_at_its_deadline(store: Store, redis: Redis) -> None:
+    clock = StoreClock(await store.now_ms())
+    upstream = Endless(clock, ahead_ms=0, slots=0)
+    request = pb.PlanBackfillRequest(spec=seed_backfill(reprocess=pb.REPROCESS_MISSING_ONLY))
+    asked = entries.ReadRequest(1, "PlanBackfill", request.SerializeToString(), "nobody", clock.now_ms() + 300)
+    definition = entries.decode(entries.read(asked, nonce="0" * 12, now_ms=clock.now_ms()).definition)
+
+    async with asyncio.timeout(10):
+        await Reader(store, upstream, clock, Policy()).read(*definition["a"])
+
+    assert len(upstream.timeouts) == 2
+    assert not await redis.exists("nobody")
+
+
+class Endless(Slots):
+    """A cloud that keeps no time: its calls don't end by themselves."""
+
+    async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
+        self.timeouts.append(timeout_seconds)
+        await asyncio.Event().wait()
+        raise AssertionError
 
 
 async def test_what_was_waited_is_not_there_for_the_call_any_more(store: Store, redis: Redis) -> None:

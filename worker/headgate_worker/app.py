@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Final
 
 from redis.asyncio import Redis
 
@@ -28,6 +29,10 @@ from headgate_worker.store import Store
 from headgate_worker.tick import TickLimits
 
 _log = logging.getLogger(__name__)
+
+
+WITHDRAW_MS: Final = 250
+"""How often it is looked whether the callers of running reads have hung up."""
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -106,9 +111,14 @@ def _assemble(
     )
     reader = Reader(store, connections, clock, policy_of(settings))
 
-    def lane(queue: str, functions: dict[str, Function], slots: int) -> LeasedWorker:
-        lease_ms = int(settings.lease_seconds * 1000)
-        options = LaneOptions(queue, slots, lease_ms=lease_ms, drain_seconds=settings.drain_seconds)
+    def lane(queue: str, functions: dict[str, Function], slots: int, *, withdraw_ms: int = 0) -> LeasedWorker:
+        options = LaneOptions(
+            queue,
+            slots,
+            lease_ms=int(settings.lease_seconds * 1000),
+            drain_seconds=settings.drain_seconds,
+            withdraw_ms=withdraw_ms,
+        )
         blocking = blocking_client(settings.redis_url.get_secret_value(), block_seconds=options.poll_seconds)
         stack.push_async_callback(close, blocking)
         return LeasedWorker(redis, blocking, functions, options, worker_id)
@@ -117,7 +127,7 @@ def _assemble(
         store,
         _reaper(settings, store, clock, dice, connections, worker_id),
         lane(keys.TICKS, {entries.TICK: engine.tick}, settings.tick_slots),
-        lane(keys.READS, {entries.READ: reader.read}, settings.read_slots),
+        lane(keys.READS, {entries.READ: reader.read}, settings.read_slots, withdraw_ms=WITHDRAW_MS),
         worker_id,
     )
 

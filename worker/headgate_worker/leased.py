@@ -126,6 +126,7 @@ class LaneOptions:
         poll_seconds: longest sleep; the safety net behind the kick list.
         lease_ms: life of a claim that is not renewed.
         drain_seconds: how long running entries may go on after a stop before they are cut off.
+        withdraw_ms: how often it is looked whether running entries were withdrawn, at the most; 0 where nobody does.
     """
 
     queue: str
@@ -133,6 +134,13 @@ class LaneOptions:
     poll_seconds: float = 1.0
     lease_ms: int = 3_000
     drain_seconds: float = 15.0
+    withdraw_ms: int = 0
+
+    @property
+    def renew_ms(self) -> int:
+        """Time between two renewals of leases; who renews one learns whether its entry was withdrawn."""
+        most = self.lease_ms // 3
+        return min(most, self.withdraw_ms) if self.withdraw_ms else most
 
 
 class LeasedWorker(Worker):
@@ -325,10 +333,15 @@ class LeasedWorker(Worker):
             _tell(ends)
 
     async def _renew_leases(self) -> None:
+        before: frozenset[str] = frozenset()
         while not self._drained:
-            await asyncio.sleep(self._options.lease_ms / 3000)
-            if self.running:
-                await self._renew_once(tuple(self.running))
+            await asyncio.sleep(self._options.renew_ms / 1000)
+            now = frozenset(self.running)
+            # Where looks are that frequent most entries end between two of them: those cost nothing.
+            due = now & before if self._options.withdraw_ms else now
+            if due:
+                await self._renew_once(tuple(due))
+            before = now
 
     async def _renew_once(self, ids: Sequence[str]) -> None:
         arguments: list[Any] = [self._options.lease_ms, self._owner, *ids]
@@ -344,7 +357,8 @@ class LeasedWorker(Worker):
         for entry_id in lost:
             task = self.running.get(entry_id.decode())
             if task is not None and entry_id.decode() not in self._ending:
-                _log.warning("entry %s was taken over", entry_id.decode())
+                level = logging.DEBUG if self._options.withdraw_ms else logging.WARNING
+                _log.log(level, "entry %s was taken over or withdrawn", entry_id.decode())
                 task.cancel()
 
     async def _drain(self) -> None:

@@ -60,6 +60,9 @@ def retryable(status: Status, seconds: float) -> Status:
 LEAST_SECONDS: Final = 0.05
 """What a call is given that was let out at the last moment."""
 
+LATE_SECONDS: Final = 0.1
+"""How long after its caller's deadline a read is cut off, so that it can say by itself that it was too long."""
+
 _RETRY_SECONDS: Final[Mapping[FailureKind, float]] = {
     FailureKind.THROTTLED: 1.0,
     FailureKind.FROZEN: 3600.0,
@@ -99,7 +102,13 @@ class Reader:
         left = (asked.deadline_ms - await self._store.now_ms()) / 1000
         if left <= 0:
             return
-        answer = await self._answer(asked, left)
+        try:
+            async with asyncio.timeout(left + LATE_SECONDS) as patience:
+                answer = await self._answer(asked, left)
+        except TimeoutError:
+            if patience.expired():
+                return
+            raise
         await self._store.reply(asked.reply_to, answer)
 
     async def _answer(self, asked: entries.ReadRequest, left: float) -> entries.ReadReply:

@@ -1,0 +1,100 @@
+"""One caller takes all he can of the read lane; another one's reads go on. Real server, worker, Redis and emulator."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from redis.asyncio import Redis
+
+from headgate import dates, keys, pb
+from headgate_cli.dev.redis_server import RedisServer
+from headgate_emulator.app import RunningEmulator
+from headgate_emulator.faults import Latency
+from headgate_worker.settings import Settings
+from tests.server.callers import entry, known, write
+from tests.server.world import World, backfill, reason_of, serving
+from tests.worker.conftest import RunWorker, eventually
+
+PLANS = 12
+SETTLE_SECONDS = 1.0
+"""How long after a hang-up reads may still go upstream."""
+
+
+@pytest.fixture
+def slow(emulator: RunningEmulator) -> RunningEmulator:
+    """Each read of upstream takes a while, so that a plan takes many times as long as a read."""
+    emulator.faults.add((Latency(action="ListWorkflowInstances", millis=50, count=1_000_000),))
+    return emulator
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return write(tmp_path / "callers.toml", entry("noisy", rights=["read"]) + entry("quiet", rights=["read"]))
+
+
+@pytest.fixture
+async def world(
+    redis_server: RedisServer, slow: RunningEmulator, worker_settings: Settings, run_worker: RunWorker, path: Path
+) -> AsyncIterator[World]:
+    async with run_worker(worker_settings), serving(redis_server.url, callers=path) as found:
+        yield found
+
+
+def plan_request(count: int = 1_100) -> pb.PlanBackfillRequest:
+    """A plan that looks up so many dates."""
+    request = pb.PlanBackfillRequest(spec=backfill().spec)
+    request.spec.reprocess = pb.REPROCESS_MISSING_ONLY
+    del request.spec.biz_dates[:]
+    last = date(2021, 1, 1) + timedelta(days=count - 1)
+    request.spec.biz_dates.add(start_biz_date=dates.to_message(date(2021, 1, 1)), end_biz_date=dates.to_message(last))
+    return request
+
+
+def reads(emulator: RunningEmulator) -> int:
+    return emulator.ledger.total
+
+
+async def get(world: World, who: str) -> str:
+    """Read an instance that is not there: an answer of upstream, by way of a worker."""
+    request = pb.GetWorkflowInstanceRequest(id=5)
+    try:
+        await world.instances.GetWorkflowInstance(request, metadata=known(who), timeout=5)
+    except grpc.RpcError as error:
+        return reason_of(error)
+    return "OK"
+
+
+async def test_after_a_hang_up_nothing_is_read_any_more(world: World, slow: RunningEmulator, redis: Redis) -> None:
+    calls: list[Any] = [
+        world.backfills.PlanBackfill(plan_request(), metadata=known("noisy"), timeout=60) for _ in range(PLANS)
+    ]
+    await eventually(lambda: is_above(slow, 20))
+
+    for call in calls:
+        call.cancel()
+
+    await settled(slow)
+    assert await get(world, "quiet") == "INSTANCE_UNKNOWN"
+    assert await redis.zcard(keys.READS) == 0
+
+
+async def is_above(emulator: RunningEmulator, count: int) -> bool:
+    return reads(emulator) > count
+
+
+async def settled(emulator: RunningEmulator) -> None:
+    """Wait until no read has gone upstream for a while; it must begin in time."""
+    began = last = time.monotonic()
+    seen = reads(emulator)
+    while time.monotonic() - last < 2 * SETTLE_SECONDS:
+        await asyncio.sleep(0.05)
+        if reads(emulator) != seen:
+            seen, last = reads(emulator), time.monotonic()
+            assert last - began < SETTLE_SECONDS + 0.5, "reads go on after their caller has hung up"
