@@ -119,3 +119,23 @@ async def test_an_absent_store_is_said_without_its_password() -> None:
     assert worker.returncode == 1
     assert b"HEADGATE_REDIS_URL" in complaint
     assert b"hunter2" not in complaint
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+async def test_no_entry_id_writes_a_line_of_its_own(
+    redis_server: RedisServer, redis: Redis, emulator: RunningEmulator, credentials: None, form: str
+) -> None:
+    forged = "2025-02-05 00:00:00,000 INFO    headgate_worker: all is well"
+    entry_id = f"tick:a\n{forged}\r{forged}\x1b[2K"
+    await redis.set(f"arq:job:{entry_id}", b"nonsense")
+    await redis.zadd(keys.TICKS, {entry_id: 1})
+
+    async with process(**environment(redis_server, emulator), HEADGATE_LOG_FORMAT=form) as worker:
+        await ready(worker)
+        assert worker.stderr is not None
+        async with asyncio.timeout(20):
+            while b"not understood" not in (line := await worker.stderr.readline()):
+                assert not line.startswith(forged.encode())
+
+    assert forged.encode() in line, "the id was told on another line"
+    assert b"\r" not in line and b"\x1b" not in line

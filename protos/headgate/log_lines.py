@@ -1,0 +1,75 @@
+"""How log lines look, in every process: one record is one line, whatever its values hold. Pure.
+
+What is logged comes from outside as well: ids of entries, names upstream, texts of exceptions. None of it can end a
+line, begin another, or steer a terminal: whatever can't be seen is written as an escape. In text a traceback follows
+its line, each line of it behind a mark that no record begins with.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Final
+
+MAX_CHARS: Final = 8_192
+"""Longest message, and longest line of a traceback; the rest is cut off."""
+
+_MARK: Final = "  | "
+
+
+def visible(text: str) -> str:
+    """`text` on one line: what can't be seen as an escape, and no more than `MAX_CHARS`."""
+    cut = text if len(text) <= MAX_CHARS else f"{text[:MAX_CHARS]}..."
+    if cut.isprintable():
+        return cut
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut)
+
+
+class TextFormatter(logging.Formatter):
+    """Lines for people: time, level, logger, message, and the traceback below."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, and marked lines of a traceback."""
+        record.message = record.getMessage()
+        record.asctime = self.formatTime(record)
+        return "\n".join([visible(self.formatMessage(record)), *self._below(record)])
+
+    def _below(self, record: logging.LogRecord) -> Iterator[str]:
+        stack = record.stack_info or ""
+        for line in (*_traceback(self, record).splitlines(), *stack.splitlines()):
+            yield _MARK + visible(line)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per record: time, level, logger, message, and the traceback if there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        line = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": _cut(record.getMessage()),
+        }
+        if record.exc_info:
+            line["traceback"] = "\n".join(map(_cut, _traceback(self, record).splitlines()))
+        return _readable(json.dumps(line, ensure_ascii=False))
+
+
+def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    return formatter.formatException(record.exc_info) if record.exc_info else ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_CHARS else f"{text[:MAX_CHARS]}..."
+
+
+def _readable(line: str) -> str:
+    # JSON lets through what ends a line for some readers, such as U+2028, and what steers a terminal.
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
