@@ -141,3 +141,8 @@ def job_id(name: str) -> str:
     if match is None:
         raise ValueError(f"not the name of a job: {name[:80]!r}")
     return match.group(1)
+
+
+def text(raw: bytes) -> str:
+    """An id that Redis holds as text. One that is none becomes another that is nobody's, and stops no one."""
+    return raw.decode("utf-8", "backslashreplace")

@@ -331,3 +331,21 @@ async def test_an_entry_that_is_withdrawn_is_cut_off_long_before_its_lease_ends(
         await eventually(free)
 
     assert await redis.keys("*e1*") == []
+
+
+async def test_an_entry_whose_id_is_no_text_holds_nobody_up(redis: Redis, redis_server: RedisServer) -> None:
+    seen: list[str] = []
+
+    async def work(name: str) -> None:
+        seen.append(name)
+
+    await redis.zadd(QUEUE, {b"\xff\xfe": 1})
+    await redis.set(b"arq:job:\xff\xfe", b"nonsense")
+    async with lane(redis, redis_server, {"work": work}):
+        for name in ("one", "two"):
+            await put(redis, name, definition("work", name))
+
+        async def both_ran() -> bool:
+            return seen == ["one", "two"] or seen == ["two", "one"]
+
+        await eventually(both_ran, seconds=10)

@@ -67,3 +67,18 @@ async def test_a_reaper_that_can_not_reach_the_store_makes_its_worker_cautious(
     assert isinstance(await store.begin(job_id), Busy)
     found.stopped = True
     rounds.cancel()
+
+
+async def test_ids_that_are_no_text_hold_nobody_up(store: Store, redis: Redis) -> None:
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    wake: bytes = await redis.hget(keys.job(job_id), "wake")  # type: ignore[misc]
+    await redis.zrem(keys.TICKS, wake)
+    await redis.execute_command("HSET", b"hg:j:\xff", "rev", "1")  # type: ignore[no-untyped-call]
+    await redis.execute_command("ZADD", keys.DUE, 1, b"\xff", 2, job_id)  # type: ignore[no-untyped-call]
+    await redis.execute_command("ZADD", keys.EXPIRING, 1, b"\xfe")  # type: ignore[no-untyped-call]
+    found = await reaper(store)
+
+    assert not await found.round()
+
+    names = [entry.decode().split(":")[1] for entry in await redis.zrange(keys.TICKS, 0, -1)]
+    assert names == [job_id]

@@ -223,7 +223,7 @@ class LeasedWorker(Worker):
             args=[free, self._options.lease_ms, self._owner, *self._left_now()],
         )
         pairs = zip(raw[::2], raw[1::2], strict=True)
-        return [(entry_id.decode(), bytes(definition)) for entry_id, definition in pairs], int(next_ms)
+        return [(keys.text(entry_id), bytes(definition)) for entry_id, definition in pairs], int(next_ms)
 
     def _left_now(self) -> Sequence[str]:
         """Entries that are left to others: who claims an entry again and again keeps it from who understands it."""
@@ -355,10 +355,10 @@ class LeasedWorker(Worker):
             _log.exception("lane %s: renewing leases broke", self._options.queue)
             return
         for entry_id in lost:
-            task = self.running.get(entry_id.decode())
-            if task is not None and entry_id.decode() not in self._ending:
+            task = self.running.get(keys.text(entry_id))
+            if task is not None and keys.text(entry_id) not in self._ending:
                 level = logging.DEBUG if self._options.withdraw_ms else logging.WARNING
-                _log.log(level, "entry %s was taken over or withdrawn", entry_id.decode())
+                _log.log(level, "entry %s was taken over or withdrawn", keys.text(entry_id))
                 task.cancel()
 
     async def _drain(self) -> None:

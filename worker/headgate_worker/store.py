@@ -184,7 +184,7 @@ class Store:
         """Look at no more than `limit` jobs whose tick is late; each gets a new grace."""
         arguments: list[str | int] = [limit, self._grace_ms, keys.job("")]
         now_ms, lost, looked_at, first_ms = await self._reap(keys=[keys.DUE, keys.TICKS], args=arguments)
-        return Late(int(now_ms), tuple(job_id.decode() for job_id in lost), int(looked_at), int(first_ms))
+        return Late(int(now_ms), tuple(keys.text(job_id) for job_id in lost), int(looked_at), int(first_ms))
 
     async def ring(self, ticks: Mapping[str, entries.Entry], at_ms: int) -> int:
         """Give jobs another next tick, due at `at_ms`; how many of the jobs are there."""
@@ -195,7 +195,7 @@ class Store:
     async def expired_jobs(self, now_ms: int, limit: int) -> tuple[str, ...]:
         """At most `limit` finished jobs that are to be deleted."""
         found = await self._redis.zrangebyscore(keys.EXPIRING, "-inf", now_ms, start=0, num=limit)
-        return tuple(job_id.decode() for job_id in found)
+        return tuple(keys.text(job_id) for job_id in found)
 
     async def delete_expired(self, job_id: str) -> bool:
         """Delete a finished job with its log, if it still has expired; whether it did."""
