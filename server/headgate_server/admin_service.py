@@ -8,7 +8,7 @@ from typing import Final
 
 from headgate import dates, pb
 from headgate.reasons import Reason
-from headgate_server import listing, long_poll, quota_standing
+from headgate_server import bounds, listing, long_poll, quota_standing
 from headgate_server.errors import Refused
 from headgate_server.redis_facts import RedisFacts
 from headgate_server.rpc import Call
@@ -21,6 +21,7 @@ _FIXED_LIMITS: Final[Mapping[str, int]] = {
     "max_biz_dates_per_backfill": dates.MAX_DATES,
     "max_ids_per_start": 1_000,
     "max_ids_per_stop": 1_000,
+    **bounds.LIMITS,
     "max_jobs_per_page": listing.MAX_PAGE_SIZE,
     "max_events_per_page": long_poll.MAX_PAGE_SIZE,
 }

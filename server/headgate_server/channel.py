@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import grpc
 
+from headgate_server import bounds
 from headgate_server.settings import Settings, parse_address
 from headgate_server.tls_files import TlsFiles
 
-MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
-"""Largest request that is read at all. Far above what any field may hold, so that a field too long is named."""
+MAX_REQUEST_BYTES: Final = 2 * bounds.MAX_REQUEST_BYTES
+"""Largest request that is read at all. Above what one may have, so that the field that makes it too large is named."""
 
 CONNECTION_AGE_MS: Final = 1_200_000
 """After this long clients are asked to connect again, so that they spread over the servers there are."""

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from headgate import pb
-from headgate_server import calendar_rules, flow_rules, run_rules
+from headgate_server import bounds, calendar_rules, flow_rules, run_rules
 from headgate_server.calendar_rules import Violation
 from headgate_server.sound import Sound
 from headgate_server.status import bad_request
@@ -50,6 +50,12 @@ def check(request: Message) -> None:
 
 
 def _violations(request: Message) -> list[Violation]:
+    if found := bounds.violations(request):
+        return found
+    return _broken_rules(request)
+
+
+def _broken_rules(request: Message) -> list[Violation]:
     if _sound.surely(request):
         return _beyond(request, "")
     found = _validator.collect_violations(request, fail_fast=True)

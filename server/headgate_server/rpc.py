@@ -214,9 +214,12 @@ def _status(error: Exception, method: str) -> Status:
 def _parser(request: type[Message]) -> Callable[[bytes], Any]:
     def parse(raw: bytes) -> Message:
         try:
-            return request.FromString(raw)
+            parsed = request.FromString(raw)
         except (DecodeError, ValueError):  # Python's own words are not for callers
-            raise Refused(Reason.MESSAGE_MALFORMED, "the request can't be parsed") from None
+            message = "the request can't be parsed: it is no such message, or nested too deeply"
+            raise Refused(Reason.MESSAGE_MALFORMED, message) from None
+        parsed.DiscardUnknownFields()  # no rule bounds them, and what is recorded of a request would carry them on
+        return parsed
 
     return parse
 

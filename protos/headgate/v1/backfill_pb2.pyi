@@ -238,7 +238,9 @@ class BackfillSpec(_message.Message):
 
     @_builtins.property
     def extra(self) -> _struct_pb2.Struct:
-        """Parameters newer than this file, upstream's own names, passed on as they are (objects as JSON text)."""
+        """Parameters newer than this file, upstream's own names, passed on as they are (objects as JSON text). At most 64 KiB,
+        1,000 values, names of 256 bytes, and 16 levels of lists and objects in each other, this one included.
+        """
 
     @_builtins.property
     def adopt_grace(self) -> _duration_pb2.Duration:

@@ -33,6 +33,10 @@ class JobServiceStub:
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
 
+    A request of any service has at most 512 KiB; GetServerInfo tells this limit and others. One that is larger is refused
+    with INVALID_ARGUMENT, FIELD_INVALID, which names the field that makes it so, or above 1 MiB with RESOURCE_EXHAUSTED by
+    gRPC itself. Fields that this version does not know are left out of what is recorded.
+
     Where callers are told apart, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
     TOKEN_EXPIRED), PERMISSION_DENIED (RIGHT_MISSING, CONNECTION_DENIED, JOB_DENIED), which comes before NOT_FOUND, and
     RESOURCE_EXHAUSTED (CALLER_LIMIT); lists, counts and feeds show the jobs that the caller may see.
@@ -191,6 +195,10 @@ class JobServiceAsyncStub(JobServiceStub):
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
 
+    A request of any service has at most 512 KiB; GetServerInfo tells this limit and others. One that is larger is refused
+    with INVALID_ARGUMENT, FIELD_INVALID, which names the field that makes it so, or above 1 MiB with RESOURCE_EXHAUSTED by
+    gRPC itself. Fields that this version does not know are left out of what is recorded.
+
     Where callers are told apart, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
     TOKEN_EXPIRED), PERMISSION_DENIED (RIGHT_MISSING, CONNECTION_DENIED, JOB_DENIED), which comes before NOT_FOUND, and
     RESOURCE_EXHAUSTED (CALLER_LIMIT); lists, counts and feeds show the jobs that the caller may see.
@@ -344,6 +352,10 @@ class JobServiceAsyncStub(JobServiceStub):
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
+
+    A request of any service has at most 512 KiB; GetServerInfo tells this limit and others. One that is larger is refused
+    with INVALID_ARGUMENT, FIELD_INVALID, which names the field that makes it so, or above 1 MiB with RESOURCE_EXHAUSTED by
+    gRPC itself. Fields that this version does not know are left out of what is recorded.
 
     Where callers are told apart, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
     TOKEN_EXPIRED), PERMISSION_DENIED (RIGHT_MISSING, CONNECTION_DENIED, JOB_DENIED), which comes before NOT_FOUND, and

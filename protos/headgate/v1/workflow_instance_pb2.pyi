@@ -587,7 +587,9 @@ class DefaultRunProperties(_message.Message):
 
     @_builtins.property
     def data_source_name_mappings(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Data source names to replace, old to new: backfills of EMR Spark SQL, Shell and Spark tasks only (SDK 9.11)."""
+        """Data source names to replace, old to new: backfills of EMR Spark SQL, Shell and Spark tasks only (SDK 9.11). At most
+        100 names of 1 to 256 characters.
+        """
 
     def __init__(
         self,
@@ -811,7 +813,9 @@ class CreateWorkflowInstancesSpec(_message.Message):
 
     @_builtins.property
     def extra(self) -> _struct_pb2.Struct:
-        """Parameters newer than this file, upstream's own names, passed on as they are (objects as JSON text)."""
+        """Parameters newer than this file, upstream's own names, passed on as they are (objects as JSON text). At most 64 KiB,
+        1,000 values, names of 256 bytes, and 16 levels of lists and objects in each other, this one included.
+        """
 
     def __init__(
         self,
