@@ -159,6 +159,11 @@ class Reason(Enum):
     JOB_CANCELLED = Meaning(
         "CANCELLED", "The job was cancelled; only an Operation's error says so.", "Submit again if it is still wanted."
     )
+    JOB_TOO_LARGE = Meaning(
+        "RESOURCE_EXHAUSTED",
+        "The job's record has grown so large that one more event could make it too large to be shown.",
+        "Submit what is left of it as a job of its own; look upstream for what still runs.",
+    )
     JOB_POISONED = Meaning(
         "INTERNAL",
         "Looking at the job broke off, or ended its worker, again and again.",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Final
 
-from headgate import dates, pb
+from headgate import dates, pb, sizes
 from headgate.reasons import Reason
 from headgate_server import bounds, listing, long_poll, quota_standing
 from headgate_server.errors import Refused
@@ -22,6 +22,7 @@ _FIXED_LIMITS: Final[Mapping[str, int]] = {
     "max_ids_per_start": 1_000,
     "max_ids_per_stop": 1_000,
     **bounds.LIMITS,
+    "max_job_bytes": sizes.MAX_JOB_BYTES,
     "max_jobs_per_page": listing.MAX_PAGE_SIZE,
     "max_events_per_page": long_poll.MAX_PAGE_SIZE,
 }

@@ -11,7 +11,7 @@ from datetime import date
 
 from google.type.date_pb2 import Date
 
-from headgate import dates, log, pb
+from headgate import dates, log, pb, sizes, tries
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.overlap import Hold, hold_of
 from headgate.reprocess import is_left_alone
@@ -51,6 +51,8 @@ def _check_state(job: pb.Job) -> None:
         raise conflict(job, "is no backfill: submit it again")
     if job.state not in JOB_TERMINAL:
         raise conflict(job, "has not ended")
+    if not sizes.has_room_for_retry(job) or len(job.operations) >= tries.MOST_OPERATIONS:
+        raise conflict(job, "has no room for more on its record: submit the dates as a backfill of their own")
 
 
 def _named(job: pb.Job, named: Sequence[Date]) -> list[pb.InstanceRun]:

@@ -10,7 +10,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.type.date_pb2 import Date
 
-from headgate import dates, keys, log, pb
+from headgate import dates, keys, log, pb, sizes, tries
 from headgate.overlap import hold_of
 from headgate_server import retrying
 from headgate_server.errors import Refused
@@ -173,6 +173,8 @@ def backfill_job(**members: Any) -> pb.Job:
         (pb.Job(name="jobs/x", state=pb.JOB_STATE_FAILED, start=pb.StartWorkflowInstancesSpec()), "is no backfill"),
         (pb.Job(name="jobs/x", state=pb.JOB_STATE_RUNNING, backfill=pb.BackfillSpec()), "has not ended"),
         (backfill_job(), "no date that did not succeed"),
+        (backfill_job(operations=[pb.UpstreamOperation()] * tries.MOST_OPERATIONS), "no room for more"),
+        (backfill_job(cancel=pb.CancelRecord(reason="x" * sizes.NO_RETRY_BYTES)), "no room for more"),
     ],
 )
 def test_what_cannot_be_retried_says_why(job: pb.Job, why: str) -> None:

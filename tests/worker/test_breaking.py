@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import pytest
 from redis.asyncio import Redis
 
-from headgate import keys, pb
+from headgate import keys, pb, sizes
 from headgate.quota import PLAIN, Verdict
 from headgate.ranking import Rank
 from headgate_cli.dev.redis_server import RedisServer
@@ -147,6 +147,20 @@ async def test_a_job_that_breaks_every_tick_is_given_back_each_time_and_given_up
     assert job is not None
     assert job.state == pb.JOB_STATE_FAILED
     assert "5 times in a row" in job.error.message
+
+
+async def test_a_job_whose_record_is_full_ends_before_it_can_not_be_shown(redis: Redis) -> None:
+    store, upstream = Store(redis, lease_ms=60_000), Upstream()
+    job = backfill_job(seed_backfill())
+    job.backfill.task_parameters = "x" * sizes.END_BYTES
+    job_id = await submit(store, job)
+
+    assert await (await engine(store, upstream)).tick(job_id) is None
+
+    ended = await store.load(job_id)
+    assert ended is not None and not upstream.calls
+    assert ended.state == pb.JOB_STATE_FAILED
+    assert "record has" in ended.error.message
 
 
 class Standing(Upstream):

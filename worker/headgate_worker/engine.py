@@ -11,7 +11,9 @@ import asyncio
 import logging
 from typing import Final
 
-from headgate import pb
+from google.rpc.status_pb2 import Status
+
+from headgate import pb, sizes
 from headgate.lifecycle import JOB_TERMINAL, RUN_FRONTIER
 from headgate.overlap import target
 from headgate.reasons import Reason
@@ -157,8 +159,8 @@ class Engine:
             await self._store.put_durations(target(job.connection, job.backfill), took)
 
     async def _drive(self, tick: Tick) -> None:
-        if tick.taken.attempts > self._limits.attempts:
-            await tick.commit(_poisoned(tick))
+        if end := self._giving_up(tick):
+            await tick.commit(end)
             return
         if self._is_suspect(tick.taken):
             await asyncio.sleep(SUSPECT_PAUSE_SECONDS)
@@ -174,6 +176,12 @@ class Engine:
                 await self._wait_in_line(tick)
                 return
         await tick.go_on_later()
+
+    def _giving_up(self, tick: Tick) -> tuple[pb.JobEvent, ...]:
+        """What ends a job that can't go on, whatever its rules say; empty for all others."""
+        if tick.taken.attempts > self._limits.attempts:
+            return _poisoned(tick)
+        return _too_large(tick) if tick.job.ByteSize() >= sizes.END_BYTES else ()
 
     async def _wait_in_line(self, tick: Tick) -> None:
         """End the tick of a job whose dates others have: who gives some back rings, and this is the net below."""
@@ -302,9 +310,18 @@ class Engine:
         raise LostJob
 
 
+def _too_large(tick: Tick) -> tuple[pb.JobEvent, ...]:
+    said = f"its record has {tick.job.ByteSize():,} bytes; what runs upstream runs on and is not followed any more"
+    return _given_up(errors.status(Reason.JOB_TOO_LARGE, said), said)
+
+
 def _poisoned(tick: Tick) -> tuple[pb.JobEvent, ...]:
     deaths = tick.taken.attempts - 1
     said = f"looking at the job broke off, or ended its worker, {deaths} times in a row"
     error = errors.status(Reason.JOB_POISONED, said, attempts=str(deaths))
+    return _given_up(error, said)
+
+
+def _given_up(error: Status, said: str) -> tuple[pb.JobEvent, ...]:
     state = pb.JOB_STATE_FAILED
     return (pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=state, error=error, message=said),)

@@ -298,7 +298,12 @@ Global___JobView: _TypeAlias = JobView  # noqa: Y015
 
 @_typing.final
 class Job(_message.Message):
-    """A piece of work that headgate has promised to do, and all it knows of it."""
+    """A piece of work that headgate has promised to do, and all it knows of it.
+
+    It stays below 2 MiB, so that a message may show it twice within the 4 MiB that gRPC clients take by default. Once it has
+    768 KiB, messages of upstream are told in short; above 1 MiB no date runs again; above 1.375 MiB it ends with
+    JOB_TOO_LARGE.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -661,7 +666,7 @@ class FailureDigest(_message.Message):
     """Task name, at most 256 characters."""
     log_tail: _builtins.str
     """The last part of its log, whole characters of at most 4 KiB of UTF-8; once 32 runs of the job have a digest, at most
-    512 bytes, so that a job stays well below the size of a message. Empty where the log could not be read.
+    512 bytes, and less still once the job has 768 KiB. Empty where the log could not be read.
     """
     truncated: _builtins.bool
     """Whether the log was longer."""
@@ -764,7 +769,7 @@ class UpstreamOperation(_message.Message):
     """How often it was sent."""
     @_builtins.property
     def upstream_request_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """DataWorks' RequestIds of the calls made for it."""
+        """DataWorks' RequestIds of the last calls made for it, at most 16."""
 
     @_builtins.property
     def biz_dates(self) -> _containers.RepeatedCompositeFieldContainer[_workflow_instance_pb2.DateRange]:

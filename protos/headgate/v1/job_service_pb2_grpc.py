@@ -300,7 +300,7 @@ class JobServiceServicer:
         Errors: as CancelJob, and
         * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body.
         * FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill, or every date succeeded and none
-        is named.
+        is named, or the job's record has no room for more: submit the dates as a backfill of their own.
         * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill holds some of the dates.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

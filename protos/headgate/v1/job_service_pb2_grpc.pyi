@@ -171,7 +171,7 @@ class JobServiceStub:
     Errors: as CancelJob, and
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body.
       * FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill, or every date succeeded and none
-        is named.
+        is named, or the job's record has no room for more: submit the dates as a backfill of their own.
       * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill holds some of the dates.
     """
     ResolveJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ResolveJobRequest, _job_pb2.Job]
@@ -330,7 +330,7 @@ class JobServiceAsyncStub(JobServiceStub):
     Errors: as CancelJob, and
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body.
       * FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill, or every date succeeded and none
-        is named.
+        is named, or the job's record has no room for more: submit the dates as a backfill of their own.
       * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill holds some of the dates.
     """
     ResolveJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ResolveJobRequest, _job_pb2.Job]  # type: ignore[assignment]
@@ -552,7 +552,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: as CancelJob, and
           * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body.
           * FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill, or every date succeeded and none
-            is named.
+            is named, or the job's record has no room for more: submit the dates as a backfill of their own.
           * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill holds some of the dates.
         """
 

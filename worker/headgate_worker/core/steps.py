@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from headgate import log, pb
+from headgate_worker.core import record_size
 from headgate_worker.core.calls import Call, StartInstances
 from headgate_worker.core.view import Hints, View
 
@@ -81,6 +82,7 @@ def stamp(job: pb.Job, draft: pb.JobEvent, *, now_ms: int) -> pb.JobEvent:
     event.event_time.CopyFrom(timestamp(now_ms))
     event.actor = event.actor or "worker"
     event.state = event.state or job.state
+    record_size.fit(job, event)
     if event.runs:
         event.counts.CopyFrom(log.count_runs(_with_rows(job, event)))
     return event
