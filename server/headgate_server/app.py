@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from headgate_redis.pipe import Pipe
-from headgate_server import catalog, channel, fitness, gate, ops
+from headgate_server import catalog, channel, fitness, gate, ops, rpc
 from headgate_server.admin_service import AdminService
 from headgate_server.clock import StoreClock
 from headgate_server.flow_service import FlowInstanceService
@@ -151,7 +151,7 @@ class Parts:
         """What runs as long as the process."""
         found = [part.run() for part in (self.writes, self.reads, self.hub, self.reading, self.lookout, self.health)]
         followed = [part.run() for part in (self.gate, self.tls) if part is not None]
-        return [*found, self.hub.audit(), *followed]
+        return [*found, self.hub.audit(), rpc.FAILED_CALLS.run(), *followed]
 
     async def close(self) -> None:
         """Let every connection go."""

@@ -23,6 +23,7 @@ from headgate.reasons import Reason
 from headgate_server import status
 from headgate_server.callers import ANONYMOUS, Caller
 from headgate_server.errors import Refused, ServerError
+from headgate_server.failed_calls import FailedCalls
 from headgate_server.gate import Door, Metadata, Seat
 from headgate_server.turned import Turned
 
@@ -34,6 +35,10 @@ UNARY_SECONDS: Final = 10.0
 
 SLOW_SECONDS: Final = 1.0
 """Calls that take longer are logged even if they succeed."""
+
+
+FAILED_CALLS: Final = FailedCalls()
+"""Which failures the process's log has lines for; its `run` tells of the last ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +177,7 @@ class _Ending:
         self._slow_seconds = slow_seconds
         self._started = time.perf_counter()
         self._logged = False
+        self._reason = "slow"
         self.code = "OK"
         self.caller = ANONYMOUS
 
@@ -180,6 +186,7 @@ class _Ending:
         found = _status(error, self._method)
         code = status.CODES[found.code]
         self.code = code.name
+        self._reason = error.reason.name if isinstance(error, Refused) else code.name
         await context.abort(code, found.message, ((status.DETAILS_KEY, found.SerializeToString()),))
 
     def turn_away(self, context: Any, turned: Turned) -> bytes:
@@ -196,7 +203,10 @@ class _Ending:
         seconds = time.perf_counter() - self._started
         self._observer.rpc_ended(self._method, self.code, seconds)
         notable = self.code not in ("OK", "CANCELLED") or seconds > self._slow_seconds
-        level = logging.INFO if notable and not self._logged else logging.DEBUG
+        told = notable and not self._logged
+        if told and not FAILED_CALLS.has_line(self._reason, self.caller.name, self._method, time.monotonic()):
+            return
+        level = logging.INFO if told else logging.DEBUG
         if _access.isEnabledFor(level):
             _access.log(level, "%s %s %s %.1f ms", self._method, self.code, self.caller.name, seconds * 1000)
 

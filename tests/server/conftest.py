@@ -12,6 +12,8 @@ from redis import Redis
 from redis.exceptions import ConnectionError as NotReached
 
 from headgate_cli.dev.redis_server import find_redis_server
+from headgate_server import rpc
+from headgate_server.failed_calls import FailedCalls
 from tests.server.world import World, serving
 
 
@@ -45,6 +47,12 @@ def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         process.send_signal(signal.SIGTERM)
         process.wait(10)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def no_failures_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Log lines of a test's failures do not hang on those of the test before."""
+    monkeypatch.setattr(rpc, "FAILED_CALLS", FailedCalls())
 
 
 @pytest.fixture

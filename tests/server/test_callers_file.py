@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from headgate.reasons import Reason
-from headgate_server import caller_limits, callers, callers_file, settings
+from headgate_server import caller_limits, callers, callers_file, failed_calls, settings
 from headgate_server.callers import Caller, Limits, Proof, Right
+from headgate_server.failed_calls import FailedCalls
 from headgate_server.refusals import TELL_SECONDS, Refusals
 from tests.server.callers import entry, token_entry, token_of, write
 
@@ -231,3 +232,27 @@ def test_a_flood_of_refusals_is_told_in_a_few_lines(caplog: pytest.LogCaptureFix
         "calls turned away: 1 TOKEN_INVALID; the last at m from ipv4:10.0.0.1:5",
         "calls turned away: 1 RIGHT_MISSING of etl, 9999 TOKEN_INVALID; the last at n from ipv4:10.0.0.2:5",
     ]
+
+
+def lines_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_the_first_failures_of_each_kind_have_lines_and_the_rest_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    told = FailedCalls()
+    own = sum(told.has_line("JOB_UNKNOWN", "etl", "GetJob", at / 10_000) for at in range(10_000))
+
+    assert own == failed_calls.LINES
+    assert told.has_line("JOB_UNKNOWN", "other", "GetJob", 1) and told.has_line("JOB_EXISTS", "etl", "Create", 1)
+    told.tell(failed_calls.TELL_SECONDS)
+    told.tell(2 * failed_calls.TELL_SECONDS)
+    assert lines_of(caplog) == ["calls failed besides: 9995 JOB_UNKNOWN of etl; the last was GetJob"]
+    assert told.has_line("JOB_UNKNOWN", "etl", "GetJob", 2 * failed_calls.TELL_SECONDS)
+
+
+def test_many_callers_that_fail_have_no_more_lines_than_a_few_have(caplog: pytest.LogCaptureFixture) -> None:
+    told = FailedCalls()
+
+    own = sum(told.has_line("JOB_UNKNOWN", f"caller-{number}", "GetJob", 1) for number in range(10_000))
+
+    assert own == failed_calls.MOST_LINES

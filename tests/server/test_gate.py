@@ -285,6 +285,17 @@ async def test_refusals_are_counted_and_logged_a_few_times_only(gated: World, ca
     assert not [record for record in caplog.records if record.exc_info]
 
 
+async def test_failures_of_a_known_caller_are_logged_a_few_times_only(
+    gated: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    request = pb.GetJobRequest(name="jobs/nobody")
+    for _ in range(20):
+        await asyncio.gather(*(refused(gated.jobs.GetJob(request, metadata=known("reader"))) for _ in range(20)))
+
+    assert 1 <= len([record for record in caplog.records if record.levelno >= logging.INFO]) <= 20
+
+
 async def test_nothing_is_parsed_for_who_may_not_call(gated: World) -> None:
     raw: Any = gated.channel.unary_unary("/headgate.v1.JobService/GetJob", None, None)
 
