@@ -1,6 +1,7 @@
 import pytest
 
 from headgate import pb
+from headgate.lifecycle import JOB_TRANSITIONS
 from headgate_cli.work.describe import event_facts, failure_lines, job_row, run_line
 from headgate_cli.work.enums import plain
 from headgate_cli.work.output import aligned, clean
@@ -69,6 +70,19 @@ def test_an_event_says_nothing_twice() -> None:
 
     assert event_facts(accepted) == ["CreateWorkflowInstances accepted d860"]
     assert event_facts(running) == ["2025-02-06 1000341554605 running"]
+
+
+@pytest.mark.parametrize("kind", pb.EventType.values())
+def test_an_event_of_any_kind_says_something_even_where_it_was_recorded_without_a_sentence(
+    kind: pb.EventType.ValueType,
+) -> None:
+    for before, others in JOB_TRANSITIONS.items():
+        for state in (before, *others):
+            bare = pb.JobEvent(type=kind, state=state, job=pb.Job(start=pb.StartWorkflowInstancesSpec()))
+            rows = pb.JobEvent(type=kind, state=state, runs=[run(pb.RUN_STATE_CREATED, "NotRun")])
+
+            assert all(event_facts(bare)) and event_facts(bare)
+            assert "2025-02-06 1000341554605 created" in event_facts(rows)
 
 
 def test_what_a_server_says_can_not_steer_a_terminal() -> None:

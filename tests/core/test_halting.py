@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from headgate import pb
-from headgate_worker.core.halting import current_operation, halt, halted, halts, label
+from headgate_worker.core.event_text import label
+from headgate_worker.core.halting import current_operation, halt, halted, halts
 from tests.core.building import cancel, committed, confirmed, job, operation, row, spec, states, view
 
 

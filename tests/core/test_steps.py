@@ -10,7 +10,10 @@ from tests.core.building import NOW_MS, confirmed, job, row, view
 
 def test_drafts_become_events_in_a_row() -> None:
     of = job(row(0, pb.RUN_STATE_PLANNED), row(1, pb.RUN_STATE_PLANNED))
-    drafts = runs_changed(row(0, pb.RUN_STATE_CREATING)), pb.JobEvent(state=pb.JOB_STATE_PAUSED, actor="me")
+    drafts = (
+        runs_changed(row(0, pb.RUN_STATE_CREATING), message="x"),
+        pb.JobEvent(state=pb.JOB_STATE_PAUSED, actor="me"),
+    )
     done, events = apply(of, drafts, now_ms=NOW_MS)
 
     assert [event.revision for event in events] == [6, 7]
@@ -23,7 +26,7 @@ def test_drafts_become_events_in_a_row() -> None:
 
 def test_the_counts_of_an_event_are_those_after_it() -> None:
     of = job(row(0, pb.RUN_STATE_PLANNED), row(1, pb.RUN_STATE_PLANNED))
-    done, events = apply(of, (runs_changed(row(1, pb.RUN_STATE_FAILED)),), now_ms=NOW_MS)
+    done, events = apply(of, (runs_changed(row(1, pb.RUN_STATE_FAILED), message="x"),), now_ms=NOW_MS)
 
     assert events[0].counts == done.counts == pb.RunCounts(total=2, waiting=1, failed=1)
     assert not apply(of, (pb.JobEvent(),), now_ms=NOW_MS)[1][0].HasField("counts")
@@ -31,7 +34,9 @@ def test_the_counts_of_an_event_are_those_after_it() -> None:
 
 def test_an_event_is_folded_by_everybody_alike() -> None:
     of = job(row(0, pb.RUN_STATE_PLANNED))
-    done, events = apply(of, (operation_changed(confirmed(0), row(0, pb.RUN_STATE_CREATED)),), now_ms=NOW_MS)
+    done, events = apply(
+        of, (operation_changed(confirmed(0), row(0, pb.RUN_STATE_CREATED), message="x"),), now_ms=NOW_MS
+    )
 
     assert log.fold(of, pb.JobEvent.FromString(events[0].SerializeToString())) == done
 

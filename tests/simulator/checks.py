@@ -62,6 +62,8 @@ class Checks:
         for raw in events:
             event = pb.JobEvent.FromString(raw)
             self._check_lag(event)
+            if event.actor == "worker" and not event.message:
+                raise Broken(f"an event without a sentence: {event}")
             self._folded = log.fold(self._folded, event)
             self.say(_told(event))
         if self._folded != after:

@@ -186,7 +186,7 @@ def event_line(event: pb.JobEvent) -> Text:
 
 def event_facts(event: pb.JobEvent) -> Sequence[str]:
     """Return what an event says, fact by fact: message, runs, operations, error."""
-    facts = [*_facts(event)]
+    facts = [*_facts(event)] or [f"the job is {job_state(event)}"]
     return [fact for index, fact in enumerate(facts) if not _is_said(fact, facts[index + 1 :])]
 
 

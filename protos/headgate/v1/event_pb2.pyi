@@ -131,7 +131,7 @@ class JobEvent(_message.Message):
     actor: _builtins.str
     """Who caused it: "worker", or the caller's name."""
     message: _builtins.str
-    """One line for people."""
+    """One line for people: what happened. Empty only in events that were recorded before every event had one."""
     trace_parent: _builtins.str
     """W3C trace context of the request that led here; empty when there was none."""
     @_builtins.property

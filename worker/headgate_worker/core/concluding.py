@@ -11,7 +11,8 @@ from headgate.reasons import Reason
 from headgate.reprocess import is_left_alone
 from headgate_worker.core import errors, inquiring
 from headgate_worker.core.cancelling import BY_DEADLINE, unconfirmed
-from headgate_worker.core.halting import awaiting, label
+from headgate_worker.core.event_text import label
+from headgate_worker.core.halting import awaiting
 from headgate_worker.core.operations import MADE, done
 from headgate_worker.core.runs import BAD, UNSTARTED, all_terminal
 from headgate_worker.core.steps import Act, Step

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from google.rpc.status_pb2 import Status
 
-from headgate import dates, pb, tries
+from headgate import pb, tries
 from headgate.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
 from headgate_worker.core import errors
+from headgate_worker.core.event_text import label
 from headgate_worker.core.kinds import date_key, newest_first
 from headgate_worker.core.operations import unplaced
 from headgate_worker.core.runs import BAD, by_instance
@@ -15,13 +16,6 @@ from headgate_worker.core.steps import Act, Step, run_with, runs_changed
 from headgate_worker.core.view import View, once
 
 _HALT = frozenset({pb.ON_FAILURE_UNSPECIFIED, pb.ON_FAILURE_HALT})
-
-
-def label(run: pb.InstanceRun) -> str:
-    """A run in a sentence: its date, or else its instance."""
-    if run.HasField("biz_date"):
-        return dates.from_message(run.biz_date).isoformat()
-    return f"instance {run.workflow_instance_id}"
 
 
 def halted(view: View) -> bool:

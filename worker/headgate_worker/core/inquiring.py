@@ -24,8 +24,8 @@ from headgate_worker.core.calls import (
     TaskFilter,
     TaskPage,
 )
+from headgate_worker.core.event_text import label
 from headgate_worker.core.flow_calls import FlowTaskLog, GetFlowTaskLog
-from headgate_worker.core.halting import label
 from headgate_worker.core.steps import Act, Change, Step, run_with, runs_changed
 from headgate_worker.core.tails import tail
 from headgate_worker.core.view import Hints, Inquiry, View

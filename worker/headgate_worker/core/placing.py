@@ -8,6 +8,7 @@ from headgate import pb, tries
 from headgate.reasons import Reason
 from headgate_worker.core import errors, inquiring, pacing
 from headgate_worker.core.calls import Failure, FailureKind, GetInstance, Outcome
+from headgate_worker.core.event_text import label
 from headgate_worker.core.kinds import starts_itself
 from headgate_worker.core.operations import MADE, unplaced
 from headgate_worker.core.runs import NOT_STARTED, observe
@@ -38,7 +39,10 @@ def absorb_place(view: View, subject: int, call: GetInstance, outcome: Outcome) 
     elif starts_itself(view) and seen.status not in NOT_STARTED:
         row = run_with(row, started_by=pb.STARTED_BY_UPSTREAM)
     row = observe(row, seen, stopping=False)
-    return Change((runs_changed(row),), inquiring.opened(view, row, seen, view.hints.settled()))
+    said = (
+        f"instance {call.id} was made for {label(row)}" if row.HasField("biz_date") else f"instance {call.id} was made"
+    )
+    return Change((runs_changed(row, message=said),), inquiring.opened(view, row, seen, view.hints.settled()))
 
 
 def _dateless(seen: pb.WorkflowInstance) -> Failure:

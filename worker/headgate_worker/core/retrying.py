@@ -11,7 +11,8 @@ from headgate import pb, tries
 from headgate.lifecycle import RUN_TERMINAL
 from headgate_worker.core import inquiring, pacing
 from headgate_worker.core.calls import Call, Failure, FailureKind, GetInstance, Outcome
-from headgate_worker.core.halting import awaiting, halts, halts_all, label
+from headgate_worker.core.event_text import label
+from headgate_worker.core.halting import awaiting, halts, halts_all
 from headgate_worker.core.operations import unplaced
 from headgate_worker.core.runs import NOT_STARTED, observe
 from headgate_worker.core.steps import Act, Change, Step, run_with, runs_changed

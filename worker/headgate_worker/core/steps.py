@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from headgate import log, pb
 from headgate_worker.core import record_size
 from headgate_worker.core.calls import Call, StartInstances
+from headgate_worker.core.event_text import described
 from headgate_worker.core.view import Hints, View
 
 
@@ -85,6 +86,7 @@ def stamp(job: pb.Job, draft: pb.JobEvent, *, now_ms: int) -> pb.JobEvent:
     record_size.fit(job, event)
     if event.runs:
         event.counts.CopyFrom(log.count_runs(_with_rows(job, event)))
+    event.message = event.message or described(event)
     return event
 
 
@@ -110,12 +112,12 @@ def after(view: View, drafts: tuple[pb.JobEvent, ...]) -> View:
     return replace(view, job=job)
 
 
-def runs_changed(*runs: pb.InstanceRun, message: str = "") -> pb.JobEvent:
+def runs_changed(*runs: pb.InstanceRun, message: str) -> pb.JobEvent:
     """A draft that replaces rows of `runs`."""
     return pb.JobEvent(type=pb.EVENT_TYPE_RUN_CHANGED, runs=runs, message=message)
 
 
-def operation_changed(operation: pb.UpstreamOperation, *runs: pb.InstanceRun, message: str = "") -> pb.JobEvent:
+def operation_changed(operation: pb.UpstreamOperation, *runs: pb.InstanceRun, message: str) -> pb.JobEvent:
     """A draft that replaces an operation's row, and rows of `runs` with it."""
     return pb.JobEvent(type=pb.EVENT_TYPE_OPERATION_CHANGED, operations=[operation], runs=runs, message=message)
 

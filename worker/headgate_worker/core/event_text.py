@@ -1,0 +1,41 @@
+"""A sentence for an event whose rule gave none, so that no event reaches a person without one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from headgate import dates, pb
+
+
+def label(run: pb.InstanceRun) -> str:
+    """A run in a sentence: its date, or else its instance."""
+    if run.HasField("biz_date"):
+        return dates.from_message(run.biz_date).isoformat()
+    return f"instance {run.workflow_instance_id or run.flow_instance_id}"
+
+
+def described(event: pb.JobEvent) -> str:
+    """What an event says, from its error, runs and operations; the job's state where it has none of them."""
+    if event.error.message:
+        return str(event.error.message)
+    said = [_run(event.runs), _operation(event.operations)]
+    return (
+        "; ".join(part for part in said if part) or f"the job is {_word(pb.JobState.Name(event.state), 'JOB_STATE_')}"
+    )
+
+
+def _run(runs: Sequence[pb.InstanceRun]) -> str:
+    if not runs:
+        return ""
+    if len(runs) > 1:
+        return f"{len(runs)} runs changed"
+    return f"{label(runs[0])} is {_word(pb.RunState.Name(runs[0].state), 'RUN_STATE_')}"
+
+
+def _operation(operations: Sequence[pb.UpstreamOperation]) -> str:
+    words = [(row.action, pb.OperationOutcome.Name(row.outcome)) for row in operations]
+    return "; ".join(f"{action} {_word(name, 'OPERATION_OUTCOME_')}" for action, name in words)
+
+
+def _word(name: str, prefix: str) -> str:
+    return name.removeprefix(prefix).replace("_", " ").lower()
