@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
+from headgate import word_choice
 from headgate_cli.faults import UsageFault
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
@@ -87,8 +88,8 @@ def choice(text: str, names: Sequence[str], prefix: str, flag: str) -> str:
     for name in names:
         if _folded(name.removeprefix(prefix)) == wanted:
             return name
-    known = ", ".join(word(name, prefix) for name in names if not name.endswith("_UNSPECIFIED"))
-    raise UsageFault(flag, f"{text!r} is none of: {known}")
+    known = [word(name, prefix) for name in names if not name.endswith("_UNSPECIFIED")]
+    raise UsageFault(flag, word_choice.unknown("word", text, known))
 
 
 def word(name: str, prefix: str) -> str:

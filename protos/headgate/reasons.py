@@ -38,7 +38,9 @@ class Reason(Enum):
         "INVALID_ARGUMENT", "The request_id was used with another body.", "Use a fresh request_id."
     )
     PAGE_TOKEN_INVALID = Meaning(
-        "INVALID_ARGUMENT", "The page token belongs to other arguments.", "Start again without a token."
+        "INVALID_ARGUMENT",
+        "The page token can't be read, or belongs to other arguments; the message says which.",
+        "Repeat the arguments of the first page, or start again without a token.",
     )
     MESSAGE_MALFORMED = Meaning(
         "INVALID_ARGUMENT", "The request can't be parsed.", "Check that client and server share the API."

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from headgate import pb
+from headgate import pb, word_choice
 
 MAX_DEPTH: Final = 16
 """Deepest nesting of parentheses and NOTs."""
@@ -194,7 +194,7 @@ def _restriction(field: _Token, sign: _Token, value: _Token) -> Filter:
     if field.text.startswith("labels."):
         found = _Field(_label(field.text.removeprefix("labels.")), str)
     if found is None:
-        raise BadFilter(field.column, f"unknown field {field.text[:40]!r}; known are {', '.join(FIELDS)}, labels.<key>")
+        raise BadFilter(field.column, word_choice.unknown("field", field.text, [*FIELDS, "labels.<key>"]))
     if not found.ordered and sign.text not in _EQUALITY:
         raise BadFilter(sign.column, f"{field.text} can only be compared with = and !=")
     try:
@@ -226,17 +226,20 @@ def _spec(job: pb.Job) -> Any:
     return getattr(job, kind) if kind else None
 
 
+_STATES: Final = [name.removeprefix("JOB_STATE_") for name in pb.JobState.keys() if "UNSPECIFIED" not in name]  # noqa: SIM118
+
+
 def _state(text: str) -> pb.JobState.ValueType:
     name = text if text.startswith("JOB_STATE_") else f"JOB_STATE_{text}"
     if name not in pb.JobState.keys():  # noqa: SIM118 - not a mapping
-        raise ValueError(f"unknown state {text[:40]!r}")
+        raise ValueError(word_choice.unknown("state", text, _STATES))
     return pb.JobState.Value(name)
 
 
 def _kind(text: str) -> str:
     kinds = [field.name for field in pb.Job.DESCRIPTOR.oneofs_by_name["spec"].fields]
     if text not in kinds:
-        raise ValueError(f"unknown kind {text[:40]!r}; known are {', '.join(kinds)}")
+        raise ValueError(word_choice.unknown("kind", text, kinds))
     return text
 
 

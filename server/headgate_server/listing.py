@@ -84,7 +84,7 @@ async def list_jobs(
         max_bytes: a page ends with the job that makes it this large.
 
     Raises:
-        Refused: the filter or the order can't be read, or the token belongs to other arguments.
+        Refused: the filter or the order can't be read, or the token can't be read or belongs to other arguments.
     """
     wanted, newest_first = access.seen_by(caller, read_filter(request.filter)), _order(request.order_by)
     page = _Page(_size(request.page_size), read_token(request), max_bytes, request.view)
@@ -120,8 +120,12 @@ def read_token(request: pb.ListJobsRequest) -> int:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except ValueError:
         raw = b""
-    if len(raw) != 16 or raw[:8] != _digest(request):
-        raise Refused(Reason.PAGE_TOKEN_INVALID, "page_token belongs to other arguments")
+    if len(raw) != 16:
+        said = "page_token can't be read, it is cut off or was never one; start again without it"
+        raise Refused(Reason.PAGE_TOKEN_INVALID, said)
+    if raw[:8] != _digest(request):
+        said = "page_token was made with another filter or order_by; repeat the first page's, or start without it"
+        raise Refused(Reason.PAGE_TOKEN_INVALID, said)
     return int.from_bytes(raw[8:], "big")
 
 

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from headgate import pb
-from headgate_server import bounds, calendar_rules, flow_rules, run_rules
+from headgate_server import bounds, calendar_rules, flow_rules, parameter_rules, pattern_words, run_rules
 from headgate_server.calendar_rules import Violation
 from headgate_server.sound import Sound
 from headgate_server.status import bad_request
@@ -62,9 +62,9 @@ def _broken_rules(request: Message) -> list[Violation]:
     if not found:
         return _beyond(request, "")
     if _is_huge(request):
-        return [_tell(found[0].proto)]
+        return [_tell(found[0])]
     found = _validator.collect_violations(request)
-    return [_tell(item.proto) for item in found[:MAX_VIOLATIONS]] + _beyond(request, "")
+    return [_tell(item) for item in found[:MAX_VIOLATIONS]] + _beyond(request, "")
 
 
 def _is_huge(request: Message) -> bool:
@@ -83,11 +83,13 @@ def _elements(message: Message) -> Iterator[int]:
             yield from _elements(part)
 
 
-def _tell(found: Found) -> Violation:
+def _tell(violation: protovalidate.Violation) -> Violation:
+    found: Found = violation.proto
     path = _path(found.field)
     if found.rule is None and "." in found.rule_id:  # a rule on a message: its id begins with the field it is about
         path = ".".join(filter(None, (path, found.rule_id.split(".")[0])))
-    return path or "request", found.message[:200] or found.rule_id
+    said = pattern_words.described(str(violation.rule_value)) if found.rule_id == "string.pattern" else ""
+    return path or "request", said or found.message[:200] or found.rule_id
 
 
 def _path(path: FieldPath | None) -> str:
@@ -129,6 +131,7 @@ def _create(request: pb.CreateWorkflowInstancesRequest) -> Iterator[Violation]:
     yield from calendar_rules.ranges("spec.periods.biz_dates", spec.periods.biz_dates)
     yield from run_rules.window("spec.periods", spec.periods)
     yield from run_rules.properties("spec.default_run_properties", spec.default_run_properties)
+    yield from parameter_rules.parameters("spec", spec)
 
 
 def _stop(request: pb.StopWorkflowInstancesRequest) -> Iterator[Violation]:
@@ -176,6 +179,7 @@ def _backfill(request: pb.CreateBackfillRequest | pb.PlanBackfillRequest) -> Ite
 
 def _backfill_spec(spec: pb.BackfillSpec) -> Iterator[Violation]:
     yield from run_rules.backfill("spec", spec)
+    yield from parameter_rules.parameters("spec", spec)
     complaints = list(calendar_rules.ranges("spec.biz_dates", spec.biz_dates))
     for index, day in enumerate(spec.exclude_biz_dates):
         complaints += calendar_rules.whole(f"spec.exclude_biz_dates[{index}]", day)

@@ -50,7 +50,7 @@ def test_words_of_dataworks_are_enum_names() -> None:
 
 
 def test_an_unknown_word_lists_the_known_ones() -> None:
-    with pytest.raises(UsageFault, match="'Sideways' is none of: General, AllDownstream"):
+    with pytest.raises(UsageFault, match="unknown word 'Sideways'; known are General, AllDownstream"):
         choice("Sideways", MODES, "BACKFILL_MODE_", "--mode")
 
 

@@ -12,7 +12,6 @@ from headgate_worker import page_tokens
 from headgate_worker.core.calls import Body, Call
 from headgate_worker.core.flow_calls import FlowPage, FlowTaskLog, GetFlow, GetFlowTaskLog, ListFlows
 from headgate_worker.core.tails import tail
-from headgate_worker.page_tokens import BadToken
 
 LOG_BYTES: Final = 64 * 1024
 """Bytes of a log when its caller does not say."""
@@ -84,5 +83,5 @@ def _place(request: pb.ListFlowInstancesRequest) -> tuple[int, int]:
         return 0, min(request.page_size or ROWS, MOST_ROWS)
     page, size = page_tokens.place(request.page_token, page_tokens.digest(request), 2)
     if not page or not 0 < size <= MOST_ROWS:
-        raise BadToken("the page token belongs to other arguments; start again without it")
+        raise page_tokens.out_of_range()
     return page, size

@@ -9,12 +9,23 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from typing import Final
 
 from google.protobuf.message import Message
 
+OTHER_ARGUMENTS: Final = (
+    "the page token was made by a list with other arguments; repeat those of the first page, or start again without it"
+)
+UNREADABLE: Final = "the page token can't be read, it is cut off or was never one; start again without it"
+
 
 class BadToken(ValueError):
-    """The page token was not made by a list with these arguments."""
+    """The page token can't be read, or was not made by a list with these arguments; the text says which."""
+
+
+def out_of_range() -> BadToken:
+    """What to raise for a token that was made by hand: it names a place that no list has."""
+    return BadToken(UNREADABLE)
 
 
 def digest(request: Message) -> str:
@@ -35,13 +46,15 @@ def place(token: str, arguments: str, count: int) -> tuple[int, ...]:
     """The `count` numbers, each 0 or more, that the token was made of.
 
     Raises:
-        BadToken: it was not made by a list with these arguments.
+        BadToken: it can't be read, or was not made by a list with these arguments.
     """
     try:
         *numbers, sealed = json.loads(base64.urlsafe_b64decode(token.encode()))
         good = len(numbers) == count and all(type(one) is int and one >= 0 for one in numbers)
     except (ValueError, TypeError):
-        raise BadToken("the page token can't be read; start again without it") from None
-    if not good or sealed != arguments:
-        raise BadToken("the page token belongs to other arguments; start again without it")
+        raise BadToken(UNREADABLE) from None
+    if not good:
+        raise BadToken(UNREADABLE)
+    if sealed != arguments:
+        raise BadToken(OTHER_ARGUMENTS)
     return tuple(numbers)

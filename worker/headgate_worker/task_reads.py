@@ -24,7 +24,6 @@ from headgate_worker.core.calls import (
     TaskPage,
 )
 from headgate_worker.core.tails import tail
-from headgate_worker.page_tokens import BadToken
 from headgate_worker.read_failed import ReadFailed
 
 LOG_BYTES: Final = 64 * 1024
@@ -149,7 +148,7 @@ def _at_token(request: pb.ListTaskInstancesRequest) -> _Place:
     """Raises BadToken."""
     place = _Place(*page_tokens.place(request.page_token, page_tokens.digest(request), 5))
     if not (place.page and 0 < place.size <= MOST_ROWS and place.skip < place.size):
-        raise BadToken("the page token belongs to other arguments; start again without it")
+        raise page_tokens.out_of_range()
     return place
 
 

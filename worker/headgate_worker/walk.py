@@ -15,7 +15,6 @@ from datetime import date
 from headgate import dates, pb
 from headgate_worker import page_tokens
 from headgate_worker.core.calls import InstancePage
-from headgate_worker.page_tokens import BadToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class Walk:
     def _at_token(self, token: str) -> Walk:
         at, page, last_id, total = page_tokens.place(token, self.digest, 4)
         if at >= len(self.days) or page < 1:
-            raise BadToken("the page token belongs to other arguments; start again without it")
+            raise page_tokens.out_of_range()
         return replace(self, at=at, page=page, last_id=last_id, total=total)
 
     def token(self) -> str:

@@ -1,14 +1,16 @@
 """Make specs of flags and files. A file is the whole spec as proto JSON; flags override what it says."""
 
+import re
 import sys
 from collections.abc import MutableSequence, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from google.protobuf import descriptor_pool
 from google.protobuf.json_format import Parse, ParseError
 from google.protobuf.message import Message
 
-from headgate import pb
+from headgate import pb, word_choice
 from headgate.dates import to_message
 from headgate_cli.arguments import date_spans, ids, one_date
 from headgate_cli.faults import UsageFault
@@ -31,7 +33,20 @@ def from_file(path: str, empty: Spec) -> Spec:
     try:
         return Parse(text, empty)
     except ParseError as error:
-        raise UsageFault("--spec", f"{path} is no {empty.DESCRIPTOR.name} in proto JSON: {error}") from None
+        raise UsageFault("--spec", f"{path} is no {empty.DESCRIPTOR.name} in proto JSON: {_explained(error)}") from None
+
+
+_UNKNOWN_WORD = re.compile(r"(.*?)Invalid enum value (\S+) for enum type ([\w.]+)")
+
+
+def _explained(error: ParseError) -> str:
+    """What is wrong with a file; protobuf names a word that it does not know, but not those that it does."""
+    found = _UNKNOWN_WORD.match(str(error))
+    if found is None:
+        return str(error)
+    where, text, kind = found.groups()
+    known = descriptor_pool.Default().FindEnumTypeByName(kind).values_by_name
+    return where + word_choice.unknown(kind.rpartition(".")[2], text, [*known])
 
 
 def backfill(flags: RunFlags, policy: PolicyFlags, path: str) -> pb.BackfillSpec:

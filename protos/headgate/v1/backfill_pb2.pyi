@@ -193,7 +193,7 @@ class BackfillSpec(_message.Message):
     workflow_parameters: _builtins.str
     """Workflow parameters, up to 64 KiB; effective upstream only when workflow_id is not 1."""
     task_parameters: _builtins.str
-    """Task parameters, JSON text of task id to "k=v k2=v2", up to 64 KiB."""
+    """Task parameters, up to 64 KiB: a JSON object of task ids to texts, such as {"1023697426": "k=v k2=v2"}."""
     comment: _builtins.str
     """Why, up to 1,024 characters."""
     reprocess: Global___Reprocess.ValueType
@@ -239,7 +239,8 @@ class BackfillSpec(_message.Message):
     @_builtins.property
     def extra(self) -> _struct_pb2.Struct:
         """Parameters newer than this file, upstream's own names, passed on as they are (objects as JSON text). At most 64 KiB,
-        1,000 values, names of 256 bytes, and 16 levels of lists and objects in each other, this one included.
+        1,000 values, names of 256 bytes, and 16 levels of lists and objects in each other, this one included. What this file has a
+        member for is refused here.
         """
 
     @_builtins.property

@@ -790,7 +790,7 @@ class CreateWorkflowInstancesSpec(_message.Message):
     workflow_parameters: _builtins.str
     """Workflow parameters, up to 64 KiB: "k=v k2=v2", or a JSON object for manual workflows."""
     task_parameters: _builtins.str
-    """Task parameters, JSON text of task id to "k=v k2=v2", up to 64 KiB."""
+    """Task parameters, up to 64 KiB: a JSON object of task ids to texts, such as {"1023697426": "k=v k2=v2"}."""
     auto_start_enabled: _builtins.bool
     """Whether instances start by themselves. Absent means false: headgate starts them, or the caller does. It is always
     sent, since upstream's documented default and its behaviour differ (seed 000).
@@ -814,7 +814,8 @@ class CreateWorkflowInstancesSpec(_message.Message):
     @_builtins.property
     def extra(self) -> _struct_pb2.Struct:
         """Parameters newer than this file, upstream's own names, passed on as they are (objects as JSON text). At most 64 KiB,
-        1,000 values, names of 256 bytes, and 16 levels of lists and objects in each other, this one included.
+        1,000 values, names of 256 bytes, and 16 levels of lists and objects in each other, this one included. What this file has a
+        member for is refused here.
         """
 
     def __init__(

@@ -1,0 +1,171 @@
+"""What is wrong with a request is told in words: what is allowed, with an example, and what was probably meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from google.protobuf.struct_pb2 import Struct
+
+from buf.validate import validate_pb2
+from headgate import pb, word_choice
+from headgate_server import filters, listing, requests
+from headgate_server.errors import Refused
+from headgate_server.pattern_words import PATTERNS, described
+from headgate_server.status import MAX_MESSAGE
+from tests.server.world import backfill
+
+ENUMS_OF_OTHERS = {"google.protobuf.Value"}
+
+
+def messages() -> Iterator[Any]:
+    """Every type of message that a request can hold."""
+    waiting = [kind.DESCRIPTOR for name in dir(pb) if name.endswith("Request") and (kind := getattr(pb, name))]
+    seen: set[str] = set()
+    while waiting:
+        descriptor = waiting.pop()
+        if descriptor.full_name not in seen:
+            seen.add(descriptor.full_name)
+            yield descriptor
+            waiting += [field.message_type for field in descriptor.fields if field.message_type is not None]
+
+
+def strings(rules: Any) -> Iterator[Any]:
+    match rules.WhichOneof("type"):
+        case "string":
+            yield rules.string
+        case "repeated":
+            yield from strings(rules.repeated.items)
+        case "map":
+            yield from strings(rules.map.keys)
+            yield from strings(rules.map.values)
+
+
+def rules_of(field: Any) -> Any:
+    return field.GetOptions().Extensions[validate_pb2.field]
+
+
+def fields() -> Iterator[Any]:
+    for descriptor in messages():
+        yield from descriptor.fields
+
+
+def refusal(request: Any) -> dict[str, str]:
+    with pytest.raises(Refused) as caught:
+        requests.check(request)
+    found: dict[str, str] = {}
+    for detail in caught.value.details:
+        found |= {row.field: row.description for row in getattr(detail, "field_violations", ())}
+    return found
+
+
+def test_every_pattern_has_words_and_an_example_that_matches() -> None:
+    patterns = {rule.pattern for field in fields() for rule in strings(rules_of(field)) if rule.pattern}
+
+    assert patterns == set(PATTERNS)
+    for pattern, allowed in PATTERNS.items():
+        assert re.search(pattern, allowed.example), pattern
+        assert len(described(pattern)) <= MAX_MESSAGE and allowed.words
+
+
+def test_every_enum_of_a_request_takes_only_values_that_there_are() -> None:
+    loose = []
+    for field in fields():
+        if field.enum_type is None or field.containing_type.full_name in ENUMS_OF_OTHERS:
+            continue
+        rules = rules_of(field)
+        found = rules.repeated.items.enum if field.is_repeated else rules.enum
+        loose += [] if found.defined_only else [f"{field.containing_type.full_name}.{field.name}"]
+
+    assert loose == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "field", "words"),
+    [
+        (pb.GetJobRequest(name="jobs/X"), "name", 'such as "jobs/orders-2025"'),
+        (backfill(job_id="Orders"), "job_id", "must be empty, or 1 to 63 small letters, digits and hyphens"),
+        (backfill(request_id="a b"), "request_id", "must be at most 128 letters, digits and the characters _ . : -"),
+        (backfill(options=pb.JobOptions(labels={"Team": "x"})), 'options.labels["Team"]', 'such as "team"'),
+        (pb.WatchJobRequest(name="jobs/x", types=[99]), "types[0]", ""),  # type: ignore[list-item]
+    ],
+)
+def test_a_refused_field_says_what_is_allowed(request_: Any, field: str, words: str) -> None:
+    found = refusal(request_)
+
+    assert words in found[field] and "regex" not in found[field]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a=1", "is not JSON"),
+        ("[1]", "is JSON, but no object"),
+        ('{"a": "b=1"}', "has a member 'a' that is no task id with a text"),
+        ('{"1": 2}', "has a member '1' that is no task id with a text"),
+        ("[" * 60_000, "is nested too deeply"),
+    ],
+)
+def test_task_parameters_are_a_json_object_of_texts(text: str, problem: str) -> None:
+    wrong, create = backfill(), pb.CreateWorkflowInstancesRequest()
+    wrong.spec.task_parameters = create.spec.task_parameters = text
+
+    said = refusal(wrong)["spec.task_parameters"]
+
+    assert said.startswith(problem) and said.endswith('such as {"1023697426": "key=value"}')
+    assert "spec.task_parameters" in refusal(create)
+    wrong.spec.task_parameters = '{"1023697426": "bizdate=20250205 x=1"}'
+    requests.check(wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("Comment", "the spec has a member comment for it"),
+        ("task_parameters", "the spec has a member task_parameters for it"),
+        ("AutoStartEnabled", "headgate says it itself for a backfill"),
+        ("Tags", ""),
+    ],
+)
+def test_extra_may_not_repeat_what_has_a_member(name: str, instead: str) -> None:
+    wrong = backfill()
+    wrong.spec.extra.update({name: "x", "Newer": "y"})
+
+    found = refusal(wrong)
+
+    assert [*found] == [f"spec.extra.{name}"] and instead in found[f"spec.extra.{name}"]
+    fine = Struct()
+    fine.update({"Newer": "y"})
+    wrong.spec.extra.CopyFrom(fine)
+    requests.check(wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("state = RUNING", "unknown state 'RUNING': did you mean RUNNING? Known are QUEUED, RUNNING, PAUSED"),
+        ("state = xyz", "unknown state 'xyz'; known are QUEUED"),
+        ("kind = backfil", "unknown kind 'backfil': did you mean backfill? Known are create"),
+        ("stat = RUNNING", "unknown field 'stat': did you mean state? Known are state, kind"),
+    ],
+)
+def test_a_filter_with_an_unknown_word_names_the_known_ones(text: str, said: str) -> None:
+    with pytest.raises(filters.BadFilter, match=re.escape(said)):
+        filters.parse(text)
+
+
+def test_the_nearest_word_is_found_whatever_its_case_and_nothing_is_guessed() -> None:
+    assert word_choice.nearest("alldownstraem", ["General", "AllDownstream"]) == "AllDownstream"
+    assert word_choice.nearest("banana", ["General", "AllDownstream"]) == ""
+
+
+def test_a_bad_page_token_tells_what_is_wrong_with_it() -> None:
+    made = listing.write_token(pb.ListJobsRequest(filter="state = RUNNING"), 7)
+
+    with pytest.raises(Refused, match="was made with another filter or order_by"):
+        listing.read_token(pb.ListJobsRequest(filter="state = QUEUED", page_token=made))
+    for broken in (made[:-3], "nonsense", "%%%"):
+        with pytest.raises(Refused, match="can't be read"):
+            listing.read_token(pb.ListJobsRequest(filter="state = RUNNING", page_token=broken))
