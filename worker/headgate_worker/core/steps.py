@@ -112,12 +112,12 @@ def after(view: View, drafts: tuple[pb.JobEvent, ...]) -> View:
     return replace(view, job=job)
 
 
-def runs_changed(*runs: pb.InstanceRun, message: str) -> pb.JobEvent:
+def runs_changed(*runs: pb.InstanceRun, message: str = "") -> pb.JobEvent:
     """A draft that replaces rows of `runs`."""
     return pb.JobEvent(type=pb.EVENT_TYPE_RUN_CHANGED, runs=runs, message=message)
 
 
-def operation_changed(operation: pb.UpstreamOperation, *runs: pb.InstanceRun, message: str) -> pb.JobEvent:
+def operation_changed(operation: pb.UpstreamOperation, *runs: pb.InstanceRun, message: str = "") -> pb.JobEvent:
     """A draft that replaces an operation's row, and rows of `runs` with it."""
     return pb.JobEvent(type=pb.EVENT_TYPE_OPERATION_CHANGED, operations=[operation], runs=runs, message=message)
 
