@@ -30,14 +30,16 @@ local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 if ARGV[13] ~= '' then
   local seen = redis.call('GET', KEYS[9])
-  if seen then return {-3, seen, now} end
+  if seen then return {-3, seen, now, redis.call('GET', KEYS[18]) or ''} end
 end
-local rev = tonumber(redis.call('HGET', KEYS[1], 'rev') or '0')
+local found = redis.call('HMGET', KEYS[1], 'rev', 'uid', 'fence', 'seq', 'wake')
+local rev = tonumber(found[1] or '0')
+if found[2] and found[2] ~= ARGV[28] then return {ARGV[3] == '' and -1 or -2, rev, now} end
 if rev ~= tonumber(ARGV[2]) then return {-1, rev, now} end
-if ARGV[3] ~= '' and redis.call('HGET', KEYS[1], 'fence') ~= ARGV[3] then return {-2, rev, now} end
+if ARGV[3] ~= '' and found[3] ~= ARGV[3] then return {-2, rev, now} end
 if redis.call('LLEN', KEYS[2]) ~= rev then return {-4, rev, now} end
 %(check)s
-local first = 28
+local first = 30
 local count = #ARGV - first + 1
 for i = 0, count - 1 do
   redis.call('RPUSH', KEYS[2], ARGV[first + i])
@@ -64,14 +66,14 @@ if ARGV[19] ~= '' then
   if ARGV[8] ~= '' and redis.call('HDEL', KEYS[1], 'ring') == 1 then delay = '0' end
   redis.call('HSET', KEYS[1], 'lease', ARGV[19] == '0' and '0' or string.format('%d', now + ARGV[19]))
 end
-local seq = redis.call('HGET', KEYS[1], 'seq')
+local seq = found[4]
 if not seq then
   seq = redis.call('INCR', KEYS[6])
-  redis.call('HSET', KEYS[1], 'seq', seq)
+  redis.call('HSET', KEYS[1], 'seq', seq, 'uid', ARGV[28], 'conn', ARGV[29])
   redis.call('ZADD', KEYS[5], seq, ARGV[1])
 end
 if KEYS[7] ~= KEYS[8] then
-  redis.call('ZREM', KEYS[7], ARGV[1])
+  if found[1] then redis.call('ZREM', KEYS[7], ARGV[1]) end
   redis.call('ZADD', KEYS[8], seq, ARGV[1])
 end
 if ARGV[4] == '1' then
@@ -79,10 +81,10 @@ if ARGV[4] == '1' then
   redis.call('ZADD', KEYS[10], now + ARGV[12], ARGV[1])
 else
   redis.call('ZADD', KEYS[4], now + delay + ARGV[12], ARGV[1])
-  redis.call('ZREM', KEYS[10], ARGV[1])
+  if found[1] then redis.call('ZREM', KEYS[10], ARGV[1]) end
 end
 if ARGV[8] ~= '' or ARGV[4] == '1' then
-  local old = redis.call('HGET', KEYS[1], 'wake')
+  local old = found[5]
   if old then
     redis.call('ZREM', KEYS[12], old)
     redis.call('DEL', 'arq:job:' .. old)
@@ -97,11 +99,13 @@ if ARGV[8] ~= '' then
   redis.call('PSETEX', KEYS[11], delay + ARGV[11], ARGV[9])
   redis.call('ZADD', KEYS[12], now + delay, ARGV[8])
   if delay == '0' then
-    redis.call('LPUSH', KEYS[13], ARGV[8])
-    redis.call('LTRIM', KEYS[13], 0, 999)
+    if redis.call('LPUSH', KEYS[13], ARGV[8]) > 1000 then redis.call('LTRIM', KEYS[13], 0, 999) end
   end
 end
-if ARGV[13] ~= '' then redis.call('SET', KEYS[9], ARGV[13], 'PX', ARGV[14]) end
+if ARGV[13] ~= '' then
+  redis.call('SET', KEYS[9], ARGV[13], 'PX', ARGV[14])
+  redis.call('SET', KEYS[18], ARGV[28], 'PX', ARGV[14])
+end
 if ARGV[20] ~= '' and not redis.call('SET', KEYS[14], ARGV[20], 'NX', 'PX', ARGV[14] * 5) then
   if redis.call('GET', KEYS[14]) ~= ARGV[20] then redis.call('HSET', KEYS[1], 'marked', '1') end
 end
@@ -110,8 +114,8 @@ return {1, rev, now}
 """.replace("%(check)s", overlap.CHECK).replace("%(change)s", overlap.CHANGE)
 """A job has one next tick: a commit that brings another takes the one before off the queue, so that a tick too many
 never becomes a second chain of ticks. KEYS: 1 job 2 log 3 feed 4 due 5 jobs 6 sequence 7 state before 8 state after
-9 request 10 expiring 11 definition 12 queue 13 kick 14 name 15 dates 16 line 17 wants. ARGV: see `script_arguments`.
-Answers {code, revision or record, now in ms}."""
+9 request 10 expiring 11 definition 12 queue 13 kick 14 name 15 dates 16 line 17 wants 18 life of the request's job.
+ARGV: see `script_arguments`. Answers {code, revision or record, now in ms}, and for a record the uid of its job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,10 @@ class Wake:
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """What makes a submit idempotent: the key of the request id, and the digest of the body it came with."""
+    """What makes a submit idempotent: the key of the request id, and the digest of the body it came with.
+
+    It belongs to one life of a job, whose uid stands beside it.
+    """
 
     key: str
     digest: str
@@ -222,10 +229,15 @@ class Fenced:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The request id was used before, for this job and with this digest; nothing was written."""
+    """The request id was used before, for this job and with this digest; nothing was written.
+
+    Args:
+        uid: the job's; empty where a server recorded it that keeps no uid with a request.
+    """
 
     job_id: str
     digest: str
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,11 +256,12 @@ def script_keys(commit: Commit) -> list[str]:
     after = keys.state(commit.job.state)
     before = keys.state(commit.before)
     entry = commit.wake.entry.id if commit.wake else "none"
-    request = commit.request.key if commit.request else "hg:request:none"
+    request = commit.request.key if commit.request else keys.NO_REQUEST
     indexes = [keys.FEED, keys.DUE, keys.JOBS, keys.SEQUENCE, before, after, request, keys.EXPIRING]
     arq = [keys.arq_job(entry), keys.TICKS, keys.kick(keys.TICKS)]
     name = commit.claim.key if commit.claim else "hg:name:none"
-    return [keys.job(job_id), keys.log(job_id), *indexes, *arq, name, *(commit.hold or overlap.NOTHING).keys()]
+    dates = (commit.hold or overlap.NOTHING).keys()
+    return [keys.job(job_id), keys.log(job_id), *indexes, *arq, name, *dates, keys.request_life(request)]
 
 
 def script_arguments(commit: Commit) -> list[bytes | str | int]:
@@ -285,6 +298,8 @@ def script_arguments(commit: Commit) -> list[bytes | str | int]:
         "" if terminal or commit.polls.next_ms is None else commit.polls.next_ms,
         commit.hold.mode if commit.hold else "",
         overlap.MOST_WAITING,
+        commit.job.uid,
+        commit.job.connection,
         *commit.events,
     ]
 
@@ -304,12 +319,17 @@ def parse_answer(raw: Sequence[int | bytes]) -> Answer:
     if code == -2:
         return Fenced()
     if code == -3:
-        job_id, digest = bytes(detail).decode().split(" ")
-        return Duplicate(job_id, digest)
+        return recorded(bytes(detail), bytes(raw[3]))
     if code == -5:
         return Overlapping(overlap.parse_taken(bytes(detail)))
     if code == -6:
-        return Joined(bytes(detail).decode())
+        return Joined(bytes(detail).decode(), bytes(raw[3]).decode())
     if code == -7:
         return LineFull(int(detail))
     return Damaged(int(detail))
+
+
+def recorded(record: bytes, life: bytes | None) -> Duplicate:
+    """What a request id was used for, by its record and by the uid that is kept beside it, if there is one."""
+    job_id, digest = record.decode().split(" ")
+    return Duplicate(job_id, digest, (life or b"").decode())

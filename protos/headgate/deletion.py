@@ -7,12 +7,13 @@ from typing import Final
 DELETE_SCRIPT: Final = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local rev = redis.call('HGET', KEYS[1], 'rev')
+local found = redis.call('HMGET', KEYS[1], 'rev', 'uid')
+local rev = found[1]
 if not rev then
   for i = 3, 6 do redis.call('ZREM', KEYS[i], ARGV[1]) end
   return 0
 end
-if rev ~= ARGV[2] then return -1 end
+if rev ~= ARGV[2] or (found[2] and found[2] ~= ARGV[5]) then return -1 end
 if ARGV[3] == '1' then
   local due = redis.call('ZSCORE', KEYS[6], ARGV[1])
   if not due or tonumber(due) > now then return -1 end
@@ -23,4 +24,4 @@ redis.pcall('XADD', KEYS[7], 'MAXLEN', '~', ARGV[4], '*', 'i', ARGV[1], 'r', '0'
 return 1
 """
 """Deletes a finished job with its log and tells watchers. KEYS: 1 job 2 log 3 jobs 4 state 5 due 6 expiring 7 feed.
-ARGV: 1 job id 2 revision 3 "1" only if it has expired 4 feed length."""
+ARGV: 1 job id 2 revision 3 "1" only if it has expired 4 feed length 5 uid."""

@@ -41,6 +41,8 @@ _JOB_NAME: Final = re.compile(r"jobs/([a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)\Z")
 def job(job_id: str) -> str:
     """Hash of a job: rev, st, snap (Job bytes; see `snapshot`), fence, att, hints, seq, counters, polled, polls_at.
 
+    Also uid and conn, its connection, which are written when it is accepted; jobs of earlier versions have neither.
+
     While no value is longer than 64 bytes, as before the job begins, Redis keeps it in a fifth of the room. Of an ended
     job no `att` and no `polls_at` are kept: both would be 0.
     """
@@ -62,10 +64,22 @@ def digest(text: bytes) -> str:
     return binascii.b2a_base64(hashlib.blake2b(text, digest_size=16).digest())[:22].decode()
 
 
+NO_REQUEST: Final = "hg:request:none"
+"""Stands where a key of a request is needed and there is none."""
+
+
 def request(caller: str, request_id: str) -> str:
     """String that makes a submit idempotent: "<job id> <body digest>"."""
     text = f"{caller}\n{request_id}"
     return f"hg:request:{digest(text.encode())}"
+
+
+def request_life(request_key: str) -> str:
+    """String beside a request's record: the uid of its job, since the same id may be another job's by now.
+
+    A key of its own, because servers of earlier versions split the record at its only space.
+    """
+    return f"{request_key}:uid"
 
 
 def instance_name(connection: str, project_id: int, name: str) -> str:

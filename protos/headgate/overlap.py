@@ -57,8 +57,12 @@ elseif ARGV[4] ~= '1' and ARGV[21] ~= '' and ARGV[26] ~= 'queue' then
     end
   end
   if ARGV[26] == 'join' and whole then
-    if ARGV[13] ~= '' then redis.call('SET', KEYS[9], whole .. string.match(ARGV[13], ' .*$'), 'PX', ARGV[14]) end
-    return {-6, whole, now}
+    local uid = redis.call('HGET', ARGV[22] .. whole, 'uid') or ''
+    if ARGV[13] ~= '' then
+      redis.call('SET', KEYS[9], whole .. string.match(ARGV[13], ' .*$'), 'PX', ARGV[14])
+      if uid ~= '' then redis.call('SET', KEYS[18], uid, 'PX', ARGV[14]) end
+    end
+    return {-6, whole, now, uid}
   end
   for day in string.gmatch(ARGV[21], '%d+') do
     if taken[day] then found[#found + 1] = day .. ':' .. taken[day] end
@@ -150,9 +154,14 @@ class Overlapping:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Another active backfill has all of the dates and is joined; nothing was written but the request's record."""
+    """Another active backfill has all of the dates and is joined; nothing was written but the request's record.
+
+    Args:
+        uid: the other job's; empty where a server accepted it that keeps no uid beside a job.
+    """
 
     job_id: str
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,11 @@ class Reason(Enum):
         "ALREADY_EXISTS", "The job_id is taken.", "Choose another job_id, or read the job that has it."
     )
     JOB_UNKNOWN = Meaning("NOT_FOUND", "No such job, or it has expired.", "Check the name. Do not retry.")
+    JOB_DELETED = Meaning(
+        "NOT_FOUND",
+        "The request was done before, and its job has been deleted since or has expired.",
+        "Nothing, if it need not be done again; else ask with a fresh request_id.",
+    )
     INSTANCE_UNKNOWN = Meaning(
         "NOT_FOUND", "Upstream has no such instance.", "Check the id; upstream keeps backfills about 30 days."
     )

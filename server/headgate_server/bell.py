@@ -32,7 +32,9 @@ class Bell:
         self.waiter: asyncio.Future[None] | None = None
 
     def ring(self, hint: Hint) -> None:
-        """Leave a hint."""
+        """Leave a hint. After the deletion of the job they are those of another one that has its id."""
+        if self.deleted:
+            return
         if len(self.hints) < MAX_HINTS:
             self.hints.append(hint)
             self.wake()

@@ -32,6 +32,7 @@ class Page:
         events: events as bytes, without gaps; empty when there is none from `first` on.
         last: the event at `revision`; empty when the log does not have it.
         job: the job at `revision` as bytes; empty unless asked for.
+        uid: the job's; empty where it is not known.
     """
 
     revision: int
@@ -41,6 +42,7 @@ class Page:
     events: tuple[bytes, ...]
     last: bytes
     job: bytes = b""
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Wish:
         progress_seconds: longest silence.
         types: kinds of events wanted; empty means all.
         incarnation: digest of the event before `start_revision`; empty for no check.
+        uid: of the job that is meant, whose id may be another one's by now; empty for whichever has the id.
     """
 
     job_id: str
@@ -81,6 +84,11 @@ class Wish:
     progress_seconds: float = 15.0
     types: frozenset[pb.EventType.ValueType] = ANY_TYPE
     incarnation: str = ""
+    uid: str = ""
+
+    def is_of_another_life(self, page: Page) -> bool:
+        """Whether a page is of another job than the one that is meant."""
+        return bool(self.uid and page.uid) and self.uid != page.uid
 
     @property
     def name(self) -> str:

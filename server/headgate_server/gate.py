@@ -14,13 +14,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from headgate import pb
+from headgate.lives import Life
 from headgate.reasons import Reason
 from headgate_server import access, caller_limits, callers_file, file_stamp, turned
 from headgate_server.caller_limits import Bucket
 from headgate_server.callers import Caller, Callers, Limits, Proof, token_in
 from headgate_server.errors import Refused
-from headgate_server.redis_store import Stored
 from headgate_server.refusals import Refusals
 from headgate_server.turned import Turned
 
@@ -35,8 +34,8 @@ Metadata = Iterable[tuple[str, str | bytes]]
 class Jobs(Protocol):
     """Port: knows jobs."""
 
-    async def load(self, job_id: str) -> Stored | None:
-        """A job as it stands; None when there is none."""
+    async def life(self, job_id: str) -> Life | None:
+        """Which life a job id has now; None when there is no such job. It takes no longer for one than for none."""
 
 
 class Writes(Protocol):
@@ -164,8 +163,8 @@ class Door:
             return self._turned(turned.too_many(caller.name, caller.limits.max_watches), caller.name, context)
         return Seat(self._gate, proof, context)
 
-    async def check(self, request: Any, caller: Caller) -> None:
-        """Refuse a request of a caller of some connections that is about another one.
+    async def check(self, request: Any, caller: Caller) -> str:
+        """Refuse a request of a caller of some connections that is about another one; its job's uid, if it has one.
 
         Raises:
             Refused: CONNECTION_DENIED, or JOB_DENIED where there is no such job, too.
@@ -177,12 +176,14 @@ class Door:
         elif scope in (access.Scope.JOB, access.Scope.OPERATION):
             job_id = access.job_of(scope, request)
             if job_id is not None:
-                await self._check_job(job_id, caller)
+                return await self._check_job(job_id, caller)
+        return ""
 
-    async def _check_job(self, job_id: str, caller: Caller) -> None:
-        stored = await self._gate.jobs.load(job_id)
-        if stored is None or not caller.may_use(pb.Job.FromString(stored.body).connection):
+    async def _check_job(self, job_id: str, caller: Caller) -> str:
+        life = await self._gate.jobs.life(job_id)
+        if life is None or not caller.may_use(life.connection):
             raise access.denied_job(job_id)
+        return life.uid
 
     def _proof(self, metadata: Metadata, context: Any) -> Proof | Reason:
         gate, token = self._gate, token_in(metadata)

@@ -12,15 +12,15 @@ from google.rpc.error_details_pb2 import PreconditionFailure, ResourceInfo
 
 from headgate import commit, dates, keys, overlap, pb
 from headgate.reasons import Reason
-from headgate_server import requests
+from headgate_server import access, requests
 from headgate_server.callers import Caller
 from headgate_server.clock import StoreClock
 from headgate_server.cursor import Page
 from headgate_server.errors import Refused, StoreDamaged
+from headgate_server.job_errors import deleted_job
 from headgate_server.redis_store import Stored
 from headgate_server.rpc import Call
 from headgate_server.submission import Chance, Submission, submission
-from headgate_server.watch import unknown_job
 
 _RANDOM_BYTES: Final = 24
 
@@ -47,11 +47,13 @@ class Accepted:
 
     Args:
         job_id: which job.
+        uid: its uid, since the id may be another job's by the time that it is watched.
         body: the Job as bytes.
         page: its log, where this very submit began it; None where it is an earlier one's.
     """
 
     job_id: str
+    uid: str
     body: bytes
     page: Page | None
 
@@ -103,11 +105,11 @@ class Intake:
         match await self._jobs.submit(made.commit):
             case commit.Committed():
                 page = made.page()
-                return Accepted(_id(made), page.job, page)
-            case commit.Duplicate(job_id, digest):
-                return await self._repeated(made, job_id, digest)
-            case overlap.Joined(job_id):
-                return await self._earlier(job_id)
+                return Accepted(_id(made), made.job.uid, page.job, page)
+            case commit.Duplicate() as used:
+                return await self._repeated(made, used, call.caller)
+            case overlap.Joined(job_id, uid):
+                return await self._earlier(job_id, uid, made, call.caller)
             case overlap.Overlapping(taken):
                 raise _not_covered(made, taken) if _joins(made) else overlapping(taken)
             case overlap.LineFull(waiting):
@@ -134,19 +136,24 @@ class Intake:
         if await self._jobs.load(_id(made)) is not None:
             raise await self._taken(_id(made), caller)
         page = made.page()
-        return Accepted(_id(made), page.job, page)
+        return Accepted(_id(made), made.job.uid, page.job, page)
 
-    async def _repeated(self, made: Submission, job_id: str, digest: str) -> Accepted:
-        if digest != made.digest:
-            metadata = {"job": keys.job_name(job_id)}
+    async def _repeated(self, made: Submission, used: commit.Duplicate, caller: Caller) -> Accepted:
+        if used.digest != made.digest:
+            metadata = {"job": keys.job_name(used.job_id)}
             raise Refused(Reason.REQUEST_ID_REUSED, "request_id was used with another body", metadata=metadata)
-        return await self._earlier(job_id)
+        return await self._earlier(used.job_id, used.uid, made, caller)
 
-    async def _earlier(self, job_id: str) -> Accepted:
+    async def _earlier(self, job_id: str, uid: str, made: Submission, caller: Caller) -> Accepted:
+        """The job that a submit was answered with before, or joins: that very one, for who may see it."""
         stored = await self._jobs.load(job_id)
         if stored is None:
-            raise unknown_job(job_id)
-        return Accepted(job_id, stored.body, None)
+            raise deleted_job(job_id)
+        if not (uid == stored.life.uid if uid else _may_be_of(made, pb.Job.FromString(stored.body))):
+            raise deleted_job(job_id)
+        if not caller.may_use(stored.life.connection):
+            raise access.denied_job(job_id)
+        return Accepted(job_id, stored.life.uid, stored.body, None)
 
     async def _taken(self, job_id: str, caller: Caller) -> Refused:
         name = keys.job_name(job_id)
@@ -172,6 +179,12 @@ def overlapping(taken: Mapping[str, str]) -> Refused:
     ]
     message = f"{len(taken)} of the dates are those of {others[0]}{' and others' if len(others) > 1 else ''}"
     return _overlap(message, {"job": others[0], "dates": str(len(taken))}, violations)
+
+
+def _may_be_of(made: Submission, job: pb.Job) -> bool:
+    """Whether a job can be the one of an earlier submit, by what both say: for records without a uid."""
+    same = (job.connection, job.WhichOneof("spec")) == (made.job.connection, made.job.WhichOneof("spec"))
+    return same and (job.creator == made.job.creator or _joins(made))
 
 
 def _joins(made: Submission) -> bool:

@@ -18,15 +18,16 @@ from headgate_server.errors import Refused
 from headgate_server.feed_entry import read_token
 from headgate_server.feed_watch import FeedWish, History
 from headgate_server.intake import Intake
+from headgate_server.job_errors import deleted_job, unknown_job
 from headgate_server.listing import list_jobs, read_filter
 from headgate_server.redis_facts import RedisFacts
-from headgate_server.redis_store import RedisStore
+from headgate_server.redis_store import RedisStore, Stored
 from headgate_server.rpc import Call, Sink
 from headgate_server.steering import Steering
 from headgate_server.submission import KINDS
 from headgate_server.tally import Tally
 from headgate_server.turned import STREAM_SECONDS
-from headgate_server.watch import Watching, unknown_job
+from headgate_server.watch import Watching
 
 PROGRESS_SECONDS: Final = 15.0
 """Longest silence of a stream whose caller does not say."""
@@ -59,13 +60,10 @@ class JobService:
         self._tally = Tally(store)
         self._max_watches = max_watches
 
-    async def get_job(self, request: pb.GetJobRequest, _: Call) -> bytes:
+    async def get_job(self, request: pb.GetJobRequest, call: Call) -> bytes:
         """GetJob."""
         requests.check(request)
-        job_id = keys.job_id(request.name)
-        stored = await self._store.load(job_id)
-        if stored is None:
-            raise unknown_job(job_id)
+        stored = await self._load(request.name, call)
         return views.basic_bytes(stored.body) if request.view == pb.JOB_VIEW_BASIC else stored.body
 
     async def list_jobs(self, request: pb.ListJobsRequest, call: Call) -> pb.ListJobsResponse:
@@ -81,7 +79,7 @@ class JobService:
         rows = (pb.StateCount(state=state, count=count) for state, count in counts.items() if count)
         return pb.CountJobsResponse(counts=rows)
 
-    def watch_job(self, request: pb.WatchJobRequest, _: Call, sink: Sink) -> Awaitable[None]:
+    def watch_job(self, request: pb.WatchJobRequest, call: Call, sink: Sink) -> Awaitable[None]:
         """WatchJob. Hands on the stream itself: a coroutine around it would cost every watcher memory and time."""
         requests.check(request)
         self._check_room()
@@ -92,6 +90,7 @@ class JobService:
             progress_seconds=_progress_seconds(request),
             types=frozenset(request.types) if request.types else ANY_TYPE,
             incarnation=request.incarnation,
+            uid=call.uid,
         )
         return self._watching.follow(wish, sink)
 
@@ -117,7 +116,8 @@ class JobService:
             raise Refused(Reason.METHOD_UNBUILT, f"{kind} is not built yet; see GetServerInfo")
         accepted = await self._intake.submit(carried, call)
         latest_only = request.mode == pb.WATCH_MODE_LATEST_ONLY
-        wish = Wish(accepted.job_id, latest_only=latest_only, progress_seconds=_progress_seconds(request))
+        progress_seconds = _progress_seconds(request)
+        wish = Wish(accepted.job_id, latest_only=latest_only, progress_seconds=progress_seconds, uid=accepted.uid)
         await self._watching.follow(wish, sink, accepted.page)
 
     async def list_job_events(self, request: pb.ListJobEventsRequest, call: Call) -> bytes:
@@ -127,51 +127,56 @@ class JobService:
         if call.deadline is not None:
             remaining = call.deadline - asyncio.get_running_loop().time()
             seconds = min(seconds, max(0.0, remaining - long_poll.MARGIN_SECONDS))
-        return await long_poll.list_events(self._watching.hub, self._store, request, seconds)
+        return await long_poll.list_events(self._watching.hub, self._store, request, seconds, call.uid)
 
     async def cancel_job(self, request: pb.CancelJobRequest, call: Call) -> bytes:
         """CancelJob."""
         requests.check(request)
-        return await self._steering.change(request, control.cancel, call.caller.name)
+        return await self._steering.change(request, control.cancel, call)
 
     async def pause_job(self, request: pb.PauseJobRequest, call: Call) -> bytes:
         """PauseJob."""
         requests.check(request)
-        return await self._steering.change(request, control.pause, call.caller.name)
+        return await self._steering.change(request, control.pause, call)
 
     async def resume_job(self, request: pb.ResumeJobRequest, call: Call) -> bytes:
         """ResumeJob."""
         requests.check(request)
-        return await self._steering.change(request, control.resume, call.caller.name)
+        return await self._steering.change(request, control.resume, call)
 
     async def retry_job(self, request: pb.RetryJobRequest, call: Call) -> bytes:
         """RetryJob."""
         requests.check(request)
-        return await self._steering.change(request, retrying.retry, call.caller.name)
+        return await self._steering.change(request, retrying.retry, call)
 
     async def resolve_job(self, request: pb.ResolveJobRequest, call: Call) -> bytes:
         """ResolveJob."""
         requests.check(request)
-        return await self._steering.change(request, resolving.resolve, call.caller.name)
+        return await self._steering.change(request, resolving.resolve, call)
 
-    async def explain_job(self, request: pb.ExplainJobRequest, _: Call) -> pb.ExplainJobResponse:
+    async def explain_job(self, request: pb.ExplainJobRequest, call: Call) -> pb.ExplainJobResponse:
         """ExplainJob."""
         requests.check(request)
-        job_id = keys.job_id(request.name)
+        job = pb.Job.FromString((await self._load(request.name, call)).body)
+        facts = await self._facts.facts(job.connection)
+        if overlap.waits(job) and (hold := overlap.hold_of(job)):
+            facts = replace(facts, taken=await self._store.held(hold, job_id=keys.job_id(job.name)))
+        return pb.ExplainJobResponse(causes=explaining.causes(job, facts))
+
+    async def delete_job(self, request: pb.DeleteJobRequest, call: Call) -> Empty:
+        """DeleteJob."""
+        requests.check(request)
+        await self._steering.delete(request, call)
+        return Empty()
+
+    async def _load(self, name: str, call: Call) -> Stored:
+        job_id = keys.job_id(name)
         stored = await self._store.load(job_id)
         if stored is None:
             raise unknown_job(job_id)
-        job = pb.Job.FromString(stored.body)
-        facts = await self._facts.facts(job.connection)
-        if overlap.waits(job) and (hold := overlap.hold_of(job)):
-            facts = replace(facts, taken=await self._store.held(hold, job_id=job_id))
-        return pb.ExplainJobResponse(causes=explaining.causes(job, facts))
-
-    async def delete_job(self, request: pb.DeleteJobRequest, _: Call) -> Empty:
-        """DeleteJob."""
-        requests.check(request)
-        await self._steering.delete(request)
-        return Empty()
+        if call.uid and call.uid != stored.life.uid:
+            raise deleted_job(job_id)
+        return stored
 
     def _check_room(self) -> None:
         if self._watching.hub.watchers >= self._max_watches:

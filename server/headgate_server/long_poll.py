@@ -11,7 +11,8 @@ from headgate_server import wire
 from headgate_server.bell import Bell
 from headgate_server.cursor import Page, check_start
 from headgate_server.hub import Hub
-from headgate_server.watch import Logs, unknown_job
+from headgate_server.job_errors import deleted_job, unknown_job
+from headgate_server.watch import Logs
 
 PAGE_SIZE: Final = 100
 MAX_PAGE_SIZE: Final = 1_000
@@ -22,7 +23,7 @@ MARGIN_SECONDS: Final = 0.1
 """How long before its caller's deadline a wait ends, so that the empty answer still arrives."""
 
 
-async def list_events(hub: Hub, logs: Logs, request: pb.ListJobEventsRequest, seconds: float) -> bytes:
+async def list_events(hub: Hub, logs: Logs, request: pb.ListJobEventsRequest, seconds: float, uid: str = "") -> bytes:
     """The ListJobEventsResponse to a checked request, as bytes.
 
     Args:
@@ -30,6 +31,7 @@ async def list_events(hub: Hub, logs: Logs, request: pb.ListJobEventsRequest, se
         logs: where to read.
         request: what was asked.
         seconds: how long to wait when there is nothing yet.
+        uid: of the job that is meant; empty for whichever has the id.
 
     Raises:
         Refused: no such job, or no such revision.
@@ -37,20 +39,22 @@ async def list_events(hub: Hub, logs: Logs, request: pb.ListJobEventsRequest, se
     """
     until = asyncio.get_running_loop().time() + seconds
     with hub.watching(keys.job_id(request.name)) as bell:
-        page = await _page(logs, request, bell)
+        page = await _page(logs, request, bell, uid)
         while not page.events and not _is_over(page, bell, until):
             await bell.wait(until)
-            page = await _page(logs, request, bell)
+            page = await _page(logs, request, bell, page.uid)
     return _answer(page)
 
 
-async def _page(logs: Logs, request: pb.ListJobEventsRequest, bell: Bell) -> Page:
+async def _page(logs: Logs, request: pb.ListJobEventsRequest, bell: Bell, uid: str) -> Page:
     bell.hints.clear()
     bell.dirty = False
     job_id, first = keys.job_id(request.name), max(1, request.start_revision)
     page = await logs.read_log(job_id, first=first, count=min(request.page_size or PAGE_SIZE, MAX_PAGE_SIZE))
     if page is None:
         raise unknown_job(job_id)
+    if uid and page.uid and uid != page.uid:
+        raise deleted_job(job_id)
     check_start(first, page)
     bell.sent = page.revision
     return page

@@ -16,11 +16,11 @@ from headgate.lifecycle import is_terminal
 from headgate_server import control, listing, long_poll, longrunning, requests
 from headgate_server.bell import Bell
 from headgate_server.hub import Hub
-from headgate_server.redis_store import RedisStore
+from headgate_server.job_errors import deleted_job, unknown_job
+from headgate_server.redis_store import RedisStore, Stored
 from headgate_server.rpc import Call
 from headgate_server.status import bad_request
 from headgate_server.steering import Steering
-from headgate_server.watch import unknown_job
 
 MAX_WAIT_SECONDS: Final = 60.0
 """Longest time that one WaitOperation waits; a longer timeout counts as this one."""
@@ -37,9 +37,10 @@ class OperationsService:
         self._hub = hub
         self._steering = steering
 
-    async def get_operation(self, request: lro.GetOperationRequest, _: Call) -> lro.Operation:
+    async def get_operation(self, request: lro.GetOperationRequest, call: Call) -> lro.Operation:
         """GetOperation."""
-        return longrunning.operation(await self._load(longrunning.job_id(request.name)))
+        stored = await self._load(longrunning.job_id(request.name), call.uid)
+        return longrunning.operation(stored.body)
 
     async def list_operations(self, request: lro.ListOperationsRequest, call: Call) -> lro.ListOperationsResponse:
         """ListOperations: the jobs of ListJobs, with its filter and its tokens."""
@@ -55,36 +56,39 @@ class OperationsService:
         job_id = longrunning.job_id(request.name)
         now = asyncio.get_running_loop().time()
         with self._hub.watching(job_id) as bell:
-            return longrunning.operation(await self._settled(job_id, bell, now + _patience(request, call, now)))
+            until = now + _patience(request, call, now)
+            return longrunning.operation(await self._settled(job_id, bell, until, call.uid))
 
     async def cancel_operation(self, request: lro.CancelOperationRequest, call: Call) -> Empty:
         """CancelOperation: CancelJob with mode STOP; done or cancelled already, it changes nothing."""
         job_id = longrunning.job_id(request.name)
         wish = pb.CancelJobRequest(name=keys.job_name(job_id), mode=pb.CANCEL_MODE_STOP, reason="CancelOperation")
-        await self._steering.change(wish, control.cancel, call.caller.name)
+        await self._steering.change(wish, control.cancel, call)
         return Empty()
 
-    async def delete_operation(self, request: lro.DeleteOperationRequest, _: Call) -> Empty:
+    async def delete_operation(self, request: lro.DeleteOperationRequest, call: Call) -> Empty:
         """DeleteOperation: DeleteJob."""
-        await self._steering.delete(pb.DeleteJobRequest(name=keys.job_name(longrunning.job_id(request.name))))
+        await self._steering.delete(pb.DeleteJobRequest(name=keys.job_name(longrunning.job_id(request.name))), call)
         return Empty()
 
-    async def _load(self, job_id: str) -> bytes:
+    async def _load(self, job_id: str, uid: str) -> Stored:
         stored = await self._store.load(job_id)
         if stored is None:
             raise unknown_job(job_id)
-        return stored.body
+        if uid and uid != stored.life.uid:
+            raise deleted_job(job_id)
+        return stored
 
-    async def _settled(self, job_id: str, bell: Bell, until: float) -> bytes:
+    async def _settled(self, job_id: str, bell: Bell, until: float, uid: str) -> bytes:
         """The job when it is terminal, the time is over, or this server is going away."""
         while True:
             bell.hints.clear()
             bell.dirty = bell.deleted = False  # the bell rings already, so nothing falls between this look and the next
-            body = await self._load(job_id)
-            job = pb.Job.FromString(body)
-            bell.sent = job.revision
+            stored = await self._load(job_id, uid)
+            job = pb.Job.FromString(stored.body)
+            bell.sent, uid = job.revision, job.uid
             if is_terminal(job) or bell.draining or asyncio.get_running_loop().time() >= until:
-                return body
+                return stored.body
             await _rung(bell, until)
 
 

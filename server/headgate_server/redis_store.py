@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from headgate import commit, deletion, keys, overlap, pb, snapshot
+from headgate import commit, deletion, keys, lives, overlap, pb, snapshot
 from headgate.overlap import Hold
 from headgate_redis import apart
 from headgate_redis.pipe import Command, Pipe
@@ -35,7 +35,7 @@ PROBE: Final = f"{keys.PREFIX}probe"
 PROBE_MS: Final = 60_000
 """How long it stays."""
 
-_COLUMNS: Final = ("rev", "st", "snap", "reads", "writes", "throttled", "waited")
+_COLUMNS: Final = ("rev", "st", "uid", "snap", "reads", "writes", "throttled", "waited")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,20 @@ class Stored:
     revision: int
     body: bytes
 
+    @property
+    def life(self) -> lives.Life:
+        """Which life of its id the job is."""
+        return lives.of_prefix(self.body[: lives.PREFIX_BYTES])
+
 
 _COMMIT: Final = Script(commit.SCRIPT)
 _DELETE: Final = Script(deletion.DELETE_SCRIPT)
 _LINE: Final = Script(overlap.LINE_SCRIPT)
+_LIFE: Final = Script(lives.SCRIPT)
 
 _LOAD: Final = Script(f"""
 local row = redis.call('HMGET', KEYS[1], {", ".join(f"'{column}'" for column in _COLUMNS)})
-row[#row + 1] = row[1] and not row[3] and redis.call('LINDEX', KEYS[2], 0)
+row[#row + 1] = row[1] and not row[4] and redis.call('LINDEX', KEYS[2], 0)
 return row
 """)
 """Reads a job, and the first event of its log when it has no snapshot, in one moment. KEYS: 1 job 2 log. Answers the
@@ -112,11 +118,13 @@ class RedisStore:
 
     async def recorded(self, request_key: str) -> commit.Duplicate | None:
         """What a request id was used for; None when it is fresh."""
-        found = await self._read(("GET", request_key))
-        if found is None:
-            return None
-        job_id, digest = found.decode().split(" ")
-        return commit.Duplicate(job_id, digest)
+        record, life = await self._read(("MGET", request_key, keys.request_life(request_key)))
+        return None if record is None else commit.recorded(record, life)
+
+    async def life(self, job_id: str) -> lives.Life | None:
+        """Which life a job id has now, by one command of fixed cost; None when there is no such job."""
+        raw, _ = await insist(lambda: _LIFE.run(self._reads, (keys.job(job_id), keys.log(job_id)), ()))
+        return lives.parse(raw)
 
     async def load(self, job_id: str) -> Stored | None:
         """A job as it stands; None when there is none."""
@@ -144,7 +152,7 @@ class RedisStore:
         return page
 
     async def _read_page(self, job_id: str, first: int, count: int, cut: int, *, with_job: bool) -> Page | None:
-        columns = _COLUMNS if with_job else _COLUMNS[:2]
+        columns = _COLUMNS if with_job else _COLUMNS[:3]
         begin, log_key = first - 1 - cut, keys.log(job_id)
         names, arguments = (keys.job(job_id), log_key), (begin, min(begin + count - 1, _LAST_INDEX), *columns)
         (row, length, events, last), _ = await insist(lambda: _PAGE.run(self._reads, names, arguments))
@@ -154,7 +162,8 @@ class RedisStore:
         end = last[0] if last else b""
         body = _body(row, end) if with_job else b""  # without a snapshot the last event is the first one
         kept_from = max(1, revision - length + 1)
-        return Page(revision, _state(row[1]), kept_from, first, tuple(events), end, body)
+        uid = (row[2] or b"").decode()
+        return Page(revision, _state(row[1]), kept_from, first, tuple(events), end, body, uid)
 
     async def polls(self, job_id: str) -> tuple[int, int]:
         """When upstream was last read for a job, and when it will be next, in ms; 0 for what is not known."""
@@ -188,14 +197,15 @@ class RedisStore:
         sizes = await asyncio.gather(*(self._read(("ZCARD", keys.state(state))) for state in states))
         return dict(zip(states, sizes, strict=True))
 
-    async def delete(self, job_id: str, *, revision: int, state: pb.JobState.ValueType) -> bool:
+    async def delete(self, job: pb.Job, *, revision: int) -> bool:
         """Delete a job with its log and tell its watchers; False when it has moved on from `revision`.
 
-        A job that is gone already counts as deleted.
+        A job that is gone already counts as deleted, but not when another one has its id.
         """
+        job_id, state = keys.job_id(job.name), job.state
         indexes = (keys.JOBS, keys.state(state), keys.DUE, keys.EXPIRING, keys.FEED)
         names = (keys.job(job_id), keys.log(job_id), *indexes)
-        arguments = (job_id, revision, "0", commit.FEED_LENGTH)
+        arguments = (job_id, revision, "0", commit.FEED_LENGTH, job.uid)
         answer, _ = await insist(lambda: _DELETE.run(self._writes, names, arguments))
         return bool(answer >= 0)
 
@@ -254,12 +264,12 @@ def _state(raw: bytes | None) -> pb.JobState.ValueType:
 
 
 def _body(row: Sequence[bytes | None], first: bytes | None) -> bytes:
-    reads, writes, throttled, waited_ms = (int(value or 0) for value in row[3:7])
-    body = row[2] or snapshot.body_of(first or b"")
+    reads, writes, throttled, waited_ms = (int(value or 0) for value in row[4:8])
+    body = row[3] or snapshot.body_of(first or b"")
     return wire.with_usage(body, reads=reads, writes=writes, throttled=throttled, waited_ms=waited_ms)
 
 
 def _stored(row: Sequence[bytes | None]) -> Stored | None:
-    if row[0] is None or not (row[2] or row[-1]):
+    if row[0] is None or not (row[3] or row[-1]):
         return None
     return Stored(int(row[0]), _body(row, row[-1]))

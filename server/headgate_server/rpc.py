@@ -12,7 +12,7 @@ import math
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 import grpc
@@ -49,11 +49,14 @@ class Call:
         deadline: by the loop's clock; None when the caller gave none.
         trace_parent: W3C trace context; empty when there is none.
         caller: who calls.
+        uid: of the job that the caller's right to was checked; another one that has its id by now is not meant. Empty
+            where there was nothing to check.
     """
 
     deadline: float | None = None
     trace_parent: str = ""
     caller: Caller = ANONYMOUS
+    uid: str = ""
 
 
 class Observer(Protocol):
@@ -161,9 +164,8 @@ def _narrowed(answer: Any, door: Door | None) -> Any:
     """The handler for callers of some connections: asks first whether the request is about one of those."""
 
     async def narrow(request: Any, call: Call, *sink: Sink) -> Any:
-        if door is not None:
-            await door.check(request, call.caller)
-        return await answer(request, call, *sink)
+        uid = await door.check(request, call.caller) if door is not None else ""
+        return await answer(request, replace(call, uid=uid) if uid else call, *sink)
 
     return narrow
 

@@ -72,12 +72,11 @@ class Sieve:
         card = self._cards.get(entry.job_id)
         if card is not None and card.revision == entry.revision - 1:
             return card
-        page = await self._logs.read_log(entry.job_id, first=entry.revision - 1, count=1, with_job=True)
-        if page is None:
-            return None
+        page = await self._logs.read_log(entry.job_id, first=entry.revision - 1, count=2, with_job=True)
+        if page is None or page.events[-1:] != (entry.event,):
+            return None  # the job is gone; if another one has its id, that one's card says nothing about this event
         card = card_of(pb.Job.FromString(page.job))
-        if page.events:
-            turn(card, pb.JobEvent.FromString(page.events[0]))
+        turn(card, pb.JobEvent.FromString(page.events[0]))
         return card
 
     def _keep(self, job_id: str, card: pb.Job) -> None:

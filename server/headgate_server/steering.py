@@ -15,10 +15,11 @@ from headgate_server import control
 from headgate_server.clock import StoreClock
 from headgate_server.errors import Refused, StoreDamaged
 from headgate_server.intake import overlapping
+from headgate_server.job_errors import deleted_job, unknown_job
 from headgate_server.redis_store import Stored
 from headgate_server.retrying import hold_of_retry
+from headgate_server.rpc import Call
 from headgate_server.submission import body_digest
-from headgate_server.watch import unknown_job
 
 TRIES: Final = 60
 """How often a decision is taken again because the job has moved on."""
@@ -42,7 +43,7 @@ class Jobs(Protocol):
     async def recorded(self, request_key: str) -> commit.Duplicate | None:
         """What a request id was used for; None when it is fresh."""
 
-    async def delete(self, job_id: str, *, revision: int, state: pb.JobState.ValueType) -> bool:
+    async def delete(self, job: pb.Job, *, revision: int) -> bool:
         """Delete a job that still stands at a revision."""
 
 
@@ -56,20 +57,25 @@ class Steering:
         self._clock = clock
         self._nonce = nonce
 
-    async def change(self, request: Any, decide: control.Decision, caller: str) -> bytes:
+    async def change(self, request: Any, decide: control.Decision, call: Call) -> bytes:
         """Do what `decide` says for a caller; the Job as bytes as it stands then. A request_id makes it safe to repeat.
 
         Raises:
             Refused: there is no such job, its etag is another, its state does not allow it, its dates are held by
-                another backfill, or the request_id was used for something else.
+                another backfill, or the request_id was used for something else or for a job that is gone.
         """
-        job_id, record = keys.job_id(request.name), _record(request, caller)
+        job_id, caller = keys.job_id(request.name), call.caller.name
+        record, uid = _record(request, caller), call.uid
         for missed in range(TRIES):
             await _pause(missed)
-            stored, job = await self._load(job_id)
+            found = await self._find(job_id, uid)
             # Asked after the load: a repeat that finds the job changed must find that the change was its own.
             if record is not None and (used := await self._jobs.recorded(record.key)) is not None:
-                return await self._repeated(job_id, record, used)
+                return await self._repeated(job_id, record, used, uid)
+            if found is None:
+                raise _gone(job_id, uid)
+            stored, job = found
+            uid = job.uid
             control.check_etag(job, request.etag)
             event = decide(job, request, caller, self._clock.now_ms())
             if event is None:
@@ -86,35 +92,43 @@ class Steering:
                     raise StoreDamaged(str(other))
         raise _busy(job_id)
 
-    async def _repeated(self, job_id: str, record: commit.RequestRecord, used: commit.Duplicate) -> bytes:
-        if used != commit.Duplicate(job_id, record.digest):
+    async def _repeated(self, job_id: str, record: commit.RequestRecord, used: commit.Duplicate, uid: str) -> bytes:
+        if (used.job_id, used.digest) != (job_id, record.digest):
             metadata = {"job": keys.job_name(used.job_id)}
             raise Refused(Reason.REQUEST_ID_REUSED, "request_id was used with another body", metadata=metadata)
-        stored, _ = await self._load(job_id)
-        return stored.body
+        found = await self._find(job_id, uid)
+        if found is None or (used.uid and used.uid != found[1].uid):
+            raise deleted_job(job_id)
+        return found[0].body
 
-    async def delete(self, request: pb.DeleteJobRequest) -> None:
+    async def delete(self, request: pb.DeleteJobRequest, call: Call) -> None:
         """Delete a terminal job.
 
         Raises:
             Refused: there is no such job, its etag is another, or it is not terminal.
         """
-        job_id = keys.job_id(request.name)
+        job_id, uid = keys.job_id(request.name), call.uid
         for missed in range(TRIES):
             await _pause(missed)
-            stored, job = await self._load(job_id)
+            found = await self._find(job_id, uid)
+            if found is None:
+                raise _gone(job_id, uid)
+            stored, job = found
+            uid = job.uid
             control.check_etag(job, request.etag)
             if not is_terminal(job):
                 raise control.conflict(job, "can't be deleted before its end")
-            if await self._jobs.delete(job_id, revision=stored.revision, state=job.state):
+            if await self._jobs.delete(job, revision=stored.revision):
                 return
         raise _busy(job_id)
 
-    async def _load(self, job_id: str) -> tuple[Stored, pb.Job]:
+    async def _find(self, job_id: str, uid: str) -> tuple[Stored, pb.Job] | None:
+        """The job as it stands; None when there is none, or another one than that of the uid, if one is given."""
         stored = await self._jobs.load(job_id)
         if stored is None:
-            raise unknown_job(job_id)
-        return stored, pb.Job.FromString(stored.body)
+            return None
+        job = pb.Job.FromString(stored.body)
+        return None if uid and uid != job.uid else (stored, job)
 
     def _commit(
         self, stored: Stored, before: pb.Job, after: pb.Job, event: pb.JobEvent, record: commit.RequestRecord | None
@@ -130,6 +144,11 @@ class Steering:
             request=record,
             hold=_hold(before, after, event),
         )
+
+
+def _gone(job_id: str, uid: str) -> Refused:
+    """What is said of a job that is not there; `uid` is that of the one that was."""
+    return deleted_job(job_id) if uid else unknown_job(job_id)
 
 
 def _as_logged(job: pb.Job) -> pb.Job:

@@ -12,17 +12,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from google.rpc.error_details_pb2 import ResourceInfo
-
-from headgate import keys, log, pb
+from headgate import log, pb
 from headgate.lifecycle import JOB_TERMINAL
-from headgate.reasons import Reason
 from headgate_server import wire
 from headgate_server.bell import Bell
 from headgate_server.clock import StoreClock, timestamp
 from headgate_server.cursor import Cursor, Page, Verdict, Wish, check_start
-from headgate_server.errors import Refused, StoreUnavailable
+from headgate_server.errors import StoreUnavailable
 from headgate_server.hub import Hub
+from headgate_server.job_errors import deleted_job, unknown_job
 from headgate_server.rounds import ROUND_SECONDS
 from headgate_server.rpc import Sink
 
@@ -138,8 +136,8 @@ class _Stream:
     async def _open(self, first: Page | None) -> list[bytes]:
         self._bell.dirty = False  # the bell rings already, so nothing falls between this look and the next hint
         page = first or await self._read(with_job=self._wish.start_revision == 0 or self._wish.latest_only)
-        if page is None:
-            raise unknown_job(self._wish.job_id)
+        if page is None or self._wish.is_of_another_life(page):
+            raise (deleted_job if self._wish.uid else unknown_job)(self._wish.job_id)
         check_start(self._wish.start_revision, page)
         if self._wish.start_revision == 0:
             return [self._snapshot(page)]
@@ -283,10 +281,3 @@ class _Stream:
     def _response(self) -> pb.WatchJobResponse:
         cursor = self._cursor
         return pb.WatchJobResponse(revision=cursor.sent, job=self._wish.name, incarnation=cursor.incarnation)
-
-
-def unknown_job(job_id: str) -> Refused:
-    """JOB_UNKNOWN for a job."""
-    name = keys.job_name(job_id)
-    resource = ResourceInfo(resource_type="headgate.v1.Job", resource_name=name)
-    return Refused(Reason.JOB_UNKNOWN, f"there is no {name}, or it has expired", details=(resource,))

@@ -115,7 +115,8 @@ def test_the_name_of_a_job_is_checked_before_it_becomes_a_key() -> None:
         ([1, 7, 1000], Committed(7, 1000)),
         ([-1, 8, 1000], Stale(8)),
         ([-2, 8, 1000], Fenced()),
-        ([-3, b"t 0123", 1000], Duplicate("t", "0123")),
+        ([-3, b"t 0123", 1000, b"u"], Duplicate("t", "0123", "u")),
+        ([-3, b"t 0123", 1000, b""], Duplicate("t", "0123")),
         ([-4, 8, 1000], Damaged(8)),
     ],
 )

@@ -13,6 +13,7 @@ from google.longrunning import operations_grpc_pb2
 from google.longrunning import operations_proto_pb2 as lro
 from google.protobuf.descriptor import MethodDescriptor
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from redis.asyncio import Redis
 
 from headgate import keys, pb
 from headgate_server import access, catalog
@@ -124,6 +125,43 @@ async def test_a_name_tells_nothing_of_jobs_elsewhere(gated: World, method: Meth
 
     assert answers[0] == answers[1]
     assert answers[0][0] is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def commands(redis: Redis) -> dict[str, int]:
+    """How often each command that reads or runs a script has run; probes of health write."""
+    found = await redis.info("commandstats")
+    names = ("evalsha", "eval", "hmget", "hget", "hgetall", "get", "mget", "lindex", "lrange", "llen", "exists")
+    return {name: found.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in names}
+
+
+@pytest.mark.parametrize("method", ["GetJob", "CancelJob", "WatchJob", "DeleteJob", "ListJobEvents"])
+async def test_a_denial_takes_as_many_steps_for_a_job_elsewhere_as_for_none(gated: World, method: str) -> None:
+    await submit(gated, "full", connection="b", job_id="large", options=pb.JobOptions(labels={"a": "b"}))
+    for _ in range(50):
+        await gated.worker.say("large", "x" * 1_000)
+    found = METHODS[f"headgate.v1.JobService.{method}"]
+    taken = []
+    for job_id in ("nobody", "large", "nobody", "large"):
+        before = await commands(gated.redis)
+        request = request_of(found, connection="", job_id=job_id)
+        assert await outcome(gated.channel, found, request, known("ours")) == "JOB_DENIED"
+        after = await commands(gated.redis)
+        taken.append({name: after[name] - before[name] for name in after})
+
+    assert taken[2] == taken[3] and sum(taken[3].values()) == 2, "one script, which reads once"
+
+
+@pytest.mark.parametrize("began", [False, True])
+async def test_a_job_of_an_earlier_version_is_denied_by_what_it_says_itself(gated: World, began: bool) -> None:
+    for job_id, connection in (("theirs", "b"), ("own", "a")):
+        await submit(gated, "full", connection=connection, job_id=job_id)
+        if began:
+            await gated.worker.say(job_id)
+        await gated.redis.hdel(keys.job(job_id), "uid", "conn")  # type: ignore[misc]
+
+    assert (await gated.jobs.GetJob(pb.GetJobRequest(name="jobs/own"), metadata=known("ours"))).connection == "a"
+    denied = gated.jobs.GetJob(pb.GetJobRequest(name="jobs/theirs"), metadata=known("ours"))
+    assert reason_of(await refused(denied)) == "JOB_DENIED"
 
 
 async def test_a_name_that_is_none_is_told_as_such(gated: World) -> None:

@@ -199,12 +199,12 @@ class Store:
 
     async def delete_expired(self, job_id: str) -> bool:
         """Delete a finished job with its log, if it still has expired; whether it did."""
-        revision, state = await self._redis.hmget(keys.job(job_id), "rev", "st")
+        revision, state, uid = await self._redis.hmget(keys.job(job_id), "rev", "st", "uid")
         state_key = f"hg:jobs:{(state or b'0').decode()}"
         indexes = [keys.JOBS, state_key, keys.DUE, keys.EXPIRING, keys.FEED]
         answer = await self._delete(
             keys=[keys.job(job_id), keys.log(job_id), *indexes],
-            args=[job_id, (revision or b"0").decode(), 1, commit.FEED_LENGTH],
+            args=[job_id, (revision or b"0").decode(), 1, commit.FEED_LENGTH, uid or b""],
         )
         return bool(answer == 1)
 

@@ -101,6 +101,7 @@ class FlowInstanceServiceServicer:
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
         * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+        * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
         * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
         * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
@@ -116,6 +117,7 @@ class FlowInstanceServiceServicer:
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
         * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+        * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
         * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
         * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.

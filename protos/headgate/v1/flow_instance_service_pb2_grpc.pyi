@@ -55,6 +55,7 @@ class FlowInstanceServiceStub:
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+      * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
       * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
@@ -66,6 +67,7 @@ class FlowInstanceServiceStub:
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+      * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
       * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
@@ -114,6 +116,7 @@ class FlowInstanceServiceAsyncStub(FlowInstanceServiceStub):
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+      * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
       * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
@@ -125,6 +128,7 @@ class FlowInstanceServiceAsyncStub(FlowInstanceServiceStub):
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+      * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
       * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
@@ -188,6 +192,7 @@ class FlowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
           * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+          * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
           * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
             or GetJob that one.
           * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
@@ -205,6 +210,7 @@ class FlowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
           * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+          * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
           * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
             or GetJob that one.
           * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.

@@ -143,7 +143,7 @@ class JobServiceServicer:
 
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-        * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired.
+        * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
         * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -201,7 +201,7 @@ class JobServiceServicer:
 
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-        * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired. Do not retry.
+        * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call. Do not retry.
         * OUT_OF_RANGE, REVISION_COMPACTED: the history before compact_revision (metadata) is gone.
         * OUT_OF_RANGE, REVISION_FUTURE: the job has no such revision; current_revision (metadata) is its last. The store
         may have lost events in a failover. (current_revision + 1 is fine: it waits for that event.)
@@ -250,7 +250,7 @@ class JobServiceServicer:
 
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-        * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired.
+        * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
         * OUT_OF_RANGE, REVISION_COMPACTED or REVISION_FUTURE: as WatchJob.
         * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
         """
@@ -265,7 +265,7 @@ class JobServiceServicer:
 
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-        * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired.
+        * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
         * ABORTED, ETAG_MISMATCH: the job changed; read it again.
         * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
         """
@@ -299,6 +299,7 @@ class JobServiceServicer:
 
         Errors: as CancelJob, and
         * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body.
+        * NOT_FOUND, JOB_DELETED: the request_id was used for an earlier job of that name, which is gone.
         * FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill, or every date succeeded and none
         is named, or the job's record has no room for more: submit the dates as a backfill of their own.
         * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill holds some of the dates.

@@ -54,7 +54,7 @@ class JobServiceStub:
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-      * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired.
+      * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
       * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
     """
     ListJobs: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ListJobsRequest, _job_service_pb2.ListJobsResponse]
@@ -100,7 +100,7 @@ class JobServiceStub:
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-      * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired. Do not retry.
+      * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call. Do not retry.
       * OUT_OF_RANGE, REVISION_COMPACTED: the history before compact_revision (metadata) is gone.
       * OUT_OF_RANGE, REVISION_FUTURE: the job has no such revision; current_revision (metadata) is its last. The store
         may have lost events in a failover. (current_revision + 1 is fine: it waits for that event.)
@@ -137,7 +137,7 @@ class JobServiceStub:
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-      * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired.
+      * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
       * OUT_OF_RANGE, REVISION_COMPACTED or REVISION_FUTURE: as WatchJob.
       * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
     """
@@ -148,7 +148,7 @@ class JobServiceStub:
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-      * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired.
+      * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
       * ABORTED, ETAG_MISMATCH: the job changed; read it again.
       * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
     """
@@ -170,6 +170,7 @@ class JobServiceStub:
 
     Errors: as CancelJob, and
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body.
+      * NOT_FOUND, JOB_DELETED: the request_id was used for an earlier job of that name, which is gone.
       * FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill, or every date succeeded and none
         is named, or the job's record has no room for more: submit the dates as a backfill of their own.
       * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill holds some of the dates.
@@ -213,7 +214,7 @@ class JobServiceAsyncStub(JobServiceStub):
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-      * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired.
+      * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
       * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
     """
     ListJobs: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListJobsRequest, _job_service_pb2.ListJobsResponse]  # type: ignore[assignment]
@@ -259,7 +260,7 @@ class JobServiceAsyncStub(JobServiceStub):
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-      * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired. Do not retry.
+      * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call. Do not retry.
       * OUT_OF_RANGE, REVISION_COMPACTED: the history before compact_revision (metadata) is gone.
       * OUT_OF_RANGE, REVISION_FUTURE: the job has no such revision; current_revision (metadata) is its last. The store
         may have lost events in a failover. (current_revision + 1 is fine: it waits for that event.)
@@ -296,7 +297,7 @@ class JobServiceAsyncStub(JobServiceStub):
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-      * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired.
+      * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
       * OUT_OF_RANGE, REVISION_COMPACTED or REVISION_FUTURE: as WatchJob.
       * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
     """
@@ -307,7 +308,7 @@ class JobServiceAsyncStub(JobServiceStub):
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-      * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired.
+      * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
       * ABORTED, ETAG_MISMATCH: the job changed; read it again.
       * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
     """
@@ -329,6 +330,7 @@ class JobServiceAsyncStub(JobServiceStub):
 
     Errors: as CancelJob, and
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body.
+      * NOT_FOUND, JOB_DELETED: the request_id was used for an earlier job of that name, which is gone.
       * FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill, or every date succeeded and none
         is named, or the job's record has no room for more: submit the dates as a backfill of their own.
       * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill holds some of the dates.
@@ -375,7 +377,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-          * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired.
+          * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
           * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
         """
 
@@ -439,7 +441,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-          * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired. Do not retry.
+          * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call. Do not retry.
           * OUT_OF_RANGE, REVISION_COMPACTED: the history before compact_revision (metadata) is gone.
           * OUT_OF_RANGE, REVISION_FUTURE: the job has no such revision; current_revision (metadata) is its last. The store
             may have lost events in a failover. (current_revision + 1 is fine: it waits for that event.)
@@ -494,7 +496,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-          * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired.
+          * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
           * OUT_OF_RANGE, REVISION_COMPACTED or REVISION_FUTURE: as WatchJob.
           * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
         """
@@ -511,7 +513,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
-          * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired.
+          * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
           * ABORTED, ETAG_MISMATCH: the job changed; read it again.
           * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
         """
@@ -551,6 +553,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: as CancelJob, and
           * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body.
+          * NOT_FOUND, JOB_DELETED: the request_id was used for an earlier job of that name, which is gone.
           * FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal, or not a backfill, or every date succeeded and none
             is named, or the job's record has no room for more: submit the dates as a backfill of their own.
           * FAILED_PRECONDITION, BACKFILL_OVERLAP: another active backfill holds some of the dates.

@@ -38,7 +38,8 @@ class CreateWorkflowInstancesRequest(_message.Message):
     UNTIL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Makes the submit safe to repeat: the same id with the same body answers with the same job, for at least 7 days and
-    across server restarts. 1 to 128 characters [A-Za-z0-9_.:-], a UUID at best; empty means no such protection.
+    across server restarts, or with JOB_DELETED once that job is gone, whatever has its id by then.
+    1 to 128 characters [A-Za-z0-9_.:-], a UUID at best; empty means no such protection.
     """
     job_id: _builtins.str
     """The job's id, chosen by the caller: 1 to 63 characters [a-z0-9-], starting with a letter and not ending with "-".
@@ -92,7 +93,8 @@ class StartWorkflowInstancesRequest(_message.Message):
     UNTIL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Makes the submit safe to repeat: the same id with the same body answers with the same job, for at least 7 days and
-    across server restarts. 1 to 128 characters [A-Za-z0-9_.:-], a UUID at best; empty means no such protection.
+    across server restarts, or with JOB_DELETED once that job is gone, whatever has its id by then.
+    1 to 128 characters [A-Za-z0-9_.:-], a UUID at best; empty means no such protection.
     """
     job_id: _builtins.str
     """The job's id, chosen by the caller: 1 to 63 characters [a-z0-9-], starting with a letter and not ending with "-".
@@ -146,7 +148,8 @@ class StopWorkflowInstancesRequest(_message.Message):
     UNTIL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Makes the submit safe to repeat: the same id with the same body answers with the same job, for at least 7 days and
-    across server restarts. 1 to 128 characters [A-Za-z0-9_.:-], a UUID at best; empty means no such protection.
+    across server restarts, or with JOB_DELETED once that job is gone, whatever has its id by then.
+    1 to 128 characters [A-Za-z0-9_.:-], a UUID at best; empty means no such protection.
     """
     job_id: _builtins.str
     """The job's id, chosen by the caller: 1 to 63 characters [a-z0-9-], starting with a letter and not ending with "-".
@@ -200,7 +203,8 @@ class RerunWorkflowInstancesRequest(_message.Message):
     UNTIL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Makes the submit safe to repeat: the same id with the same body answers with the same job, for at least 7 days and
-    across server restarts. 1 to 128 characters [A-Za-z0-9_.:-], a UUID at best; empty means no such protection.
+    across server restarts, or with JOB_DELETED once that job is gone, whatever has its id by then.
+    1 to 128 characters [A-Za-z0-9_.:-], a UUID at best; empty means no such protection.
     """
     job_id: _builtins.str
     """The job's id, chosen by the caller: 1 to 63 characters [a-z0-9-], starting with a letter and not ending with "-".
@@ -254,7 +258,8 @@ class ExecuteAdhocWorkflowInstanceRequest(_message.Message):
     UNTIL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Makes the submit safe to repeat: the same id with the same body answers with the same job, for at least 7 days and
-    across server restarts. 1 to 128 characters [A-Za-z0-9_.:-], a UUID at best; empty means no such protection.
+    across server restarts, or with JOB_DELETED once that job is gone, whatever has its id by then.
+    1 to 128 characters [A-Za-z0-9_.:-], a UUID at best; empty means no such protection.
     """
     job_id: _builtins.str
     """The job's id, chosen by the caller: 1 to 63 characters [a-z0-9-], starting with a letter and not ending with "-".

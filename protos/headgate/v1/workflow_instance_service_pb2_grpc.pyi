@@ -51,6 +51,7 @@ class WorkflowInstanceServiceStub:
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+      * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
       * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
@@ -65,6 +66,7 @@ class WorkflowInstanceServiceStub:
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+      * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
       * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
@@ -78,6 +80,7 @@ class WorkflowInstanceServiceStub:
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+      * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
       * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
@@ -91,6 +94,7 @@ class WorkflowInstanceServiceStub:
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+      * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
       * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
@@ -104,6 +108,7 @@ class WorkflowInstanceServiceStub:
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+      * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
       * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
@@ -179,6 +184,7 @@ class WorkflowInstanceServiceAsyncStub(WorkflowInstanceServiceStub):
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+      * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
       * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
@@ -193,6 +199,7 @@ class WorkflowInstanceServiceAsyncStub(WorkflowInstanceServiceStub):
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+      * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
       * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
@@ -206,6 +213,7 @@ class WorkflowInstanceServiceAsyncStub(WorkflowInstanceServiceStub):
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+      * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
       * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
@@ -219,6 +227,7 @@ class WorkflowInstanceServiceAsyncStub(WorkflowInstanceServiceStub):
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+      * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
       * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
@@ -232,6 +241,7 @@ class WorkflowInstanceServiceAsyncStub(WorkflowInstanceServiceStub):
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
       * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+      * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
       * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
         or GetJob that one.
       * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
@@ -310,6 +320,7 @@ class WorkflowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
           * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+          * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
           * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
             or GetJob that one.
           * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
@@ -330,6 +341,7 @@ class WorkflowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
           * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+          * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
           * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
             or GetJob that one.
           * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
@@ -349,6 +361,7 @@ class WorkflowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
           * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+          * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
           * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
             or GetJob that one.
           * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
@@ -368,6 +381,7 @@ class WorkflowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
           * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+          * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
           * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
             or GetJob that one.
           * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
@@ -387,6 +401,7 @@ class WorkflowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
           * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+          * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
           * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
             or GetJob that one.
           * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
