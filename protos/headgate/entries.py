@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +17,11 @@ TICK: Final = "tick"
 
 READ: Final = "read"
 """Name of the ARQ function that answers a read."""
+
+ANONYMOUS: Final = "anonymous"
+"""Name of the caller where callers are not told apart."""
+
+_NAME: Final = re.compile(r"[a-z0-9-]{0,63}")
 
 DEFINITION_TTL_MS: Final = 30 * 24 * 3600 * 1000
 """How long a definition outlives its due time. A lost definition costs a reaper's grace, never a job."""
@@ -63,6 +69,7 @@ class ReadRequest:
         request: the RPC's request message as bytes.
         reply_to: key of the list the answer is pushed to.
         deadline_ms: by the store's clock; an answer after that interests nobody.
+        caller: name of who asks; empty from servers that do not tell.
     """
 
     id: int
@@ -70,16 +77,30 @@ class ReadRequest:
     request: bytes
     reply_to: str
     deadline_ms: int
+    caller: str = ""
 
 
-def read(asked: ReadRequest, *, nonce: str, now_ms: int) -> Entry:
-    """An entry that answers a read."""
+def read(asked: ReadRequest, *, nonce: str, now_ms: int, connection: str = "") -> Entry:
+    """An entry that answers a read. Caller and connection stand in its id, for whoever claims it."""
+    # Workers of versions that know no caller unpack five arguments and leave the named ones alone.
     body = base64.b64encode(asked.request).decode()
     arguments = [asked.id, asked.method, body, asked.reply_to, asked.deadline_ms]
-    return Entry(f"read:{nonce}", encode({"t": None, "f": READ, "a": arguments, "k": {}, "et": now_ms}))
+    named = {"caller": asked.caller} if asked.caller else {}
+    definition = encode({"t": None, "f": READ, "a": arguments, "k": named, "et": now_ms})
+    return Entry(f"read:{nonce}:{_plain(asked.caller)}:{_plain(connection)}", definition)
 
 
-def parse_read(arguments: list[Any]) -> ReadRequest:
+def asker_of(entry_id: str) -> tuple[str, str]:
+    """The caller and the connection in the id of a read; empty where they are not told."""
+    parts = entry_id.split(":")
+    return (parts[2], parts[3]) if len(parts) == 4 and parts[0] == "read" else ("", "")
+
+
+def _plain(name: str) -> str:
+    return name if _NAME.fullmatch(name) else ""
+
+
+def parse_read(arguments: list[Any], caller: Any = "") -> ReadRequest:
     """The read that an entry's arguments stand for.
 
     Raises:
@@ -88,7 +109,12 @@ def parse_read(arguments: list[Any]) -> ReadRequest:
     try:
         number, method, body, reply_to, deadline_ms = arguments
         return ReadRequest(
-            int(number), str(method), base64.b64decode(body, validate=True), str(reply_to), int(deadline_ms)
+            int(number),
+            str(method),
+            base64.b64decode(body, validate=True),
+            str(reply_to),
+            int(deadline_ms),
+            str(caller),
         )
     except TypeError as error:
         raise ValueError("not the arguments of a read") from error

@@ -27,27 +27,32 @@ class Bucket:
     at: float
 
 
-def full(per_second: float, now: float) -> Bucket:
+def full(per_second: float, now: float, burst_seconds: float = BURST_SECONDS) -> Bucket:
     """The bucket of a caller that has not called for a while."""
-    return Bucket(_room(per_second), now)
+    return Bucket(_room(per_second, burst_seconds), now)
 
 
-def draw(bucket: Bucket, per_second: float, now: float) -> tuple[Bucket, float]:
-    """Take one call out of a bucket: what is left, and in how many seconds to come back; 0 when the call may go on.
+def draw(
+    bucket: Bucket, per_second: float, now: float, *, calls: float = 1.0, burst_seconds: float = BURST_SECONDS
+) -> tuple[Bucket, float]:
+    """Take calls out of a bucket: what is left, and in how many seconds to come back; 0 when they may go on.
 
     Args:
         bucket: the bucket.
         per_second: how fast it fills, above 0. It may be another rate than before.
         now: by the clock of `bucket.at`.
+        calls: how many; more than the bucket holds take all of it.
+        burst_seconds: how long the bucket takes to fill.
     """
-    calls = min(_room(per_second), bucket.calls + max(0.0, now - bucket.at) * per_second)
-    if calls >= 1:
-        return Bucket(calls - 1, now), 0.0
-    return Bucket(calls, now), (1 - calls) / per_second
+    room = _room(per_second, burst_seconds)
+    there, wanted = min(room, bucket.calls + max(0.0, now - bucket.at) * per_second), min(room, calls)
+    if there >= wanted:
+        return Bucket(there - wanted, now), 0.0
+    return Bucket(there, now), (wanted - there) / per_second
 
 
-def _room(per_second: float) -> float:
-    return max(1.0, per_second * BURST_SECONDS)
+def _room(per_second: float, burst_seconds: float) -> float:
+    return max(1.0, per_second * burst_seconds)
 
 
 def of_caller(name: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+from headgate import entries
 from headgate.reasons import Reason
 
 MAX_TOKEN: Final = 512
@@ -82,7 +83,7 @@ class Caller:
         return wide and other.rights <= self.rights
 
 
-ANONYMOUS: Final = Caller("anonymous", frozenset(Right))
+ANONYMOUS: Final = Caller(entries.ANONYMOUS, frozenset(Right))
 """Everyone, where callers are not told apart: without shares, since one would be the share of all."""
 
 

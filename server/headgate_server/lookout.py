@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 
 from headgate import keys
@@ -24,6 +24,7 @@ from headgate_server.caller_limits import PROCESS, exceeded
 from headgate_server.clock import StoreClock
 from headgate_server.errors import ServerError, StoreUnavailable
 from headgate_server.instance_kinds import Kind, Pace, Row
+from headgate_server.reads import Request
 from headgate_server.rpc import Call
 from headgate_server.watched import Viewer, Watched
 
@@ -90,7 +91,7 @@ class Looks(Protocol):
 class Questions(Protocol):
     """Port: asks workers."""
 
-    async def ask(self, method: str, request: Message, call: Call) -> bytes:
+    async def ask_for_watchers(self, method: str, request: Request, call: Call) -> bytes:
         """A worker's answer to a read."""
 
 
@@ -254,7 +255,7 @@ class Lookout:
 
     async def _ask(self, subject: Subject) -> bytes:
         request = subject.kind.request(subject.connection, subject.id)
-        return await self._questions.ask(subject.kind.method, request, Call())
+        return await self._questions.ask_for_watchers(subject.kind.method, request, Call())
 
     async def _fail(self, subject: Subject, watched: Watched, error: ServerError) -> int:
         """Tell the watchers, and for how many ms nobody shall try again."""

@@ -20,6 +20,7 @@ from headgate_server.errors import Refused
 from headgate_server.intake import MOST_VIOLATIONS, overlapping
 from headgate_server.plan_token import Token
 from headgate_server.quota_standing import standing
+from headgate_server.read_shares import Cost
 from headgate_server.reads import Reads
 from headgate_server.redis_facts import RedisFacts
 from headgate_server.rpc import Call
@@ -55,8 +56,10 @@ class Planning:
         """
         requests.check(request)
         plain = _plain(request)
-        extra = SECONDS_PER_DATE * dates.span(plain.spec.biz_dates) if surveys(request.spec) else 0.0
-        raw = await self._reads.ask("PlanBackfill", plain, call, extra_seconds=extra)
+        count = dates.span(plain.spec.biz_dates)
+        looked_up = count if surveys(request.spec) else 0
+        cost = Cost(reads=max(1, looked_up), plan_dates=count)
+        raw = await self._reads.ask("PlanBackfill", plain, call, extra_seconds=SECONDS_PER_DATE * looked_up, cost=cost)
         held = await self._held(request.spec, request.connection)
         plan = beside(pb.BackfillPlan.FromString(raw), request.spec.overlap, held)
         within(plan, standing(request.connection, await self._facts.facts(request.connection)))

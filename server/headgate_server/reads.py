@@ -13,23 +13,21 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import Message
 
 from headgate import entries, pb
 from headgate.reasons import Reason
 from headgate_server.abandoned import Abandoned
 from headgate_server.caller_limits import PROCESS, exceeded
+from headgate_server.callers import Caller
 from headgate_server.clock import StoreClock
 from headgate_server.errors import Refused, Relayed, ServerError
+from headgate_server.read_shares import ONE, READ_SECONDS, Cost, ReadShares
 from headgate_server.rpc import Call
 
 _log = logging.getLogger(__name__)
 
-MAX_ASKED: Final = 2_000
+MAX_ASKED: Final = 4_000
 """Most questions of one process that are open."""
-
-RETRY_SECONDS: Final = 1.0
-"""When a read that found no room may come back."""
 
 LINGER_MS: Final = 5_000
 """How long a question outlives its deadline in the store."""
@@ -39,6 +37,15 @@ MARGIN_SECONDS: Final = 0.05
 
 RECONNECT_SECONDS: Final = 0.2
 """Pause before answers are looked for again after a failure."""
+
+
+class Request(Protocol):
+    """A request that names its connection."""
+
+    connection: str
+
+    def SerializeToString(self) -> bytes:  # noqa: N802 - protobuf's name
+        """The request as bytes."""
 
 
 class Lane(Protocol):
@@ -85,6 +92,7 @@ class Reads:
         self._timeout = timeout
         self._nonce = nonce
         self._abandoned = Abandoned(lane)
+        self.shares = ReadShares()
         self._numbers = itertools.count(1)
         self._open: dict[int, asyncio.Future[entries.ReadReply]] = {}
 
@@ -101,25 +109,34 @@ class Reads:
                 _log.exception("answers can't be taken")
                 await asyncio.sleep(RECONNECT_SECONDS)
 
-    async def ask(self, method: str, request: Message, call: Call, *, extra_seconds: float = 0.0) -> bytes:
+    async def ask(
+        self, method: str, request: Request, call: Call, *, extra_seconds: float = 0.0, cost: Cost = ONE
+    ) -> bytes:
         """A worker's answer to a read: the response message as bytes.
 
         Args:
             method: name of the RPC, such as "GetWorkflowInstance".
             request: its request.
-            call: tells how long its caller waits.
+            call: tells who asks and how long he waits.
             extra_seconds: how much longer than other reads this one may take.
+            cost: what counts against the shares of caller and connection.
 
         Raises:
-            Refused: no worker answered in time.
+            Refused: no worker answered in time, or a share is used up.
             Relayed: a worker answered with an error.
             StoreUnavailable: the question could not be put up.
         """
+        with self.shares.taken(call.caller, request.connection, cost):
+            return await self.ask_for_watchers(method, request, call, extra_seconds=extra_seconds)
+
+    async def ask_for_watchers(self, method: str, request: Request, call: Call, *, extra_seconds: float = 0.0) -> bytes:
+        """As `ask`, for whoever minds the shares by itself."""
         if len(self._open) >= MAX_ASKED:
-            raise exceeded("open_reads", MAX_ASKED, PROCESS, RETRY_SECONDS)
+            raise exceeded("open_reads", MAX_ASKED, PROCESS, READ_SECONDS)
         seconds, refusal = self._patience(call, self._timeout + extra_seconds)
         number, now_ms, wait_ms = next(self._numbers), self._clock.now_ms(), int(seconds * 1000)
-        entry = self._entry(number, method, request, now_ms, wait_ms)
+        asked = self._asked(number, method, request, call.caller, now_ms + wait_ms)
+        entry = entries.read(asked, nonce=self._nonce(), now_ms=now_ms, connection=request.connection)
         answer: asyncio.Future[entries.ReadReply] = asyncio.get_running_loop().create_future()
         self._open[number] = answer
         try:
@@ -152,9 +169,9 @@ class Reads:
         found = [raw for raw in seen if raw and _seen_ms(kind, raw) >= oldest_ms]
         return found if len(found) == len(ids) else None
 
-    def _entry(self, number: int, method: str, request: Message, now_ms: int, wait_ms: int) -> entries.Entry:
-        asked = entries.ReadRequest(number, method, request.SerializeToString(), self._lane.reply_to, now_ms + wait_ms)
-        return entries.read(asked, nonce=self._nonce(), now_ms=now_ms)
+    def _asked(self, number: int, method: str, request: Request, caller: Caller, until_ms: int) -> entries.ReadRequest:
+        body, reply_to = request.SerializeToString(), self._lane.reply_to
+        return entries.ReadRequest(number, method, body, reply_to, until_ms, caller.name)
 
     @staticmethod
     def _patience(call: Call, timeout: float) -> tuple[float, Refused]:

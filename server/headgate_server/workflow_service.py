@@ -10,6 +10,7 @@ from headgate_server.instance_kinds import WORKFLOW
 from headgate_server.instance_watch import InstanceWatch
 from headgate_server.intake import Intake
 from headgate_server.planning import Planning
+from headgate_server.read_shares import Cost
 from headgate_server.reads import Reads
 from headgate_server.rpc import Call, Sink
 
@@ -61,7 +62,8 @@ class WorkflowInstanceService:
         found = await self._reads.recent(request.connection, request.ids, request.max_staleness)
         if found:
             return reads.batch(found)
-        return await self._reads.ask("BatchGetWorkflowInstances", request, call)
+        cost = Cost(reads=len(request.ids))
+        return await self._reads.ask("BatchGetWorkflowInstances", request, call, cost=cost)
 
     async def list_workflow_instances(self, request: pb.ListWorkflowInstancesRequest, call: Call) -> bytes:
         """ListWorkflowInstances."""

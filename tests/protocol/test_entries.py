@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,7 +37,31 @@ def test_a_tick_names_its_job_and_is_never_the_same() -> None:
 def test_a_read_survives_its_entry(asked: entries.ReadRequest) -> None:
     entry = entries.read(asked, nonce="0123456789ab", now_ms=7)
 
-    assert entries.parse_read(entries.decode(entry.definition)["a"]) == asked
+    found = entries.decode(entry.definition)
+    assert entries.parse_read(found["a"], **found["k"]) == asked
+
+
+def test_who_asks_stands_in_the_id_of_a_read_where_it_is_a_plain_name() -> None:
+    asked = entries.ReadRequest(1, "Get", b"", "list", 7, "etl")
+    odd = replace(asked, caller="a:b\n")
+
+    assert entries.asker_of(entries.read(asked, nonce="0", now_ms=7, connection="shanghai").id) == ("etl", "shanghai")
+    assert entries.asker_of(entries.read(odd, nonce="0", now_ms=7, connection="*").id) == ("", "")
+    assert entries.asker_of("read:0123456789ab") == ("", "")
+
+
+def test_a_worker_of_the_version_before_reads_what_this_one_writes() -> None:
+    asked = entries.ReadRequest(1, "Get", b"body", "list", 7, "etl")
+    found = entries.decode(entries.read(asked, nonce="0", now_ms=7, connection="shanghai").definition)
+
+    number, method, body, reply_to, deadline_ms = found["a"]  # as it unpacks them; it looks at "f" and "a" alone
+    assert (number, method, base64.b64decode(body), reply_to, deadline_ms) == (1, "Get", b"body", "list", 7)
+
+
+def test_what_the_version_before_writes_is_a_read_of_nobody() -> None:
+    definition = entries.decode(b'{"t":null,"f":"read","a":[1,"Get","","list",7],"k":{},"et":7}')
+
+    assert entries.parse_read(definition["a"], **definition["k"]) == entries.ReadRequest(1, "Get", b"", "list", 7)
 
 
 @given(number=st.integers(0, 2**53), ok=st.booleans(), payload=st.binary(max_size=200))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from headgate_emulator.app import RunningEmulator
 from headgate_emulator.faults import Latency
 from headgate_worker.settings import Settings
 from tests.server.callers import entry, known, write
-from tests.server.world import World, backfill, reason_of, serving
+from tests.server.world import World, backfill, metadata_of, reason_of, serving
 from tests.worker.conftest import RunWorker, eventually
 
 PLANS = 12
@@ -61,9 +62,13 @@ def reads(emulator: RunningEmulator) -> int:
     return emulator.ledger.total
 
 
-async def get(world: World, who: str) -> str:
+def plan(world: World, who: str, count: int = 1_100) -> Any:
+    return world.backfills.PlanBackfill(plan_request(count), metadata=known(who), timeout=60)
+
+
+async def get(world: World, who: str, instance_id: int = 5) -> str:
     """Read an instance that is not there: an answer of upstream, by way of a worker."""
-    request = pb.GetWorkflowInstanceRequest(id=5)
+    request = pb.GetWorkflowInstanceRequest(id=instance_id)
     try:
         await world.instances.GetWorkflowInstance(request, metadata=known(who), timeout=5)
     except grpc.RpcError as error:
@@ -72,9 +77,7 @@ async def get(world: World, who: str) -> str:
 
 
 async def test_after_a_hang_up_nothing_is_read_any_more(world: World, slow: RunningEmulator, redis: Redis) -> None:
-    calls: list[Any] = [
-        world.backfills.PlanBackfill(plan_request(), metadata=known("noisy"), timeout=60) for _ in range(PLANS)
-    ]
+    calls = [plan(world, "noisy") for _ in range(PLANS)]
     await eventually(lambda: is_above(slow, 20))
 
     for call in calls:
@@ -83,6 +86,62 @@ async def test_after_a_hang_up_nothing_is_read_any_more(world: World, slow: Runn
     await settled(slow)
     assert await get(world, "quiet") == "INSTANCE_UNKNOWN"
     assert await redis.zcard(keys.READS) == 0
+
+
+async def test_a_plan_beyond_the_callers_dates_is_refused_and_anothers_goes_through(
+    world: World, slow: RunningEmulator
+) -> None:
+    noisy = [plan(world, "noisy") for _ in range(PLANS)]
+    await eventually(lambda: is_above(slow, 20))
+
+    refusals = [error for error in await asyncio.gather(*(first_word(call) for call in noisy)) if error]
+    mine = await plan(world, "quiet", 20)
+
+    assert len(refusals) == PLANS - 3
+    assert {metadata_of(error)["quota"] for error in refusals} == {"plan_dates"}
+    assert {metadata_of(error)["limit"] for error in refusals} == {"3300"}
+    assert len(mine.slots) == 20
+    for call in noisy:
+        call.cancel()
+
+
+async def test_a_caller_who_reads_all_he_can_leaves_slots_to_another(
+    redis_server: RedisServer, slow: RunningEmulator, worker_settings: Settings, run_worker: RunWorker, path: Path
+) -> None:
+    few = worker_settings.model_copy(update={"read_slots": 4})
+    async with run_worker(few), serving(redis_server.url, callers=path, caller_max_plan_dates=0) as world:
+        noisy = [plan(world, "noisy") for _ in range(20)]
+        await eventually(lambda: is_above(slow, 20))
+
+        found = [await get(world, "quiet") for _ in range(20)]
+
+        assert set(found) == {"INSTANCE_UNKNOWN"}
+        for call in noisy:
+            call.cancel()
+
+
+async def test_open_reads_have_a_share_and_another_caller_reads_on(
+    redis_server: RedisServer, emulator: RunningEmulator, worker_settings: Settings, run_worker: RunWorker, path: Path
+) -> None:
+    emulator.faults.add((Latency(action="GetWorkflowInstance", millis=300, count=30),))
+    async with run_worker(worker_settings), serving(redis_server.url, callers=path, caller_max_open_reads=5) as world:
+        noisy = await asyncio.gather(*(get(world, "noisy", instance_id) for instance_id in range(100, 130)))
+
+        assert Counter(noisy) == {"INSTANCE_UNKNOWN": 5, "CALLER_LIMIT": 25}
+        assert await get(world, "quiet") == "INSTANCE_UNKNOWN"
+        assert await get(world, "noisy") == "INSTANCE_UNKNOWN"
+
+
+async def first_word(call: Any) -> grpc.RpcError | None:
+    """The error of a call that is refused within seconds; None when it is not."""
+    try:
+        async with asyncio.timeout(2):
+            await asyncio.shield(call.code())
+    except TimeoutError:
+        return None
+    with pytest.raises(grpc.RpcError) as caught:
+        await call
+    return caught.value
 
 
 async def is_above(emulator: RunningEmulator, count: int) -> bool:

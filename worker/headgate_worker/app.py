@@ -111,13 +111,14 @@ def _assemble(
     )
     reader = Reader(store, connections, clock, policy_of(settings))
 
-    def lane(queue: str, functions: dict[str, Function], slots: int, *, withdraw_ms: int = 0) -> LeasedWorker:
+    def lane(queue: str, functions: dict[str, Function], slots: int, *, is_shared: bool = False) -> LeasedWorker:
         options = LaneOptions(
             queue,
             slots,
             lease_ms=int(settings.lease_seconds * 1000),
             drain_seconds=settings.drain_seconds,
-            withdraw_ms=withdraw_ms,
+            withdraw_ms=WITHDRAW_MS if is_shared else 0,
+            shared=is_shared,
         )
         blocking = blocking_client(settings.redis_url.get_secret_value(), block_seconds=options.poll_seconds)
         stack.push_async_callback(close, blocking)
@@ -127,7 +128,7 @@ def _assemble(
         store,
         _reaper(settings, store, clock, dice, connections, worker_id),
         lane(keys.TICKS, {entries.TICK: engine.tick}, settings.tick_slots),
-        lane(keys.READS, {entries.READ: reader.read}, settings.read_slots, withdraw_ms=WITHDRAW_MS),
+        lane(keys.READS, {entries.READ: reader.read}, 2 * settings.read_slots, is_shared=True),
         worker_id,
     )
 

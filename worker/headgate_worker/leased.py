@@ -20,7 +20,8 @@ from arq.worker import Worker, func
 from redis.asyncio import Redis
 
 from headgate import entries, keys
-from headgate_worker import claim_scripts
+from headgate_worker import claim_scripts, lane_shares
+from headgate_worker.lane_shares import LaneShares
 from headgate_worker.redis_clients import STORE_AWAY
 
 _log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class LaneOptions:
         poll_seconds: longest sleep; the safety net behind the kick list.
         lease_ms: life of a claim that is not renewed.
         drain_seconds: how long running entries may go on after a stop before they are cut off.
+        shared: whether callers and connections share the slots, as `lane_shares` says.
         withdraw_ms: how often it is looked whether running entries were withdrawn, at the most; 0 where nobody does.
     """
 
@@ -66,6 +68,7 @@ class LaneOptions:
     lease_ms: int = 3_000
     drain_seconds: float = 15.0
     withdraw_ms: int = 0
+    shared: bool = False
 
     @property
     def renew_ms(self) -> int:
@@ -101,7 +104,9 @@ class LeasedWorker(Worker):
         self._stopping = asyncio.Event()
         self._slot_free = asyncio.Event()
         self._drained = False
-        self._claim = redis.register_script(claim_scripts.CLAIM)
+        self._claim = redis.register_script(lane_shares.CLAIM if options.shared else claim_scripts.CLAIM)
+        self._shares = LaneShares()
+        self._far_at = 0.0
         self._renew = redis.register_script(claim_scripts.RENEW)
         self._finish = redis.register_script(claim_scripts.FINISH)
         self._ending: set[str] = set()
@@ -135,10 +140,13 @@ class LeasedWorker(Worker):
                 self._slot_free.clear()
                 await self._slot_free.wait()
                 return
-            claimed, next_ms = await self._claim_entries(free)
+            self._slot_free.clear()
+            claimed, next_ms, are_held = await self._claim_entries(free)
             for entry_id, definition in claimed:
                 self._begin(group, entry_id, definition)
-            if len(claimed) < free:
+            if are_held:
+                await self._slot_or(lane_shares.FAR_SECONDS)
+            elif len(claimed) < free:
                 await self._sleep(next_ms)
         except STORE_AWAY as error:
             _log.warning("lane %s: the store is away (%s)", self._options.queue, type(error).__name__)
@@ -148,13 +156,32 @@ class LeasedWorker(Worker):
             _log.exception("lane %s: claiming broke", self._options.queue)
             await self._pause(1.0)
 
-    async def _claim_entries(self, free: int) -> tuple[list[tuple[str, bytes]], int]:
-        raw, next_ms = await self._claim(
+    async def _claim_entries(self, free: int) -> tuple[list[tuple[str, bytes]], int, bool]:
+        """Entries that are due, the ms until the next one is, and whether some are held back for their callers."""
+        common: list[Any] = [free, self._options.lease_ms, self._owner]
+        shares = [self._passing(), *self._shares.arguments()] if self._options.shared else []
+        raw, next_ms, *held = await self._claim(
             keys=[self._options.queue, keys.kick(self._options.queue)],
-            args=[free, self._options.lease_ms, self._owner, *self._left_now()],
+            args=[*common, *shares, *self._left_now()],
         )
         pairs = zip(raw[::2], raw[1::2], strict=True)
-        return [(keys.text(entry_id), bytes(definition)) for entry_id, definition in pairs], int(next_ms)
+        return [(keys.text(entry_id), bytes(definition)) for entry_id, definition in pairs], int(next_ms), held == [1]
+
+    def _passing(self) -> int:
+        """How many entries a claim may pass over: now and then many, to find those that are not held back."""
+        now = asyncio.get_running_loop().time()
+        if now < self._far_at:
+            return lane_shares.CHUNK
+        self._far_at = now + lane_shares.FAR_SECONDS
+        return lane_shares.FAR
+
+    async def _slot_or(self, seconds: float) -> None:
+        """Wait until an entry ends; it may be that of a caller whose next one is held back."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._slot_free.wait()
+        except TimeoutError:
+            return
 
     def _left_now(self) -> Sequence[str]:
         """Entries that are left to others: who claims an entry again and again keeps it from who understands it."""
@@ -186,12 +213,14 @@ class LeasedWorker(Worker):
             return
 
     def _begin(self, group: asyncio.TaskGroup, entry_id: str, definition: bytes) -> None:
+        self._shares.begin(entry_id)
         task = group.create_task(self._run_entry(entry_id, definition), name=entry_id)
         self.running[entry_id] = task
         task.add_done_callback(lambda _: self._ended(entry_id))
 
     def _ended(self, entry_id: str) -> None:
         self.running.pop(entry_id, None)
+        self._shares.end(entry_id)
         self._ending.discard(entry_id)
         self._slot_free.set()
 
@@ -220,12 +249,13 @@ class LeasedWorker(Worker):
             parsed = entries.decode(definition)
             function = self._functions[parsed["f"]]
             arguments = list(parsed["a"])
+            named = dict(parsed["k"]) if self._options.shared else {}
         except (ValueError, KeyError, TypeError):
             _log.warning("entry %s is not understood by this version; put back", entry_id)
             if len(self._left) < MOST_LEFT:
                 self._left[entry_id] = asyncio.get_running_loop().time() + LEFT_SECONDS
             return PUT_BACK_MS
-        again_ms = await function(*arguments)
+        again_ms = await function(*arguments, **named)
         self.jobs_complete += 1
         return again_ms
 

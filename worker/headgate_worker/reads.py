@@ -96,9 +96,9 @@ class Reader:
             **PlanReader(self._call, self._upstream, store, policy).methods(),
         }
 
-    async def read(self, *arguments: Any) -> None:
+    async def read(self, *arguments: Any, caller: Any = "", **_: Any) -> None:
         """Answer one read; nobody is answered after the caller's deadline."""
-        asked = entries.parse_read(list(arguments))
+        asked = entries.parse_read(list(arguments), caller)
         left = (asked.deadline_ms - await self._store.now_ms()) / 1000
         if left <= 0:
             return

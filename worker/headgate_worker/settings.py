@@ -37,7 +37,12 @@ class Settings(BaseSettings):
         default="", description="TOML file of named connections; empty means the DataWorks above only."
     )
     tick_slots: int = Field(default=100, ge=1, le=1000, description="Ticks that run side by side.")
-    read_slots: int = Field(default=50, ge=1, le=1000, description="Reads that run side by side.")
+    read_slots: int = Field(
+        default=50,
+        ge=1,
+        le=1000,
+        description="Reads of one caller that run side by side; twice as many run of all callers.",
+    )
     lease_seconds: float = Field(default=3.0, ge=1, le=60, description="Life of a claim that is not renewed.")
     call_seconds: float = Field(default=10.0, ge=0.1, le=60, description="Longest time of one call upstream.")
     drain_seconds: float = Field(
