@@ -45,6 +45,11 @@ class Reason(Enum):
     MESSAGE_MALFORMED = Meaning(
         "INVALID_ARGUMENT", "The request can't be parsed.", "Check that client and server share the API."
     )
+    REQUEST_OVERDUE = Meaning(
+        "DEADLINE_EXCEEDED",
+        "The call began, and its request did not arrive within 10 s.",
+        "Repeat, with the whole request at once.",
+    )
     TOKEN_MISSING = Meaning(
         "UNAUTHENTICATED",
         "The call carries no token, and no certificate that names a caller.",
@@ -195,6 +200,11 @@ class Reason(Enum):
         "UNIMPLEMENTED",
         "The method is declared but not built yet.",
         "See GetServerInfo.unimplemented_methods.",
+    )
+    METHOD_UNKNOWN = Meaning(
+        "UNIMPLEMENTED",
+        "The server has no such method.",
+        "Check the method's name, and that client and server share the API.",
     )
     DEADLINE_TOO_SHORT = Meaning(
         "DEADLINE_EXCEEDED",

@@ -14,8 +14,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from headgate_redis.pipe import Pipe
-from headgate_server import catalog, channel, fitness, gate, ops, rpc
+from headgate_server import catalog, channel, fitness, gate, ops, pending_requests, rpc
 from headgate_server.admin_service import AdminService
+from headgate_server.call_slots import CallSlots
 from headgate_server.clock import StoreClock
 from headgate_server.flow_service import FlowInstanceService
 from headgate_server.gate import Gate
@@ -28,6 +29,7 @@ from headgate_server.job_service import JobService
 from headgate_server.lookout import Lookout
 from headgate_server.metrics import Metrics
 from headgate_server.operations_service import OperationsService
+from headgate_server.pending_requests import PendingRequests
 from headgate_server.planning import Planning
 from headgate_server.reads import Reads
 from headgate_server.redis_facts import RedisFacts
@@ -85,7 +87,9 @@ class Parts:
         self.lookout = Lookout(
             self.reading, RedisLooks(self.reads), self.clock, _pace(settings), read_seconds=settings.read_timeout
         )
-        self.health = Health(self.store.probe, lambda: self.hub.following, catalog.SERVICES)
+        pending = PendingRequests(pending_requests.SLOW, pending_requests.MAX_PENDING)
+        self.slots = CallSlots(settings.max_watches + channel.SPARE_CALLS, pending)
+        self.health = self._health()
         self.gate = self._gate()
         self.tls = channel.tls_files(settings)
         self._show()
@@ -98,11 +102,16 @@ class Parts:
         read = gate.reader(mutual=mutual, usual=settings.caller_limits())
         return Gate(settings.callers, read, self.store, self.clock.now_ms, mutual=mutual)
 
+    def _health(self) -> Health:
+        return Health(self.store.probe, lambda: self.hub.following, lambda: self.slots.open.is_full, catalog.SERVICES)
+
     def _show(self) -> None:
         hub, watch = self.hub, self.metrics.watch
         watch("headgate_open_watches", "Streams that are open.", lambda: hub.watchers + self.lookout.watchers)
         watch("headgate_watched_instances", "Instances that streams watch.", lambda: self.lookout.instances)
         watch("headgate_hub_lag_seconds", "How old the last event was when it was read.", lambda: hub.lag_seconds)
+        watch("headgate_open_calls", "Calls that are served.", lambda: self.slots.open.count)
+        watch("headgate_calls_without_request", "Calls whose request has not arrived.", lambda: len(self.slots.pending))
         watch("headgate_ready", "Whether calls can be served.", lambda: not self.health.why_not())
 
     def implementations(self) -> dict[str, object]:
@@ -150,6 +159,7 @@ class Parts:
     def tasks(self) -> list[Coroutine[None, None, None]]:
         """What runs as long as the process."""
         found = [part.run() for part in (self.writes, self.reads, self.hub, self.reading, self.lookout, self.health)]
+        found.append(self.slots.pending.run())
         followed = [part.run() for part in (self.gate, self.tls) if part is not None]
         return [*found, self.hub.audit(), rpc.FAILED_CALLS.run(), *followed]
 
@@ -207,14 +217,14 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
 
 
 def _grpc_server(parts: Parts) -> grpc.aio.Server:
-    limit = parts.settings.max_watches + channel.SPARE_CALLS
-    options = channel.server_options(parts.settings)
-    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=limit)
-    server.add_generic_rpc_handlers(tuple(catalog.handlers(parts.implementations(), parts.metrics, parts.gate)))
+    server = grpc.aio.server(options=channel.server_options(parts.settings))
     health_pb2_grpc.add_HealthServicer_to_server(parts.health.servicer, server)
     if parts.settings.reflection:
         health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
         reflection.enable_server_reflection((*catalog.SERVICES, health_name, reflection.SERVICE_NAME), server)
+    handlers = catalog.handlers(parts.implementations(), parts.metrics, parts.slots, parts.gate)
+    table = catalog.MethodTable(handlers, rpc.unknown(parts.metrics, parts.slots))
+    server.add_generic_rpc_handlers((table,))
     return server
 
 

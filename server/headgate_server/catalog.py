@@ -21,6 +21,7 @@ from headgate.v1 import (
     workflow_instance_service_pb2,
 )
 from headgate_server import rpc
+from headgate_server.call_slots import CallSlots
 from headgate_server.errors import Refused
 from headgate_server.gate import Gate
 from headgate_server.unbuilt import UNBUILT
@@ -60,23 +61,43 @@ def methods() -> Iterator[MethodDescriptor]:
         yield from service.methods
 
 
+class MethodTable(grpc.GenericRpcHandler):
+    """What answers each method, found with one look; others are answered on their headers, too.
+
+    Args:
+        handlers: grpc handlers by "/package.Service/Method".
+        unknown: answers calls of methods that there are not.
+    """
+
+    def __init__(self, handlers: Mapping[str, Any], unknown: Any) -> None:
+        self._handlers = handlers
+        self._unknown = unknown
+
+    def service(self, handler_call_details: Any) -> Any:
+        """The handler of a call."""
+        return self._handlers.get(handler_call_details.method, self._unknown)
+
+
 def handlers(
-    implementations: Mapping[str, object], observer: rpc.Observer, gate: Gate | None = None
-) -> Iterator[grpc.GenericRpcHandler]:
-    """A grpc handler per service.
+    implementations: Mapping[str, object], observer: rpc.Observer, slots: CallSlots, gate: Gate | None = None
+) -> dict[str, Any]:
+    """A grpc handler for each RPC, by "/package.Service/Method".
 
     Args:
         implementations: by full name of the service; an RPC's handler is the method of its name in snake case.
         observer: is told of every call that ended.
+        slots: how many calls there may be.
         gate: who may come in; None lets everyone in.
 
     Raises:
         AttributeError: an RPC has no handler and is not in `unbuilt`.
         KeyError: `access` does not say who may call an RPC.
     """
-    for name, service in SERVICES.items():
-        made = {method.name: _handler(method, implementations.get(name), observer, gate) for method in service.methods}
-        yield grpc.method_handlers_generic_handler(name, made)
+    return {
+        f"/{name}/{method.name}": _handler(method, implementations.get(name), observer, slots, gate)
+        for name, service in SERVICES.items()
+        for method in service.methods
+    }
 
 
 def snake(name: str) -> str:
@@ -84,14 +105,17 @@ def snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-def _handler(method: MethodDescriptor, implementation: object, observer: rpc.Observer, gate: Gate | None) -> Any:
+def _handler(
+    method: MethodDescriptor, implementation: object, observer: rpc.Observer, slots: CallSlots, gate: Gate | None
+) -> Any:
     request = GetMessageClass(method.input_type)
     name = method.full_name
     door = gate.door(name) if gate is not None else None
     if method.server_streaming:
-        return rpc.stream(name, request, _stream(name, implementation, method.name), observer, door=door)
+        return rpc.stream(name, request, _stream(name, implementation, method.name), observer, slots, door=door)
     answer = _unbuilt if name in UNBUILT else getattr(implementation, snake(method.name))
-    return rpc.unary(name, request, answer, observer, seconds=_SECONDS.get(name, rpc.UNARY_SECONDS), door=door)
+    seconds = _SECONDS.get(name, rpc.UNARY_SECONDS)
+    return rpc.unary(name, request, answer, observer, slots, seconds=seconds, door=door)
 
 
 def _stream(name: str, implementation: object, method: str) -> rpc.Stream:

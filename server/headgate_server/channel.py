@@ -17,7 +17,11 @@ CONNECTION_AGE_MS: Final = 1_200_000
 """After this long clients are asked to connect again, so that they spread over the servers there are."""
 
 SPARE_CALLS: Final = 5_000
-"""Calls that are taken besides all the streams there may be."""
+"""Calls that are served besides all the streams there may be."""
+
+WINDOW_BYTES: Final = 65_536
+"""What a client may send before it is read, of a call and of a connection. The request that is being read may take as
+much as it needs. Probing would make it 4 MiB for each call, whether anything is read of it or not."""
 
 _OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.keepalive_time_ms", 20_000),
@@ -28,6 +32,8 @@ _OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     ("grpc.max_send_message_length", -1),
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", WINDOW_BYTES),
     ("grpc.max_metadata_size", 8_192),
     ("grpc.absolute_max_metadata_size", 16_384),
     ("grpc.server.max_pending_requests", 50_000),  # a storm of reconnects is shed with CANCELLED otherwise

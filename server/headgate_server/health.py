@@ -19,6 +19,9 @@ _log = logging.getLogger(__name__)
 PROBE_SECONDS: Final = 1.0
 """How often Redis is tried."""
 
+FULL: Final = "no slot is left for calls"
+"""Why a server is not ready that serves as many calls as it can."""
+
 
 class Health:
     """The health of one process, per service.
@@ -26,21 +29,27 @@ class Health:
     Args:
         probe: writes something into the store; raises ServerError when that can't be done.
         following: whether the feed is being read.
+        is_full: whether calls find no slot.
         services: full names of the services that depend on the store; "" stands for the whole server.
     """
 
     def __init__(
-        self, probe: Callable[[], Awaitable[None]], following: Callable[[], bool], services: Iterable[str]
+        self,
+        probe: Callable[[], Awaitable[None]],
+        following: Callable[[], bool],
+        is_full: Callable[[], bool],
+        services: Iterable[str],
     ) -> None:
         self.servicer = health.aio.HealthServicer()
         self._probe = probe
         self._following = following
+        self._is_full = is_full
         self._services = ("", *services)
         self._reason = "starting"
 
     def why_not(self) -> str:
         """Why calls can't be served now; empty when they can."""
-        return self._reason
+        return self._reason or (FULL if self._is_full() else "")
 
     async def run(self) -> None:
         """Try the store until cancelled."""
@@ -66,7 +75,9 @@ class Health:
         except Exception:
             _log.exception("the store can't be tried")
             return "the store can't be tried"
-        return "" if self._following() else "the feed can't be read"
+        if not self._following():
+            return "the feed can't be read"
+        return FULL if self._is_full() else ""
 
     async def _tell(self, reason: str) -> None:
         self._reason = reason

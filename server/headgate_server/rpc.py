@@ -1,7 +1,8 @@
-"""Every RPC on its way in and out: gate, parsing, deadline, errors as statuses, metrics, access log without payloads.
+"""Every RPC on its way in and out: gate, slot, parsing, deadline, errors as statuses, metrics, log without payloads.
 
-Handlers get a parsed request and a `Call`, and return a message or its bytes, or write bytes to a `Sink`; they know
-nothing of grpc. This is one of the three edges where any exception is caught: its text never reaches a caller.
+A call is judged on its headers, before its request is read (ADR 0021). Handlers get a parsed request and a `Call`, and
+return a message or its bytes, or write bytes to a `Sink`; they know nothing of grpc. This is one of the three
+edges where any exception is caught: its text never reaches a caller.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc.status_pb2 import Status
 
 from headgate.reasons import Reason
-from headgate_server import status
+from headgate_server import status, turned
+from headgate_server.call_slots import CallSlots
 from headgate_server.callers import ANONYMOUS, Caller
 from headgate_server.errors import Refused, ServerError
 from headgate_server.failed_calls import FailedCalls
@@ -82,24 +84,26 @@ def unary(
     request: type[Message],
     answer: Answer,
     observer: Observer,
+    slots: CallSlots,
     *,
     seconds: float = UNARY_SECONDS,
     door: Door | None = None,
 ) -> Any:
-    """A grpc handler for a unary call. It takes the request as bytes: of a call that may not be made none is parsed.
+    """A grpc handler for a unary call, which takes the request as bytes: of a call that may not be made none is read.
 
     Args:
         method: full name, for logs and metrics.
         request: type of the request.
         answer: the handler.
         observer: is told of every call that ended.
+        slots: how many calls there may be.
         seconds: how long it may take when the caller gave no deadline.
         door: whom it lets in; None lets everyone in.
     """
     parse, narrow = _parser(request), _narrowed(answer, door)
 
-    async def handle(raw: bytes, context: Any) -> Message | bytes:
-        ending, caller = _Ending(method, observer), ANONYMOUS
+    async def handle(_requests: Any, context: Any) -> Message | bytes:
+        ending, caller = _Ending(method, observer, slots), ANONYMOUS
         try:
             metadata = context.invocation_metadata() or ()
             if door is not None:
@@ -107,25 +111,33 @@ def unary(
                 if isinstance(admitted, Turned):
                     return ending.turn_away(context, admitted)
                 caller = ending.caller = admitted.caller
+            if (full := slots.why_not()) is not None:
+                return ending.turn_away(context, full)
+            raw = ending.serve(await slots.pending.receive(context))
             ask = answer if caller.connections is None else narrow
             call = _call(context, metadata, caller)
             if call.deadline is not None:
                 return await ask(parse(raw), call)
             async with asyncio.timeout(seconds):
                 return await ask(parse(raw), call)
-        except asyncio.CancelledError:
-            ending.code = "CANCELLED"
-            raise
-        except Exception as error:
-            await ending.abort(context, error)
+        except BaseException as error:
+            await ending.fail(context, error)
             raise
         finally:
             ending.tell()
 
-    return grpc.unary_unary_rpc_method_handler(handle, None, _serialize)
+    return grpc.stream_unary_rpc_method_handler(handle, None, _serialize)
 
 
-def stream(method: str, request: type[Message], answer: Stream, observer: Observer, *, door: Door | None = None) -> Any:
+def stream(
+    method: str,
+    request: type[Message],
+    answer: Stream,
+    observer: Observer,
+    slots: CallSlots,
+    *,
+    door: Door | None = None,
+) -> Any:
     """A grpc handler for a server stream; headers go out with its first message.
 
     It writes, and takes the request as bytes: grpc keeps what a generator yielded last, and the request, for as long as
@@ -133,31 +145,42 @@ def stream(method: str, request: type[Message], answer: Stream, observer: Observ
     """
     parse, narrow = _parser(request), _narrowed(answer, door)
 
-    async def handle(raw: bytes, context: Any) -> None:
-        ending, seat = _Ending(method, observer, math.inf), None
+    async def handle(_requests: Any, context: Any) -> None:
+        ending, seat = _Ending(method, observer, slots, math.inf), None
+        sink: Sink = context
         try:
             metadata = context.invocation_metadata() or ()
-            if door is None:
-                await answer(parse(raw), _call(context, metadata, ANONYMOUS), context)
+            if door is not None:
+                seat = door.seat(metadata, context)
+                if isinstance(seat, Turned):
+                    ending.turn_away(context, seat)
+                    return
+                ending.caller, sink = seat.caller, seat
+            if (full := slots.why_not()) is not None:
+                ending.turn_away(context, full)
                 return
-            seat = door.seat(metadata, context)
-            if isinstance(seat, Turned):
-                ending.turn_away(context, seat)
-                return
-            caller = ending.caller = seat.caller
-            ask = answer if caller.connections is None else narrow
-            await ask(parse(raw), _call(context, metadata, caller), seat)
-        except (asyncio.CancelledError, GeneratorExit, grpc.aio.BaseError):  # the last: the caller is gone
-            ending.code = "CANCELLED"
-            raise
-        except Exception as error:
-            await ending.abort(context, error)
+            ask = answer if ending.caller.connections is None else narrow
+            given = parse(ending.serve(await slots.pending.receive(context, whole=True)))
+            await ask(given, _call(context, metadata, ending.caller), sink)
+        except BaseException as error:
+            await ending.fail(context, error)
         finally:
             ending.tell()
             if isinstance(seat, Seat):
                 seat.leave()
 
-    return grpc.unary_stream_rpc_method_handler(handle)
+    return grpc.stream_stream_rpc_method_handler(handle)
+
+
+def unknown(observer: Observer, slots: CallSlots) -> Any:
+    """A grpc handler for methods that there are not: it answers on their headers, without a message."""
+
+    async def handle(_requests: Any, context: Any) -> None:
+        ending = _Ending("unknown", observer, slots)
+        ending.turn_away(context, turned.no_method())
+        ending.tell()
+
+    return grpc.stream_stream_rpc_method_handler(handle)
 
 
 def _narrowed(answer: Any, door: Door | None) -> Any:
@@ -173,8 +196,10 @@ def _narrowed(answer: Any, door: Door | None) -> Any:
 class _Ending:
     """How one call ended."""
 
-    def __init__(self, method: str, observer: Observer, slow_seconds: float = SLOW_SECONDS) -> None:
+    def __init__(self, method: str, observer: Observer, slots: CallSlots, slow_seconds: float = SLOW_SECONDS) -> None:
         self._method = method
+        self._open = slots.open
+        self._is_served = False
         self._observer = observer
         self._slow_seconds = slow_seconds
         self._started = time.perf_counter()
@@ -183,8 +208,27 @@ class _Ending:
         self.code = "OK"
         self.caller = ANONYMOUS
 
-    async def abort(self, context: Any, error: Exception) -> None:
-        """End the call with an error."""
+    def serve(self, raw: bytes) -> bytes:
+        """Count the call among those that are served; its request."""
+        self._open.enter()
+        self._is_served = True
+        return raw
+
+    async def fail(self, context: Any, error: BaseException) -> None:
+        """End the call with what went wrong; what only passes through goes on.
+
+        Raises:
+            BaseException: the call has ended already, or its caller is gone.
+        """
+        if isinstance(error, grpc.aio.AbortError):
+            self.code = context.code().name
+        elif isinstance(error, Exception) and not isinstance(error, grpc.aio.BaseError):
+            await self._abort(context, error)
+        else:
+            self.code = "CANCELLED"
+        raise error
+
+    async def _abort(self, context: Any, error: Exception) -> None:
         found = _status(error, self._method)
         code = status.CODES[found.code]
         self.code = code.name
@@ -201,7 +245,9 @@ class _Ending:
         return b""
 
     def tell(self) -> None:
-        """Count the call, and log it if it failed or was slow."""
+        """Count the call, and log it if it failed or was slow; it holds no slot any more."""
+        if self._is_served:
+            self._open.leave()
         seconds = time.perf_counter() - self._started
         self._observer.rpc_ended(self._method, self.code, seconds)
         notable = self.code not in ("OK", "CANCELLED") or seconds > self._slow_seconds

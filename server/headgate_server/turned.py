@@ -15,6 +15,9 @@ from headgate_server.errors import Refused
 STREAM_SECONDS: Final = 5.0
 """When a caller with too many streams may come back."""
 
+BUSY_SECONDS: Final = 1.0
+"""When a caller may come back who found no slot."""
+
 MAX_SECONDS: Final = 3_600.0
 """The longest wait that is told to a caller who calls too often, however slow its rate."""
 
@@ -70,6 +73,30 @@ def too_many(caller: str, limit: int) -> Turned:
     """A stream of someone who has too many."""
     subject = caller_limits.of_caller(caller)
     return _answer(caller_limits.exceeded("watches", limit, subject, STREAM_SECONDS))
+
+
+@lru_cache
+def no_room(limit: int) -> Turned:
+    """A call to a server that serves as many as it can."""
+    return _answer(caller_limits.exceeded("open_calls", limit, caller_limits.PROCESS, BUSY_SECONDS))
+
+
+@lru_cache
+def too_many_pending(limit: int) -> Turned:
+    """A call without a request, among too many of those."""
+    return _answer(caller_limits.exceeded("calls_without_request", limit, "peer", BUSY_SECONDS))
+
+
+@lru_cache
+def overdue() -> Turned:
+    """A call whose request did not come."""
+    return _answer(Refused(Reason.REQUEST_OVERDUE, "the request has not arrived in time"))
+
+
+@lru_cache
+def no_method() -> Turned:
+    """A call of a method that there is not."""
+    return _answer(Refused(Reason.METHOD_UNKNOWN, "this server has no such method"))
 
 
 def _answer(refused: Refused) -> Turned:

@@ -8,6 +8,9 @@ import pytest
 
 from headgate import pb
 from headgate_server import rpc
+from headgate_server.call_slots import CallSlots
+from headgate_server.pending_requests import PendingRequests
+from headgate_server.slot_table import Bounds
 
 
 class Observer:
@@ -21,10 +24,14 @@ class Observer:
 class Context:
     """Of a call whose caller takes so many messages and then goes away."""
 
-    def __init__(self, room: int = 10) -> None:
+    def __init__(self, *given: bytes, room: int = 10) -> None:
         self.room = room
+        self.given = list(given)
         self.written: list[bytes] = []
         self.status: grpc.StatusCode | None = None
+
+    async def read(self) -> object:
+        return self.given.pop(0) if self.given else grpc.aio.EOF
 
     async def write(self, message: bytes) -> None:
         if len(self.written) == self.room:
@@ -51,14 +58,19 @@ async def never(*_: Any) -> None:
     await asyncio.Event().wait()
 
 
-async def serve(context: Context, observer: Observer, answer: rpc.Stream = count, raw: bytes | None = None) -> None:
-    handler = rpc.stream("watch", pb.WatchJobRequest, answer, observer)
-    given = pb.WatchJobRequest(start_revision=3).SerializeToString() if raw is None else raw
-    await handler.unary_stream(given, context)
+REQUEST = pb.WatchJobRequest(start_revision=3).SerializeToString()
+
+
+async def serve(context: Context, observer: Observer, answer: rpc.Stream = count) -> None:
+    slots = CallSlots(10, PendingRequests(Bounds(1, 1), 10))
+    try:
+        await rpc.stream("watch", pb.WatchJobRequest, answer, observer, slots).stream_stream(None, context)
+    finally:
+        assert (slots.open.count, len(slots.pending)) == (0, 0)
 
 
 async def test_messages_go_out_as_they_are_written() -> None:
-    context, observer = Context(), Observer()
+    context, observer = Context(REQUEST), Observer()
 
     await serve(context, observer)
 
@@ -66,7 +78,7 @@ async def test_messages_go_out_as_they_are_written() -> None:
 
 
 async def test_a_caller_that_goes_away_while_it_is_written_to_is_no_fault() -> None:
-    context, observer = Context(room=2), Observer()
+    context, observer = Context(REQUEST, room=2), Observer()
 
     with pytest.raises(grpc.aio.InternalError):
         await serve(context, observer)
@@ -75,7 +87,7 @@ async def test_a_caller_that_goes_away_while_it_is_written_to_is_no_fault() -> N
 
 
 async def test_a_cancellation_passes_through() -> None:
-    context, observer = Context(), Observer()
+    context, observer = Context(REQUEST), Observer()
     stream = asyncio.create_task(serve(context, observer, never))
     await asyncio.sleep(0)
 
@@ -87,9 +99,19 @@ async def test_a_cancellation_passes_through() -> None:
 
 
 async def test_a_request_that_cannot_be_parsed_is_refused() -> None:
-    context, observer = Context(), Observer()
+    context, observer = Context(b"\xff"), Observer()
 
     with pytest.raises(grpc.aio.AbortError):
-        await serve(context, observer, raw=b"\xff")
+        await serve(context, observer)
+
+    assert (observer.codes, context.status) == (["INVALID_ARGUMENT"], grpc.StatusCode.INVALID_ARGUMENT)
+
+
+@pytest.mark.parametrize("given", [(), (REQUEST, REQUEST)])
+async def test_a_stream_has_one_request(given: tuple[bytes, ...]) -> None:
+    context, observer = Context(*given), Observer()
+
+    with pytest.raises(grpc.aio.AbortError):
+        await serve(context, observer)
 
     assert (observer.codes, context.status) == (["INVALID_ARGUMENT"], grpc.StatusCode.INVALID_ARGUMENT)

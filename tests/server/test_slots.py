@@ -1,0 +1,65 @@
+"""Who has a slot, and who loses one: tables alone, without calls."""
+
+import pytest
+
+from headgate_server.open_calls import OpenCalls
+from headgate_server.slot_table import Bounds, SlotTable
+
+
+def test_a_newcomer_has_a_slot_while_there_are_some() -> None:
+    table: SlotTable[int] = SlotTable(Bounds(total=4, per_connection=2))
+
+    assert [table.take(call, f"peer {call // 2}") for call in range(4)] == [None] * 4
+    assert len(table) == 4
+
+
+def test_a_connection_that_wants_more_than_its_own_gives_up_its_oldest() -> None:
+    table: SlotTable[int] = SlotTable(Bounds(total=10, per_connection=2))
+    table.take(9, "other")
+
+    assert [table.take(call, "greedy") for call in range(4)] == [None, None, 0, 1]
+    assert sorted(call for call in range(10) if call in table) == [2, 3, 9]
+
+
+def test_where_all_slots_are_taken_the_connection_with_most_gives_one_up() -> None:
+    table: SlotTable[int] = SlotTable(Bounds(total=4, per_connection=3))
+    for call, peer in enumerate(["modest", "greedy", "greedy", "greedy"]):
+        table.take(call, peer)
+
+    assert [table.take(4, "newcomer"), table.take(5, "newcomer")] == [1, 2]
+    assert 0 in table
+
+
+def test_a_slot_that_was_given_back_is_free() -> None:
+    table: SlotTable[int] = SlotTable(Bounds(total=1, per_connection=1))
+    table.take(1, "peer")
+    table.free(1)
+    table.free(1)
+
+    assert (table.take(2, "peer"), len(table)) == (None, 1)
+
+
+def test_room_is_told_of_again_only_when_a_good_part_is_free() -> None:
+    calls = OpenCalls(10)
+    for _ in range(10):
+        calls.enter()
+    assert not calls.is_full, "nobody was refused yet"
+
+    seen = [(calls.has_room(), calls.is_full)]
+    for _ in range(2):
+        calls.leave()
+        seen.append((calls.has_room(), calls.is_full))
+
+    assert seen == [(False, True), (True, False), (True, False)]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 20_000])
+def test_room_comes_back_with_the_last_call_at_the_latest(limit: int) -> None:
+    calls = OpenCalls(limit)
+    for _ in range(limit):
+        calls.enter()
+    calls.has_room()
+    for _ in range(limit):
+        calls.leave()
+
+    assert (calls.has_room(), calls.is_full) == (True, False)
