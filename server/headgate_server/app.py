@@ -43,6 +43,7 @@ from headgate_server.settings import Settings, parse_address
 from headgate_server.steering import Steering
 from headgate_server.task_service import TaskInstanceService
 from headgate_server.watch import Watching
+from headgate_server.watch_shares import WatchShares
 from headgate_server.workflow_service import BackfillService, WorkflowInstanceService
 
 GATHER_SECONDS: Final = 0.004
@@ -85,7 +86,12 @@ class Parts:
         self.lane = RedisLane(self.reads, link.connection(), secrets.token_hex(8), timeout=timeout)
         self.reading = Reads(self.lane, self.store, self.clock, timeout=settings.read_timeout)
         self.lookout = Lookout(
-            self.reading, RedisLooks(self.reads), self.clock, _pace(settings), read_seconds=settings.read_timeout
+            self.reading,
+            RedisLooks(self.reads),
+            self.clock,
+            _pace(settings),
+            WatchShares(self.reading.shares),
+            read_seconds=settings.read_timeout,
         )
         pending = PendingRequests(pending_requests.SLOW, pending_requests.MAX_PENDING)
         self.slots = CallSlots(settings.max_watches + channel.SPARE_CALLS, pending)

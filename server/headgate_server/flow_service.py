@@ -45,7 +45,7 @@ class FlowInstanceService:
         requests.check(request)
         return await self._reads.ask("GetFlowTaskInstanceLog", request, call)
 
-    async def watch_flow_instances(self, request: pb.WatchFlowInstancesRequest, _: Call, sink: Sink) -> None:
+    async def watch_flow_instances(self, request: pb.WatchFlowInstancesRequest, call: Call, sink: Sink) -> None:
         """WatchFlowInstances."""
         requests.check(request)
-        await self._watching.follow(FLOW, request.instance_ids, request, sink)
+        await self._watching.follow(FLOW, request.instance_ids, request, sink, call.caller)

@@ -102,6 +102,15 @@ FLOW: Final = Kind(
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """An instance that can be watched."""
+
+    kind: Kind
+    connection: str
+    id: int | str
+
+
+@dataclass(frozen=True, slots=True)
 class Pace:
     """How often an instance is read that is watched and that no job follows. In ms.
 

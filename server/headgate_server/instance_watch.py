@@ -13,12 +13,14 @@ from typing import Final
 
 from headgate import pb
 from headgate_server.caller_limits import PROCESS, exceeded
+from headgate_server.callers import Caller
 from headgate_server.clock import StoreClock
 from headgate_server.errors import StoreUnavailable
-from headgate_server.instance_kinds import Kind
-from headgate_server.lookout import RETRY_SECONDS, Lookout, Subject
+from headgate_server.instance_kinds import Kind, Subject
+from headgate_server.lookout import Lookout
 from headgate_server.rpc import Sink
 from headgate_server.watch import PATIENCE_SECONDS
+from headgate_server.watch_shares import RETRY_SECONDS
 from headgate_server.watched import Viewer
 
 PROGRESS_SECONDS: Final = 15.0
@@ -48,7 +50,7 @@ class InstanceWatch:
     max_streams: int
     jitter: Callable[[], float] = random.random
 
-    async def follow(self, kind: Kind, ids: Iterable[int | str], request: Request, sink: Sink) -> None:
+    async def follow(self, kind: Kind, ids: Iterable[int | str], request: Request, sink: Sink, caller: Caller) -> None:
         """Write the messages of one stream, each a response as bytes.
 
         Args:
@@ -56,6 +58,7 @@ class InstanceWatch:
             ids: which instances; without repeats.
             request: the checked request.
             sink: where they go.
+            caller: whose stream it is.
 
         Raises:
             Refused: there are too many streams or instances.
@@ -67,7 +70,8 @@ class InstanceWatch:
         now = asyncio.get_running_loop().time
         deadline = now() + self.max_age_seconds * (0.9 + 0.2 * self.jitter())
         quiet_until = now() + FIRST_SECONDS
-        with self.lookout.watching(Subject(kind, request.connection, id_) for id_ in ids) as viewer:
+        subjects = (Subject(kind, request.connection, id_) for id_ in ids)
+        with self.lookout.watching(subjects, caller) as viewer:
             while True:
                 for message in viewer.news():
                     await sink.write(message)

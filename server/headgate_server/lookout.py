@@ -20,24 +20,16 @@ from google.rpc.status_pb2 import Status
 
 from headgate import keys
 from headgate_server import status
-from headgate_server.caller_limits import PROCESS, exceeded
+from headgate_server.callers import Caller
 from headgate_server.clock import StoreClock
 from headgate_server.errors import ServerError, StoreUnavailable
-from headgate_server.instance_kinds import Kind, Pace, Row
+from headgate_server.instance_kinds import Kind, Pace, Row, Subject
 from headgate_server.reads import Request
 from headgate_server.rpc import Call
+from headgate_server.watch_shares import WatchShares
 from headgate_server.watched import Viewer, Watched
 
 _log = logging.getLogger(__name__)
-
-MAX_INSTANCES: Final = 10_000
-"""Most instances that one process watches."""
-
-RETRY_SECONDS: Final = 5.0
-"""When a stream that found no room may come back."""
-
-SIDE_BY_SIDE: Final = 64
-"""Most reads of one process that are under way."""
 
 CHUNK: Final = 500
 """Instances of one look."""
@@ -56,15 +48,6 @@ LINGER_MS: Final = 1_000
 
 HOLD_MARGIN_MS: Final = 2_000
 """How much longer a claim is held than a read can take; if its server dies, another one takes over then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """An instance that can be watched."""
-
-    kind: Kind
-    connection: str
-    id: int | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +84,21 @@ class Lookout:
     `watchers` is how many streams there are, `lost_since` when the store was first not to be read, by the loop's clock.
 
     Args:
+        shares: says who may watch what, and for whom an instance is read.
         read_seconds: longest time a worker is waited for.
     """
 
     def __init__(
-        self, questions: Questions, looks: Looks, clock: StoreClock, pace: Pace, *, read_seconds: float
+        self,
+        questions: Questions,
+        looks: Looks,
+        clock: StoreClock,
+        pace: Pace,
+        shares: WatchShares,
+        *,
+        read_seconds: float,
     ) -> None:
+        self._shares = shares
         self._questions = questions
         self._looks = looks
         self._clock = clock
@@ -130,15 +122,14 @@ class Lookout:
         return len(self._watched)
 
     @contextmanager
-    def watching(self, subjects: Iterable[Subject]) -> Iterator[Viewer]:
-        """A viewer of instances, which are looked at as long as it is there.
+    def watching(self, subjects: Iterable[Subject], caller: Caller) -> Iterator[Viewer]:
+        """A caller's viewer of instances, which are looked at as long as it is there.
 
         Raises:
             Refused: CALLER_LIMIT.
         """
-        wanted = tuple(subjects)
-        if len(self._watched) + sum(subject not in self._watched for subject in wanted) > MAX_INSTANCES:
-            raise exceeded("watched_instances", MAX_INSTANCES, PROCESS, RETRY_SECONDS)
+        wanted = tuple(dict.fromkeys(subjects))
+        self._shares.enter(caller, wanted)
         viewer = Viewer([self._join(subject) for subject in wanted], draining=self._draining)
         self._viewers.add(viewer)
         self._woken.set()
@@ -146,6 +137,7 @@ class Lookout:
             yield viewer
         finally:
             self._viewers.discard(viewer)
+            self._shares.leave(caller, wanted)
             for subject in wanted:
                 self._leave(subject, viewer)
 
@@ -227,17 +219,26 @@ class Lookout:
                 watched.next_ms = 0 if followed else now_ms + left_ms
                 return
         watched.due = loop_now + CONTESTED_SECONDS
-        if not seen.holder and len(self._reading) < SIDE_BY_SIDE:
-            watched.is_read = True
-            task = asyncio.create_task(self._read(subject, watched), name=f"look {subject.id}")
-            self._reading.add(task)
-            task.add_done_callback(self._reading.discard)
+        if not seen.holder:
+            self._begin_read(subject, watched)
 
-    async def _read(self, subject: Subject, watched: Watched) -> None:
+    def _begin_read(self, subject: Subject, watched: Watched) -> None:
+        """Read an instance for one of the callers who watch it, when one has a share left."""
+        caller = self._shares.reader(subject)
+        if not isinstance(caller, Caller):
+            watched.due = asyncio.get_running_loop().time() + caller
+            watched.next_ms = self._clock.now_ms() + int(caller * 1000)
+            return
+        watched.is_read = True
+        task = asyncio.create_task(self._read(subject, watched, caller), name=f"look {subject.id}")
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
+
+    async def _read(self, subject: Subject, watched: Watched, caller: Caller) -> None:
         wait_ms = 0
         try:
             if await self._looks.claim(subject, self._hold_ms):
-                raw = await self._ask(subject)
+                raw = await self._ask(subject, caller)
                 watched.take(subject.kind.row.FromString(raw), raw)
                 watched.failures = 0
                 await self._looks.keep(subject, min(LINGER_MS, self._pace.min_ms // 2))
@@ -249,13 +250,14 @@ class Lookout:
             _log.exception("instance %s can't be read", subject.id)
             wait_ms = self._pace.max_ms
         finally:
+            self._shares.has_read(subject, caller)
             watched.is_read = False
             watched.due = asyncio.get_running_loop().time() + wait_ms / 1000
             self._woken.set()
 
-    async def _ask(self, subject: Subject) -> bytes:
+    async def _ask(self, subject: Subject, caller: Caller) -> bytes:
         request = subject.kind.request(subject.connection, subject.id)
-        return await self._questions.ask_for_watchers(subject.kind.method, request, Call())
+        return await self._questions.ask_for_watchers(subject.kind.method, request, Call(caller=caller))
 
     async def _fail(self, subject: Subject, watched: Watched, error: ServerError) -> int:
         """Tell the watchers, and for how many ms nobody shall try again."""

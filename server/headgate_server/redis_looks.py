@@ -7,7 +7,8 @@ from typing import Any
 
 from headgate import keys
 from headgate_redis.pipe import Command, Pipe
-from headgate_server.lookout import Seen, Subject
+from headgate_server.instance_kinds import Subject
+from headgate_server.lookout import Seen
 from headgate_server.redis_errors import translated
 from headgate_server.redis_store import insist
 

@@ -70,7 +70,7 @@ class WorkflowInstanceService:
         requests.check(request)
         return await self._reads.ask("ListWorkflowInstances", request, call)
 
-    async def watch_workflow_instances(self, request: pb.WatchWorkflowInstancesRequest, _: Call, sink: Sink) -> None:
+    async def watch_workflow_instances(self, request: pb.WatchWorkflowInstancesRequest, call: Call, sink: Sink) -> None:
         """WatchWorkflowInstances."""
         requests.check(request)
-        await self._watching.follow(WORKFLOW, request.ids, request, sink)
+        await self._watching.follow(WORKFLOW, request.ids, request, sink, call.caller)

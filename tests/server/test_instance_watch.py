@@ -313,7 +313,7 @@ async def test_too_many_streams_are_refused(redis_url: str) -> None:
 async def test_too_many_instances_are_refused(
     quick: World, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("headgate_server.lookout.MAX_INSTANCES", 2)
+    monkeypatch.setattr("headgate_server.watch_shares.MAX_INSTANCES", 2)
     upstream.set(5)
     call = watch(quick, 5)
     await rows(call, 1)
