@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib import metadata
 from typing import Final
 
@@ -47,10 +48,15 @@ class AdminService:
             raise Refused(Reason.CONNECTION_UNKNOWN, f"no worker serves a connection {request.connection!r}")
         return found
 
-    async def get_server_info(self, _request: pb.GetServerInfoRequest, _: Call) -> pb.ServerInfo:
+    async def get_server_info(self, _: pb.GetServerInfoRequest, call: Call) -> pb.ServerInfo:
         """GetServerInfo."""
         return pb.ServerInfo(
-            version=version(), features=FEATURES, limits=self._limits, unimplemented_methods=sorted(UNBUILT)
+            version=version(),
+            features=FEATURES,
+            limits=self._limits,
+            unimplemented_methods=sorted(UNBUILT),
+            caller=call.caller.name,
+            caller_limits=pb.CallerLimits(**asdict(call.caller.limits)),
         )
 
 

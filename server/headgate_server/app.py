@@ -41,6 +41,7 @@ from headgate_server.redis_looks import RedisLooks
 from headgate_server.redis_store import RedisStore
 from headgate_server.settings import Settings, parse_address
 from headgate_server.steering import Steering
+from headgate_server.stream_shares import StreamShares
 from headgate_server.task_service import TaskInstanceService
 from headgate_server.watch import Watching
 from headgate_server.watch_shares import WatchShares
@@ -96,6 +97,7 @@ class Parts:
         pending = PendingRequests(pending_requests.SLOW, pending_requests.MAX_PENDING)
         self.slots = CallSlots(settings.max_watches + channel.SPARE_CALLS, pending)
         self.health = self._health()
+        self.streams = StreamShares(settings.max_watches, lambda: self.hub.watchers)
         self.gate = self._gate()
         self.tls = channel.tls_files(settings)
         self._show()
@@ -106,7 +108,7 @@ class Parts:
             return None
         mutual = settings.tls_client_ca is not None
         read = gate.reader(mutual=mutual, usual=settings.caller_limits())
-        return Gate(settings.callers, read, self.store, self.clock.now_ms, mutual=mutual)
+        return Gate(settings.callers, read, self.store, self.clock.now_ms, self.streams, mutual=mutual)
 
     def _health(self) -> Health:
         return Health(self.store.probe, lambda: self.hub.following, lambda: self.slots.open.is_full, catalog.SERVICES)
@@ -142,12 +144,12 @@ class Parts:
                 watching,
                 RedisHistory(self.reads),
                 facts,
-                max_watches=settings.max_watches,
+                streams=self.streams,
             ),
             "headgate.v1.BackfillService": BackfillService(intake, planning),
             "headgate.v1.WorkflowInstanceService": WorkflowInstanceService(intake, self.reading, instances),
             "headgate.v1.FlowInstanceService": FlowInstanceService(intake, self.reading, instances),
-            "google.longrunning.Operations": OperationsService(self.store, self.hub, steering),
+            "google.longrunning.Operations": OperationsService(self.store, self.hub, steering, self.streams),
             "headgate.v1.TaskInstanceService": TaskInstanceService(self.reading),
             "headgate.v1.AdminService": AdminService({"max_watches_per_process": settings.max_watches}, facts),
         }

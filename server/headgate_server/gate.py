@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -21,6 +20,7 @@ from headgate_server.caller_limits import Bucket
 from headgate_server.callers import Caller, Callers, Limits, Proof, token_in
 from headgate_server.errors import Refused
 from headgate_server.refusals import Refusals
+from headgate_server.stream_shares import StreamShares
 from headgate_server.turned import Turned
 
 _log = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ class Gate:
         read: reads it; raises ValueError.
         jobs: where a job's connection is looked up.
         now_ms: the store's clock.
+        streams: counts open streams.
         mutual: whether clients show certificates.
 
     Raises:
@@ -60,7 +61,14 @@ class Gate:
     """
 
     def __init__(
-        self, path: Path, read: Callable[[Path], Callers], jobs: Jobs, now_ms: Callable[[], int], *, mutual: bool
+        self,
+        path: Path,
+        read: Callable[[Path], Callers],
+        jobs: Jobs,
+        now_ms: Callable[[], int],
+        streams: StreamShares,
+        *,
+        mutual: bool,
     ) -> None:
         self._path = path
         self._read = read
@@ -71,7 +79,7 @@ class Gate:
         self._names_in = _reader_of_names() if mutual else None
         self.refusals = Refusals()
         self._buckets: dict[str, Bucket] = {}
-        self._streams: Counter[str] = Counter()
+        self.streams = streams
 
     async def run(self) -> None:
         """Follow the file until cancelled."""
@@ -117,19 +125,6 @@ class Gate:
         self._buckets[caller.name], wait = caller_limits.draw(bucket, rate, now)
         return wait
 
-    def enter(self, caller: Caller) -> bool:
-        """Count a stream in, if there is room for it."""
-        if (most := caller.limits.max_watches) and self._streams[caller.name] >= most:
-            return False
-        self._streams[caller.name] += 1
-        return True
-
-    def leave(self, caller: Caller) -> None:
-        """Count a stream out."""
-        self._streams[caller.name] -= 1
-        if self._streams[caller.name] <= 0:
-            del self._streams[caller.name]
-
 
 class Door:
     """The gate for one method."""
@@ -158,7 +153,7 @@ class Door:
         proof = self.admit(metadata, context)
         if isinstance(proof, Turned):
             return proof
-        if not self._gate.enter(proof.caller):
+        if not self._gate.streams.enter(proof.caller):
             caller = proof.caller
             return self._turned(turned.too_many(caller.name, caller.limits.max_watches), caller.name, context)
         return Seat(self._gate, proof, context)
@@ -226,7 +221,7 @@ class Seat:
 
     def leave(self) -> None:
         """Give the place back."""
-        self._gate.leave(self._proof.caller)
+        self._gate.streams.leave(self._proof.caller)
 
     def _ask_again(self) -> None:
         callers = self._gate.callers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,7 +13,6 @@ from google.protobuf.empty_pb2 import Empty
 from headgate import keys, overlap, pb, views
 from headgate.reasons import Reason
 from headgate_server import access, control, explaining, feed_watch, long_poll, requests, resolving, retrying
-from headgate_server.caller_limits import PROCESS, exceeded
 from headgate_server.cursor import ANY_TYPE, Wish
 from headgate_server.errors import Refused
 from headgate_server.feed_entry import read_token
@@ -24,9 +24,9 @@ from headgate_server.redis_facts import RedisFacts
 from headgate_server.redis_store import RedisStore, Stored
 from headgate_server.rpc import Call, Sink
 from headgate_server.steering import Steering
+from headgate_server.stream_shares import StreamShares
 from headgate_server.submission import KINDS
 from headgate_server.tally import Tally
-from headgate_server.turned import STREAM_SECONDS
 from headgate_server.watch import Watching
 
 PROGRESS_SECONDS: Final = 15.0
@@ -37,7 +37,7 @@ class JobService:
     """Jobs.
 
     Args:
-        max_watches: most streams that this process serves at a time.
+        streams: counts open streams, and calls that wait.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class JobService:
         history: History,
         facts: RedisFacts,
         *,
-        max_watches: int,
+        streams: StreamShares,
     ) -> None:
         self._store = store
         self._intake = intake
@@ -58,7 +58,7 @@ class JobService:
         self._history = history
         self._facts = facts
         self._tally = Tally(store)
-        self._max_watches = max_watches
+        self._streams = streams
 
     async def get_job(self, request: pb.GetJobRequest, call: Call) -> bytes:
         """GetJob."""
@@ -82,7 +82,7 @@ class JobService:
     def watch_job(self, request: pb.WatchJobRequest, call: Call, sink: Sink) -> Awaitable[None]:
         """WatchJob. Hands on the stream itself: a coroutine around it would cost every watcher memory and time."""
         requests.check(request)
-        self._check_room()
+        self._streams.check_room()
         wish = Wish(
             job_id=keys.job_id(request.name),
             start_revision=request.start_revision,
@@ -97,7 +97,7 @@ class JobService:
     async def watch_jobs(self, request: pb.WatchJobsRequest, call: Call, sink: Sink) -> None:
         """WatchJobs."""
         requests.check(request)
-        self._check_room()
+        self._streams.check_room()
         filtered = request.filter.strip() or call.caller.connections is not None
         wish = FeedWish(
             wanted=access.seen_by(call.caller, read_filter(request.filter)) if filtered else None,
@@ -109,7 +109,7 @@ class JobService:
     async def run_job(self, request: pb.RunJobRequest, call: Call, sink: Sink) -> None:
         """RunJob."""
         requests.check(request)
-        self._check_room()
+        self._streams.check_room()
         kind = request.WhichOneof("request") or ""
         carried: Any = getattr(request, kind)
         if type(carried) not in KINDS:
@@ -127,7 +127,8 @@ class JobService:
         if call.deadline is not None:
             remaining = call.deadline - asyncio.get_running_loop().time()
             seconds = min(seconds, max(0.0, remaining - long_poll.MARGIN_SECONDS))
-        return await long_poll.list_events(self._watching.hub, self._store, request, seconds, call.uid)
+        with self._streams.waiting(call.caller) if seconds > 0 else nullcontext():
+            return await long_poll.list_events(self._watching.hub, self._store, request, seconds, call.uid)
 
     async def cancel_job(self, request: pb.CancelJobRequest, call: Call) -> bytes:
         """CancelJob."""
@@ -177,10 +178,6 @@ class JobService:
         if call.uid and call.uid != stored.life.uid:
             raise deleted_job(job_id)
         return stored
-
-    def _check_room(self) -> None:
-        if self._watching.hub.watchers >= self._max_watches:
-            raise exceeded("watches", self._max_watches, PROCESS, STREAM_SECONDS)
 
 
 def _progress_seconds(request: pb.WatchJobRequest | pb.WatchJobsRequest | pb.RunJobRequest) -> float:

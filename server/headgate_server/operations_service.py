@@ -21,6 +21,7 @@ from headgate_server.redis_store import RedisStore, Stored
 from headgate_server.rpc import Call
 from headgate_server.status import bad_request
 from headgate_server.steering import Steering
+from headgate_server.stream_shares import StreamShares
 
 MAX_WAIT_SECONDS: Final = 60.0
 """Longest time that one WaitOperation waits; a longer timeout counts as this one."""
@@ -30,9 +31,14 @@ MAX_PAGE_BYTES: Final = listing.MAX_PAGE_BYTES // 2
 
 
 class OperationsService:
-    """Operations."""
+    """Operations.
 
-    def __init__(self, store: RedisStore, hub: Hub, steering: Steering) -> None:
+    Args:
+        streams: counts calls that wait.
+    """
+
+    def __init__(self, store: RedisStore, hub: Hub, steering: Steering, streams: StreamShares) -> None:
+        self._streams = streams
         self._store = store
         self._hub = hub
         self._steering = steering
@@ -55,7 +61,7 @@ class OperationsService:
         """WaitOperation: the operation when it is done, or as it stands when the time is over."""
         job_id = longrunning.job_id(request.name)
         now = asyncio.get_running_loop().time()
-        with self._hub.watching(job_id) as bell:
+        with self._streams.waiting(call.caller), self._hub.watching(job_id) as bell:
             until = now + _patience(request, call, now)
             return longrunning.operation(await self._settled(job_id, bell, until, call.uid))
 

@@ -11,9 +11,7 @@ import grpc
 from headgate.reasons import Reason
 from headgate_server import caller_limits, status
 from headgate_server.errors import Refused
-
-STREAM_SECONDS: Final = 5.0
-"""When a caller with too many streams may come back."""
+from headgate_server.stream_shares import STREAM_SECONDS
 
 BUSY_SECONDS: Final = 1.0
 """When a caller may come back who found no slot."""

@@ -5,6 +5,7 @@ import logging
 import shutil
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -12,14 +13,17 @@ from typing import Any, cast
 import grpc
 import pytest
 from bench.chaos import certificates
+from google.longrunning import operations_proto_pb2 as lro
+from google.longrunning.operations_pb2_grpc import OperationsStub
 from google.rpc import error_details_pb2
 
 from headgate import pb
 from headgate.reasons import Reason
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
-from headgate_server import app, gate, tally
+from headgate_server import app, gate, settings, tally
 from headgate_server.callers import UNLIMITED
 from headgate_server.errors import Refused
+from headgate_server.stream_shares import StreamShares
 from headgate_server.turned import MAX_SECONDS
 from tests.server.callers import EXPIRED, USUAL, bearer, entry, known, token_entry, token_of, write
 from tests.server.test_channel import make_certificate, needs_openssl
@@ -145,7 +149,7 @@ async def test_a_stream_gets_no_message_after_its_token_has_expired(path: Path) 
     write(path, entry("brief", token_entry("brief", end)))
     stage, jobs = Stage(*bearer("brief")), cast("gate.Jobs", None)
     read = gate.reader(mutual=False, usual=UNLIMITED)
-    guarded = gate.Gate(path, read, jobs, lambda: stage.now_ms, mutual=False)
+    guarded = gate.Gate(path, read, jobs, lambda: stage.now_ms, StreamShares(1, lambda: 0), mutual=False)
     seat = guarded.door("headgate.v1.JobService.WatchJob").seat(stage.metadata, stage)
     assert isinstance(seat, gate.Seat)
     stage.now_ms = int(end.timestamp() * 1000) - 1
@@ -213,6 +217,62 @@ async def test_a_caller_has_so_many_streams_and_no_more(redis_url: str, path: Pa
         await until(has_room)
         for call in (*calls, *others):
             call.cancel()
+
+
+async def test_a_caller_is_told_its_name_and_its_limits(redis_url: str, path: Path) -> None:
+    write(path, entry("few", max_watches=2))
+    async with serving(redis_url, callers=path) as world:
+        found = await world.admin.GetServerInfo(pb.GetServerInfoRequest(), metadata=known("few"))
+
+    assert found.caller == "few"
+    usual = settings.load().caller_limits()
+    assert found.caller_limits == pb.CallerLimits(**asdict(replace(usual, max_watches=2)))
+
+
+async def test_who_has_no_limits_is_told_so(world: World) -> None:
+    found = await world.admin.GetServerInfo(pb.GetServerInfoRequest())
+
+    assert (found.caller, found.HasField("caller_limits")) == ("anonymous", True)
+    assert found.caller_limits == pb.CallerLimits()
+
+
+async def test_calls_that_wait_count_as_streams_and_a_hang_up_frees_them(redis_url: str, path: Path) -> None:
+    write(path, USUAL + entry("few", max_watches=2))
+    async with serving(redis_url, callers=path) as world:
+        job_id = await submit(world, "full", connection="a")
+        poll = pb.ListJobEventsRequest(name=f"jobs/{job_id}", start_revision=2)
+        waits = pb.ListJobEventsRequest(name=poll.name, start_revision=2)
+        waits.wait.FromSeconds(20)
+        operation = lro.WaitOperationRequest(name=f"operations/{job_id}")
+        operation.timeout.FromSeconds(20)
+        operations: Any = OperationsStub(world.channel)
+        calls: list[Any] = [
+            world.jobs.ListJobEvents(waits, metadata=known("few"), timeout=30),
+            operations.WaitOperation(operation, metadata=known("few"), timeout=30),
+        ]
+
+        async def is_full() -> bool:
+            call: Any = world.jobs.WatchJobs(pb.WatchJobsRequest(), metadata=known("few"))
+            try:
+                await asyncio.wait_for(call.read(), 5)
+            except grpc.RpcError as error:
+                return reason_of(error) == "CALLER_LIMIT"
+            finally:
+                call.cancel()
+            return False
+
+        await until(is_full)
+        assert reason_of(await refused(world.jobs.ListJobEvents(waits, metadata=known("few")))) == "CALLER_LIMIT"
+        await world.jobs.ListJobEvents(poll, metadata=known("few"))
+        others: Any = world.jobs.ListJobEvents(waits, metadata=known("full"))
+        for call in calls:
+            call.cancel()
+
+        async def is_free() -> bool:
+            return not await is_full()
+
+        await until(is_free)
+        others.cancel()
 
 
 async def test_a_caller_may_call_so_often_and_others_go_on(redis_url: str, path: Path) -> None:

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fheadgate/v1/admin_service.proto\x12\x0bheadgate.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14GetServerInfoRequest\"\xb2\x01\n\nServerInfo\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x02 \x03(\t\x12\x33\n\x06limits\x18\x03 \x03(\x0b\x32#.headgate.v1.ServerInfo.LimitsEntry\x12\x1d\n\x15unimplemented_methods\x18\x04 \x03(\t\x1a-\n\x0bLimitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"R\n\x0fGetQuotaRequest\x12?\n\nconnection\x18\x01 \x01(\tB+\xbaH(r&2$^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$\"\x9d\x01\n\x05Quota\x12\x12\n\nconnection\x18\x01 \x01(\t\x12\x0f\n\x07\x65\x64ition\x18\x02 \x01(\t\x12)\n\x07\x62uckets\x18\x03 \x03(\x0b\x32\x18.headgate.v1.QuotaBucket\x12\x31\n\rannounce_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tthrottled\x18\x05 \x01(\x03\"\xab\x02\n\x0bQuotaBucket\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\x18\n\x10limit_per_second\x18\x02 \x01(\x01\x12\x11\n\tavailable\x18\x03 \x01(\x01\x12\x13\n\x0b\x64\x61ily_limit\x18\x04 \x01(\x03\x12\x12\n\ndaily_used\x18\x05 \x01(\x03\x12\x34\n\x10\x64\x61ily_reset_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x66rozen_until\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12\x63urrent_per_second\x18\x08 \x01(\x01\x12\x32\n\x0enext_slot_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x99\x01\n\x0c\x41\x64minService\x12K\n\rGetServerInfo\x12!.headgate.v1.GetServerInfoRequest\x1a\x17.headgate.v1.ServerInfo\x12<\n\x08GetQuota\x12\x1c.headgate.v1.GetQuotaRequest\x1a\x12.headgate.v1.QuotaB;\n\x0bheadgate.v1P\x01Z*headgate.example/go/headgate/v1;headgatev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fheadgate/v1/admin_service.proto\x12\x0bheadgate.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14GetServerInfoRequest\"\xf4\x01\n\nServerInfo\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x02 \x03(\t\x12\x33\n\x06limits\x18\x03 \x03(\x0b\x32#.headgate.v1.ServerInfo.LimitsEntry\x12\x1d\n\x15unimplemented_methods\x18\x04 \x03(\t\x12\x0e\n\x06\x63\x61ller\x18\x05 \x01(\t\x12\x30\n\rcaller_limits\x18\x06 \x01(\x0b\x32\x19.headgate.v1.CallerLimits\x1a-\n\x0bLimitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xdb\x01\n\x0c\x43\x61llerLimits\x12\x18\n\x10\x63\x61lls_per_second\x18\x01 \x01(\x01\x12\x13\n\x0bmax_watches\x18\x02 \x01(\x03\x12\x1d\n\x15max_watched_instances\x18\x03 \x01(\x03\x12\x16\n\x0emax_open_reads\x18\x04 \x01(\x03\x12\x16\n\x0emax_plan_dates\x18\x05 \x01(\x03\x12!\n\x19upstream_reads_per_minute\x18\x06 \x01(\x01\x12\x10\n\x08max_jobs\x18\x07 \x01(\x03\x12\x18\n\x10max_stored_bytes\x18\x08 \x01(\x03\"R\n\x0fGetQuotaRequest\x12?\n\nconnection\x18\x01 \x01(\tB+\xbaH(r&2$^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$\"\x9d\x01\n\x05Quota\x12\x12\n\nconnection\x18\x01 \x01(\t\x12\x0f\n\x07\x65\x64ition\x18\x02 \x01(\t\x12)\n\x07\x62uckets\x18\x03 \x03(\x0b\x32\x18.headgate.v1.QuotaBucket\x12\x31\n\rannounce_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tthrottled\x18\x05 \x01(\x03\"\xab\x02\n\x0bQuotaBucket\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\x18\n\x10limit_per_second\x18\x02 \x01(\x01\x12\x11\n\tavailable\x18\x03 \x01(\x01\x12\x13\n\x0b\x64\x61ily_limit\x18\x04 \x01(\x03\x12\x12\n\ndaily_used\x18\x05 \x01(\x03\x12\x34\n\x10\x64\x61ily_reset_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x66rozen_until\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12\x63urrent_per_second\x18\x08 \x01(\x01\x12\x32\n\x0enext_slot_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x99\x01\n\x0c\x41\x64minService\x12K\n\rGetServerInfo\x12!.headgate.v1.GetServerInfoRequest\x1a\x17.headgate.v1.ServerInfo\x12<\n\x08GetQuota\x12\x1c.headgate.v1.GetQuotaRequest\x1a\x12.headgate.v1.QuotaB;\n\x0bheadgate.v1P\x01Z*headgate.example/go/headgate/v1;headgatev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,15 +41,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSERVERINFOREQUEST']._serialized_start=110
   _globals['_GETSERVERINFOREQUEST']._serialized_end=132
   _globals['_SERVERINFO']._serialized_start=135
-  _globals['_SERVERINFO']._serialized_end=313
-  _globals['_SERVERINFO_LIMITSENTRY']._serialized_start=268
-  _globals['_SERVERINFO_LIMITSENTRY']._serialized_end=313
-  _globals['_GETQUOTAREQUEST']._serialized_start=315
-  _globals['_GETQUOTAREQUEST']._serialized_end=397
-  _globals['_QUOTA']._serialized_start=400
-  _globals['_QUOTA']._serialized_end=557
-  _globals['_QUOTABUCKET']._serialized_start=560
-  _globals['_QUOTABUCKET']._serialized_end=859
-  _globals['_ADMINSERVICE']._serialized_start=862
-  _globals['_ADMINSERVICE']._serialized_end=1015
+  _globals['_SERVERINFO']._serialized_end=379
+  _globals['_SERVERINFO_LIMITSENTRY']._serialized_start=334
+  _globals['_SERVERINFO_LIMITSENTRY']._serialized_end=379
+  _globals['_CALLERLIMITS']._serialized_start=382
+  _globals['_CALLERLIMITS']._serialized_end=601
+  _globals['_GETQUOTAREQUEST']._serialized_start=603
+  _globals['_GETQUOTAREQUEST']._serialized_end=685
+  _globals['_QUOTA']._serialized_start=688
+  _globals['_QUOTA']._serialized_end=845
+  _globals['_QUOTABUCKET']._serialized_start=848
+  _globals['_QUOTABUCKET']._serialized_end=1147
+  _globals['_ADMINSERVICE']._serialized_start=1150
+  _globals['_ADMINSERVICE']._serialized_end=1303
 # @@protoc_insertion_point(module_scope)

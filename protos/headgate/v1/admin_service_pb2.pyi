@@ -66,8 +66,12 @@ class ServerInfo(_message.Message):
     FEATURES_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     UNIMPLEMENTED_METHODS_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
+    CALLER_LIMITS_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Version of headgate, such as "0.1.0"."""
+    caller: _builtins.str
+    """Name by which the server knows who calls; "anonymous" where callers are not told apart."""
     @_builtins.property
     def features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Features that are on, such as "workflow_instances"."""
@@ -80,6 +84,10 @@ class ServerInfo(_message.Message):
     def unimplemented_methods(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Full names of RPCs that are declared but not built yet; they answer UNIMPLEMENTED."""
 
+    @_builtins.property
+    def caller_limits(self) -> Global___CallerLimits:
+        """The shares of who calls. What is used up answers RESOURCE_EXHAUSTED, CALLER_LIMIT, which names the quota."""
+
     def __init__(
         self,
         *,
@@ -87,14 +95,66 @@ class ServerInfo(_message.Message):
         features: _abc.Iterable[_builtins.str] | None = ...,
         limits: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         unimplemented_methods: _abc.Iterable[_builtins.str] | None = ...,
+        caller: _builtins.str = ...,
+        caller_limits: Global___CallerLimits | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["caller_limits", b"caller_limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["features", b"features", "limits", b"limits", "unimplemented_methods", b"unimplemented_methods", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "caller_limits", b"caller_limits", "features", b"features", "limits", b"limits", "unimplemented_methods", b"unimplemented_methods", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ServerInfo: _TypeAlias = ServerInfo  # noqa: Y015
+
+@_typing.final
+class CallerLimits(_message.Message):
+    """The shares of one caller. 0 means no limit; bounds of connections and of the server hold besides."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    MAX_WATCHES_FIELD_NUMBER: _builtins.int
+    MAX_WATCHED_INSTANCES_FIELD_NUMBER: _builtins.int
+    MAX_OPEN_READS_FIELD_NUMBER: _builtins.int
+    MAX_PLAN_DATES_FIELD_NUMBER: _builtins.int
+    UPSTREAM_READS_PER_MINUTE_FIELD_NUMBER: _builtins.int
+    MAX_JOBS_FIELD_NUMBER: _builtins.int
+    MAX_STORED_BYTES_FIELD_NUMBER: _builtins.int
+    calls_per_second: _builtins.float
+    """Calls a second that one server process takes in the long run; a second's worth may come at once."""
+    max_watches: _builtins.int
+    """Streams that one server process has open, and calls that wait for events among them."""
+    max_watched_instances: _builtins.int
+    """Instances that the streams of one server process watch, each counted once."""
+    max_open_reads: _builtins.int
+    """Reads of one server process that wait for workers."""
+    max_plan_dates: _builtins.int
+    """Dates of the plans of one server process that wait for workers; a plan that is the only one may have more."""
+    upstream_reads_per_minute: _builtins.float
+    """Calls upstream a minute that one server process has made for reads and watches; a minute's worth may come at once."""
+    max_jobs: _builtins.int
+    """Jobs that are stored, ended ones among them."""
+    max_stored_bytes: _builtins.int
+    """Bytes of stored jobs and their logs."""
+    def __init__(
+        self,
+        *,
+        calls_per_second: _builtins.float = ...,
+        max_watches: _builtins.int = ...,
+        max_watched_instances: _builtins.int = ...,
+        max_open_reads: _builtins.int = ...,
+        max_plan_dates: _builtins.int = ...,
+        upstream_reads_per_minute: _builtins.float = ...,
+        max_jobs: _builtins.int = ...,
+        max_stored_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls_per_second", b"calls_per_second", "max_jobs", b"max_jobs", "max_open_reads", b"max_open_reads", "max_plan_dates", b"max_plan_dates", "max_stored_bytes", b"max_stored_bytes", "max_watched_instances", b"max_watched_instances", "max_watches", b"max_watches", "upstream_reads_per_minute", b"upstream_reads_per_minute"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CallerLimits: _TypeAlias = CallerLimits  # noqa: Y015
 
 @_typing.final
 class GetQuotaRequest(_message.Message):

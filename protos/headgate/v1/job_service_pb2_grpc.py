@@ -252,6 +252,7 @@ class JobServiceServicer:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
         * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
         * OUT_OF_RANGE, REVISION_COMPACTED or REVISION_FUTURE: as WatchJob.
+        * RESOURCE_EXHAUSTED, CALLER_LIMIT: a call that waits counts as a stream, and there are too many; see RetryInfo.
         * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -139,6 +139,7 @@ class JobServiceStub:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
       * OUT_OF_RANGE, REVISION_COMPACTED or REVISION_FUTURE: as WatchJob.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: a call that waits counts as a stream, and there are too many; see RetryInfo.
       * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
     """
     CancelJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.CancelJobRequest, _job_pb2.Job]
@@ -299,6 +300,7 @@ class JobServiceAsyncStub(JobServiceStub):
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
       * OUT_OF_RANGE, REVISION_COMPACTED or REVISION_FUTURE: as WatchJob.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: a call that waits counts as a stream, and there are too many; see RetryInfo.
       * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
     """
     CancelJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.CancelJobRequest, _job_pb2.Job]  # type: ignore[assignment]
@@ -498,6 +500,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
           * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
           * OUT_OF_RANGE, REVISION_COMPACTED or REVISION_FUTURE: as WatchJob.
+          * RESOURCE_EXHAUSTED, CALLER_LIMIT: a call that waits counts as a stream, and there are too many; see RetryInfo.
           * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
         """
 
