@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from headgate import keys, pb
+from headgate import pb
 from headgate_cli.dev.ports import free_port
 from headgate_cli.dev.redis_server import RedisServer, find_redis_server
 from headgate_worker.redis_clients import UnfitStore, blocking_client, check_store, close, command_client
@@ -27,11 +27,12 @@ from tests.worker.conftest import eventually
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 from tests.worker.test_store import RUNNING, change, taken
 
-ACL = (
-    f"~{keys.PREFIX}* ~{keys.TICKS}* ~{keys.READS}* ~arq:* "
-    "+@read +@write +@scripting +@transaction +@connection +info +time -@dangerous +info"
-)
-"""What the service's user needs; docs/operations.md says the same."""
+USER = next(
+    line
+    for line in (Path(__file__).parents[2] / "docs/operations.md").read_text().splitlines()
+    if line.startswith("user headgate ")
+).split()
+"""What the service's user needs, as docs/operations.md has it; tests/e2e/test_acl.py has it do everything."""
 
 
 async def exercised(url: str) -> None:
@@ -50,7 +51,7 @@ async def exercised(url: str) -> None:
 
 
 async def test_one_server_with_an_acl_user(redis_server: RedisServer, redis: Redis) -> None:
-    await redis.execute_command("ACL", "SETUSER", "headgate", "on", ">pa:ss@word", "resetkeys", *ACL.split())  # type: ignore[no-untyped-call]
+    await redis.execute_command("ACL", "SETUSER", "headgate", ">pa:ss@word", *USER[2:])  # type: ignore[no-untyped-call]
     host = redis_server.url.split("://")[1]
     await exercised(f"redis://headgate:pa%3Ass%40word@{host}")
 

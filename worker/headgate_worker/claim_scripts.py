@@ -16,7 +16,8 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0
     local claim, again = 'arq:in-progress:' .. id, ARGV[2]
     if redis.call('SET', claim, ARGV[3], 'NX', 'PX', ARGV[2]) then
       claimed[#claimed + 1] = id
-      claimed[#claimed + 1] = redis.call('GET', 'arq:job:' .. id) or ''
+      local definition = redis.pcall('GET', 'arq:job:' .. id)
+      claimed[#claimed + 1] = type(definition) == 'string' and definition or ''
     else
       again = math.max(1, redis.call('PTTL', claim))
     end
@@ -32,7 +33,8 @@ return {claimed, -1}
 """
 """Claims due entries: the owner and a lease on each, and its score moved to the lease's end, so that running entries
 leave the head of the queue. An entry that is due while its claim still stands comes again when that ends: both end in
-the same millisecond, and a worker that was that early would make it wait for another lease. Kicks are for entries that
+the same millisecond, and a worker that was that early would make it wait for another lease. An entry whose definition
+may not be read, which is none of ours, is claimed without one, so that it ends. Kicks are for entries that
 are due: when all of those are claimed, none is left over. KEYS: 1 queue 2 kick. ARGV: 1 at most 2 lease in ms 3 owner
 4.. ids that are left to others. Answers the ids with their definitions, and the ms until the next entry is due (-1:
 none)."""
@@ -62,7 +64,7 @@ for i = 2, #ARGV, 2 do
   if redis.call('GET', 'arq:in-progress:' .. id) == ARGV[1] then
     if again == '' then
       redis.call('ZREM', KEYS[1], id)
-      redis.call('DEL', 'arq:in-progress:' .. id, 'arq:retry:' .. id, 'arq:job:' .. id)
+      redis.pcall('DEL', 'arq:in-progress:' .. id, 'arq:retry:' .. id, 'arq:job:' .. id)
     else
       redis.call('ZADD', KEYS[1], 'XX', now + again, id)
       redis.call('DEL', 'arq:in-progress:' .. id, 'arq:retry:' .. id)
