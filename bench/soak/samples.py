@@ -15,7 +15,7 @@ from bench.soak.trend import Bound, Sample
 
 from headgate import keys
 
-REMEMBERED: Final = ("hg:request:", "hg:name:", "hg:seen:", "hg:flight:", "hg:took:")
+REMEMBERED: Final = ("hg:request:", "hg:name:", "hg:seen:", "hg:flight:", "hg:stops:", "hg:took:")
 """Keys that outlive their job for a stated time: request ids, names of instances, observations, how long runs took."""
 
 WEIGHED: Final = 20

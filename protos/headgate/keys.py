@@ -115,6 +115,14 @@ def flight(connection: str, instance_id: int) -> str:
     return f"hg:flight:{connection}:{instance_id}"
 
 
+def stops(connection: str, instance_id: int | str) -> str:
+    """Hash of the stops that jobs have sent for an instance: "<job name> <sent at ms>" to "1" once it was accepted.
+
+    A field is there before its stop is sent, empty while that has no answer, and gone once it was refused.
+    """
+    return f"hg:stops:{connection}:{instance_id}"
+
+
 def replies(process_id: str) -> str:
     """List on which one server process gets the answers to its reads."""
     return f"hg:replies:{process_id}"

@@ -35,6 +35,13 @@ def has_failed(run: pb.InstanceRun) -> bool:
     return run.state == pb.RUN_STATE_FAILED and run.workflow_instance_id != 0 and not run.HasField("error")
 
 
+def counts_as_failed(run: pb.InstanceRun) -> bool:
+    """Whether a date's end is a failure to `on_failure`: it did not succeed, and that was not this job's own doing."""
+    if run.state == pb.RUN_STATE_STOPPED:
+        return run.stopped_by in (pb.STOPPED_BY_ANOTHER_JOB, pb.STOPPED_BY_OPERATOR)
+    return run.state in (pb.RUN_STATE_FAILED, pb.RUN_STATE_UNRESOLVED)
+
+
 def awaiting(job: pb.Job) -> list[pb.InstanceRun]:
     """The failed dates that are to be tried again; none when the job is about to end, or its policy says otherwise.
 
@@ -51,8 +58,8 @@ def awaiting(job: pb.Job) -> list[pb.InstanceRun]:
 def _is_judged(job: pb.Job, tried: list[pb.InstanceRun], now: int) -> bool:
     if job.backfill.on_failure == pb.ON_FAILURE_CONTINUE:
         return False
-    bad, spared = (pb.RUN_STATE_FAILED, pb.RUN_STATE_UNRESOLVED), {run.index for run in tried}
-    return any(run.state in bad and go(run) == now and run.index not in spared for run in job.runs)
+    spared = {run.index for run in tried}
+    return any(counts_as_failed(run) and go(run) == now and run.index not in spared for run in job.runs)
 
 
 def tried_again(run: pb.InstanceRun) -> pb.InstanceRun:

@@ -54,8 +54,8 @@ def test_whatever_somebody_does_at_whatever_moment_is_followed(mode: str, what: 
     assert done >= 4
 
 
-def test_what_somebody_starts_in_the_console_is_followed_as_theirs() -> None:
-    """Every start of the job is lost on the way; meanwhile a person starts the first date."""
+def test_what_somebody_starts_while_a_start_is_in_doubt_is_followed_and_told_as_nobodys() -> None:
+    """Every start of the job is lost on the way; meanwhile a person starts the first date. Who did can't be told."""
     chance = Fixed(0, {(StartInstances, n): Fate.LOST_REQUEST for n in range(1, 4)})
     world = World(backfill(2, start_mode=pb.START_MODE_HEADGATE), rules=rules(run_ms=(60_000, 60_000)), chance=chance)
     world.run(lambda of: any(isinstance(call, StartInstances) for _, call in of.ledger.calls))
@@ -63,7 +63,7 @@ def test_what_somebody_starts_in_the_console_is_followed_as_theirs() -> None:
     world.run()
 
     assert world.job.state == pb.JOB_STATE_SUCCEEDED
-    assert world.job.runs[0].started_by == pb.STARTED_BY_OPERATOR
+    assert world.job.runs[0].started_by == pb.STARTED_BY_UNSPECIFIED
     assert {len(began) for began in world.ledger.began_ms.values()} == {1}
 
 

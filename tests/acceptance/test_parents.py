@@ -129,12 +129,21 @@ def states(world: World) -> list[str]:
     return [pb.RunState.Name(run.state).removeprefix("RUN_STATE_") for run in world.job.runs]
 
 
-@pytest.mark.parametrize("modes", [("success_only",), ("never",)])
-def test_when_a_parent_fails_halt_runs_nothing_more(modes: tuple[str, ...]) -> None:
-    world = failing(pb.ON_FAILURE_HALT, modes)
+@pytest.mark.parametrize(
+    ("mode", "after"),
+    [
+        ("success_only", ["SKIPPED", "SKIPPED"]),
+        ("never", ["SKIPPED", "SKIPPED"]),
+        # Upstream lets the next one go in the same moment: what runs goes on to its end, and nothing begins after it.
+        ("any_end", ["SUCCEEDED", "SKIPPED"]),
+    ],
+)
+def test_when_a_parent_fails_halt_starts_nothing_more(mode: str, after: list[str]) -> None:
+    world = failing(pb.ON_FAILURE_HALT, (mode,))
 
-    assert states(world) == ["SUCCEEDED", "FAILED", "SKIPPED", "SKIPPED"]
-    assert len(world.ledger.began_ms) == 2
+    assert states(world) == ["SUCCEEDED", "FAILED", *after]
+    assert len(world.ledger.began_ms) == 2 + after.count("SUCCEEDED")
+    assert [run.stopped_by for run in world.job.runs] == [pb.STOPPED_BY_UNSPECIFIED] * 4
 
 
 @pytest.mark.parametrize("modes", [("any_end",), ("success_only",), ("never",)])
@@ -163,8 +172,7 @@ def test_when_a_parent_fails_drain_runs_what_was_created_and_creates_nothing_mor
     [
         (("success_only",), pb.ON_FAILURE_HALT, ["FAILED", "SKIPPED", "SKIPPED"]),
         (("never",), pb.ON_FAILURE_HALT, ["FAILED", "SKIPPED", "SKIPPED"]),
-        # Upstream lets the next one go in the same moment; it is stopped as soon as that is known.
-        (("any_end",), pb.ON_FAILURE_HALT, ["FAILED", "STOPPED", "SKIPPED"]),
+        (("any_end",), pb.ON_FAILURE_HALT, ["FAILED", "SUCCEEDED", "SKIPPED"]),
         *[
             (modes, policy, ["FAILED", "SUCCEEDED", "SUCCEEDED"])
             for policy in (pb.ON_FAILURE_CONTINUE, pb.ON_FAILURE_DRAIN)

@@ -72,13 +72,19 @@ def test_a_stop_whose_reply_is_lost_is_asked_for_again(at_ms: int, fate: Fate) -
     assert not [one for one in world.cloud.instances.values() if one.status == RUNNING]
 
 
-def test_a_stop_that_never_settles_asks_a_person_and_names_the_instance() -> None:
-    world, _ = cancelled(stop_sticks=1.0)
+@pytest.mark.parametrize("not_run_fails", [False, True])
+def test_a_stop_that_never_settles_asks_a_person_and_names_that_instance_alone(*, not_run_fails: bool) -> None:
+    """What was stopped before it ran is STOPPED where upstream says that it has ended, whatever its parent does."""
+    world = World(backfill(4), rules=rules(run_ms=(10**9, 10**9), stop_not_run_fails=not_run_fails)).run_to(60_000)
+    world.cloud.sticks = frozenset({world.instance(0).id})
+    world.cancel()
+    world.run()
 
     assert world.job.state == pb.JOB_STATE_NEEDS_ATTENTION
-    assert str(world.instance(0).id) in str(world.job.error)
+    assert [str(one.id) in world.job.error.message for one in world.made()] == [True, False, False, False]
+    assert states(world) == ["RUNNING", *["STOPPED" if not_run_fails else "BLOCKED"] * 3]
     waited_ms = world.timeline.now_ms - world.job.cancel.request_time.ToMilliseconds()
-    assert waited_ms <= Policy().stop_watchdog_ms + 60_000
+    assert waited_ms <= Policy().stop_watchdog_ms * 1.1 + 10_000
 
 
 def test_a_drain_lets_what_runs_run_and_starts_nothing_more() -> None:

@@ -100,6 +100,11 @@ class Cloud(ModelUpstream):
 
     durations: Callable[[date | None], int] | None = None
     fails: frozenset[date] = frozenset()
+    sticks: frozenset[int] = frozenset()
+
+    def _settle(self, one: Instance, number: int) -> None:
+        if one.id not in self.sticks:
+            super()._settle(one, number)
 
     def _end_run(self, one: Instance, number: int) -> None:
         if one.day in self.fails and one.run_number == number and one.status == RUNNING:

@@ -40,6 +40,16 @@ def test_a_run_in_a_few_words(row: pb.InstanceRun, line: str) -> None:
     assert run_line(row) == f"2025-02-06 1000341554605 {line}"
 
 
+def test_a_run_that_others_stopped_says_who() -> None:
+    by_job = run(pb.RUN_STATE_STOPPED, "Failure")
+    by_job.stopped_by, by_job.stopped_by_job = pb.STOPPED_BY_ANOTHER_JOB, "jobs/cleanup"
+    by_person = run(pb.RUN_STATE_STOPPED, "Failure")
+    by_person.stopped_by = pb.STOPPED_BY_OPERATOR
+
+    assert run_line(by_job).endswith("stopped: Failure, stopped by jobs/cleanup")
+    assert run_line(by_person).endswith("stopped: Failure, stopped by somebody else")
+
+
 def test_what_was_found_out_about_an_end_is_told_with_it() -> None:
     failed = run(pb.RUN_STATE_FAILED, "Failure")
     failed.failure_digest.CopyFrom(pb.FailureDigest(task_instance_id=7, task_name="load\x1b", log_tail="a\nb\x07"))

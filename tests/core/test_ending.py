@@ -110,7 +110,16 @@ def test_a_stop_that_upstream_calls_failure_is_a_skip_where_it_never_ran() -> No
     change = absorbed(view(of), GetInstance(100), never_ran, 0)
 
     assert taken(view(of), change).runs[0].state == pb.RUN_STATE_SKIPPED
-    assert _read(view(of), FAILURE).state == pb.RUN_STATE_STOPPED
+    assert _read(view(of), FAILURE, started_time=_ASKED).state == pb.RUN_STATE_STOPPED
+
+
+def test_what_began_after_its_stop_was_accepted_and_failed_has_failed() -> None:
+    """Upstream accepts a stop of what is NotRun, and may start it later all the same."""
+    of = job(_idle(), row(1, pb.RUN_STATE_FAILED), operations=[confirmed(0, 1)])
+    soon, late = (timestamp(NOW_MS - 20_000 + after_ms) for after_ms in (5_000, 5_001))
+
+    assert _read(view(of), FAILURE, started_time=soon).state == pb.RUN_STATE_STOPPED
+    assert _read(view(of), FAILURE, started_time=late).state == pb.RUN_STATE_FAILED
 
 
 def test_a_child_that_upstream_released_first_is_followed_and_stopped_again() -> None:

@@ -119,6 +119,9 @@ def test_a_halt_comes_before_the_look_into_its_cause() -> None:
     of = read_failed(failing(pb.ON_FAILURE_HALT))
 
     asks = acted(plan(of))
+    assert asks.call == GetInstance(101)
+    of = goes_on(of, asks, seen(101, NOT_RUN))
+    asks = acted(plan(of))
     assert asks.call == StopInstances((101,))
     of = goes_on(of, asks, {})
     assert acted(plan(of)).call == LIST

@@ -147,9 +147,11 @@ def test_an_ended_run_is_forgotten_by_the_hints() -> None:
 
 
 def test_a_child_that_upstream_started_is_adopted() -> None:
+    parent = row(0, pb.RUN_STATE_SUCCEEDED, finished_time=timestamp(NOW_MS))
     child = row(1, pb.RUN_STATE_BLOCKED, blocked_by_id=100, parent_end_time=timestamp(NOW_MS))
-    of = view(job(row(0, pb.RUN_STATE_SUCCEEDED), child))
-    after = taken(of, absorbed(of, GetInstance(101), seen(101, RUNNING), 1)).runs[1]
+    of = view(job(parent, child))
+    began = seen(101, RUNNING, started_time=timestamp(NOW_MS))
+    after = taken(of, absorbed(of, GetInstance(101), began, 1)).runs[1]
 
     assert (after.state, after.started_by) == (pb.RUN_STATE_RUNNING, pb.STARTED_BY_UPSTREAM)
 

@@ -163,7 +163,8 @@ def _behind(on_failure: pb.OnFailure.ValueType, **fields: Any) -> pb.Job:
 def test_what_waits_behind_a_failed_date_is_called_back_before_upstream_lets_it_go(
     on_failure: pb.OnFailure.ValueType,
 ) -> None:
-    act = acted(plan(view(_behind(on_failure))))
+    assert acted(plan(view(_behind(on_failure)))).call == GetInstance(101)
+    act = acted(plan(view(_behind(on_failure), Hints(idle_at_ms={1: NOW_MS}))))
 
     assert isinstance(act.call, StopInstances)
     assert act.call.ids == (102, 101)
@@ -208,7 +209,7 @@ def test_one_that_was_released_first_runs_on() -> None:
 
     after = taken(of, absorbed(of, GetInstance(101), seen(101, RUNNING), 1))
     assert states(after)[1] == "RUNNING"
-    blocked = view(after, Hints(poll_at_ms={1: NOW_MS + 5_000}))
+    blocked = view(after, Hints(poll_at_ms={1: NOW_MS + 5_000}, read_at_ms={1: NOW_MS}))
     assert not isinstance(plan(blocked), Act) or isinstance(acted(plan(blocked)).call, StopInstances)
 
 

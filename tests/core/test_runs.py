@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from headgate import pb
-from headgate_worker.core.runs import BAD, IDLE, NOT_YET_STARTED, UNSTARTED, all_terminal, by_instance, differs, observe
+from headgate_worker.core.runs import (
+    BAD,
+    IDLE,
+    NOBODY,
+    NOT_YET_STARTED,
+    THIS_JOB,
+    UNSTARTED,
+    all_terminal,
+    by_instance,
+    differs,
+    observe,
+)
 from tests.core.building import FAILURE, NOT_RUN, RUNNING, SUCCESS, job, row, seen
 
 _S = pb.WorkflowInstanceStatus
@@ -20,7 +31,7 @@ _LIVE = [
 
 @pytest.mark.parametrize("status", _LIVE)
 def test_every_status_between_start_and_end_is_running(status: _S.ValueType) -> None:
-    after = observe(row(0, pb.RUN_STATE_STARTING), seen(100, status), stopping=False)
+    after = observe(row(0, pb.RUN_STATE_STARTING), seen(100, status))
 
     assert after.state == pb.RUN_STATE_RUNNING
     assert after.HasField("started_time")
@@ -38,54 +49,61 @@ def test_every_status_between_start_and_end_is_running(status: _S.ValueType) -> 
 def test_an_end_is_what_upstream_says_or_what_was_asked_for(
     status: _S.ValueType, stopping: bool, state: pb.RunState.ValueType
 ) -> None:
-    assert observe(row(0, pb.RUN_STATE_RUNNING), seen(100, status), stopping=stopping).state == state
+    assert (
+        observe(row(0, pb.RUN_STATE_RUNNING), seen(100, status), stopper=THIS_JOB if stopping else NOBODY).state
+        == state
+    )
 
 
 @pytest.mark.parametrize("state", [pb.RUN_STATE_CREATED, pb.RUN_STATE_BLOCKED, pb.RUN_STATE_STARTING])
 def test_not_run_leaves_the_state_as_it_is(state: pb.RunState.ValueType) -> None:
-    assert observe(row(0, state), seen(100, NOT_RUN), stopping=False).state == state
+    assert observe(row(0, state), seen(100, NOT_RUN)).state == state
 
 
 def test_a_word_newer_than_this_file_is_never_final() -> None:
     unknown = seen(100, pb.WORKFLOW_INSTANCE_STATUS_UNSPECIFIED, status_raw="Hibernating")
 
-    after = observe(row(0, pb.RUN_STATE_STARTING), unknown, stopping=True)
+    after = observe(row(0, pb.RUN_STATE_STARTING), unknown, stopper=THIS_JOB)
 
     assert (after.state, after.upstream_status) == (pb.RUN_STATE_RUNNING, "Hibernating")
     unknown.ClearField("started_time")
-    assert observe(row(0, pb.RUN_STATE_STARTING), unknown, stopping=True).state == pb.RUN_STATE_STARTING
+    assert observe(row(0, pb.RUN_STATE_STARTING), unknown, stopper=THIS_JOB).state == pb.RUN_STATE_STARTING
 
 
-@pytest.mark.parametrize(
-    ("before", "by"),
-    [
-        (row(0, pb.RUN_STATE_BLOCKED, blocked_by_id=9), pb.STARTED_BY_UPSTREAM),
-        (row(0, pb.RUN_STATE_STARTING, started_by=pb.STARTED_BY_HEADGATE), pb.STARTED_BY_HEADGATE),
-        (row(0, pb.RUN_STATE_STARTING), pb.STARTED_BY_OPERATOR),
-        (row(0, pb.RUN_STATE_CREATED), pb.STARTED_BY_OPERATOR),
-    ],
-)
-def test_who_started_it_follows_from_where_it_stood(before: pb.InstanceRun, by: pb.StartedBy.ValueType) -> None:
-    after = observe(before, seen(100, RUNNING), stopping=False)
+def test_who_started_it_is_kept_once_it_is_known() -> None:
+    blocked = row(0, pb.RUN_STATE_BLOCKED, blocked_by_id=9)
+    after = observe(blocked, seen(100, RUNNING), started_by=pb.STARTED_BY_UPSTREAM)
+    assert (after.started_by, after.blocked_by_id) == (pb.STARTED_BY_UPSTREAM, 0)
 
-    assert after.started_by == by
-    assert after.blocked_by_id == 0
+    later = observe(after, seen(100, SUCCESS), started_by=pb.STARTED_BY_OPERATOR)
+    assert later.started_by == pb.STARTED_BY_UPSTREAM
+
+
+def test_nobody_started_what_never_ran() -> None:
+    never_ran = seen(100, FAILURE)
+    never_ran.ClearField("started_time")
+    before = row(0, pb.RUN_STATE_STARTING, started_by=pb.STARTED_BY_HEADGATE)
+
+    after = observe(before, never_ran, started_by=pb.STARTED_BY_UPSTREAM, stopper=THIS_JOB)
+
+    assert (after.state, after.started_by) == (pb.RUN_STATE_STOPPED, pb.STARTED_BY_UNSPECIFIED)
+    assert after.stopped_by == pb.STOPPED_BY_HEADGATE
 
 
 def test_when_a_row_was_read_is_no_news() -> None:
-    before = observe(row(0, pb.RUN_STATE_RUNNING), seen(100, RUNNING), stopping=False)
+    before = observe(row(0, pb.RUN_STATE_RUNNING), seen(100, RUNNING))
     later = seen(100, RUNNING)
     later.observe_time.seconds += 10
 
-    assert not differs(before, observe(before, later, stopping=False))
-    assert differs(before, observe(before, seen(100, SUCCESS), stopping=False))
+    assert not differs(before, observe(before, later))
+    assert differs(before, observe(before, seen(100, SUCCESS)))
 
 
 def test_observing_never_changes_the_row_it_was_given() -> None:
     before = row(0, pb.RUN_STATE_RUNNING)
     copy = pb.InstanceRun.FromString(before.SerializeToString())
 
-    observe(before, seen(100, SUCCESS), stopping=False)
+    observe(before, seen(100, SUCCESS))
 
     assert before == copy
 

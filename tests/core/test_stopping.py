@@ -8,6 +8,7 @@ import pytest
 
 from headgate import pb
 from headgate_worker.core.calls import Failure, FailureKind, GetInstance, PerInstance, StopInstances
+from headgate_worker.core.not_begun import FRESH_MS
 from headgate_worker.core.steps import timestamp
 from headgate_worker.core.stopping import again_ms, stop, wants_end
 from headgate_worker.core.stored_hints import decode_hints, encode_hints
@@ -53,17 +54,46 @@ def test_with_the_newest_date_first_the_oldest_child_is_the_last() -> None:
     assert call == StopInstances((100, 101, 102), comment="enough")
 
 
-def test_a_drain_stops_only_what_waits() -> None:
+def test_a_drain_stops_only_what_waits_once_its_parent_was_read_to_run() -> None:
+    """The children themselves are not read: upstream lets none of them go before its parent has ended."""
     drain = cancel(pb.CANCEL_MODE_DRAIN)
 
-    assert acted(stop(view(_three(**drain)))).call == StopInstances((102, 101), comment="enough")
+    first = acted(stop(view(_three(**drain))))
+    assert (first.call, first.subject, first.since_ms) == (GetInstance(100), 0, 0)
+    read = Hints(read_at_ms={0: NOW_MS - FRESH_MS})
+    assert acted(stop(view(_three(**drain), read))).call == StopInstances((102, 101), comment="enough")
+    assert acted(stop(view(_three(**drain), read, now_ms=NOW_MS + 1))).call == GetInstance(100)
 
 
-def test_a_halt_stops_the_children_that_upstream_may_still_start() -> None:
+def test_a_halt_stops_the_children_once_the_first_of_them_was_read_not_run() -> None:
     of = _three()
     of.runs[0].state = pb.RUN_STATE_FAILED
 
-    assert acted(stop(view(of))).call == StopInstances((102, 101))
+    assert acted(stop(view(of))).call == GetInstance(101)
+    assert acted(stop(view(of, Hints(idle_at_ms={1: NOW_MS})))).call == StopInstances((102, 101))
+
+
+def test_a_stop_that_waits_for_its_slot_does_not_begin_anew() -> None:
+    of = _three()
+    of.runs[0].state = pb.RUN_STATE_FAILED
+    for waits in (Hints(slot_class="write", slot_at_ms=NOW_MS), Hints(queues_since_ms=NOW_MS)):
+        hints = replace(waits, idle_at_ms={1: NOW_MS - 60_000})
+
+        assert acted(stop(view(of, hints))).call == StopInstances((102, 101))
+
+
+def test_chains_are_read_one_after_the_other_and_stopped_together() -> None:
+    """Where the reads take long, what was read first is stopped before its read is too old."""
+    chains = [row(n, pb.RUN_STATE_RUNNING) for n in range(3)]
+    waiting = [row(n, pb.RUN_STATE_BLOCKED, blocked_by_id=97 + n) for n in range(3, 9)]
+    of = job(*chains, *waiting, row(9, pb.RUN_STATE_FAILED), operations=[confirmed(*range(10))])
+
+    assert acted(stop(view(of))).call == GetInstance(100)
+    assert acted(stop(view(of, Hints(read_at_ms={0: NOW_MS, 1: NOW_MS})))).call == GetInstance(102)
+    all_read = Hints(read_at_ms={0: NOW_MS - 4_000, 1: NOW_MS, 2: NOW_MS})
+    assert acted(stop(view(of, all_read))).call == StopInstances((108, 107, 106, 105, 104, 103))
+    slowly = Hints(read_at_ms={0: NOW_MS - 3_000, 1: NOW_MS})
+    assert acted(stop(view(of, slowly))).call == StopInstances((107, 106, 104, 103))
 
 
 @pytest.mark.parametrize("policy", [pb.ON_FAILURE_CONTINUE, pb.ON_FAILURE_DRAIN])

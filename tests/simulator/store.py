@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from headgate import pb
 from headgate.commit import GRACE_MS, Answer, Commit, Committed, Fenced, Stale, Usage
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.overlap import Overlapping
+from headgate_worker.core.calls import StopRecord
 from tests.simulator.timeline import Timeline
 
 LEASE_MS = 6_000
@@ -66,6 +67,7 @@ class ModelStore:
         self._reaps_at_ms = _NEVER_MS
         self._is_put_back = False
         self.record = Record(pb.Job())
+        self._stops: dict[int | str, list[StopRecord]] = {}
         self.held_until_ms = 0
 
     def begin(self) -> Taken | None:
@@ -105,6 +107,23 @@ class ModelStore:
         record = self.record
         if record.fence == fence:
             record.lease_ends_ms = min(record.lease_ends_ms, self._timeline.now_ms + LEASE_MS)
+
+    def record_stop(self, ids: Iterable[int | str], job: str) -> int:
+        """Note a stop that is about to be sent beside its instances; when that was."""
+        sent_ms = self._timeline.now_ms
+        for one in ids:
+            self._stops.setdefault(one, []).append(StopRecord(job, sent_ms))
+        return sent_ms
+
+    def stop_answered(self, answers: Mapping[int | str, bool], job: str, sent_ms: int) -> None:
+        """Note what upstream has said to a stop; forget it where it was refused."""
+        for one, accepted in answers.items():
+            others = [stop for stop in self._stops[one] if (stop.job, stop.sent_ms) != (job, sent_ms)]
+            self._stops[one] = [*others, *([StopRecord(job, sent_ms, accepted)] * accepted)]
+
+    def stops(self, instance_id: int | str) -> tuple[StopRecord, ...]:
+        """The stops on record for an instance."""
+        return tuple(self._stops.get(instance_id, ()))
 
     def commit(self, change: Commit) -> Answer:
         """SCRIPT."""

@@ -75,6 +75,7 @@ class Instance:
     touched: bool = False
     starts_heard: int = 0
     reads: int = 0
+    stopped_running: bool = False
 
 
 @dataclass(slots=True)
@@ -269,6 +270,7 @@ class ModelUpstream:
             return PerInstance(success=False, message="The instance does not exist.")
         if one.status in ENDED:
             return PerInstance(success=False, message=f"its status is {_WORDS[one.status]}")
+        one.stopped_running |= one.status == RUNNING
         self.halt(one)
         return PerInstance(success=True)
 

@@ -7,6 +7,7 @@ decisions are the real ones.
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Protocol
 
 from headgate import entries, pb
@@ -14,7 +15,7 @@ from headgate.commit import Commit, Committed, Stale, Usage, Wake
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.overlap import Overlapping
 from headgate.reasons import Reason
-from headgate_worker.core import errors
+from headgate_worker.core import errors, stop_records
 from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, Outcome
 from headgate_worker.core.plan import absorb, plan
 from headgate_worker.core.steps import Act, Change, Rest, Wait, apply
@@ -200,10 +201,18 @@ class Tick:
         if type(act.call) in WRITES and self._timeline.now_ms >= self._lease_ends_ms:
             raise LostJob
         self._witness.calling(decided_on, act.call)
-        outcome = yield from self._call(act.call)
+        sent_ms = self._store.record_stop(stop_records.stopped_ids(act.call), self.job.name)
+        outcome = self._with_stops(act.call, (yield from self._call(act.call)))
         yield from self._point("answered")
+        self._store.stop_answered(stop_records.answers(act.call, outcome), self.job.name, sent_ms)
         yield from self._absorb(act, outcome)
         return True
+
+    def _with_stops(self, call: Call, outcome: Outcome) -> Outcome:
+        instance_id = stop_records.recorded_for(call, outcome)
+        if instance_id is None or isinstance(outcome, Failure):
+            return outcome
+        return replace(outcome, stops=self._store.stops(instance_id))
 
     def _admitted(self, call: Call) -> Generator[int, None, bool]:
         now = self._timeline.now_ms

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Final
 
 from google.rpc.status_pb2 import Status
@@ -18,7 +19,7 @@ from headgate.lifecycle import JOB_TERMINAL, RUN_FRONTIER
 from headgate.overlap import target
 from headgate.reasons import Reason
 from headgate_worker.admission import Admission, leaves_out
-from headgate_worker.core import errors, pacing, sharing
+from headgate_worker.core import errors, pacing, sharing, stop_records
 from headgate_worker.core.calls import (
     NOT_REPEATABLE,
     WRITES,
@@ -29,6 +30,7 @@ from headgate_worker.core.calls import (
     InstancePage,
     Outcome,
     Reply,
+    StopRecord,
 )
 from headgate_worker.core.expecting import durations
 from headgate_worker.core.plan import absorb, plan
@@ -225,7 +227,7 @@ class Engine:
             return done
         body = pb.WorkflowInstance.FromString(found.body)
         known = Reply(body, body.upstream_request_id, 0.0, at_ms=found.at_ms)
-        await self._absorb(tick, act, known)
+        await self._absorb(tick, act, await self._with_stops(tick, call, known))
         await self._store.follow(tick.job.connection, call.id, self._follow_ms(tick, act, body))
         return True
 
@@ -245,14 +247,32 @@ class Engine:
         if act.call is None:
             return True
         self._checkpoint("intended")
-        if type(act.call) in WRITES:
-            await tick.hold()
         sent_ms = self._clock.now_ms()
-        outcome = await self._call(tick, act.call)
-        self._checkpoint("answered")
-        await self._absorb(tick, act, outcome)
+        outcome = await self._sent(tick, act, act.call)
         await self._share(tick, act, outcome, flight or Flight(tick.job.connection, "", sent_ms))
         return True
+
+    async def _sent(self, tick: Tick, act: Act, call: Call) -> Outcome:
+        """Send a call that may go out and take in what came of it; a stop is on record before it is sent."""
+        stop, ids = StopRecord(tick.job.name, self._clock.now_ms()), stop_records.stopped_ids(call)
+        if ids:
+            await self._store.stops.record(tick.job.connection, ids, stop)
+        if type(call) in WRITES:
+            await tick.hold()
+        outcome = await self._call(tick, call)
+        self._checkpoint("answered")
+        await self._absorb(tick, act, await self._with_stops(tick, call, outcome))
+        answers = stop_records.answers(call, outcome)
+        if answers:
+            await self._store.stops.answered(tick.job.connection, answers, stop)
+        return outcome
+
+    async def _with_stops(self, tick: Tick, call: Call, outcome: Outcome) -> Outcome:
+        """What was read, with the stops on record where they say more about it."""
+        instance_id = stop_records.recorded_for(call, outcome)
+        if instance_id is None or not isinstance(outcome, Reply):
+            return outcome
+        return replace(outcome, stops=await self._store.stops.of(tick.job.connection, instance_id))
 
     async def _is_out_of_reach(self, tick: Tick, call: Call) -> bool:
         """Whether a call whose intent would be recorded can't get out; then its wait begins, and no event tells of it.

@@ -22,6 +22,7 @@ from headgate.observations import TTL_MS as OBSERVATION_TTL_MS
 from headgate_redis import apart
 from headgate_worker.redis_clients import refuses_writes
 from headgate_worker.sharing import Sharing
+from headgate_worker.stops import Stops
 
 DURATIONS_TTL_MS: Final = 90 * 24 * 3600 * 1000
 """How long it is known how long dates take, since the last backfill of the same target."""
@@ -92,6 +93,7 @@ class Store:
 
     def __init__(self, redis: Redis, *, lease_ms: int, grace_ms: int = commit.GRACE_MS) -> None:
         self.sharing = Sharing(redis)
+        self.stops = Stops(redis)
         self._redis: Any = redis  # its stubs mix the answers of the blocking and the async client
         self.lease_ms = lease_ms
         self._grace_ms = grace_ms

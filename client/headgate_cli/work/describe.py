@@ -44,6 +44,7 @@ _EXPECTED_WORDS = {
     pb.RUN_STATE_SUCCEEDED: "Success",
     pb.RUN_STATE_FAILED: "Failure",
 }
+_STOPPERS = {pb.STOPPED_BY_OPERATOR: "stopped by somebody else"}
 _STARTERS = {
     pb.STARTED_BY_UPSTREAM: "started by DataWorks",
     pb.STARTED_BY_OPERATOR: "started by somebody else",
@@ -146,8 +147,14 @@ def run_detail(run: pb.InstanceRun) -> str:
         return clean(run.error.message)
     said = "" if run.upstream_status == _EXPECTED_WORDS.get(run.state) else clean(run.upstream_status)
     attempt = f"attempt {run.attempt}" if run.attempt > 1 else ""
-    parts = (said, _blamed(run), _STARTERS.get(run.started_by, ""), attempt)
+    parts = (said, _blamed(run), _STARTERS.get(run.started_by, ""), _stopper(run), attempt)
     return ", ".join(part for part in parts if part)
+
+
+def _stopper(run: pb.InstanceRun) -> str:
+    if run.stopped_by_job:
+        return f"stopped by {clean(run.stopped_by_job)}"
+    return _STOPPERS.get(run.stopped_by, "")
 
 
 def _blamed(run: pb.InstanceRun) -> str:

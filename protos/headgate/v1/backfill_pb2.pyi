@@ -104,7 +104,9 @@ class _OnFailureEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OnFailure.V
     ON_FAILURE_UNSPECIFIED: _OnFailure.ValueType  # 0
     """Not said: HALT."""
     ON_FAILURE_HALT: _OnFailure.ValueType  # 1
-    """What runs goes on to its end; nothing more is started and the rest is SKIPPED."""
+    """What runs goes on to its end, also where upstream has started it unasked; nothing more is started and the rest is
+    SKIPPED. An instance is stopped only right after it was read not to have begun.
+    """
     ON_FAILURE_CONTINUE: _OnFailure.ValueType  # 2
     """The other dates run as if nothing had happened."""
     ON_FAILURE_DRAIN: _OnFailure.ValueType  # 3
@@ -116,7 +118,9 @@ class OnFailure(_OnFailure, metaclass=_OnFailureEnumTypeWrapper):
 ON_FAILURE_UNSPECIFIED: OnFailure.ValueType  # 0
 """Not said: HALT."""
 ON_FAILURE_HALT: OnFailure.ValueType  # 1
-"""What runs goes on to its end; nothing more is started and the rest is SKIPPED."""
+"""What runs goes on to its end, also where upstream has started it unasked; nothing more is started and the rest is
+SKIPPED. An instance is stopped only right after it was read not to have begun.
+"""
 ON_FAILURE_CONTINUE: OnFailure.ValueType  # 2
 """The other dates run as if nothing had happened."""
 ON_FAILURE_DRAIN: OnFailure.ValueType  # 3

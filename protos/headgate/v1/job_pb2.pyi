@@ -125,9 +125,11 @@ class _RunStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunState.Val
     RUN_STATE_SUCCEEDED: _RunState.ValueType  # 7
     """Upstream says Success."""
     RUN_STATE_FAILED: _RunState.ValueType  # 8
-    """Upstream says Failure, and nobody here asked to stop it."""
+    """Upstream says Failure, and it is not known to have been stopped."""
     RUN_STATE_STOPPED: _RunState.ValueType  # 9
-    """It ended because it was stopped; upstream calls that Failure."""
+    """It ended because it was stopped, see stopped_by; upstream calls that Failure. Of a backfill, a date that this job did
+    not stop itself counts for on_failure like one that FAILED, and is not tried again.
+    """
     RUN_STATE_SKIPPED: _RunState.ValueType  # 10
     """It was not run; `error` says why. With code ALREADY_EXISTS the date has an instance, which the backfill's reprocess
     leaves alone: it is named by workflow_instance_id and upstream_status, and the job may still SUCCEED.
@@ -155,9 +157,11 @@ RUN_STATE_RUNNING: RunState.ValueType  # 6
 RUN_STATE_SUCCEEDED: RunState.ValueType  # 7
 """Upstream says Success."""
 RUN_STATE_FAILED: RunState.ValueType  # 8
-"""Upstream says Failure, and nobody here asked to stop it."""
+"""Upstream says Failure, and it is not known to have been stopped."""
 RUN_STATE_STOPPED: RunState.ValueType  # 9
-"""It ended because it was stopped; upstream calls that Failure."""
+"""It ended because it was stopped, see stopped_by; upstream calls that Failure. Of a backfill, a date that this job did
+not stop itself counts for on_failure like one that FAILED, and is not tried again.
+"""
 RUN_STATE_SKIPPED: RunState.ValueType  # 10
 """It was not run; `error` says why. With code ALREADY_EXISTS the date has an instance, which the backfill's reprocess
 leaves alone: it is named by workflow_instance_id and upstream_status, and the job may still SUCCEED.
@@ -173,7 +177,7 @@ class _StartedBy:
 class _StartedByEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StartedBy.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     STARTED_BY_UNSPECIFIED: _StartedBy.ValueType  # 0
-    """Not started, or not known."""
+    """Not started, or not known, such as when the reply to this job's start was lost."""
     STARTED_BY_HEADGATE: _StartedBy.ValueType  # 1
     """A start call of this job."""
     STARTED_BY_UPSTREAM: _StartedBy.ValueType  # 2
@@ -185,7 +189,7 @@ class StartedBy(_StartedBy, metaclass=_StartedByEnumTypeWrapper):
     """Who started an instance."""
 
 STARTED_BY_UNSPECIFIED: StartedBy.ValueType  # 0
-"""Not started, or not known."""
+"""Not started, or not known, such as when the reply to this job's start was lost."""
 STARTED_BY_HEADGATE: StartedBy.ValueType  # 1
 """A start call of this job."""
 STARTED_BY_UPSTREAM: StartedBy.ValueType  # 2
@@ -193,6 +197,38 @@ STARTED_BY_UPSTREAM: StartedBy.ValueType  # 2
 STARTED_BY_OPERATOR: StartedBy.ValueType  # 3
 """Somebody else, in the console or by another tool."""
 Global___StartedBy: _TypeAlias = StartedBy  # noqa: Y015
+
+class _StoppedBy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _StoppedByEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StoppedBy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    STOPPED_BY_UNSPECIFIED: _StoppedBy.ValueType  # 0
+    """Not stopped, or not known."""
+    STOPPED_BY_HEADGATE: _StoppedBy.ValueType  # 1
+    """A stop call of this job: its own purpose, its cancel or deadline, or its on_failure."""
+    STOPPED_BY_ANOTHER_JOB: _StoppedBy.ValueType  # 2
+    """A stop call of another job, see stopped_by_job."""
+    STOPPED_BY_OPERATOR: _StoppedBy.ValueType  # 3
+    """Somebody else, in the console or by another tool. Of a DataWorks instance this is known only where upstream's
+    ModifyUser changed with its end, and includes one that somebody set to failed.
+    """
+
+class StoppedBy(_StoppedBy, metaclass=_StoppedByEnumTypeWrapper):
+    """Who stopped an instance."""
+
+STOPPED_BY_UNSPECIFIED: StoppedBy.ValueType  # 0
+"""Not stopped, or not known."""
+STOPPED_BY_HEADGATE: StoppedBy.ValueType  # 1
+"""A stop call of this job: its own purpose, its cancel or deadline, or its on_failure."""
+STOPPED_BY_ANOTHER_JOB: StoppedBy.ValueType  # 2
+"""A stop call of another job, see stopped_by_job."""
+STOPPED_BY_OPERATOR: StoppedBy.ValueType  # 3
+"""Somebody else, in the console or by another tool. Of a DataWorks instance this is known only where upstream's
+ModifyUser changed with its end, and includes one that somebody set to failed.
+"""
+Global___StoppedBy: _TypeAlias = StoppedBy  # noqa: Y015
 
 class _OperationOutcome:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -548,6 +584,8 @@ class InstanceRun(_message.Message):
     RETRIES_FIELD_NUMBER: _builtins.int
     RECALLS_FIELD_NUMBER: _builtins.int
     DRY_RUN_TASKS_FIELD_NUMBER: _builtins.int
+    STOPPED_BY_FIELD_NUMBER: _builtins.int
+    STOPPED_BY_JOB_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Position in the job's runs, from 0; never changes."""
     workflow_instance_id: _builtins.int
@@ -561,7 +599,7 @@ class InstanceRun(_message.Message):
     blocked_by_id: _builtins.int
     """The instance it waits for while BLOCKED; 0 otherwise."""
     started_by: Global___StartedBy.ValueType
-    """Who started it."""
+    """Who started it; unspecified where it never ran, or where that is not known."""
     attempt: _builtins.int
     """Which attempt at it this is, from 1. RetryJob gives all the runs that it begins again the same, next number."""
     operation_index: _builtins.int
@@ -574,6 +612,10 @@ class InstanceRun(_message.Message):
     """How many attempts before this one were called back before they ran, since an earlier date had to be tried again
     first; counted as `retries`.
     """
+    stopped_by: Global___StoppedBy.ValueType
+    """Who stopped it, where it is STOPPED and that is known; unspecified otherwise."""
+    stopped_by_job: _builtins.str
+    """Name of the other job whose call stopped it: "jobs/{job_id}"; empty unless stopped_by is ANOTHER_JOB."""
     @_builtins.property
     def biz_date(self) -> _date_pb2.Date:
         """Business date; absent where the instance has none or it was not read yet."""
@@ -640,10 +682,12 @@ class InstanceRun(_message.Message):
         retries: _builtins.int = ...,
         recalls: _builtins.int = ...,
         dry_run_tasks: _abc.Iterable[_builtins.str] | None = ...,
+        stopped_by: Global___StoppedBy.ValueType = ...,
+        stopped_by_job: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["biz_date", b"biz_date", "error", b"error", "failure_digest", b"failure_digest", "finished_time", b"finished_time", "observe_time", b"observe_time", "parent_end_time", b"parent_end_time", "started_time", b"started_time", "stop_time", b"stop_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "biz_date", b"biz_date", "blocked_by_id", b"blocked_by_id", "dry_run_tasks", b"dry_run_tasks", "error", b"error", "failure_digest", b"failure_digest", "finished_time", b"finished_time", "flow_instance_id", b"flow_instance_id", "index", b"index", "observe_time", b"observe_time", "operation_index", b"operation_index", "parent_end_time", b"parent_end_time", "recalls", b"recalls", "retries", b"retries", "started_by", b"started_by", "started_time", b"started_time", "state", b"state", "stop_time", b"stop_time", "upstream_message", b"upstream_message", "upstream_status", b"upstream_status", "workflow_instance_id", b"workflow_instance_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "biz_date", b"biz_date", "blocked_by_id", b"blocked_by_id", "dry_run_tasks", b"dry_run_tasks", "error", b"error", "failure_digest", b"failure_digest", "finished_time", b"finished_time", "flow_instance_id", b"flow_instance_id", "index", b"index", "observe_time", b"observe_time", "operation_index", b"operation_index", "parent_end_time", b"parent_end_time", "recalls", b"recalls", "retries", b"retries", "started_by", b"started_by", "started_time", b"started_time", "state", b"state", "stop_time", b"stop_time", "stopped_by", b"stopped_by", "stopped_by_job", b"stopped_by_job", "upstream_message", b"upstream_message", "upstream_status", b"upstream_status", "workflow_instance_id", b"workflow_instance_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -257,17 +257,34 @@ Body = (
 
 
 @dataclass(frozen=True, slots=True)
+class StopRecord:
+    """A stop of an instance that a job has sent, and that upstream is not known to have refused.
+
+    Args:
+        job: the job's name, "jobs/{job_id}".
+        sent_ms: when it was about to be sent, by the store's clock.
+        accepted: upstream has said so; else its reply was lost, and it may have reached upstream later.
+    """
+
+    job: str
+    sent_ms: int
+    accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """The call was executed and its answer has the expected members.
 
     Args:
         at_ms: for what others have read, when they sent their read, by the store's clock; 0 for what was read now.
+        stops: stops on record for the instance that was read, where its end may be the effect of one.
     """
 
     body: Body
     request_id: str
     latency_seconds: float
     at_ms: int = 0
+    stops: tuple[StopRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

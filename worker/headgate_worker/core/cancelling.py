@@ -110,8 +110,30 @@ def stuck(view: View) -> Step | None:
     if at_ms is None or view.now_ms < at_ms:
         return None
     left = [run for run in view.runs if run.state not in RUN_TERMINAL]
-    ids = [str(run.workflow_instance_id) for run in left if run.workflow_instance_id]
-    said = f"the end of {len(left)} runs stays unconfirmed; instances: {', '.join(ids[:10]) or 'not known'}"
+    open_ends = [run for run in left if not _is_held(run, left)]
+    ids = [str(run.workflow_instance_id or run.flow_instance_id) for run in open_ends]
+    named = ", ".join(filter(None, ids[:10])) or "not known"
+    said = f"the end of {len(open_ends)} runs stays unconfirmed; instances: {named}"
+    if len(left) > len(open_ends):
+        said += f"; {len(left) - len(open_ends)} that wait behind them were stopped before they ran"
     error = errors.status(Reason.UPSTREAM_AMBIGUOUS, said, action="StopWorkflowInstances")
     state = pb.JOB_STATE_NEEDS_ATTENTION
     return Act((pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=state, error=error, message=said),))
+
+
+def _is_held(run: pb.InstanceRun, left: list[pb.InstanceRun]) -> bool:
+    """Whether the run was stopped and never began: it ends as soon as what it waits for has."""
+    if run.state != pb.RUN_STATE_BLOCKED or not run.HasField("stop_time"):
+        return False
+    return any(one.workflow_instance_id == run.blocked_by_id for one in left)
+
+
+def last_look_ms(view: View, run: pb.InstanceRun) -> int | None:
+    """When a run that was stopped before it began is looked at although its parent runs; None while nobody waits.
+
+    A tenth of the time before a person is asked: upstream may have called it Failure, and then it needs no person.
+    """
+    if stuck_at_ms(view) is None or not run.HasField("stop_time"):
+        return None
+    at_ms: int = run.stop_time.ToMilliseconds()
+    return at_ms + view.policy.stop_watchdog_ms // 10

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from headgate import pb
+from headgate import pb, tries
 from headgate.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
 from headgate.reprocess import is_left_alone
 from headgate_worker.core import errors, inquiring
 from headgate_worker.core.cancelling import BY_DEADLINE, unconfirmed
-from headgate_worker.core.event_text import label
+from headgate_worker.core.event_text import by_whom, label
 from headgate_worker.core.halting import awaiting
 from headgate_worker.core.operations import MADE, done
 from headgate_worker.core.runs import BAD, UNSTARTED, all_terminal
@@ -85,7 +85,7 @@ def _success(view: View) -> Step:
 
 def _failure(view: View, failed: list[pb.InstanceRun]) -> Step:
     total = len(view.runs)
-    own = [run for run in failed if run.state in BAD] or failed
+    own = [run for run in failed if tries.counts_as_failed(run)] or failed
     said = f"{len(failed)} of {total} runs did not succeed, the first is {label(own[0])}"
     why = own[0].error.message or _blamed(own[0])
     return _ended(
@@ -99,6 +99,8 @@ def _failure(view: View, failed: list[pb.InstanceRun]) -> Step:
 
 
 def _blamed(run: pb.InstanceRun) -> str:
+    if run.state == pb.RUN_STATE_STOPPED:
+        return f"it was stopped{by_whom(run)}"
     digest = run.failure_digest
     return f"task {digest.task_name} failed" if digest.task_name else ""
 

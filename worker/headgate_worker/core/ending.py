@@ -8,7 +8,7 @@ from headgate.reasons import Reason
 from headgate_worker.core import errors, pacing
 from headgate_worker.core.halting import awaiting, current_operation, halted, skipped_error
 from headgate_worker.core.kinds import NAMED, may_start
-from headgate_worker.core.runs import NOT_STARTED, NOT_YET_STARTED
+from headgate_worker.core.runs import NOBODY, NOT_STARTED, NOT_YET_STARTED, THIS_JOB, by_instance, stopped
 from headgate_worker.core.steps import run_with
 from headgate_worker.core.stopping import cancelling
 from headgate_worker.core.view import View
@@ -58,10 +58,13 @@ def _never_begun(view: View, row: pb.InstanceRun) -> pb.InstanceRun:
 
     One that was called back is to run later, be it that the stop cut it short.
     """
-    if row.state == pb.RUN_STATE_STOPPED and awaiting(view):
-        return tries.called_back(row)
-    if row.state != pb.RUN_STATE_STOPPED or not halted(view) or row.HasField("started_time"):
+    if row.state != pb.RUN_STATE_STOPPED or row.stopped_by != pb.STOPPED_BY_HEADGATE:
         return row
+    if awaiting(view):
+        return tries.called_back(row)
+    if not halted(view) or row.HasField("started_time"):
+        return row
+    row = run_with(row, stopped_by=None)
     return run_with(row, state=pb.RUN_STATE_SKIPPED, error=skipped_error(view))
 
 
@@ -72,20 +75,26 @@ def _not_run(view: View, row: pb.InstanceRun) -> pb.InstanceRun:
         return row
     if asked and awaiting(view):
         return tries.called_back(row)
-    if asked and not halted(view):
-        return run_with(row, state=pb.RUN_STATE_STOPPED, blocked_by_id=None)  # upstream has no word for it
+    row = run_with(row, started_by=None)
+    if asked and not halted(view):  # upstream has no word for it
+        return stopped(run_with(row, blocked_by_id=None), THIS_JOB if row.HasField("stop_time") else NOBODY)
     why = skipped_error(view) if halted(view) else errors.status(Reason.RUN_SKIPPED, "the job was cancelled first")
     return run_with(row, state=pb.RUN_STATE_SKIPPED, error=why, blocked_by_id=None)
 
 
 def _may_start_yet(view: View, row: pb.InstanceRun) -> bool:
     """Whether the instance may still be started, by what ended last or by a start whose reply was lost."""
-    if _was_named(row) and view.now_ms < _released_until_ms(view, row):
+    if _was_named(row) and (view.now_ms < _released_until_ms(view, row) or _waits_for_parent(view, row)):
         return True
     if view.kind in NAMED and not _others_rest(view, row):
         return True
     asked_ms = view.job.cancel.request_time.ToMilliseconds()
     return _is_asked(view, row) and cancelling(view) and view.now_ms < asked_ms + view.policy.start_grace_ms
+
+
+def _waits_for_parent(view: View, row: pb.InstanceRun) -> bool:
+    parent = by_instance(view.job).get(row.blocked_by_id) if row.state == pb.RUN_STATE_BLOCKED else None
+    return parent is not None and parent.state not in RUN_TERMINAL
 
 
 def _released_until_ms(view: View, row: pb.InstanceRun) -> int:

@@ -39,3 +39,17 @@ def _operation(operations: Sequence[pb.UpstreamOperation]) -> str:
 
 def _word(name: str, prefix: str) -> str:
     return name.removeprefix(prefix).replace("_", " ").lower()
+
+
+def outcome_of(run: pb.InstanceRun) -> str:
+    """How a date that counts as failed has ended, in a clause."""
+    if run.state != pb.RUN_STATE_STOPPED:
+        return f"{label(run)} failed"
+    return f"{label(run)} was stopped{by_whom(run)}"
+
+
+def by_whom(run: pb.InstanceRun) -> str:
+    """Who stopped a run, as the end of a sentence; empty where that is not known, or was this job."""
+    if run.stopped_by == pb.STOPPED_BY_OPERATOR:
+        return " by somebody else"
+    return f" by {run.stopped_by_job}" if run.stopped_by_job else ""

@@ -9,10 +9,10 @@ from headgate import pb
 from headgate.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
 from headgate_worker.core import errors, inquiring, pacing
-from headgate_worker.core.calls import Call, Failure, FailureKind, Outcome
-from headgate_worker.core.runs import differs
+from headgate_worker.core.calls import Call, Failure, FailureKind, Outcome, StopRecord
+from headgate_worker.core.failures import FINAL_REFUSALS
+from headgate_worker.core.runs import THIS_JOB, Stopper, differs, stopped
 from headgate_worker.core.steps import Change, run_with, runs_changed, timestamp
-from headgate_worker.core.stopping import FINAL_REFUSALS
 from headgate_worker.core.view import Hints, View
 
 STATES: Final[Mapping[pb.FlowInstanceStatus.ValueType, pb.RunState.ValueType]] = {
@@ -44,7 +44,7 @@ def absorb_read(view: View, call: Call, subject: int, outcome: Outcome) -> Chang
         return _unreadable(view, run, outcome)
     seen = outcome.body
     assert isinstance(seen, pb.FlowInstance)  # noqa: S101  # the adapter's contract, told to the type checker
-    row = _unstoppable(view, observed(run, seen))
+    row = _attributed(view, _unstoppable(view, observed(run, seen)), outcome.stops)
     said = f"instance {seen.instance_id} is {row.upstream_status or 'in an unknown status'}"
     hints = _next(view, row)
     if row.state == pb.RUN_STATE_FAILED:
@@ -68,6 +68,19 @@ def observed(run: pb.InstanceRun, seen: pb.FlowInstance) -> pb.InstanceRun:
         said = f"instance {seen.instance_id} ended in {row.upstream_status}{_blamed(seen)}"
         row.error.CopyFrom(errors.status(Reason.RUNS_FAILED, said[:1024], flow_instance_id=seen.instance_id))
     return row
+
+
+def _attributed(view: View, row: pb.InstanceRun, stops: tuple[StopRecord, ...]) -> pb.InstanceRun:
+    """The row with who stopped it; upstream has a status of its own for that, and names nobody."""
+    if row.state in (pb.RUN_STATE_STOPPED, pb.RUN_STATE_SKIPPED) and not row.HasField("started_time"):
+        row = run_with(row, started_by=None)
+    if row.state != pb.RUN_STATE_STOPPED:
+        return row
+    jobs = [one.job for one in sorted(stops, key=lambda one: one.sent_ms)]
+    if row.HasField("stop_time") or view.job.name in jobs:
+        return stopped(row, THIS_JOB)
+    by = Stopper(pb.STOPPED_BY_ANOTHER_JOB, jobs[0]) if jobs else Stopper(pb.STOPPED_BY_OPERATOR)
+    return stopped(row, by)
 
 
 def failed_task(seen: pb.FlowInstance) -> pb.TaskInstanceGraph | None:

@@ -8,10 +8,10 @@ from headgate import pb, tries
 from headgate.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
 from headgate_worker.core import errors
-from headgate_worker.core.event_text import label
+from headgate_worker.core.event_text import outcome_of
 from headgate_worker.core.kinds import date_key, newest_first
 from headgate_worker.core.operations import unplaced
-from headgate_worker.core.runs import BAD, by_instance
+from headgate_worker.core.runs import by_instance
 from headgate_worker.core.steps import Act, Step, run_with, runs_changed
 from headgate_worker.core.view import View, once
 
@@ -43,7 +43,7 @@ def _failed(view: View) -> pb.InstanceRun | None:
     if awaiting(view):
         return None
     now = tries.current_go(view.runs)
-    return next((run for run in view.runs if run.state in BAD and tries.go(run) == now), None)
+    return next((run for run in view.runs if tries.counts_as_failed(run) and tries.go(run) == now), None)
 
 
 def halts(view: View, run: pb.InstanceRun) -> bool:
@@ -99,7 +99,9 @@ _OVER = RUN_TERMINAL | {pb.RUN_STATE_PLANNED}
 def skipped_error(view: View) -> Status:
     """Why a date of a halted backfill did not run."""
     first = _failed(view)
-    return errors.status(Reason.RUN_SKIPPED, f"not run, since {label(first) if first else 'an earlier one'} failed")
+    return errors.status(
+        Reason.RUN_SKIPPED, f"not run, since {outcome_of(first) if first else 'an earlier one failed'}"
+    )
 
 
 def halt(view: View) -> Step | None:
@@ -112,7 +114,7 @@ def halt(view: View) -> Step | None:
         return None
     error = skipped_error(view)
     rows = [run_with(run, state=pb.RUN_STATE_SKIPPED, error=error) for run in left]
-    return Act((runs_changed(*rows, message=f"{len(rows)} dates skipped, since {label(first)} failed"),))
+    return Act((runs_changed(*rows, message=f"{len(rows)} dates skipped, since {outcome_of(first)}"),))
 
 
 def _skippable(view: View, run: pb.InstanceRun) -> bool:

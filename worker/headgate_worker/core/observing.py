@@ -9,8 +9,9 @@ from typing import Final
 from headgate import pb
 from headgate.lifecycle import RUN_FRONTIER, RUN_TERMINAL
 from headgate.reasons import Reason
-from headgate_worker.core import batching, errors, inquiring, pacing, waiting
-from headgate_worker.core.calls import Failure, FailureKind, GetInstance, ListInstances, Outcome
+from headgate_worker.core import attribution, batching, errors, inquiring, pacing, waiting
+from headgate_worker.core import cancelling as cancelling_rules
+from headgate_worker.core.calls import Failure, FailureKind, GetInstance, ListInstances, Outcome, Reply, StopRecord
 from headgate_worker.core.ending import ended, is_old_run
 from headgate_worker.core.kinds import NAMED, newest_first
 from headgate_worker.core.runs import IDLE, NOT_STARTED, by_instance, differs, observe
@@ -34,6 +35,7 @@ def _looks(view: View) -> Iterator[Look]:
     ending = [run for run in left if run.state in IDLE and _is_ending(view, run, ends=ends)]
     for run in _first_to_end(view, left, ending):
         yield _foreign_parent(view, run, rows) or _own(view, run)
+    yield from _last_looks(view, ending)
     for run in left:
         if run not in ending:
             found = _look(view, run, rows.get(run.blocked_by_id) if run.blocked_by_id else None)
@@ -54,6 +56,16 @@ def _first_to_end(view: View, left: list[pb.InstanceRun], ending: list[pb.Instan
     in_order = ending[::-1] if newest_first(view.job) else ending
     waiting_for = {run.workflow_instance_id for run in ending}
     return [next((run for run in in_order if run.blocked_by_id not in waiting_for), in_order[0])]
+
+
+def _last_looks(view: View, ending: list[pb.InstanceRun]) -> Iterator[Look]:
+    """One look at each run that was stopped before it ran, where a cancel is about to need a person for its parent."""
+    if not any(run.state in RUN_FRONTIER for run in view.runs):
+        return
+    for run in ending:
+        at_ms = cancelling_rules.last_look_ms(view, run)
+        if at_ms is not None and view.hints.idle_at_ms.get(run.index, 0) < at_ms:
+            yield at_ms, Act(call=GetInstance(run.workflow_instance_id), subject=run.index)
 
 
 def _foreign_parent(view: View, run: pb.InstanceRun, rows: Mapping[int, pb.InstanceRun]) -> Look | None:
@@ -121,7 +133,7 @@ def absorb_read(view: View, subject: int, call: GetInstance, outcome: Outcome) -
     assert isinstance(seen, pb.WorkflowInstance)  # noqa: S101  # the adapter's contract, told to the type checker
     if call.id != run.workflow_instance_id:
         return _parent_read(view, run, seen, outcome.at_ms or view.now_ms)
-    return _own_read(view, run, seen, outcome.at_ms or view.now_ms)
+    return _own_read(view, run, outcome, seen)
 
 
 def absorb_batch(view: View, call: ListInstances, outcome: Outcome) -> Change:
@@ -129,35 +141,26 @@ def absorb_batch(view: View, call: ListInstances, outcome: Outcome) -> Change:
     return batching.absorb_batch(view, call, outcome, _look_again)
 
 
-def _own_read(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance, known_ms: int) -> Change:
-    row = _row(view, run, seen)
+def _own_read(view: View, run: pb.InstanceRun, reply: Reply, seen: pb.WorkflowInstance) -> Change:
+    known_ms, row = reply.at_ms or view.now_ms, _row(view, run, seen, reply.stops)
     drafts = (runs_changed(row, message=_what(run, row)),) if differs(run, row) else ()
     hints = batching.noted(view, row, seen, inquiring.opened(view, row, seen, _next(view, row, known_ms)))
+    hints = attribution.noted(row, seen, hints)
     idle = seen.status in NOT_STARTED and row.state not in _OVER
     return Change(drafts, hints.idle(run.index, known_ms) if idle else hints)
 
 
-def _row(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> pb.InstanceRun:
+def _row(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance, stops: tuple[StopRecord, ...]) -> pb.InstanceRun:
     if is_old_run(view, seen):
         return ended(view, run, seen)
-    stopping = run.HasField("stop_time") or run.index in view.hints.stops_lost
-    row = observe(run, seen, stopping=stopping)
+    stopper = attribution.stopper(view, run, seen, stops)
+    row = observe(run, seen, started_by=attribution.starter(view, run, seen), stopper=stopper)
     if row.state == pb.RUN_STATE_STARTING and seen.status in NOT_STARTED and not run.HasField("stop_time"):
         row = restart(view, row)
     if run.state in IDLE and row.state == pb.RUN_STATE_RUNNING:
-        row = run_with(row, stop_time=None)  # released before the stop could reach it: it is to be asked for again
-    if row.started_by == pb.STARTED_BY_UPSTREAM and _began_early(view, run, row):
-        row = run_with(row, started_by=pb.STARTED_BY_OPERATOR)
+        # It has begun all the same: what is to be stopped is asked again, and the record of the stop tells of its end.
+        row = run_with(row, stop_time=None)
     return ended(view, row, seen)
-
-
-def _began_early(view: View, run: pb.InstanceRun, row: pb.InstanceRun) -> bool:
-    """Whether a child had begun before its parent ended, which upstream does not do by itself."""
-    parent = by_instance(view.job).get(run.blocked_by_id)
-    if parent is None or not parent.HasField("finished_time") or not row.HasField("started_time"):
-        return False
-    early: bool = row.started_time.ToNanoseconds() < parent.finished_time.ToNanoseconds()
-    return early
 
 
 _OVER: Final = RUN_TERMINAL | {pb.RUN_STATE_PLANNED}

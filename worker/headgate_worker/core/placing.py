@@ -6,12 +6,11 @@ from dataclasses import replace
 
 from headgate import pb, tries
 from headgate.reasons import Reason
-from headgate_worker.core import errors, inquiring, pacing
+from headgate_worker.core import attribution, errors, inquiring, pacing
 from headgate_worker.core.calls import Failure, FailureKind, GetInstance, Outcome
 from headgate_worker.core.event_text import label
-from headgate_worker.core.kinds import starts_itself
 from headgate_worker.core.operations import MADE, unplaced
-from headgate_worker.core.runs import NOT_STARTED, observe
+from headgate_worker.core.runs import observe
 from headgate_worker.core.steps import Act, Change, Step, run_with, runs_changed
 from headgate_worker.core.view import View
 
@@ -36,9 +35,8 @@ def absorb_place(view: View, subject: int, call: GetInstance, outcome: Outcome) 
     row = run_with(_row_for(view.job, subject, seen), workflow_instance_id=call.id, state=pb.RUN_STATE_CREATED)
     if view.kind == "adhoc":
         row = run_with(row, state=pb.RUN_STATE_STARTING, started_by=pb.STARTED_BY_HEADGATE)
-    elif starts_itself(view) and seen.status not in NOT_STARTED:
-        row = run_with(row, started_by=pb.STARTED_BY_UPSTREAM)
-    row = observe(row, seen, stopping=False)
+    stopper = attribution.stopper(view, row, seen, outcome.stops)
+    row = observe(row, seen, started_by=attribution.starter(view, row, seen), stopper=stopper)
     said = (
         f"instance {call.id} was made for {label(row)}" if row.HasField("biz_date") else f"instance {call.id} was made"
     )

@@ -82,7 +82,7 @@ def absorb_look(view: View, subject: int, outcome: Outcome) -> Change:
     assert isinstance(seen, pb.WorkflowInstance)  # noqa: S101  # the adapter's contract, told to the type checker
     if seen.status == pb.WORKFLOW_INSTANCE_STATUS_FAILURE:
         return _again(view, run)
-    row = observe(run, seen, stopping=False)
+    row = observe(run, seen)
     if seen.status in NOT_STARTED:
         row = run_with(row, state=pb.RUN_STATE_STARTING)
     row = run_with(row, started_by=pb.STARTED_BY_OPERATOR, failure_digest=None)  # it told of the run before

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from headgate import pb
 from headgate.lifecycle import RUN_TERMINAL
 from headgate.reprocess import is_left_alone
 from headgate_worker.core.steps import run_with
 
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    StartedBy: TypeAlias = pb.StartedBy.ValueType
+
 _STATUS = pb.WorkflowInstanceStatus
+_UNKNOWN: Final = pb.STARTED_BY_UNSPECIFIED
+
+
+class Stopper(NamedTuple):
+    """Who stopped a run; `job` is the name of the other job where it was one."""
+
+    by: pb.StoppedBy.ValueType
+    job: str = ""
+
+
+NOBODY: Final = Stopper(pb.STOPPED_BY_UNSPECIFIED)
+THIS_JOB: Final = Stopper(pb.STOPPED_BY_HEADGATE)
 
 NOT_STARTED: Final = frozenset({pb.WORKFLOW_INSTANCE_STATUS_NOT_RUN})
 """Statuses of an instance that was never started, or that waits for a parent (seed 000)."""
@@ -33,11 +50,18 @@ BAD: Final = frozenset({pb.RUN_STATE_FAILED, pb.RUN_STATE_UNRESOLVED})
 """Run states that count as a failure of the date."""
 
 
-def observe(run: pb.InstanceRun, seen: pb.WorkflowInstance, *, stopping: bool) -> pb.InstanceRun:
+def observe(
+    run: pb.InstanceRun, seen: pb.WorkflowInstance, *, started_by: StartedBy = _UNKNOWN, stopper: Stopper = NOBODY
+) -> pb.InstanceRun:
     """The run's row after its instance was read.
 
-    An instance that is NotRun leaves the state as it is; a Failure after a stop that upstream accepted is STOPPED,
-    since upstream has no word for that.
+    Args:
+        run: the row before.
+        seen: what was read.
+        started_by: who started what has begun, where the row does not say so yet.
+        stopper: who stopped what has ended in Failure: then it is STOPPED, since upstream has no word for that.
+
+    An instance that is NotRun leaves the state as it is.
     """
     row = run_with(run, upstream_status=seen.status_raw, observe_time=seen.observe_time)
     if seen.HasField("biz_date"):
@@ -45,24 +69,25 @@ def observe(run: pb.InstanceRun, seen: pb.WorkflowInstance, *, stopping: bool) -
     for name in ("started_time", "finished_time"):
         if seen.HasField(name):
             getattr(row, name).CopyFrom(getattr(seen, name))
-    return _with_state(row, seen, stopping=stopping)
+    return _with_state(row, seen, started_by, stopper)
 
 
-def _with_state(row: pb.InstanceRun, seen: pb.WorkflowInstance, *, stopping: bool) -> pb.InstanceRun:
+def _with_state(row: pb.InstanceRun, seen: pb.WorkflowInstance, by: StartedBy, stopper: Stopper) -> pb.InstanceRun:
     unknown = seen.status == pb.WORKFLOW_INSTANCE_STATUS_UNSPECIFIED and not seen.HasField("started_time")
     if seen.status in NOT_STARTED or unknown:
         return row
-    started_by = row.started_by or _who_started(row)
+    never_ran = seen.status == pb.WORKFLOW_INSTANCE_STATUS_FAILURE and not seen.HasField("started_time")
+    row = run_with(row, started_by=None if never_ran else row.started_by or by)
     state = _FINAL.get(seen.status, pb.RUN_STATE_RUNNING)
-    if state == pb.RUN_STATE_FAILED and stopping:
-        state = pb.RUN_STATE_STOPPED
-    return run_with(row, state=state, started_by=started_by, blocked_by_id=None, parent_end_time=None)
+    if state == pb.RUN_STATE_FAILED and stopper.by:
+        row = stopped(row, stopper)
+        state = row.state
+    return run_with(row, state=state, blocked_by_id=None, parent_end_time=None)
 
 
-def _who_started(row: pb.InstanceRun) -> pb.StartedBy.ValueType:
-    if row.state == pb.RUN_STATE_BLOCKED:
-        return pb.STARTED_BY_UPSTREAM
-    return pb.STARTED_BY_OPERATOR
+def stopped(row: pb.InstanceRun, stopper: Stopper) -> pb.InstanceRun:
+    """The row of a run that was stopped."""
+    return run_with(row, state=pb.RUN_STATE_STOPPED, stopped_by=stopper.by, stopped_by_job=stopper.job)
 
 
 def differs(before: pb.InstanceRun, after: pb.InstanceRun) -> bool:

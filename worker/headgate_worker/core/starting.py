@@ -15,12 +15,12 @@ from headgate.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
 from headgate_worker.core import errors, pacing
 from headgate_worker.core.calls import Failure, Outcome, PerInstance, StartInstances
+from headgate_worker.core.failures import FINAL_REFUSALS
 from headgate_worker.core.halting import current_operation, halted
 from headgate_worker.core.kinds import expected_parent, may_start, starts_first, starts_itself
 from headgate_worker.core.operations import unplaced
 from headgate_worker.core.runs import by_instance
 from headgate_worker.core.steps import Act, Change, Step, run_with, runs_changed, timestamp
-from headgate_worker.core.stopping import FINAL_REFUSALS
 from headgate_worker.core.view import View
 
 _PARENT: Final = re.compile(r"workflow\s*instance\s*\[\s*(\d{1,19})\s*\]", re.IGNORECASE)

@@ -8,24 +8,17 @@ it has ended, and what is NotRun then does not run any more.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 from headgate import pb
 from headgate.lifecycle import RUN_FRONTIER, RUN_TERMINAL
-from headgate_worker.core import pacing
-from headgate_worker.core.calls import Failure, FailureKind, Outcome, PerInstance, StopInstances
+from headgate_worker.core import not_begun, pacing
+from headgate_worker.core.calls import Failure, Outcome, PerInstance, StopInstances
+from headgate_worker.core.failures import FINAL_REFUSALS, may_be_executed
 from headgate_worker.core.halting import awaiting, calls_back, halted, halts
 from headgate_worker.core.kinds import newest_first
 from headgate_worker.core.runs import IDLE, by_instance, differs
 from headgate_worker.core.steps import Act, Change, Step, run_with, runs_changed, timestamp
 from headgate_worker.core.view import Hints, View
-
-FINAL_REFUSALS: Final = frozenset({FailureKind.REFUSED, FailureKind.DENIED, FailureKind.NOT_FOUND})
-"""Failures of a whole call after which the instances are read, and their status decides."""
-
-
-NOT_SENT_CODES: Final = frozenset({"connect_failed", "credentials_unavailable"})
-"""Codes of failures that left nothing behind: no request went out."""
 
 
 def cancelling(view: View) -> bool:
@@ -36,6 +29,13 @@ def cancelling(view: View) -> bool:
 def wants_ends(view: View) -> bool:
     """Whether there is a reason to stop anything at all."""
     return cancelling(view) or view.kind == "stop" or halted(view) or bool(awaiting(view))
+
+
+def spares_what_runs(view: View) -> bool:
+    """Whether only what has not begun is to be stopped: by a halt, a recall or a drain."""
+    if cancelling(view):
+        return view.job.cancel.mode == pb.CANCEL_MODE_DRAIN
+    return view.kind != "stop"
 
 
 def wants_end(view: View, run: pb.InstanceRun) -> bool:
@@ -76,6 +76,11 @@ def stop(view: View) -> Step | None:
     rows = [run for run in view.runs if _due(view, run)] if wants_ends(view) else []
     if not rows:
         return None
+    if spares_what_runs(view):
+        checked = not_begun.ready(view, rows)
+        if isinstance(checked, Act):
+            return checked
+        rows = checked
     newest = newest_first(view.job)
     rows.sort(key=lambda run: (run.state in RUN_FRONTIER, run.index if newest else -run.index))
     ids = tuple(run.workflow_instance_id for run in rows)[: view.policy.batch]
@@ -114,7 +119,7 @@ def absorb_stop(view: View, call: StopInstances, outcome: Outcome) -> Change:
 def _perhaps_sent(view: View, call: StopInstances, failure: Failure) -> Hints:
     """The hints after a stop that failed: it is asked for again, and may have been executed for all that."""
     hints = pacing.after_failure(view, failure)
-    if failure.kind not in (FailureKind.TRANSIENT, FailureKind.AMBIGUOUS) or failure.code in NOT_SENT_CODES:
+    if not may_be_executed(failure):
         return hints
     runs = by_instance(view.job)
     return replace(hints, stops_lost=hints.stops_lost | {runs[one].index for one in call.ids if one in runs})

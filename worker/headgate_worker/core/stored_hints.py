@@ -61,6 +61,7 @@ _STORED: Final[tuple[tuple[str, str, _Kind], ...]] = (
     ("z", "stops_lost", _INDEXES),
     ("d", "parents_doubted", _INDEXES),
     ("b", "absent", _INDEXES),
+    ("u", "modify_users", _map_of(str, str)),
     ("s", "starts", _NUMBERS),
     ("a", "asked_at_ms", _NUMBERS),
     ("i", "idle_at_ms", _NUMBERS),

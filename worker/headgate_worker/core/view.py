@@ -130,6 +130,7 @@ class Hints:
         queues_since_ms: since when the next call has asked for a slot and got none; 0 when it has not.
         waits_since_ms: since when the next call waits for a slot and that is not on the bill yet; 0 when none does.
         stops_lost: indexes of runs whose stop was sent and not answered: one that ends in Failure then was stopped.
+        modify_users: run index to upstream's ModifyUser of its instance while it ran, where that is not its creator.
         read_at_ms: run index to when its instance was last known, for those that are read again and again.
         parents_doubted: indexes of blocked runs for whose ended parent upstream waits all the same: it may run again.
         absent: indexes of runs whose instance the last read did not find; a second one in a row is believed.
@@ -161,6 +162,11 @@ class Hints:
     absent: frozenset[int] = frozenset()
     projects: Mapping[int, int] = field(default_factory=dict)
     parents_doubted: frozenset[int] = frozenset()
+    modify_users: Mapping[int, str] = field(default_factory=dict)
+
+    def modified(self, run_index: int, user: str) -> Hints:
+        """The hints with who changed a run's instance last while it ran."""
+        return replace(self, modify_users={**self.modify_users, run_index: user})
 
     def project(self, run_index: int, project_id: int) -> Hints:
         """The hints with the project of a run's instance; see `batching`."""
@@ -215,6 +221,7 @@ class Hints:
             stop_asked_ms=_without(self.stop_asked_ms, run_index),
             read_at_ms=_without(self.read_at_ms, run_index),
             projects=_without(self.projects, run_index),
+            modify_users=_without(self.modify_users, run_index),
             stops_lost=self.stops_lost - {run_index},
             parents_doubted=self.parents_doubted - {run_index},
             absent=self.absent - {run_index},
@@ -237,7 +244,7 @@ class Hints:
         return replace(self, failures=0, retry_at_ms=0)
 
 
-def _without(times: Mapping[int, int], run_index: int) -> Mapping[int, int]:
+def _without(times: Mapping[int, Fact], run_index: int) -> Mapping[int, Fact]:
     return {key: value for key, value in times.items() if key != run_index} if run_index in times else times
 
 
