@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from headgate import entries, keys, overlap, pb, snapshot
+from headgate import audit, entries, keys, overlap, pb, snapshot
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.overlap import Hold, Joined, LineFull, Overlapping
 
@@ -25,7 +25,9 @@ GRACE_MS: Final = 2_000
 REQUEST_TTL_MS: Final = 8 * 24 * 3600 * 1000
 """How long a request_id is remembered; the API promises 7 days."""
 
-SCRIPT: Final = """
+SCRIPT: Final = (
+    audit.RECORD
+    + """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 if ARGV[13] ~= '' then
@@ -39,7 +41,7 @@ if rev ~= tonumber(ARGV[2]) then return {-1, rev, now} end
 if ARGV[3] ~= '' and found[3] ~= ARGV[3] then return {-2, rev, now} end
 if redis.call('LLEN', KEYS[2]) ~= rev then return {-4, rev, now} end
 %(check)s
-local first = 30
+local first = 33
 local count = #ARGV - first + 1
 for i = 0, count - 1 do
   redis.call('RPUSH', KEYS[2], ARGV[first + i])
@@ -110,12 +112,14 @@ if ARGV[20] ~= '' and not redis.call('SET', KEYS[14], ARGV[20], 'NX', 'PX', ARGV
   if redis.call('GET', KEYS[14]) ~= ARGV[20] then redis.call('HSET', KEYS[1], 'marked', '1') end
 end
 %(change)s
+record(KEYS[19], ARGV[30], ARGV[31], ARGV[32], 'jobs/' .. ARGV[1], ARGV[28], ARGV[29], string.format('%d', rev))
 return {1, rev, now}
 """.replace("%(check)s", overlap.CHECK).replace("%(change)s", overlap.CHANGE)
+)
 """A job has one next tick: a commit that brings another takes the one before off the queue, so that a tick too many
 never becomes a second chain of ticks. KEYS: 1 job 2 log 3 feed 4 due 5 jobs 6 sequence 7 state before 8 state after
-9 request 10 expiring 11 definition 12 queue 13 kick 14 name 15 dates 16 line 17 wants 18 life of the request's job.
-ARGV: see `script_arguments`. Answers {code, revision or record, now in ms}, and for a record the uid of its job."""
+9 request 10 expiring 11 definition 12 queue 13 kick 14 name 15 dates 16 line 17 wants 18 life of the request's job
+19 audit. ARGV: see `script_arguments`. Answers {code, revision or record, now in ms}, for a record its job's uid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,7 @@ class Commit:
         hints: scratch of the worker. Losing it changes timing only. None leaves it as it is.
         wake: the next tick; None for a terminal job.
         request: for a submit or a retry, its idempotency record.
+        origin: who makes the change, for its audit record; NOBODY for a worker.
         hold: dates of a backfill: taken, all or none, or waited for in line, by the commit that accepts it, runs dates
             again or begins it, and given back by the one that makes it terminal; None on all others.
         claim: for a submit that makes instances, the name it will give them: whether another job has given it too.
@@ -205,6 +210,7 @@ class Commit:
     hold: Hold | None = None
     polls: Polls = Polls()
     body: bytes = b""
+    origin: audit.Origin = audit.NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +267,7 @@ def script_keys(commit: Commit) -> list[str]:
     arq = [keys.arq_job(entry), keys.TICKS, keys.kick(keys.TICKS)]
     name = commit.claim.key if commit.claim else "hg:name:none"
     dates = (commit.hold or overlap.NOTHING).keys()
-    return [keys.job(job_id), keys.log(job_id), *indexes, *arq, name, *dates, keys.request_life(request)]
+    return [keys.job(job_id), keys.log(job_id), *indexes, *arq, name, *dates, keys.request_life(request), keys.AUDIT]
 
 
 def script_arguments(commit: Commit) -> list[bytes | str | int]:
@@ -300,6 +306,9 @@ def script_arguments(commit: Commit) -> list[bytes | str | int]:
         overlap.MOST_WAITING,
         commit.job.uid,
         commit.job.connection,
+        commit.origin.actor,
+        commit.origin.method,
+        commit.origin.peer,
         *commit.events,
     ]
 

@@ -35,6 +35,9 @@ READS: Final = "headgate:reads"
 WORKERS: Final = "hg:workers"
 """Sorted set of worker processes; score = when, in ms, it last said it lives."""
 
+AUDIT: Final = "hg:audit"
+"""Stream of the changes that callers made, trimmed; see `audit`."""
+
 _JOB_NAME: Final = re.compile(r"jobs/([a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)\Z")
 
 

@@ -62,6 +62,7 @@ elseif ARGV[4] ~= '1' and ARGV[21] ~= '' and ARGV[26] ~= 'queue' then
       redis.call('SET', KEYS[9], whole .. string.match(ARGV[13], ' .*$'), 'PX', ARGV[14])
       if uid ~= '' then redis.call('SET', KEYS[18], uid, 'PX', ARGV[14]) end
     end
+    record(KEYS[19], ARGV[30], ARGV[31], ARGV[32], 'jobs/' .. whole, uid, ARGV[29], '0')
     return {-6, whole, now, uid}
   end
   for day in string.gmatch(ARGV[21], '%d+') do

@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from headgate_redis.pipe import Pipe
-from headgate_server import catalog, channel, fitness, gate, ops, pending_requests, rpc
+from headgate_server import audit_log, catalog, channel, fitness, gate, ops, pending_requests, rpc
 from headgate_server.admin_service import AdminService
 from headgate_server.call_slots import CallSlots
 from headgate_server.clock import StoreClock
@@ -169,7 +169,7 @@ class Parts:
         found = [part.run() for part in (self.writes, self.reads, self.hub, self.reading, self.lookout, self.health)]
         found.append(self.slots.pending.run())
         followed = [part.run() for part in (self.gate, self.tls) if part is not None]
-        return [*found, self.hub.audit(), rpc.FAILED_CALLS.run(), *followed]
+        return [*found, self.hub.audit(), rpc.FAILED_CALLS.run(), audit_log.REFUSED.run(), *followed]
 
     async def close(self) -> None:
         """Let every connection go."""

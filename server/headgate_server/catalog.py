@@ -20,8 +20,9 @@ from headgate.v1 import (
     task_instance_service_pb2,
     workflow_instance_service_pb2,
 )
-from headgate_server import rpc
+from headgate_server import access, rpc
 from headgate_server.call_slots import CallSlots
+from headgate_server.callers import Right
 from headgate_server.errors import Refused
 from headgate_server.gate import Gate
 from headgate_server.unbuilt import UNBUILT
@@ -111,11 +112,13 @@ def _handler(
     request = GetMessageClass(method.input_type)
     name = method.full_name
     door = gate.door(name) if gate is not None else None
+    writes = access.RULES[name].right is Right.WRITE
     if method.server_streaming:
-        return rpc.stream(name, request, _stream(name, implementation, method.name), observer, slots, door=door)
+        answers = _stream(name, implementation, method.name)
+        return rpc.stream(name, request, answers, observer, slots, door=door, writes=writes)
     answer = _unbuilt if name in UNBUILT else getattr(implementation, snake(method.name))
     seconds = _SECONDS.get(name, rpc.UNARY_SECONDS)
-    return rpc.unary(name, request, answer, observer, slots, seconds=seconds, door=door)
+    return rpc.unary(name, request, answer, observer, slots, seconds=seconds, door=door, writes=writes)
 
 
 def _stream(name: str, implementation: object, method: str) -> rpc.Stream:

@@ -11,8 +11,6 @@ import time
 from collections import Counter
 from typing import Final
 
-_log = logging.getLogger("headgate_server.access")
-
 TELL_SECONDS: Final = 5.0
 """Shortest time between two lines that count, and how long a count goes on."""
 
@@ -24,9 +22,22 @@ MOST_LINES: Final = 200
 
 
 class FailedCalls:
-    """Says which calls have a line of their own, and counts the others. Callers' names are known: it stays small."""
+    """Says which calls have a line of their own, and counts the others. Callers' names are known: it stays small.
 
-    def __init__(self) -> None:
+    Args:
+        log: where it tells what was counted.
+        words: what happened to the calls that it counts.
+        lines: calls of one caller and reason that have lines of their own.
+        most: calls of all that have.
+    """
+
+    def __init__(
+        self, log: logging.Logger, words: str = "failed besides", *, lines: int = LINES, most: int = MOST_LINES
+    ) -> None:
+        self._log = log
+        self._words = words
+        self._lines = lines
+        self._most = most
         self._counts: Counter[tuple[str, str]] = Counter()
         self._untold: Counter[tuple[str, str]] = Counter()
         self._last = ""
@@ -43,7 +54,7 @@ class FailedCalls:
         """
         self.tell(now)
         key = (reason, caller)
-        if self._counts[key] < LINES and self._counts.total() < MOST_LINES:
+        if self._counts[key] < self._lines and self._counts.total() < self._most:
             self._counts[key] += 1
             return True
         self._untold[key] += 1
@@ -58,7 +69,7 @@ class FailedCalls:
             rows = ", ".join(
                 f"{count} {reason} of {caller}" for (reason, caller), count in sorted(self._untold.items())
             )
-            _log.warning("calls failed besides: %s; the last was %s", rows, self._last)
+            self._log.warning("calls %s: %s; the last was %s", self._words, rows, self._last)
         self._counts.clear()
         self._untold.clear()
         self._until = now + TELL_SECONDS

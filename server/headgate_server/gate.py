@@ -13,11 +13,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from headgate.audit import Origin
 from headgate.lives import Life
 from headgate.reasons import Reason
 from headgate_server import access, caller_limits, callers_file, file_stamp, turned
+from headgate_server.audit_log import Audited
 from headgate_server.caller_limits import Bucket
-from headgate_server.callers import Caller, Callers, Limits, Proof, token_in
+from headgate_server.callers import Caller, Callers, Limits, Proof, Right, token_in
 from headgate_server.errors import Refused
 from headgate_server.refusals import Refusals
 from headgate_server.stream_shares import StreamShares
@@ -189,7 +191,10 @@ class Door:
         return gate.of_certificate(context)
 
     def _turned(self, answer: Turned, caller: str, context: Any) -> Turned:
-        self._gate.refusals.note(answer.reason.name, caller, f"{self._method} from {context.peer()}", time.monotonic())
+        peer = context.peer()
+        self._gate.refusals.note(answer.reason.name, caller, f"{self._method} from {peer}", time.monotonic())
+        if self._rule.right is Right.WRITE:
+            Audited(Origin(caller, self._method, peer)).tell(answer.code.name, answer.reason.name)
         return answer
 
 

@@ -101,15 +101,16 @@ class Intake:
         await self._insist(request, call, chance.caller)
         made = submission(request, chance)
         if request.validate_only:
-            return await self._rehearse(made, call.caller)
+            return await self._rehearse(made, call)
         match await self._jobs.submit(made.commit):
             case commit.Committed():
+                call.audit.about(made.job, changed=True)
                 page = made.page()
                 return Accepted(_id(made), made.job.uid, page.job, page)
             case commit.Duplicate() as used:
-                return await self._repeated(made, used, call.caller)
+                return await self._repeated(made, used, call)
             case overlap.Joined(job_id, uid):
-                return await self._earlier(job_id, uid, made, call.caller)
+                return await self._earlier(job_id, uid, made, call, changed=True)
             case overlap.Overlapping(taken):
                 raise _not_covered(made, taken) if _joins(made) else overlapping(taken)
             case overlap.LineFull(waiting):
@@ -130,29 +131,32 @@ class Intake:
 
     def _chance(self, call: Call) -> Chance:
         now_ms, random = self._clock.now_ms(), self._random(_RANDOM_BYTES)
-        return Chance(now_ms, random, call.caller.name, ttl_seconds=self._ttl_seconds, trace_parent=call.trace_parent)
+        name, origin = call.caller.name, call.audit.origin
+        ttl_seconds, trace_parent = self._ttl_seconds, call.trace_parent
+        return Chance(now_ms, random, name, ttl_seconds=ttl_seconds, trace_parent=trace_parent, origin=origin)
 
-    async def _rehearse(self, made: Submission, caller: Caller) -> Accepted:
+    async def _rehearse(self, made: Submission, call: Call) -> Accepted:
         if await self._jobs.load(_id(made)) is not None:
-            raise await self._taken(_id(made), caller)
+            raise await self._taken(_id(made), call.caller)
         page = made.page()
         return Accepted(_id(made), made.job.uid, page.job, page)
 
-    async def _repeated(self, made: Submission, used: commit.Duplicate, caller: Caller) -> Accepted:
+    async def _repeated(self, made: Submission, used: commit.Duplicate, call: Call) -> Accepted:
         if used.digest != made.digest:
             metadata = {"job": keys.job_name(used.job_id)}
             raise Refused(Reason.REQUEST_ID_REUSED, "request_id was used with another body", metadata=metadata)
-        return await self._earlier(used.job_id, used.uid, made, caller)
+        return await self._earlier(used.job_id, used.uid, made, call)
 
-    async def _earlier(self, job_id: str, uid: str, made: Submission, caller: Caller) -> Accepted:
+    async def _earlier(self, job_id: str, uid: str, made: Submission, call: Call, *, changed: bool = False) -> Accepted:
         """The job that a submit was answered with before, or joins: that very one, for who may see it."""
         stored = await self._jobs.load(job_id)
         if stored is None:
             raise deleted_job(job_id)
         if not (uid == stored.life.uid if uid else _may_be_of(made, pb.Job.FromString(stored.body))):
             raise deleted_job(job_id)
-        if not caller.may_use(stored.life.connection):
+        if not call.caller.may_use(stored.life.connection):
             raise access.denied_job(job_id)
+        call.audit.of(job_id, stored.life, changed=changed)
         return Accepted(job_id, stored.life.uid, stored.body, None)
 
     async def _taken(self, job_id: str, caller: Caller) -> Refused:

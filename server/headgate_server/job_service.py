@@ -115,6 +115,7 @@ class JobService:
         if type(carried) not in KINDS:
             raise Refused(Reason.METHOD_UNBUILT, f"{kind} is not built yet; see GetServerInfo")
         accepted = await self._intake.submit(carried, call)
+        call.audit.tell("OK")
         latest_only = request.mode == pb.WATCH_MODE_LATEST_ONLY
         progress_seconds = _progress_seconds(request)
         wish = Wish(accepted.job_id, latest_only=latest_only, progress_seconds=progress_seconds, uid=accepted.uid)

@@ -7,10 +7,14 @@ import sys
 from typing import Literal
 
 from headgate.log_lines import JsonFormatter, TextFormatter
+from headgate_server import audit_log
 
 
 def set_up(form: Literal["text", "json"], level: str) -> None:
     """Log to standard error from now on."""
+    for name in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks"):
+        setattr(logging, name, False)  # no line tells of them, and to find them out costs as much as the line
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    audit_log.LOGGER.setLevel(logging.INFO)  # whatever the level of the rest

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from headgate import commit, deletion, keys, lives, overlap, pb, snapshot
+from headgate.audit import NOBODY, Origin
 from headgate.overlap import Hold
 from headgate_redis import apart
 from headgate_redis.pipe import Command, Pipe
@@ -197,15 +198,16 @@ class RedisStore:
         sizes = await asyncio.gather(*(self._read(("ZCARD", keys.state(state))) for state in states))
         return dict(zip(states, sizes, strict=True))
 
-    async def delete(self, job: pb.Job, *, revision: int) -> bool:
+    async def delete(self, job: pb.Job, *, revision: int, origin: Origin = NOBODY) -> bool:
         """Delete a job with its log and tell its watchers; False when it has moved on from `revision`.
 
         A job that is gone already counts as deleted, but not when another one has its id.
         """
         job_id, state = keys.job_id(job.name), job.state
-        indexes = (keys.JOBS, keys.state(state), keys.DUE, keys.EXPIRING, keys.FEED)
+        indexes = (keys.JOBS, keys.state(state), keys.DUE, keys.EXPIRING, keys.FEED, keys.AUDIT)
         names = (keys.job(job_id), keys.log(job_id), *indexes)
-        arguments = (job_id, revision, "0", commit.FEED_LENGTH, job.uid)
+        who = (origin.actor, origin.method, origin.peer, job.connection)
+        arguments = (job_id, revision, "0", commit.FEED_LENGTH, job.uid, *who)
         answer, _ = await insist(lambda: _DELETE.run(self._writes, names, arguments))
         return bool(answer >= 0)
 

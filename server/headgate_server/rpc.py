@@ -20,8 +20,10 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 from google.rpc.status_pb2 import Status
 
+from headgate.audit import Origin
 from headgate.reasons import Reason
 from headgate_server import status, turned
+from headgate_server.audit_log import UNAUDITED, Audited
 from headgate_server.call_slots import CallSlots
 from headgate_server.callers import ANONYMOUS, Caller
 from headgate_server.errors import Refused, ServerError
@@ -39,7 +41,7 @@ SLOW_SECONDS: Final = 1.0
 """Calls that take longer are logged even if they succeed."""
 
 
-FAILED_CALLS: Final = FailedCalls()
+FAILED_CALLS: Final = FailedCalls(_access)
 """Which failures the process's log has lines for; its `run` tells of the last ones."""
 
 
@@ -53,12 +55,14 @@ class Call:
         caller: who calls.
         uid: of the job that the caller's right to was checked; another one that has its id by now is not meant. Empty
             where there was nothing to check.
+        audit: is told what a call that writes does, and to which job.
     """
 
     deadline: float | None = None
     trace_parent: str = ""
     caller: Caller = ANONYMOUS
     uid: str = ""
+    audit: Audited = UNAUDITED
 
 
 class Observer(Protocol):
@@ -88,6 +92,7 @@ def unary(
     *,
     seconds: float = UNARY_SECONDS,
     door: Door | None = None,
+    writes: bool = False,
 ) -> Any:
     """A grpc handler for a unary call, which takes the request as bytes: of a call that may not be made none is read.
 
@@ -99,6 +104,7 @@ def unary(
         slots: how many calls there may be.
         seconds: how long it may take when the caller gave no deadline.
         door: whom it lets in; None lets everyone in.
+        writes: whether the call changes something, and is audited.
     """
     parse, narrow = _parser(request), _narrowed(answer, door)
 
@@ -111,15 +117,16 @@ def unary(
                 if isinstance(admitted, Turned):
                     return ending.turn_away(context, admitted)
                 caller = ending.caller = admitted.caller
+            audit = ending.audit(context) if writes else UNAUDITED
             if (full := slots.why_not()) is not None:
                 return ending.turn_away(context, full)
             raw = ending.serve(await slots.pending.receive(context))
             ask = answer if caller.connections is None else narrow
-            call = _call(context, metadata, caller)
+            call = _call(context, metadata, caller, audit)
             if call.deadline is not None:
-                return await ask(parse(raw), call)
+                return await ask(parse(raw, call), call)
             async with asyncio.timeout(seconds):
-                return await ask(parse(raw), call)
+                return await ask(parse(raw, call), call)
         except BaseException as error:
             await ending.fail(context, error)
             raise
@@ -137,6 +144,7 @@ def stream(
     slots: CallSlots,
     *,
     door: Door | None = None,
+    writes: bool = False,
 ) -> Any:
     """A grpc handler for a server stream; headers go out with its first message.
 
@@ -156,12 +164,15 @@ def stream(
                     ending.turn_away(context, seat)
                     return
                 ending.caller, sink = seat.caller, seat
+            audit = ending.audit(context) if writes else UNAUDITED
             if (full := slots.why_not()) is not None:
                 ending.turn_away(context, full)
                 return
             ask = answer if ending.caller.connections is None else narrow
-            given = parse(ending.serve(await slots.pending.receive(context, whole=True)))
-            await ask(given, _call(context, metadata, ending.caller), sink)
+            raw = ending.serve(await slots.pending.receive(context, whole=True))
+            streaming = _asked(ask, parse, raw, _call(context, metadata, ending.caller, audit), sink)
+            del raw  # so that it does not stay as long as the stream
+            await streaming
         except BaseException as error:
             await ending.fail(context, error)
         finally:
@@ -170,6 +181,10 @@ def stream(
                 seat.leave()
 
     return grpc.stream_stream_rpc_method_handler(handle)
+
+
+def _asked(ask: Stream, parse: Callable[[bytes, Call], Any], raw: bytes, call: Call, sink: Sink) -> Awaitable[None]:
+    return ask(parse(raw, call), call, sink)
 
 
 def unknown(observer: Observer, slots: CallSlots) -> Any:
@@ -205,8 +220,15 @@ class _Ending:
         self._started = time.perf_counter()
         self._logged = False
         self._reason = "slow"
+        self._audited: Audited = UNAUDITED
+        self._why = ""
         self.code = "OK"
         self.caller = ANONYMOUS
+
+    def audit(self, context: Any) -> Audited:
+        """Have the call audited."""
+        self._audited = Audited(Origin(self.caller.name, self._method, context.peer()))
+        return self._audited
 
     def serve(self, raw: bytes) -> bytes:
         """Count the call among those that are served; its request."""
@@ -230,6 +252,7 @@ class _Ending:
 
     async def _abort(self, context: Any, error: Exception) -> None:
         found = _status(error, self._method)
+        self._why = status.reason_of(found)
         code = status.CODES[found.code]
         self.code = code.name
         self._reason = error.reason.name if isinstance(error, Refused) else code.name
@@ -237,7 +260,7 @@ class _Ending:
 
     def turn_away(self, context: Any, turned: Turned) -> bytes:
         """End a call that may not be made, without the cost of an exception; the gate logs it."""
-        self.code = turned.code.name
+        self.code, self._why = turned.code.name, turned.reason.name
         self._logged = True
         context.set_code(turned.code)
         context.set_details(turned.message)
@@ -250,6 +273,7 @@ class _Ending:
             self._open.leave()
         seconds = time.perf_counter() - self._started
         self._observer.rpc_ended(self._method, self.code, seconds)
+        self._audited.tell(self.code, self._why)
         notable = self.code not in ("OK", "CANCELLED") or seconds > self._slow_seconds
         told = notable and not self._logged
         if told and not FAILED_CALLS.has_line(self._reason, self.caller.name, self._method, time.monotonic()):
@@ -269,14 +293,15 @@ def _status(error: Exception, method: str) -> Status:
     return status.internal(error_id)
 
 
-def _parser(request: type[Message]) -> Callable[[bytes], Any]:
-    def parse(raw: bytes) -> Message:
+def _parser(request: type[Message]) -> Callable[[bytes, Call], Any]:
+    def parse(raw: bytes, call: Call) -> Message:
         try:
             parsed = request.FromString(raw)
         except (DecodeError, ValueError):  # Python's own words are not for callers
             message = "the request can't be parsed: it is no such message, or nested too deeply"
             raise Refused(Reason.MESSAGE_MALFORMED, message) from None
         parsed.DiscardUnknownFields()  # no rule bounds them, and what is recorded of a request would carry them on
+        call.audit.asks(parsed)
         return parsed
 
     return parse
@@ -286,10 +311,10 @@ def _serialize(message: Message | bytes) -> bytes:
     return message if isinstance(message, bytes) else message.SerializeToString()
 
 
-def _call(context: Any, metadata: Metadata, caller: Caller) -> Call:
+def _call(context: Any, metadata: Metadata, caller: Caller, audit: Audited) -> Call:
     remaining = context.time_remaining()
     deadline = None if remaining is None else asyncio.get_running_loop().time() + remaining
-    return Call(deadline, _trace_parent(metadata), caller)
+    return Call(deadline, _trace_parent(metadata), caller, audit=audit)
 
 
 def _trace_parent(metadata: Metadata) -> str:

@@ -108,6 +108,12 @@ def retry_ms(status: Status) -> int:
     return 0
 
 
+def reason_of(status: Status) -> str:
+    """The reason in a status; empty when it has none."""
+    info = details_pb.ErrorInfo()
+    return info.reason if any(packed.Unpack(info) for packed in status.details) else ""
+
+
 def _code(reason: Reason) -> grpc.StatusCode:
     return grpc.StatusCode[reason.value.code]
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from headgate import commit, entries, keys, log, overlap, pb
+from headgate.audit import Origin
 from headgate.lifecycle import is_terminal
 from headgate.overlap import Hold, hold_of
 from headgate.reasons import Reason
@@ -43,7 +45,7 @@ class Jobs(Protocol):
     async def recorded(self, request_key: str) -> commit.Duplicate | None:
         """What a request id was used for; None when it is fresh."""
 
-    async def delete(self, job: pb.Job, *, revision: int) -> bool:
+    async def delete(self, job: pb.Job, *, revision: int, origin: Origin) -> bool:
         """Delete a job that still stands at a revision."""
 
 
@@ -76,13 +78,17 @@ class Steering:
                 raise _gone(job_id, uid)
             stored, job = found
             uid = job.uid
+            call.audit.about(job)
             control.check_etag(job, request.etag)
             event = decide(job, request, caller, self._clock.now_ms())
             if event is None:
                 return stored.body
             after = log.fold(_as_logged(job), event)
-            match await self._jobs.submit(self._commit(stored, job, after, event, record)):
+            match await self._jobs.submit(
+                replace(self._commit(stored, job, after, event, record), origin=call.audit.origin)
+            ):
                 case commit.Committed():
+                    call.audit.done()
                     return _as_shown(after, job)
                 case commit.Stale() | commit.Duplicate():
                     continue
@@ -115,10 +121,12 @@ class Steering:
                 raise _gone(job_id, uid)
             stored, job = found
             uid = job.uid
+            call.audit.about(job)
             control.check_etag(job, request.etag)
             if not is_terminal(job):
                 raise control.conflict(job, "can't be deleted before its end")
-            if await self._jobs.delete(job, revision=stored.revision):
+            if await self._jobs.delete(job, revision=stored.revision, origin=call.audit.origin):
+                call.audit.done()
                 return
         raise _busy(job_id)
 

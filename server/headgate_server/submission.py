@@ -13,6 +13,7 @@ from typing import Any, Final
 from google.protobuf.message import Message
 
 from headgate import dates, entries, keys, log, pb
+from headgate.audit import NOBODY, Origin
 from headgate.commit import Commit, NameClaim, RequestRecord, Wake
 from headgate.overlap import hold_of_new
 from headgate_server import calendar_rules
@@ -37,6 +38,7 @@ class Chance:
         caller: who submits.
         ttl_seconds: how long a job is kept after its end when its caller does not say.
         trace_parent: W3C trace context; empty when there is none.
+        origin: who submits, for the audit record.
     """
 
     now_ms: int
@@ -44,6 +46,7 @@ class Chance:
     caller: str = ANONYMOUS.name
     ttl_seconds: int = 30 * 24 * 3600
     trace_parent: str = ""
+    origin: Origin = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,7 @@ def submission(request: Any, chance: Chance) -> Submission:
         claim=_claim(job),
         hold=hold_of_new(job),
         body=job.SerializeToString(),
+        origin=chance.origin,
     )
     return Submission(job, change, digest)
 

@@ -46,7 +46,9 @@ class Now:
         return commit.parse_answer(raw)
 
     async def delete(self, job: pb.Job) -> int:
-        return int(await self._delete(keys=_deleted(job), args=[*_deletion(job), job.uid]))
+        return int(
+            await self._delete(keys=[*_deleted(job), keys.AUDIT], args=[*_deletion(job), job.uid, "", "", "", ""])
+        )
 
 
 class Before:

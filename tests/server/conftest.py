@@ -1,3 +1,4 @@
+import logging
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as NotReached
 
 from headgate_cli.dev.redis_server import find_redis_server
-from headgate_server import rpc
+from headgate_server import audit_log, rpc
 from headgate_server.failed_calls import FailedCalls
 from tests.server.world import World, serving
 
@@ -52,7 +53,8 @@ def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 @pytest.fixture(autouse=True)
 def no_failures_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """Log lines of a test's failures do not hang on those of the test before."""
-    monkeypatch.setattr(rpc, "FAILED_CALLS", FailedCalls())
+    for module, name in ((rpc, "FAILED_CALLS"), (audit_log, "REFUSED")):
+        monkeypatch.setattr(module, name, FailedCalls(logging.getLogger("headgate_server.access")))
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The file of callers, tokens and limits, without a server."""
 
+import logging
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -239,7 +240,7 @@ def lines_of(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_the_first_failures_of_each_kind_have_lines_and_the_rest_are_counted(caplog: pytest.LogCaptureFixture) -> None:
-    told = FailedCalls()
+    told = FailedCalls(logging.getLogger("headgate_server.access"))
     own = sum(told.has_line("JOB_UNKNOWN", "etl", "GetJob", at / 10_000) for at in range(10_000))
 
     assert own == failed_calls.LINES
@@ -251,7 +252,7 @@ def test_the_first_failures_of_each_kind_have_lines_and_the_rest_are_counted(cap
 
 
 def test_many_callers_that_fail_have_no_more_lines_than_a_few_have(caplog: pytest.LogCaptureFixture) -> None:
-    told = FailedCalls()
+    told = FailedCalls(logging.getLogger("headgate_server.access"))
 
     own = sum(told.has_line("JOB_UNKNOWN", f"caller-{number}", "GetJob", 1) for number in range(10_000))
 

@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from headgate import commit, keys, pb
+from headgate.audit import Origin
 from headgate.reasons import Reason
 from headgate_redis.pipe import Pipe
 from headgate_server import control
@@ -217,9 +218,9 @@ class Slow:
         await self._overtaken()
         return await self._store.submit(change)
 
-    async def delete(self, job: pb.Job, *, revision: int) -> bool:
+    async def delete(self, job: pb.Job, *, revision: int, origin: Origin) -> bool:
         await self._overtaken()
-        return await self._store.delete(job, revision=revision)
+        return await self._store.delete(job, revision=revision, origin=origin)
 
 
 async def test_a_change_that_was_decided_on_one_job_is_not_made_to_the_next(gated: World, store: RedisStore) -> None:

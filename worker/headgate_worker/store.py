@@ -203,10 +203,10 @@ class Store:
         """Delete a finished job with its log, if it still has expired; whether it did."""
         revision, state, uid = await self._redis.hmget(keys.job(job_id), "rev", "st", "uid")
         state_key = f"hg:jobs:{(state or b'0').decode()}"
-        indexes = [keys.JOBS, state_key, keys.DUE, keys.EXPIRING, keys.FEED]
+        indexes = [keys.JOBS, state_key, keys.DUE, keys.EXPIRING, keys.FEED, keys.AUDIT]
         answer = await self._delete(
             keys=[keys.job(job_id), keys.log(job_id), *indexes],
-            args=[job_id, (revision or b"0").decode(), 1, commit.FEED_LENGTH, uid or b""],
+            args=[job_id, (revision or b"0").decode(), 1, commit.FEED_LENGTH, uid or b"", "", "", "", ""],
         )
         return bool(answer == 1)
 

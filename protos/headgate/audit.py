@@ -1,0 +1,45 @@
+"""The audit stream: one record of every change that a caller made, which outlives the job it was made to.
+
+The script that makes the change writes its record, or neither is written. Changes that workers make have no record: the
+job's log tells of them. Records hold names, and nothing of what was sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+LENGTH: Final = 100_000
+"""About how many records are kept; the oldest go first."""
+
+FIELDS: Final = ("actor", "method", "peer", "job", "uid", "connection", "revision")
+"""Fields of a record, in the order of the script; its id begins with the time in ms."""
+
+RECORD: Final = f"""
+local function record(key, actor, method, peer, job, uid, connection, revision)
+  if actor == '' then return end
+  redis.pcall('XADD', key, 'MAXLEN', '~', {LENGTH}, '*', 'actor', actor, 'method', method, 'peer', peer,
+    'job', job, 'uid', uid, 'connection', connection, 'revision', revision)
+end
+"""
+"""Part of the scripts that change jobs, at their beginning. What can't be recorded, such as when somebody has put
+something else under the key, does not hinder the change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who makes a change.
+
+    Args:
+        actor: the caller's name.
+        method: full name of the RPC.
+        peer: address that the call came from, as gRPC writes it.
+    """
+
+    actor: str
+    method: str
+    peer: str
+
+
+NOBODY: Final = Origin("", "", "")
+"""Stands for a worker, whose changes are not recorded."""
