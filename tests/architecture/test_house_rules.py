@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+from hypothesis import HealthCheck, settings
+
 from tests.architecture.repository import SOURCE_ROOTS, python_files, relative, written_by_hand
 
 LONGEST: Final = 400
@@ -86,3 +88,13 @@ def test_every_package_says_that_it_is_typed() -> None:
 
 def test_no_merge_was_left_half_done() -> None:
     assert not found(re.compile(r"^(?:<{7}|>{7}|\|{7}) "))
+
+
+def test_no_test_of_properties_fails_because_the_machine_is_busy() -> None:
+    kept = settings.default
+
+    assert kept is not None and kept.deadline is None
+    assert HealthCheck.too_slow in kept.suppress_health_check
+    own = re.compile(r"@settings\([^)]*(?:deadline=(?!None)|suppress_health_check=\[\])")
+    tests = [path for path in python_files() if relative(path).startswith("tests/")]
+    assert not [relative(path) for path in tests if own.search(path.read_text())]

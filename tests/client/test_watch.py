@@ -73,7 +73,7 @@ def scripts(faults: list[Fault]) -> st.SearchStrategy[list[Plan]]:
     return st.lists(plan, max_size=6)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(plans=scripts(LOSSLESS), start=st.integers(1, len(LOG)))
 def test_whatever_breaks_every_event_arrives_once_and_in_order(world: World, plans: list[Plan], start: int) -> None:
     items = world.watch(start, plans)
@@ -83,7 +83,7 @@ def test_whatever_breaks_every_event_arrives_once_and_in_order(world: World, pla
     assert start > 1 or world.job == replay(LOG)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(plans=scripts([*LOSSLESS, *LOSSY]))
 def test_after_lost_history_a_marked_snapshot_takes_the_place_of_what_was_said(world: World, plans: list[Plan]) -> None:
     items = world.watch(0, plans)
@@ -98,7 +98,7 @@ def test_after_lost_history_a_marked_snapshot_takes_the_place_of_what_was_said(w
     assert world.job == replay(LOG)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(plans=scripts([Fault.UNAVAILABLE, Fault.DRAINING, Fault.SILENT_END, Fault.CANCELLED]))
 def test_latest_only_never_goes_back_and_never_misses_the_last(world: World, plans: list[Plan]) -> None:
     items = world.watch(0, plans, pb.WATCH_MODE_LATEST_ONLY)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp.client_proto import ResponseHandler
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate_worker.core import calls
@@ -188,7 +188,7 @@ async def test_redirect_is_not_followed(server: Server, client: DataWorks, statu
     assert [seen.target for seen in server.seen] == ["/?Id=5", "/", "/"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.lists(st.binary(max_size=40) | st.sampled_from([b"HTTP/1.1 200 OK\r\n", b"\r\n", b"{}", b"5"]), max_size=6))
 def test_whatever_bytes_come_back_there_is_an_outcome(pieces: list[bytes]) -> None:
     async def break_off(seen: Seen, writer: asyncio.StreamWriter) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.date_pb2 import Date
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate import pb
@@ -316,7 +316,6 @@ SHAPES = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SHAPES)
 def test_whatever_comes_back_is_read_or_malformed(reply: dict[str, Any]) -> None:
     for call in (CREATE, ADHOC, RESULT, START, GET, LIST, LOG):
