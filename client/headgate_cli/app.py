@@ -1,5 +1,8 @@
 """The command line as a whole. Importing this loads Typer and no client, so that help is fast."""
 
+from importlib import metadata
+from typing import Annotated
+
 import typer
 
 from headgate_cli.commands import deployment, flows, instances, jobs, submits, tasks, tokens
@@ -11,10 +14,25 @@ app = typer.Typer(
     help="A gRPC front door to workflow runs: durable jobs, changes streamed back.",
     epilog=f"Exit status. {_EXITS}",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"headgate {metadata.version('headgate')}")
+        raise typer.Exit
+
+
+@app.callback()
+def headgate(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Tell the version of this command.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
+    """A gRPC front door to workflow runs: durable jobs, changes streamed back."""
 
 
 submits.register(app)

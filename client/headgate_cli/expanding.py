@@ -4,9 +4,15 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, get_type_hints
 
+from typer.models import OptionInfo
+
 Command = Callable[..., None]
+
+typed_flags: ContextVar[frozenset[str] | None] = ContextVar("typed_flags", default=None)
+"""The flags that the command which runs now has; None outside of one."""
 
 
 def expanded(command: Command) -> Command:
@@ -19,8 +25,11 @@ def expanded(command: Command) -> Command:
     groups = {name: kind for name, kind in hints.items() if dataclasses.is_dataclass(kind)}
     flags = [flag for name in inspect.signature(command).parameters for flag in _flags(name, command, hints)]
 
+    names = frozenset(name for flag in flags for name in _names(flag))
+
     @functools.wraps(command)
     def run(**values: Any) -> None:
+        typed_flags.set(names)
         made = {name: _made(kind, values) for name, kind in groups.items()}
         command(**values, **made)
 
@@ -41,6 +50,15 @@ def _flags(name: str, command: Command, hints: dict[str, Any]) -> list[inspect.P
         )
         for field in dataclasses.fields(kind)
     ]
+
+
+def _names(flag: inspect.Parameter) -> list[str]:
+    """How a parameter is typed: "--wait" and "--no-wait"; nothing for an argument."""
+    options = [info for info in getattr(flag.annotation, "__metadata__", ()) if isinstance(info, OptionInfo)]
+    # In an annotation there is no default, so that Typer keeps the first name in its place.
+    declared = [name for info in options for name in (info.default, *(info.param_decls or ())) if isinstance(name, str)]
+    named = [name for names in declared for name in names.split("/") if name.startswith("-")]
+    return named or [f"--{flag.name.replace('_', '-')}" for _ in options]
 
 
 def _default(field: "dataclasses.Field[Any]") -> Any:

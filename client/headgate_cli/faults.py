@@ -7,6 +7,7 @@ UNAVAILABLE = 3
 NOT_FOUND = 4
 REFUSED = 5
 INTERRUPTED = 130
+READER_GONE = 141
 
 EXIT_STATUSES = {
     OK: "done; with --wait: the job succeeded",
@@ -15,7 +16,8 @@ EXIT_STATUSES = {
     UNAVAILABLE: "the server, or something that it needs, can't be reached",
     NOT_FOUND: "no such job or instance",
     REFUSED: "the server refused for another reason: state, rights, quota",
-    INTERRUPTED: "interrupted with Ctrl-C",
+    INTERRUPTED: "interrupted with Ctrl-C, or not confirmed",
+    READER_GONE: "nobody read the output to its end, as with head",
 }
 """What each exit status means, for help and documents."""
 

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from headgate_cli import closed_pipe
+from headgate_cli.faults import READER_GONE
 from headgate_cli.launch import PROCESSES, launch
 
 
@@ -19,7 +21,13 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         from headgate_cli.app import app
     except ModuleNotFoundError as error:
         sys.exit(f"headgate needs {error.name}, which is not installed: pip install 'headgate[cli]'")
-    app(arguments, prog_name="headgate")
+    closed_pipe.install()
+    try:
+        app(arguments, prog_name="headgate")
+    except SystemExit:
+        if closed_pipe.is_closed():
+            sys.exit(READER_GONE)
+        raise
     raise AssertionError("the application exits by itself")
 
 

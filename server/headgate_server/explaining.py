@@ -14,7 +14,7 @@ from typing import Final
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from headgate import dates, keys, pb, reprocess, shares, tries
-from headgate.lifecycle import RUN_FRONTIER, is_terminal
+from headgate.lifecycle import RUN_FRONTIER, RUN_TERMINAL, is_terminal
 from headgate_server.clock import timestamp
 
 DEAD_MS: Final = 15_000
@@ -105,6 +105,8 @@ def _operations(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:
 
 
 def _retries(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:
+    if job.state == pb.JOB_STATE_CANCELLING:
+        return
     most = job.backfill.max_attempts_per_date
     for run in tries.awaiting(job)[:MOST_RUNS]:
         day = dates.from_message(run.biz_date).isoformat()
@@ -140,7 +142,19 @@ def _surveyed(job: pb.Job) -> bool:
     return job.HasField("survey_time") or bool(job.operations)
 
 
+def _stopping(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:
+    if job.state == pb.JOB_STATE_CANCELLING:
+        left = [run for run in job.runs if run.state not in RUN_TERMINAL]
+        drains = job.cancel.mode == pb.CANCEL_MODE_DRAIN
+        asked = "nothing more is started" if drains else "everything is asked to stop"
+        said = f"the job is being cancelled: {asked}; {len(left)} of {len(job.runs)} runs were not read ended yet"
+        since = job.cancel.request_time if job.cancel.HasField("request_time") else None
+        yield _cause(pb.CAUSE_KIND_RUNNING, job.name, said, since)
+
+
 def _parents(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:
+    if job.state == pb.JOB_STATE_CANCELLING:
+        return  # what a blocked run waits for is of no matter once it is not to start
     for run in [run for run in job.runs if run.state == pb.RUN_STATE_BLOCKED][:MOST_RUNS]:
         said = f"instance {run.workflow_instance_id} waits for its parent {run.blocked_by_id}"
         yield _cause(pb.CAUSE_KIND_PARENT_INSTANCE, str(run.blocked_by_id), said, _observed(run))
@@ -172,6 +186,7 @@ _RULES: Final[tuple[Rule, ...]] = (
     _retries,
     _quota,
     _survey,
+    _stopping,
     _parents,
     _upstream,
     _running,

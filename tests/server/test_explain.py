@@ -138,3 +138,24 @@ async def test_a_job_is_explained_over_the_wire(world: World) -> None:
     assert [cause.kind for cause in second.causes] == [pb.CAUSE_KIND_QUEUE, pb.CAUSE_KIND_QUOTA]
     assert second.causes[1].expected_clear_time.seconds == int(seconds) + 60
     assert not third.causes
+
+
+@pytest.mark.parametrize(
+    ("mode", "asked"),
+    [(pb.CANCEL_MODE_STOP, "everything is asked to stop"), (pb.CANCEL_MODE_DRAIN, "nothing more is started")],
+)
+def test_a_job_that_is_cancelled_tells_of_its_runs_and_not_of_parents(
+    mode: pb.CancelMode.ValueType, asked: str
+) -> None:
+    runs = [
+        pb.InstanceRun(index=0, state=pb.RUN_STATE_RUNNING, workflow_instance_id=7),
+        pb.InstanceRun(index=1, state=pb.RUN_STATE_BLOCKED, workflow_instance_id=8, blocked_by_id=7),
+        pb.InstanceRun(index=2, state=pb.RUN_STATE_SUCCEEDED, workflow_instance_id=6),
+    ]
+    cancel = pb.CancelRecord(mode=mode)
+    job = pb.Job(name="jobs/x", state=pb.JOB_STATE_CANCELLING, runs=runs, cancel=cancel)
+
+    first, *others = causes(job, LIVELY)
+
+    assert first.description == f"the job is being cancelled: {asked}; 2 of 3 runs were not read ended yet"
+    assert [cause.kind for cause in others] == [pb.CAUSE_KIND_RUNNING]

@@ -57,15 +57,24 @@ def dev(
     redis_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the embedded Redis; 0: free.")] = 0,
     redis_url: Annotated[str, typer.Option(help="A Redis to use instead of an embedded one.")] = "",
     workers: Annotated[int, typer.Option(min=1, max=16, help="How many workers.")] = 1,
-    run_seconds: Annotated[float, typer.Option(min=0, help="How long each date runs, emulated.")] = 5.0,
+    run_seconds: Annotated[
+        float | None, typer.Option(min=0, help="How long each date runs, emulated; default 5, or as the scenario says.")
+    ] = None,
+    scenario: Annotated[
+        str, typer.Option(metavar="FILE", help="How the emulator behaves: a TOML file, or a shipped scenario's name.")
+    ] = "",
     free_ports: Annotated[bool, typer.Option("--free-ports", help="Take free ports everywhere.")] = False,
 ) -> None:
-    """Run Redis, emulator, server and workers together until Ctrl-C.
+    """Run Redis, emulator, server and workers together until Ctrl-C; HEADGATE_* variables are handed on to them.
 
     Example:
     headgate dev --free-ports --workers 2
+    headgate dev --scenario slow-parents.toml
     """
+    import os
+
     from headgate_cli.dev.deployment import DeploymentOptions
+    from headgate_cli.dev.inheritance import emulated, inherited
     from headgate_cli.work.dev import dev
 
     free = "127.0.0.1:0"
@@ -76,7 +85,8 @@ def dev(
         redis_port=redis_port,
         redis_url=redis_url,
         workers=workers,
-        environment={"HEADGATE_EMULATOR_RUN_SECONDS": str(run_seconds)},
+        environment=emulated(run_seconds, scenario, os.environ),
+        inherited=inherited(os.environ),
     )
     raise typer.Exit(dev(options))
 

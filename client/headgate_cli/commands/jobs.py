@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from headgate_cli.expanding import expanded
-from headgate_cli.parameters import EtagFlag, JobArgument, Reach, ReasonFlag
+from headgate_cli.parameters import EtagFlag, JobArgument, Reach, ReasonFlag, YesFlag, complete_job
 
 _CANCEL_MODE = Annotated[
     str, typer.Option("--mode", help="Stop: stop all (default). Drain: start nothing more. Detach: let go.")
@@ -59,7 +59,10 @@ def get(
 @expanded
 def watch(
     *,
-    job: Annotated[str, typer.Argument(metavar="[JOB]", help="Job id or name, such as orders-2025.")] = "",
+    job: Annotated[
+        str,
+        typer.Argument(metavar="[JOB]", help="Job id or name, such as orders-2025.", autocompletion=complete_job),
+    ] = "",
     start_revision: Annotated[
         int, typer.Option(min=0, help="First revision to show; 0: the job as it stands, then what follows.")
     ] = 1,
@@ -108,15 +111,22 @@ def events(
 
 @expanded
 def cancel(
-    *, job: JobArgument, mode: _CANCEL_MODE = "", reason: ReasonFlag = "", etag: EtagFlag = "", reach: Reach
+    *,
+    job: JobArgument,
+    mode: _CANCEL_MODE = "",
+    reason: ReasonFlag = "",
+    etag: EtagFlag = "",
+    yes: YesFlag = False,
+    reach: Reach,
 ) -> None:
     """Ask for the end of a job; it is CANCELLING until upstream confirms.
 
     Example:
     headgate cancel orders-2025 --reason "wrong dates"
     """
-    from headgate_cli.work import jobs
+    from headgate_cli.work import asking, jobs
 
+    asking.confirm(f"End {job}?", reach, is_agreed=yes)
     jobs.cancel(job, mode, reason, etag, reach)
 
 
@@ -203,10 +213,11 @@ def explain(*, job: JobArgument, reach: Reach) -> None:
 
 @jobs.command()
 @expanded
-def delete(*, job: JobArgument, etag: EtagFlag = "", reach: Reach) -> None:
+def delete(*, job: JobArgument, etag: EtagFlag = "", yes: YesFlag = False, reach: Reach) -> None:
     """Delete an ended job and its log."""
-    from headgate_cli.work import jobs
+    from headgate_cli.work import asking, jobs
 
+    asking.confirm(f"Delete {job} and its log?", reach, is_agreed=yes)
     jobs.delete(job, etag, reach)
 
 

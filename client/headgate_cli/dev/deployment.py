@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from headgate_cli.dev.inheritance import NOTHING, Inheritance
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_cli.dev.services import Launch, NamedLineSink, Service, ServiceFailedError
 
@@ -35,6 +36,7 @@ class DeploymentOptions:
         workers: how many workers, from 1.
         region: DataWorks region that the worker speaks to.
         environment: more variables for all processes.
+        inherited: variables of the shell by the processes that they belong to; what is set here wins.
     """
 
     listen: str = "127.0.0.1:0"
@@ -46,6 +48,7 @@ class DeploymentOptions:
     workers: int = 1
     region: str = "cn-hangzhou"
     environment: Mapping[str, str] = field(default_factory=dict)
+    inherited: Inheritance = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +110,8 @@ class Deployment:
     async def _start(self) -> None:
         redis_url = await self._start_redis()
         self._open.push_async_callback(self._stop)
-        shared = self._environment(redis_url)
-        emulator = await self._launch(self._emulator(shared))
+        emulator = await self._launch(self._emulator(self._environment(redis_url, self._options.inherited.emulator)))
+        shared = self._environment(redis_url, self._options.inherited.processes)
         http = emulator.addresses["http"]
         server, *_ = await self._launch_all([self._server(shared), *self._workers(shared, http)])
         at = server.addresses
@@ -140,11 +143,12 @@ class Deployment:
         self.services.append(service)
         return service
 
-    def _environment(self, redis_url: str) -> dict[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("HEADGATE_")}
+    def _environment(self, redis_url: str, inherited: Mapping[str, str]) -> dict[str, str]:
+        others = {name: value for name, value in os.environ.items() if not name.startswith("HEADGATE_")}
         return {
-            **inherited,
+            **others,
             "HEADGATE_DRAIN_SECONDS": "1",
+            **inherited,
             **self._options.environment,
             "PYTHONUNBUFFERED": "1",
             "HEADGATE_REDIS_URL": redis_url,

@@ -1,6 +1,7 @@
 """What to type next after a call that failed. Pure."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import grpc
@@ -19,7 +20,7 @@ _NEXT: Final[Mapping[str, str]] = {
     "JOB_EXISTS": "See that job: headgate jobs get {job}; or choose another --job-id.",
     "JOB_UNKNOWN": "See which there are: headgate jobs list",
     "WORKER_UNAVAILABLE": "Is a worker running? The server asks one for every read. Then run the command again.",
-    "STORE_UNAVAILABLE": "The server's Redis can't be used now. Run it again; a submit with the same --request-id.",
+    "STORE_UNAVAILABLE": "The server's Redis can't be used now. Run it again; with the same --request-id.",
     "REQUEST_ID_REUSED": "Choose another --request-id, or leave it out.",
     "RESUME_TOKEN_EXPIRED": "Leave --resume-token out.",
     "REVISION_FUTURE": "Leave --start-revision out.",
@@ -28,8 +29,31 @@ _NEXT: Final[Mapping[str, str]] = {
 """By reason; where a job is not named, `Reason` itself has the advice."""
 
 
-def advice(error: HeadgateError) -> str:
-    """Return what to do about a failure, in a line; empty when there is nothing to say."""
+_CLAUSES: Final = re.compile(r"(?<=[.;]) ")
+_FLAG: Final = re.compile(r"--[a-z][a-z-]*")
+_NEXT_FOR: Final[Mapping[tuple[str, str], str]] = {
+    ("DeleteJob", "STATE_CONFLICT"): "End it first: headgate cancel {job}",
+    ("RetryJob", "BACKFILL_OVERLAP"): "Wait until that job has ended: headgate watch {job}; "
+    "or name other dates with --biz-dates.",
+    ("CreateBackfill", "BACKFILL_OVERLAP"): "Wait until that job has ended: headgate watch {job}; "
+    "or choose another --overlap.",
+}
+"""By method and reason, where the method has an advice of its own."""
+
+
+def advice(error: HeadgateError, flags: Collection[str] | None = None) -> str:
+    """Return what to do about a failure, in a line; empty when there is nothing to say.
+
+    `flags` are those of the command that failed: a clause that names another one is left out. None means any.
+    """
+    text = _advice(error)
+    if flags is None:
+        return text
+    clauses = [clause for clause in _CLAUSES.split(text) if set(_FLAG.findall(clause)) <= set(flags)]
+    return " ".join(clauses).rstrip(";")
+
+
+def _advice(error: HeadgateError) -> str:
     if error.field_violations:
         return "Mend that and run the command again; nothing was submitted."
     if not error.reason and error.code is grpc.StatusCode.UNAVAILABLE:
@@ -40,9 +64,7 @@ def advice(error: HeadgateError) -> str:
 
 def _action(error: HeadgateError) -> str:
     job = error.metadata.get("job", "").removeprefix("jobs/")
-    if error.reason == "STATE_CONFLICT" and error.method == "DeleteJob":
-        return f"End it first: headgate cancel {job}"
-    text = _NEXT.get(error.reason, "")
+    text = _NEXT_FOR.get((error.method, error.reason)) or _NEXT.get(error.reason, "")
     if text and (job or "{job}" not in text):
         return text.format(job=job)
     return Reason[error.reason].value.action if error.reason in Reason.__members__ else ""

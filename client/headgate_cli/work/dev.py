@@ -7,6 +7,7 @@ from rich.text import Text
 from headgate import redis_url
 from headgate_cli import interrupts
 from headgate_cli.dev.deployment import Deployment, DeploymentOptions, Endpoints
+from headgate_cli.dev.inheritance import remarks
 from headgate_cli.dev.redis_server import RedisServerError, RedisServerMissingError
 from headgate_cli.dev.services import NamedLineSink, ServiceFailedError
 from headgate_cli.work.output import Printer, clean
@@ -21,6 +22,8 @@ _COLOURS = ("cyan", "green", "magenta", "blue", "yellow")
 def dev(options: DeploymentOptions) -> int:
     """Run the deployment; return the exit status, 130 for Ctrl-C."""
     printer = Printer()
+    for remark in remarks(options.inherited):
+        printer.note(remark)
     return interrupts.run(_dev(options, printer))
 
 

@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from headgate_cli import closed_pipe
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 Row = Sequence[str | Text]
@@ -73,7 +75,9 @@ class Printer:
         self._error(Text(f"  {text}"))
 
     def note(self, text: str) -> None:
-        """Write something to standard error that is no fault."""
+        """Write something to standard error that is no fault; nothing when the reader of the output has gone."""
+        if closed_pipe.is_closed():
+            return
         self._error(Text(f"headgate: {text}", style="dim"))
 
     def _error(self, text: Text) -> None:

@@ -8,6 +8,7 @@ from typing import NoReturn
 import typer
 
 from headgate_cli import interrupts
+from headgate_cli.expanding import typed_flags
 from headgate_cli.faults import NOT_FOUND, REFUSED, UNAVAILABLE, USAGE, UsageFault
 from headgate_cli.parameters import Output, Reach
 from headgate_cli.work.advice import advice
@@ -60,7 +61,7 @@ def complain(printer: Printer, error: HeadgateError) -> int:
     printer.complain(f"{clean(error.message) or 'the call failed'} ({word})")
     for row in (*error.field_violations, *error.preconditions):
         printer.complain_more(f"{_flag(row.subject)}{clean(row.subject)}: {clean(row.description)}")
-    if next_step := advice(error):
+    if next_step := advice(error, typed_flags.get()):
         printer.complain_more(next_step)
     return exit_status(error)
 
