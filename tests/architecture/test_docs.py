@@ -104,6 +104,8 @@ def known(found: Any, words: list[str]) -> bool:
     while hasattr(found, "commands"):
         if not words or words[0] == "--help" or words[0].isupper():  # a group alone, or a placeholder such as COMMAND
             return True
+        if words[0].startswith("--"):
+            return flags(words) <= {option for parameter in found.params for option in parameter.opts}
         if words[0] not in found.commands:
             return False
         found, words = found.commands[words[0]], words[1:]
@@ -113,6 +115,7 @@ def known(found: Any, words: list[str]) -> bool:
 
 def test_a_command_that_does_not_exist_is_noticed() -> None:
     assert known(COMMAND_LINE, ["watch", "orders-2025"]) and known(COMMAND_LINE, ["jobs", "list", "--limit", "3"])
+    assert known(COMMAND_LINE, ["--version"]) and not known(COMMAND_LINE, ["--verzion"])
     assert not known(COMMAND_LINE, ["wach", "orders-2025"]) and not known(COMMAND_LINE, ["watch", "--no-such-flag"])
     assert not exists(["make", "coffee"]) and not exists(["headgate", "server", "--no-such-flag"])
 
