@@ -8,12 +8,15 @@ numbers are doubles (measured: 9007199254740993 becomes ...992).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
-from headgate import audit, entries, keys, overlap, pb, snapshot
+from headgate import audit, charges, commit_script, entries, keys, log_bounds, overlap, pb, snapshot
+from headgate.charges import NO_LIMITS, Exceeded, Shares
 from headgate.lifecycle import JOB_TERMINAL
+from headgate.log_bounds import Bounds
 from headgate.overlap import Hold, Joined, LineFull, Overlapping
 
 FEED_LENGTH: Final = 50_000
@@ -25,101 +28,8 @@ GRACE_MS: Final = 2_000
 REQUEST_TTL_MS: Final = 8 * 24 * 3600 * 1000
 """How long a request_id is remembered; the API promises 7 days."""
 
-SCRIPT: Final = (
-    audit.RECORD
-    + """
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-if ARGV[13] ~= '' then
-  local seen = redis.call('GET', KEYS[9])
-  if seen then return {-3, seen, now, redis.call('GET', KEYS[18]) or ''} end
-end
-local found = redis.call('HMGET', KEYS[1], 'rev', 'uid', 'fence', 'seq', 'wake')
-local rev = tonumber(found[1] or '0')
-if found[2] and found[2] ~= ARGV[28] then return {ARGV[3] == '' and -1 or -2, rev, now} end
-if rev ~= tonumber(ARGV[2]) then return {-1, rev, now} end
-if ARGV[3] ~= '' and found[3] ~= ARGV[3] then return {-2, rev, now} end
-if redis.call('LLEN', KEYS[2]) ~= rev then return {-4, rev, now} end
-%(check)s
-local first = 33
-local count = #ARGV - first + 1
-for i = 0, count - 1 do
-  redis.call('RPUSH', KEYS[2], ARGV[first + i])
-end
-for i = 0, count - 1 do
-  redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', ARGV[7], '*',
-    'i', ARGV[1], 'r', string.format('%d', rev + i + 1), 'e', ARGV[first + i])
-end
-rev = rev + count
-if ARGV[5] ~= '' then
-  redis.call('HSET', KEYS[1], 'rev', string.format('%d', rev), 'st', ARGV[15], 'att', '0', 'snap', ARGV[5])
-else
-  redis.call('HSET', KEYS[1], 'rev', string.format('%d', rev), 'st', ARGV[15], 'att', '0')
-end
-if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'hints', string.sub(ARGV[6], 2)) end
-for i, field in ipairs({'reads', 'writes', 'throttled'}) do
-  if ARGV[15 + i] ~= '0' then redis.call('HINCRBY', KEYS[1], field, ARGV[15 + i]) end
-end
-if ARGV[23] ~= '0' then redis.call('HINCRBY', KEYS[1], 'waited', ARGV[23]) end
-if ARGV[24] ~= '' then redis.call('HSET', KEYS[1], 'polled', ARGV[24]) end
-if ARGV[25] ~= '' then redis.call('HSET', KEYS[1], 'polls_at', ARGV[25]) end
-local delay = ARGV[10]
-if ARGV[19] ~= '' then
-  if ARGV[8] ~= '' and redis.call('HDEL', KEYS[1], 'ring') == 1 then delay = '0' end
-  redis.call('HSET', KEYS[1], 'lease', ARGV[19] == '0' and '0' or string.format('%d', now + ARGV[19]))
-end
-local seq = found[4]
-if not seq then
-  seq = redis.call('INCR', KEYS[6])
-  redis.call('HSET', KEYS[1], 'seq', seq, 'uid', ARGV[28], 'conn', ARGV[29])
-  redis.call('ZADD', KEYS[5], seq, ARGV[1])
-end
-if KEYS[7] ~= KEYS[8] then
-  if found[1] then redis.call('ZREM', KEYS[7], ARGV[1]) end
-  redis.call('ZADD', KEYS[8], seq, ARGV[1])
-end
-if ARGV[4] == '1' then
-  redis.call('ZREM', KEYS[4], ARGV[1])
-  redis.call('ZADD', KEYS[10], now + ARGV[12], ARGV[1])
-else
-  redis.call('ZADD', KEYS[4], now + delay + ARGV[12], ARGV[1])
-  if found[1] then redis.call('ZREM', KEYS[10], ARGV[1]) end
-end
-if ARGV[8] ~= '' or ARGV[4] == '1' then
-  local old = found[5]
-  if old then
-    redis.call('ZREM', KEYS[12], old)
-    redis.call('DEL', 'arq:job:' .. old)
-  end
-  if ARGV[8] ~= '' then
-    redis.call('HSET', KEYS[1], 'wake', ARGV[8])
-  else
-    redis.call('HDEL', KEYS[1], 'wake', 'att', 'polls_at')
-  end
-end
-if ARGV[8] ~= '' then
-  redis.call('PSETEX', KEYS[11], delay + ARGV[11], ARGV[9])
-  redis.call('ZADD', KEYS[12], now + delay, ARGV[8])
-  if delay == '0' then
-    if redis.call('LPUSH', KEYS[13], ARGV[8]) > 1000 then redis.call('LTRIM', KEYS[13], 0, 999) end
-  end
-end
-if ARGV[13] ~= '' then
-  redis.call('SET', KEYS[9], ARGV[13], 'PX', ARGV[14])
-  redis.call('SET', KEYS[18], ARGV[28], 'PX', ARGV[14])
-end
-if ARGV[20] ~= '' and not redis.call('SET', KEYS[14], ARGV[20], 'NX', 'PX', ARGV[14] * 5) then
-  if redis.call('GET', KEYS[14]) ~= ARGV[20] then redis.call('HSET', KEYS[1], 'marked', '1') end
-end
-%(change)s
-record(KEYS[19], ARGV[30], ARGV[31], ARGV[32], 'jobs/' .. ARGV[1], ARGV[28], ARGV[29], string.format('%d', rev))
-return {1, rev, now}
-""".replace("%(check)s", overlap.CHECK).replace("%(change)s", overlap.CHANGE)
-)
-"""A job has one next tick: a commit that brings another takes the one before off the queue, so that a tick too many
-never becomes a second chain of ticks. KEYS: 1 job 2 log 3 feed 4 due 5 jobs 6 sequence 7 state before 8 state after
-9 request 10 expiring 11 definition 12 queue 13 kick 14 name 15 dates 16 line 17 wants 18 life of the request's job
-19 audit. ARGV: see `script_arguments`. Answers {code, revision or record, now in ms}, for a record its job's uid."""
+SCRIPT: Final = commit_script.SCRIPT
+"""Adds to a job's log with everything that follows from it, or changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +84,17 @@ class Polls:
     next_ms: int | None = None
 
 
+class Memory(Enum):
+    """What a commit does to a store whose memory is running out."""
+
+    SPARE = ""
+    """It is refused when all of it is used up."""
+    RESERVE = "reserve"
+    """It goes on then: it is a worker's, or asks for an end."""
+    REFUSE = "refuse"
+    """It is not made, since it would make new work and the store is nearly full; only its repeat is answered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """One change of one job.
@@ -194,6 +115,8 @@ class Commit:
         polls: when upstream was read and will be; kept beside the job, for signs of life.
         body: the job as bytes, where its maker has them; they are made again where it has not.
         lease_ms: for how long the writer keeps the job from now on; 0 gives it back; None for a writer without a tick.
+        shares: of a new job, how much its creator and its connection may have stored.
+        memory: what it does to a store whose memory is running out; one under a fence always goes on.
     """
 
     before: pb.JobState.ValueType
@@ -211,6 +134,8 @@ class Commit:
     polls: Polls = Polls()
     body: bytes = b""
     origin: audit.Origin = audit.NOBODY
+    shares: Shares = NO_LIMITS
+    memory: Memory = Memory.SPARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +178,12 @@ class Damaged:
     revision: int
 
 
-Answer = Committed | Stale | Fenced | Duplicate | Damaged | Overlapping | Joined | LineFull
+@dataclass(frozen=True, slots=True)
+class NoRoom:
+    """The store is nearly full, and the commit would make new work; nothing was written."""
+
+
+Answer = Committed | Stale | Fenced | Duplicate | Damaged | Overlapping | Joined | LineFull | Exceeded | NoRoom
 
 
 def script_keys(commit: Commit) -> list[str]:
@@ -267,7 +197,8 @@ def script_keys(commit: Commit) -> list[str]:
     arq = [keys.arq_job(entry), keys.TICKS, keys.kick(keys.TICKS)]
     name = commit.claim.key if commit.claim else "hg:name:none"
     dates = (commit.hold or overlap.NOTHING).keys()
-    return [keys.job(job_id), keys.log(job_id), *indexes, *arq, name, *dates, keys.request_life(request), keys.AUDIT]
+    last = [keys.request_life(request), keys.AUDIT, charges.STORED, charges.RECOUNT]
+    return [keys.job(job_id), keys.log(job_id), *indexes, *arq, name, *dates, *last]
 
 
 def script_arguments(commit: Commit) -> list[bytes | str | int]:
@@ -276,6 +207,7 @@ def script_arguments(commit: Commit) -> list[bytes | str | int]:
     terminal = commit.job.state in JOB_TERMINAL
     wake = commit.wake
     usage = commit.usage
+    bounds = _bounds(commit, terminal=terminal)
     return [
         job_id,
         commit.expected_revision,
@@ -309,8 +241,22 @@ def script_arguments(commit: Commit) -> list[bytes | str | int]:
         commit.origin.actor,
         commit.origin.method,
         commit.origin.peer,
+        bounds.events,
+        bounds.bytes,
+        (commit.memory if commit.fence is None else Memory.RESERVE).value,
+        commit.job.creator,
+        *commit.shares.arguments(),
+        len(commit.events),
         *commit.events,
     ]
+
+
+def _bounds(commit: Commit, *, terminal: bool) -> Bounds:
+    """How long the job's log may become by a commit."""
+    if commit.fence is not None:
+        return log_bounds.UNBOUNDED if terminal else log_bounds.WORKERS
+    ends = terminal or commit.job.state == pb.JOB_STATE_CANCELLING
+    return log_bounds.UNBOUNDED if ends or not commit.expected_revision else log_bounds.CALLERS
 
 
 def _late_after_ms(commit: Commit) -> int:
@@ -320,25 +266,24 @@ def _late_after_ms(commit: Commit) -> int:
 
 def parse_answer(raw: Sequence[int | bytes]) -> Answer:
     """What the script answered."""
-    code, detail, now_ms = raw[0], raw[1], int(raw[2])
-    if code == 1:
-        return Committed(int(detail), now_ms)
-    if code == -1:
-        return Stale(int(detail))
-    if code == -2:
-        return Fenced()
-    if code == -3:
-        return recorded(bytes(detail), bytes(raw[3]))
-    if code == -5:
-        return Overlapping(overlap.parse_taken(bytes(detail)))
-    if code == -6:
-        return Joined(bytes(detail).decode(), bytes(raw[3]).decode())
-    if code == -7:
-        return LineFull(int(detail))
-    return Damaged(int(detail))
+    return Committed(int(raw[1]), int(raw[2])) if raw[0] == 1 else _REFUSALS[int(raw[0])](raw)
 
 
 def recorded(record: bytes, life: bytes | None) -> Duplicate:
     """What a request id was used for, by its record and by the uid that is kept beside it, if there is one."""
     job_id, digest = record.decode().split(" ")
     return Duplicate(job_id, digest, (life or b"").decode())
+
+
+_REFUSALS: Final[Mapping[int, Callable[[Sequence[int | bytes]], Answer]]] = {
+    -1: lambda raw: Stale(int(raw[1])),
+    -2: lambda _: Fenced(),
+    -3: lambda raw: recorded(bytes(raw[1]), bytes(raw[3])),
+    -4: lambda raw: Damaged(int(raw[1])),
+    -5: lambda raw: Overlapping(overlap.parse_taken(bytes(raw[1]))),
+    -6: lambda raw: Joined(bytes(raw[1]).decode(), bytes(raw[3]).decode()),
+    -7: lambda raw: LineFull(int(raw[1])),
+    -11: lambda raw: charges.parse_exceeded(bytes(raw[1])),
+    -12: lambda _: NoRoom(),
+}
+"""What the script's codes mean, from the whole of its answer."""

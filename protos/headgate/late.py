@@ -11,6 +11,7 @@ local late = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'WITHSCORES', 'LI
 local head = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
 local first = head[2] and math.min(tonumber(head[2]), now) or now
 local lost = {}
+if #late > 0 then redis.call('ZREM', KEYS[1], '') end
 for i = 1, #late, 2 do
   local id, due = late[i], tonumber(late[i + 1])
   redis.call('ZADD', KEYS[1], now + ARGV[2], id)
@@ -36,9 +37,8 @@ local rung = 0
 for i = 4, #ARGV, 3 do
   local job = ARGV[1] .. ARGV[i]
   if redis.call('EXISTS', job) == 1 then
+    redis.call('DEL', 'arq:job:' .. (redis.call('HGET', job, 'wake') or 'none'))
     redis.call('PSETEX', 'arq:job:' .. ARGV[i + 1], ARGV[2], ARGV[i + 2])
-    local old = redis.call('HGET', job, 'wake')
-    if old then redis.call('DEL', 'arq:job:' .. old) end
     redis.call('HSET', job, 'wake', ARGV[i + 1])
     redis.call('ZADD', KEYS[1], ARGV[3], ARGV[i + 1])
     redis.call('LPUSH', KEYS[2], ARGV[i + 1])

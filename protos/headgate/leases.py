@@ -1,4 +1,8 @@
-"""The lease of a job: the scripts by which a tick takes it, keeps it and gives it back."""
+"""The lease of a job: the scripts by which a tick takes it, keeps it and gives it back.
+
+Each begins its writes with one that takes something away, so that a store without memory does not refuse the others;
+see `headgate.reserve`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ if not found[2] and not first then
   redis.call('ZREM', KEYS[2], ARGV[1])
   return {0, now}
 end
+redis.call('HDEL', KEYS[1], 'ring')
 local lease = tonumber(found[8] or '0')
 if lease > 0 and lease + ARGV[4] > now then
   redis.call('HSET', KEYS[1], 'ring', '1')
@@ -21,7 +26,6 @@ end
 local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
 local attempts = redis.call('HINCRBY', KEYS[1], 'att', 1)
 redis.call('HSET', KEYS[1], 'lease', string.format('%d', now + ARGV[2]))
-redis.call('HDEL', KEYS[1], 'ring')
 redis.call('ZADD', KEYS[2], 'XX', now + ARGV[2] + ARGV[3], ARGV[1])
 return {1, now, fence, attempts, found[2] or '', found[3] or '', found[4] or '0', found[5] or '0', found[6] or '0',
   found[7] or '0', first or ''}
@@ -36,6 +40,7 @@ RENEW_SCRIPT: Final = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[2] then return 0 end
+redis.call('HDEL', KEYS[1], '')
 redis.call('HSET', KEYS[1], 'lease', string.format('%d', now + ARGV[3]))
 redis.call('ZADD', KEYS[2], 'XX', now + ARGV[3] + ARGV[4], ARGV[1])
 return 1
@@ -44,6 +49,7 @@ return 1
 
 RELEASE_SCRIPT: Final = """
 if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return 0 end
+redis.call('HDEL', KEYS[1], '')
 redis.call('HSET', KEYS[1], 'lease', '0')
 if ARGV[2] == '1' and tonumber(redis.call('HGET', KEYS[1], 'att') or '0') > 0 then
   redis.call('HINCRBY', KEYS[1], 'att', -1)

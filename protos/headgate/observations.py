@@ -3,6 +3,9 @@
 A read is claimed before it is sent, for a short lease, and its answer lands with the time of the claim: an answer shows
 the instance as it was then or later. Whoever wants to know it as it was at some time, or later, takes an answer that
 was claimed no earlier, or waits for the read that is under way, or claims the next. A holder that dies costs its lease.
+
+Scripts that a store without memory must not refuse begin their writes with one that takes something away; see
+`headgate.reserve`.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ if flight[1] and tonumber(flight[1]) >= since then
   if seen then return {1, tonumber(flight[1]), seen} end
 end
 if flight[2] and tonumber(flight[2]) > now then return {2, since, tonumber(flight[2]) - now} end
+redis.call('HDEL', KEYS[1], '')
 redis.call('HSET', KEYS[1], 'token', ARGV[2], 'until', string.format('%d', now + ARGV[3]))
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 return {3, since, now}
@@ -40,6 +44,7 @@ claimed now, {3, since, now}."""
 
 LAND_SCRIPT: Final = """
 local flight = redis.call('HMGET', KEYS[1], 'at', 'token')
+redis.call('HDEL', KEYS[1], '')
 if not flight[1] or tonumber(flight[1]) <= tonumber(ARGV[2]) then
   redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
   redis.call('HSET', KEYS[1], 'at', ARGV[2])

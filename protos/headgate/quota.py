@@ -51,6 +51,7 @@ local function fetch(...)
 end
 local function number(field) return tonumber(had[field] or '0') end
 fetch('day', 'epoch', 'factor', 'factor_at', 'frozen:' .. class)
+redis.call('HDEL', KEYS[1], '')
 local day = math.floor((t[1] + 28800) / 86400)
 if number('day') ~= day then
   redis.call('HDEL', KEYS[1], 'used:read', 'used:write')
@@ -141,6 +142,7 @@ THROTTLED_SCRIPT: Final = """
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local factor = tonumber(redis.call('HGET', KEYS[1], 'factor') or '1000')
+redis.call('HDEL', KEYS[1], '')
 if now > tonumber(redis.call('HGET', KEYS[1], 'deaf') or '0') then
   factor = math.max(tonumber(ARGV[1]), math.floor(factor * 0.8))
   redis.call('HSET', KEYS[1], 'factor', string.format('%d', factor), 'factor_at', string.format('%d', now),

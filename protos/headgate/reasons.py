@@ -181,12 +181,17 @@ class Reason(Enum):
         "Looking at the job broke off, or ended its worker, again and again.",
         "Report it with the job's log.",
     )
+    LOG_FULL = Meaning(
+        "RESOURCE_EXHAUSTED",
+        "The job's log grew longer than any job's should, and the job was ended.",
+        "See what it did again and again; submit again. What runs upstream runs on.",
+    )
     STORE_UNAVAILABLE = Meaning(
         "UNAVAILABLE", "Redis can't be reached or refuses writes.", "Repeat after RetryInfo with the same id."
     )
     STORE_FULL = Meaning(
         "UNAVAILABLE",
-        "Redis has reached its memory limit; nothing was written.",
+        "Redis has reached its memory limit, or the mark below it where no new work is taken; nothing was written.",
         "Repeat after RetryInfo with the same id; the operator has to make room.",
     )
     WORKER_UNAVAILABLE = Meaning(

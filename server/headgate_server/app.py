@@ -41,6 +41,7 @@ from headgate_server.redis_looks import RedisLooks
 from headgate_server.redis_store import RedisStore
 from headgate_server.settings import Settings, parse_address
 from headgate_server.steering import Steering
+from headgate_server.store_memory import StoreMemory
 from headgate_server.stream_shares import StreamShares
 from headgate_server.task_service import TaskInstanceService
 from headgate_server.watch import Watching
@@ -82,6 +83,7 @@ class Parts:
         )
         self.reads = Pipe(link.connection, timeout=timeout, gather=GATHER_SECONDS)
         self.store = RedisStore(writes=self.writes, reads=self.reads, clock=self.clock)
+        self.memory = StoreMemory(self.reads, settings.store_high_water)
         self.feed = RedisFeed(link.connection(), timeout=timeout)
         self.hub = Hub(self.feed, self.store, self.clock)
         self.lane = RedisLane(self.reads, link.connection(), secrets.token_hex(8), timeout=timeout)
@@ -120,6 +122,10 @@ class Parts:
         watch("headgate_hub_lag_seconds", "How old the last event was when it was read.", lambda: hub.lag_seconds)
         watch("headgate_open_calls", "Calls that are served.", lambda: self.slots.open.count)
         watch("headgate_calls_without_request", "Calls whose request has not arrived.", lambda: len(self.slots.pending))
+        memory = self.memory
+        watch("headgate_store_used_bytes", "Memory that counts against Redis' maxmemory.", lambda: memory.used)
+        watch("headgate_store_limit_bytes", "Redis' maxmemory; 0 where it has none.", lambda: memory.limit)
+        watch("headgate_store_nearly_full", "Whether no new work is taken.", lambda: memory.is_nearly_full)
         watch("headgate_ready", "Whether calls can be served.", lambda: not self.health.why_not())
 
     def implementations(self) -> dict[str, object]:
@@ -132,10 +138,18 @@ class Parts:
             max_age_seconds=settings.max_stream_age,
             max_delay_seconds=settings.reconnect_spread,
         )
-        steering, facts = Steering(self.store, self.clock), RedisFacts(self.reads, self.clock)
+        new_work = self.memory.of_new_work
+        steering, facts = Steering(self.store, self.clock, new_work=new_work), RedisFacts(self.reads, self.clock)
         instances = self._instance_watch()
         planning = Planning(self.reading, self.store, facts, self.clock)
-        intake = Intake(self.store, self.clock, planning, ttl_seconds=settings.job_ttl)
+        intake = Intake(
+            self.store,
+            self.clock,
+            planning,
+            ttl_seconds=settings.job_ttl,
+            connection_shares=settings.connection_shares(),
+            new_work=new_work,
+        )
         return {
             "headgate.v1.JobService": JobService(
                 self.store,
@@ -166,7 +180,8 @@ class Parts:
 
     def tasks(self) -> list[Coroutine[None, None, None]]:
         """What runs as long as the process."""
-        found = [part.run() for part in (self.writes, self.reads, self.hub, self.reading, self.lookout, self.health)]
+        parts = (self.writes, self.reads, self.hub, self.reading, self.lookout, self.health, self.memory)
+        found = [part.run() for part in parts]
         found.append(self.slots.pending.run())
         followed = [part.run() for part in (self.gate, self.tls) if part is not None]
         return [*found, self.hub.audit(), rpc.FAILED_CALLS.run(), audit_log.REFUSED.run(), *followed]

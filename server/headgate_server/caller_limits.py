@@ -69,14 +69,14 @@ PROCESS: Final = "process"
 """The subject of a bound that all callers of a server process have together."""
 
 
-def exceeded(quota: str, limit: float, subject: str, retry_seconds: float) -> Refused:
+def exceeded(quota: str, limit: float, subject: str, retry_seconds: float | None) -> Refused:
     """CALLER_LIMIT: a share is used up.
 
     Args:
         quota: what is scarce, such as "watched_instances"; stands in the metadata.
         limit: how much of it the subject may have; stands in the metadata.
-        subject: whose share it is, by `of_caller`, `of_connection` or PROCESS.
-        retry_seconds: when to come back, 0.1 s or more.
+        subject: whose share it is, by `of_caller`, `of_connection` or PROCESS; or the name of a job.
+        retry_seconds: when to come back, 0.1 s or more; None where waiting does not help.
     """
     message = f"{quota} of {subject}: the limit is {limit:.15g}"
     violation = QuotaFailure.Violation(subject=subject, description=message)

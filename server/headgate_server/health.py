@@ -1,5 +1,7 @@
 """Whether calls can be served: a write into Redis now and then, the hub, and drain; told to grpc.health.v1.
 
+A server whose Redis is full is ready: what makes room goes through it.
+
 Liveness does not depend on it: killing every server because Redis is down helps nobody.
 """
 
@@ -12,7 +14,7 @@ from typing import Final
 
 from grpc_health.v1 import health, health_pb2
 
-from headgate_server.errors import ServerError
+from headgate_server.errors import ServerError, StoreFull
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +72,8 @@ class Health:
     async def _find_reason(self) -> str:
         try:
             await self._probe()
+        except StoreFull:
+            pass  # cancels and deletes go on, and no other server could do more
         except ServerError:
             return "the store can't be written"
         except Exception:

@@ -11,18 +11,23 @@ from typing import Any, Final, Protocol
 from google.rpc.error_details_pb2 import PreconditionFailure, ResourceInfo
 
 from headgate import commit, dates, keys, overlap, pb
+from headgate.charges import NO_LIMITS, Exceeded, Shares
 from headgate.reasons import Reason
 from headgate_server import access, requests
+from headgate_server.caller_limits import exceeded
 from headgate_server.callers import Caller
 from headgate_server.clock import StoreClock
 from headgate_server.cursor import Page
-from headgate_server.errors import Refused, StoreDamaged
+from headgate_server.errors import Refused, ServerError, StoreDamaged, StoreFull
 from headgate_server.job_errors import deleted_job
 from headgate_server.redis_store import Stored
 from headgate_server.rpc import Call
 from headgate_server.submission import Chance, Submission, submission
 
 _RANDOM_BYTES: Final = 24
+
+STORED_SECONDS: Final = 60.0
+"""When to ask again for room for a job: it comes with deletions, of callers or of what has expired."""
 
 MOST_VIOLATIONS: Final = 50
 """Held dates that one refusal names; the details of an error must stay below 8 kB."""
@@ -71,6 +76,8 @@ class Intake:
     Args:
         plans: asked where a submit insists on a plan.
         ttl_seconds: how long a job is kept after its end when its caller does not say.
+        connection_shares: how much a connection may have stored; what a caller may is said by the caller.
+        new_work: what becomes of a commit that makes new work, by how full the store is.
     """
 
     def __init__(
@@ -80,11 +87,15 @@ class Intake:
         plans: Plans,
         *,
         ttl_seconds: int,
+        connection_shares: Shares = NO_LIMITS,
+        new_work: Callable[[], commit.Memory] = lambda: commit.Memory.SPARE,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._jobs = jobs
         self._plans = plans
         self._clock = clock
+        self._new_work = new_work
+        self._connection_shares = connection_shares
         self._ttl_seconds = ttl_seconds
         self._random = random
 
@@ -94,7 +105,7 @@ class Intake:
         Raises:
             Refused: the request breaks a rule, its ids are taken, or it would go otherwise than planned.
             StoreUnavailable: whether it was recorded is not known; the same request_id finds out.
-            StoreFull: nothing was recorded.
+            StoreFull: nothing was recorded, since the store is full or nearly so.
         """
         requests.check(request)
         chance = self._chance(call)
@@ -111,14 +122,10 @@ class Intake:
                 return await self._repeated(made, used, call)
             case overlap.Joined(job_id, uid):
                 return await self._earlier(job_id, uid, made, call, changed=True)
-            case overlap.Overlapping(taken):
-                raise _not_covered(made, taken) if _joins(made) else overlapping(taken)
-            case overlap.LineFull(waiting):
-                raise _line_full(waiting)
             case commit.Stale():
                 raise await self._taken(_id(made), call.caller)
             case other:
-                raise StoreDamaged(str(other))
+                raise _refusal(made, other)
 
     async def _insist(self, request: Any, call: Call, caller: str) -> None:
         """Keep a submit to its plan, if it has one."""
@@ -130,10 +137,17 @@ class Intake:
             await self._plans.insist(request, call)
 
     def _chance(self, call: Call) -> Chance:
-        now_ms, random = self._clock.now_ms(), self._random(_RANDOM_BYTES)
-        name, origin = call.caller.name, call.audit.origin
-        ttl_seconds, trace_parent = self._ttl_seconds, call.trace_parent
-        return Chance(now_ms, random, name, ttl_seconds=ttl_seconds, trace_parent=trace_parent, origin=origin)
+        limits, connection = call.caller.limits, self._connection_shares
+        return Chance(
+            self._clock.now_ms(),
+            self._random(_RANDOM_BYTES),
+            call.caller.name,
+            self._ttl_seconds,
+            call.trace_parent,
+            call.audit.origin,
+            Shares(limits.max_jobs, limits.max_stored_bytes, connection.connection_jobs, connection.connection_bytes),
+            self._new_work(),
+        )
 
     async def _rehearse(self, made: Submission, call: Call) -> Accepted:
         if await self._jobs.load(_id(made)) is not None:
@@ -168,6 +182,21 @@ class Intake:
         metadata = {"job": name, "state": state.removeprefix("JOB_STATE_")}
         resource = ResourceInfo(resource_type="headgate.v1.Job", resource_name=name)
         return Refused(Reason.JOB_EXISTS, f"{name} exists already", metadata=metadata, details=(resource,))
+
+
+def _refusal(made: Submission, answer: commit.Answer) -> ServerError:
+    """What is said of a job that was not recorded."""
+    match answer:
+        case overlap.Overlapping(taken):
+            return _not_covered(made, taken) if _joins(made) else overlapping(taken)
+        case overlap.LineFull(waiting):
+            return _line_full(waiting)
+        case Exceeded(quota, limit, subject):
+            return exceeded(quota, limit, subject, STORED_SECONDS)
+        case commit.NoRoom():
+            return StoreFull()
+        case other:
+            return StoreDamaged(str(other))
 
 
 def overlapping(taken: Mapping[str, str]) -> Refused:

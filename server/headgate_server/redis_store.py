@@ -203,11 +203,9 @@ class RedisStore:
 
         A job that is gone already counts as deleted, but not when another one has its id.
         """
-        job_id, state = keys.job_id(job.name), job.state
-        indexes = (keys.JOBS, keys.state(state), keys.DUE, keys.EXPIRING, keys.FEED, keys.AUDIT)
-        names = (keys.job(job_id), keys.log(job_id), *indexes)
-        who = (origin.actor, origin.method, origin.peer, job.connection)
-        arguments = (job_id, revision, "0", commit.FEED_LENGTH, job.uid, *who)
+        job_id = keys.job_id(job.name)
+        names = deletion.script_keys(job_id, job.state)
+        arguments = deletion.script_arguments(job_id, revision, job.uid, connection=job.connection, origin=origin)
         answer, _ = await insist(lambda: _DELETE.run(self._writes, names, arguments))
         return bool(answer >= 0)
 

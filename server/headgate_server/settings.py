@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from headgate import redis_url as redis_url_of
+from headgate.charges import Shares
 from headgate_server import callers_file
 from headgate_server.callers import Limits
 
@@ -141,6 +142,20 @@ class Settings(BaseSettings):
         description="Most bytes of stored jobs per caller, where its entry does not say; 0: no limit.",
     )
 
+    connection_max_jobs: Count = Field(
+        1_000_000, description="Most stored jobs per connection, of all callers together; 0: no limit."
+    )
+    connection_max_stored_bytes: Count = Field(
+        4_294_967_296, description="Most bytes of stored jobs per connection, of all callers together; 0: no limit."
+    )
+    store_high_water: float = Field(
+        0.85,
+        gt=0,
+        le=1,
+        description="Share of Redis' maxmemory from which on submits and retries are refused, so that the rest is left "
+        "for cancels, deletes and workers.",
+    )
+
     @model_validator(mode="after")
     def _whole_tls(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
@@ -164,6 +179,10 @@ class Settings(BaseSettings):
             except ValueError as error:
                 raise ValueError(f"{PREFIX}CALLERS: {error}") from None
         return self
+
+    def connection_shares(self) -> Shares:
+        """How much a connection may have stored."""
+        return Shares(connection_jobs=self.connection_max_jobs, connection_bytes=self.connection_max_stored_bytes)
 
     def caller_limits(self) -> Limits:
         """The limits of callers whose entries don't say others."""

@@ -10,12 +10,14 @@ from typing import Any, Final, Protocol
 
 from headgate import commit, entries, keys, log, overlap, pb
 from headgate.audit import Origin
+from headgate.charges import Exceeded
 from headgate.lifecycle import is_terminal
 from headgate.overlap import Hold, hold_of
 from headgate.reasons import Reason
 from headgate_server import control
+from headgate_server.caller_limits import exceeded
 from headgate_server.clock import StoreClock
-from headgate_server.errors import Refused, StoreDamaged
+from headgate_server.errors import Refused, ServerError, StoreDamaged, StoreFull
 from headgate_server.intake import overlapping
 from headgate_server.job_errors import deleted_job, unknown_job
 from headgate_server.redis_store import Stored
@@ -50,13 +52,23 @@ class Jobs(Protocol):
 
 
 class Steering:
-    """Changes that callers ask for after a submit."""
+    """Changes that callers ask for after a submit.
+
+    Args:
+        new_work: what becomes of a commit that makes new work, by how full the store is.
+    """
 
     def __init__(
-        self, jobs: Jobs, clock: StoreClock, *, nonce: Callable[[], str] = lambda: secrets.token_hex(8)
+        self,
+        jobs: Jobs,
+        clock: StoreClock,
+        *,
+        nonce: Callable[[], str] = lambda: secrets.token_hex(8),
+        new_work: Callable[[], commit.Memory] = lambda: commit.Memory.SPARE,
     ) -> None:
         self._jobs = jobs
         self._clock = clock
+        self._new_work = new_work
         self._nonce = nonce
 
     async def change(self, request: Any, decide: control.Decision, call: Call) -> bytes:
@@ -64,7 +76,9 @@ class Steering:
 
         Raises:
             Refused: there is no such job, its etag is another, its state does not allow it, its dates are held by
-                another backfill, or the request_id was used for something else or for a job that is gone.
+                another backfill, its log is as long as callers may make it, or the request_id was used for something
+                else or for a job that is gone.
+            StoreFull: it would make new work, and the store is full or nearly so.
         """
         job_id, caller = keys.job_id(request.name), call.caller.name
         record, uid = _record(request, caller), call.uid
@@ -92,10 +106,8 @@ class Steering:
                     return _as_shown(after, job)
                 case commit.Stale() | commit.Duplicate():
                     continue
-                case overlap.Overlapping(taken):
-                    raise overlapping(taken)
                 case other:
-                    raise StoreDamaged(str(other))
+                    raise _refusal(request.name, other)
         raise _busy(job_id)
 
     async def _repeated(self, job_id: str, record: commit.RequestRecord, used: commit.Duplicate, uid: str) -> bytes:
@@ -151,12 +163,26 @@ class Steering:
             wake=None if is_terminal(after) else commit.Wake(tick),
             request=record,
             hold=_hold(before, after, event),
+            memory=self._new_work() if _is_run_again(before, after) else commit.Memory.RESERVE,
         )
 
 
 def _gone(job_id: str, uid: str) -> Refused:
     """What is said of a job that is not there; `uid` is that of the one that was."""
     return deleted_job(job_id) if uid else unknown_job(job_id)
+
+
+def _refusal(name: str, answer: commit.Answer) -> ServerError:
+    """What is said of a change that was not made."""
+    match answer:
+        case overlap.Overlapping(taken):
+            return overlapping(taken)
+        case Exceeded(quota, limit):
+            return exceeded(quota, limit, name, None)
+        case commit.NoRoom():
+            return StoreFull()
+        case other:
+            return StoreDamaged(str(other))
 
 
 def _as_logged(job: pb.Job) -> pb.Job:
@@ -181,6 +207,10 @@ def _hold(before: pb.Job, after: pb.Job, event: pb.JobEvent) -> Hold | None:
     if is_terminal(after):
         return hold_of(after)
     return hold_of_retry(after, event) if is_terminal(before) else None
+
+
+def _is_run_again(before: pb.Job, after: pb.Job) -> bool:
+    return is_terminal(before) and not is_terminal(after)
 
 
 async def _pause(missed: int) -> None:

@@ -14,7 +14,8 @@ from google.protobuf.message import Message
 
 from headgate import dates, entries, keys, log, pb
 from headgate.audit import NOBODY, Origin
-from headgate.commit import Commit, NameClaim, RequestRecord, Wake
+from headgate.charges import NO_LIMITS, Shares
+from headgate.commit import Commit, Memory, NameClaim, RequestRecord, Wake
 from headgate.overlap import hold_of_new
 from headgate_server import calendar_rules
 from headgate_server.callers import ANONYMOUS
@@ -39,6 +40,8 @@ class Chance:
         ttl_seconds: how long a job is kept after its end when its caller does not say.
         trace_parent: W3C trace context; empty when there is none.
         origin: who submits, for the audit record.
+        shares: how much the caller and the connection may have stored.
+        memory: whether the store is nearly full.
     """
 
     now_ms: int
@@ -47,6 +50,8 @@ class Chance:
     ttl_seconds: int = 30 * 24 * 3600
     trace_parent: str = ""
     origin: Origin = NOBODY
+    shares: Shares = NO_LIMITS
+    memory: Memory = Memory.SPARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +167,8 @@ def submission(request: Any, chance: Chance) -> Submission:
         hold=hold_of_new(job),
         body=job.SerializeToString(),
         origin=chance.origin,
+        shares=chance.shares,
+        memory=chance.memory,
     )
     return Submission(job, change, digest)
 

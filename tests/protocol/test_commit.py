@@ -7,7 +7,8 @@ import re
 import pytest
 
 from headgate import commit, entries, keys, late, leases, pb
-from headgate.commit import Commit, Committed, Damaged, Duplicate, Fenced, Stale, Usage, Wake
+from headgate.charges import Exceeded
+from headgate.commit import Commit, Committed, Damaged, Duplicate, Fenced, NoRoom, Stale, Usage, Wake
 
 
 def _job(state: pb.JobState.ValueType = pb.JOB_STATE_RUNNING) -> pb.Job:
@@ -36,7 +37,7 @@ def test_the_script_uses_every_key_it_is_given_and_no_other() -> None:
 
 
 def test_the_events_begin_where_the_script_looks_for_them() -> None:
-    found = re.search(r"local first = (\d+)", commit.SCRIPT)
+    found = re.search(r"local first, count = (\d+)", commit.SCRIPT)
     assert found is not None
     first = int(found.group(1))
     arguments = commit.script_arguments(_commit())
@@ -118,6 +119,9 @@ def test_the_name_of_a_job_is_checked_before_it_becomes_a_key() -> None:
         ([-3, b"t 0123", 1000, b"u"], Duplicate("t", "0123", "u")),
         ([-3, b"t 0123", 1000, b""], Duplicate("t", "0123")),
         ([-4, 8, 1000], Damaged(8)),
+        ([-11, b"log_events 30000 ", 1000], Exceeded("log_events", 30_000)),
+        ([-11, b"stored_jobs 5 caller:alice", 1000], Exceeded("stored_jobs", 5, "caller:alice")),
+        ([-12, 8, 1000], NoRoom()),
     ],
 )
 def test_every_answer_has_a_meaning(raw: list[int | bytes], answer: commit.Answer) -> None:

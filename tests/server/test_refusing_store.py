@@ -15,10 +15,13 @@ from tests.server.world import World, backfill, detail, gather_until_end, reason
 
 Ask = Callable[[World, str], Awaitable[object]]
 
-WRITES: dict[str, Ask] = {
-    "a submit": lambda world, _: world.backfills.CreateBackfill(backfill(job_id="later")),
+ENDS: dict[str, Ask] = {
     "a cancel": lambda world, name: world.jobs.CancelJob(pb.CancelJobRequest(name=name)),
     "a pause": lambda world, name: world.jobs.PauseJob(pb.PauseJobRequest(name=name)),
+}
+
+WRITES: dict[str, Ask] = {
+    "a submit": lambda world, _: world.backfills.CreateBackfill(backfill(job_id="later")),
     "a question to a worker": lambda world, _: world.instances.GetWorkflowInstance(pb.GetWorkflowInstanceRequest(id=7)),
 }
 
@@ -69,7 +72,12 @@ async def test_a_full_store_is_told_to_writers(full: World, write: Ask) -> None:
     assert patience_of(error) > 0
 
 
-@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+async def test_a_full_store_takes_what_brings_jobs_to_their_end(full: World, end: Ask) -> None:
+    assert await end(full, "jobs/mine") is not None
+
+
+@pytest.mark.parametrize("write", [*WRITES.values(), *ENDS.values()], ids=[*WRITES, *ENDS])
 async def test_a_read_only_store_is_told_to_writers(demoted: World, write: Ask) -> None:
     error = await refusal(write(demoted, "jobs/mine"))
 

@@ -62,7 +62,8 @@ class FakeWorker:
             events.append(change.SerializeToString())
         tick = commit.Wake(entries.tick(job_id, nonce=secrets.token_hex(8), now_ms=0), 1000)
         wake = None if after.state in JOB_TERMINAL else tick
-        change_ = commit.Commit(before.state, after, before.revision, tuple(events), hints=hints, wake=wake)
+        fence = await self._client.hincrby(keys.job(job_id), "fence", 1)  # type: ignore[misc]
+        change_ = commit.Commit(before.state, after, before.revision, tuple(events), fence, hints=hints, wake=wake)
         raw = await self._script(keys=commit.script_keys(change_), args=commit.script_arguments(change_))
         assert isinstance(commit.parse_answer(raw), commit.Committed), raw
         return after

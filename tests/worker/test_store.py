@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import ANY
 
 import pytest
@@ -48,9 +49,11 @@ def change(
     )
 
 
-async def everything(redis: Redis) -> dict[bytes, bytes]:
+async def everything(redis: Redis) -> dict[bytes, Any]:
     """Every key of the store with its serialised value."""
-    return {key: await redis.dump(key) async for key in redis.scan_iter()}
+    # The fields of a hash stand in another order after a mere look at it.
+    content: dict[bytes, Any] = {b"hash": redis.hgetall}
+    return {key: await content.get(await redis.type(key), redis.dump)(key) async for key in redis.scan_iter()}
 
 
 async def test_a_commit_writes_log_state_feed_and_indexes_together(store: Store, redis: Redis) -> None:
@@ -341,7 +344,7 @@ async def test_a_ring_is_the_jobs_next_entry_and_nothing_of_a_job_that_is_gone(s
     assert len(await redis.zrange(keys.TICKS, 0, -1)) == 1
 
 
-@pytest.mark.parametrize("trouble", ["full", "read-only", "unsaving"])
+@pytest.mark.parametrize("trouble", ["read-only", "unsaving"])
 async def test_a_commit_outlasts_a_store_that_takes_no_writes(store: Store, redis: Redis, trouble: str) -> None:
     job_id = await submit(store, backfill_job(seed_backfill()))
     found = await taken(store, job_id)
@@ -349,13 +352,14 @@ async def test_a_commit_outlasts_a_store_that_takes_no_writes(store: Store, redi
     await refuse(redis, trouble)
     committing = asyncio.create_task(store.commit(change(found, RUNNING)))
 
-    async def refused_twice() -> bool:
-        return await evalshas(redis) >= before + 2
-
-    await eventually(refused_twice)
+    await eventually(lambda: are_evalshas(redis, before + 2))
     await accept(redis)
 
     assert await committing == Committed(2, ANY)
+
+
+async def are_evalshas(redis: Redis, count: int) -> bool:
+    return await evalshas(redis) >= count
 
 
 async def evalshas(redis: Redis) -> int:
@@ -363,9 +367,7 @@ async def evalshas(redis: Redis) -> int:
 
 
 async def refuse(redis: Redis, trouble: str) -> None:
-    if trouble == "full":
-        await redis.config_set("maxmemory", "100kb")
-    elif trouble == "read-only":
+    if trouble == "read-only":
         await redis.replicaof("127.0.0.1", 1)
     else:
         folder = Path((await redis.config_get("dir"))["dir"], "unwritable")
@@ -382,7 +384,6 @@ async def unsaving(redis: Redis) -> bool:
 
 async def accept(redis: Redis) -> None:
     await redis.replicaof("no", "one")
-    await redis.config_set("maxmemory", "0")
     await redis.config_set("save", "")
 
 

@@ -12,6 +12,7 @@ for i = 4, #ARGV do left[ARGV[i]] = true end
 local claimed, taken = {}, 0
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, most + spared)) do
   if not left[id] and taken < most then
+    if taken == 0 then redis.call('ZREM', KEYS[1], '') end
     taken = taken + 1
     local claim, again = 'arq:in-progress:' .. id, ARGV[2]
     if redis.call('SET', claim, ARGV[3], 'NX', 'PX', ARGV[2]) then
@@ -37,7 +38,7 @@ the same millisecond, and a worker that was that early would make it wait for an
 may not be read, which is none of ours, is claimed without one, so that it ends. Kicks are for entries that
 are due: when all of those are claimed, none is left over. KEYS: 1 queue 2 kick. ARGV: 1 at most 2 lease in ms 3 owner
 4.. ids that are left to others. Answers the ids with their definitions, and the ms until the next entry is due (-1:
-none)."""
+none). It goes on in a full store, see `headgate.reserve`."""
 
 RENEW: Final = """
 local t = redis.call('TIME')
@@ -66,8 +67,8 @@ for i = 2, #ARGV, 2 do
       redis.call('ZREM', KEYS[1], id)
       redis.pcall('DEL', 'arq:in-progress:' .. id, 'arq:retry:' .. id, 'arq:job:' .. id)
     else
-      redis.call('ZADD', KEYS[1], 'XX', now + again, id)
       redis.call('DEL', 'arq:in-progress:' .. id, 'arq:retry:' .. id)
+      redis.call('ZADD', KEYS[1], 'XX', now + again, id)
     end
   end
 end

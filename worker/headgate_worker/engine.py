@@ -44,6 +44,7 @@ from headgate_worker.tick import (
     DECISIONS,
     Checkpoint,
     InLine,
+    LogFull,
     LostJob,
     Moved,
     Tick,
@@ -143,7 +144,7 @@ class Engine:
         tick = Tick(self._store, self._clock, self._dice, taken, began, self._checkpoint)
         try:
             async with Keeping(tick, self._store.lease_ms / 3000):
-                await self._drive(tick)
+                await self._drive_while_logged(tick)
             await self._remember(tick.job)
         except LostJob:
             _log.info("job %s was taken over; this tick wrote nothing more", job_id)
@@ -159,6 +160,12 @@ class Engine:
         took = durations(job.runs) if job.state in JOB_TERMINAL and job.HasField("backfill") else []
         if took:
             await self._store.put_durations(target(job.connection, job.backfill), took)
+
+    async def _drive_while_logged(self, tick: Tick) -> None:
+        try:
+            await self._drive(tick)
+        except LogFull as full:
+            await tick.end(_log_full(str(full)))
 
     async def _drive(self, tick: Tick) -> None:
         if end := self._giving_up(tick):
@@ -328,6 +335,11 @@ class Engine:
             except Moved:
                 await tick.reload()
         raise LostJob
+
+
+def _log_full(bound: str) -> tuple[pb.JobEvent, ...]:
+    said = f"its log has reached its bound ({bound}); what runs upstream runs on and is not followed any more"
+    return _given_up(errors.status(Reason.LOG_FULL, said, bound=bound), said)
 
 
 def _too_large(tick: Tick) -> tuple[pb.JobEvent, ...]:

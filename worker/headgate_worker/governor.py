@@ -6,7 +6,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from headgate import quota
+from headgate import quota, reserve
 from headgate.quota import PLAIN, Limits, Verdict
 from headgate.ranking import Rank
 from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, Outcome
@@ -26,13 +26,13 @@ class Governor:
     """
 
     def __init__(self, redis: Redis, connection: str, limits: Limits) -> None:
-        self._redis: Any = redis
         self.connection = connection
         self._key = quota.key(connection)
         self._keys = {klass: quota.script_keys(connection, klass, limits) for klass in (quota.READ, quota.WRITE)}
         self._limits = limits
         self._ask = redis.register_script(quota.SCRIPT)
         self._throttled = redis.register_script(quota.THROTTLED_SCRIPT)
+        self._put_fields: Any = redis.register_script(reserve.PUT_FIELDS_SCRIPT)
 
     async def admit(
         self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
@@ -67,12 +67,9 @@ class Governor:
             said = quota.announcement(self._limits, now_ms)
         else:
             said = quota.alias(self.connection, now_ms)
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(quota.key(name), mapping=said)
-            pipe.pexpire(quota.key(name), quota.KEEP_MS)
-            await pipe.execute()
+        words = [word for field in said.items() for word in field]
+        await self._put_fields(keys=[quota.key(name)], args=[quota.KEEP_MS, *words])
 
     async def freeze(self, klass: str, until_ms: int) -> None:
         """Let no call of a class out before a time."""
-        await self._redis.hset(self._key, f"frozen:{klass}", until_ms)
-        await self._redis.pexpire(self._key, quota.KEEP_MS)
+        await self._put_fields(keys=[self._key], args=[quota.KEEP_MS, f"frozen:{klass}", until_ms])

@@ -1,4 +1,4 @@
-"""The reaper: rings for jobs whose tick is late, and deletes what has expired. Every worker runs one."""
+"""The reaper: rings for jobs whose tick is late, deletes what has expired, recounts charges. Every worker runs one."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ LATE_PER_ROUND: Final = 500
 
 EXPIRED_PER_ROUND: Final = 100
 """Most jobs that one round deletes."""
+
+RECOUNT_LOOK_MS: Final = 60_000
+"""How often it is asked whether charges are to be counted anew, while they are not."""
 
 WORKER_LIFETIME_MS: Final = 15_000
 """A worker that has not said that it lives for so long is taken for dead."""
@@ -52,6 +55,7 @@ class Reaper:
         self.rung = 0
         self.late = 0
         self.stopped = False
+        self._recounts_at_ms = 0
 
     async def run(self) -> None:
         """Go on until stopped and cancelled; see `Tick.keep` for why both. Redis may go and come back."""
@@ -77,9 +81,15 @@ class Reaper:
             await self._ring(late)
         for job_id in await self._store.expired_jobs(late.now_ms, EXPIRED_PER_ROUND):
             await self._store.delete_expired(job_id)
+        await self._recount(late.now_ms)
         await self._store.heartbeat(self._worker_id, late.now_ms, lifetime_ms=WORKER_LIFETIME_MS)
         await self._announce(late.now_ms)
         return late.looked_at == LATE_PER_ROUND
+
+    async def _recount(self, now_ms: int) -> None:
+        if now_ms >= self._recounts_at_ms:
+            has_more = await self._store.recount()
+            self._recounts_at_ms = 0 if has_more else now_ms + RECOUNT_LOOK_MS
 
     async def _ring(self, late: Late) -> None:
         _log.info("ringing for %d late jobs", len(late.lost))

@@ -16,7 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from headgate import commit, deletion, entries, keys, late, leases, pb, snapshot
+from headgate import charges, commit, deletion, entries, keys, late, leases, pb, reserve, snapshot
 from headgate.commit import Answer, Commit, Committed, Stale
 from headgate.observations import TTL_MS as OBSERVATION_TTL_MS
 from headgate_redis import apart
@@ -35,6 +35,9 @@ CAUTIOUS_SECONDS: Final = 5.0
 
 COMMIT_PATIENCE: Final = (0.05, 0.1, 0.2, 0.4, 0.8, *[1.0] * 12)
 """Seconds between the tries of a commit: about 14 s in all."""
+
+RECOUNTED_JOBS: Final = 500
+"""Jobs whose charges one script counts: about a millisecond of the store's time."""
 
 _LOST_REPLY: Final = (RedisConnectionError, RedisTimeoutError, OSError)
 
@@ -105,6 +108,9 @@ class Store:
         self._reap = redis.register_script(late.REAP_SCRIPT)
         self._ring = redis.register_script(late.RING_SCRIPT)
         self._delete = redis.register_script(deletion.DELETE_SCRIPT)
+        self._put = redis.register_script(reserve.PUT_SCRIPT)
+        self._heartbeat = redis.register_script(reserve.HEARTBEAT_SCRIPT)
+        self._recount = redis.register_script(charges.RECOUNT_SCRIPT)
 
     @property
     def cautious(self) -> bool:
@@ -202,13 +208,14 @@ class Store:
     async def delete_expired(self, job_id: str) -> bool:
         """Delete a finished job with its log, if it still has expired; whether it did."""
         revision, state, uid = await self._redis.hmget(keys.job(job_id), "rev", "st", "uid")
-        state_key = f"hg:jobs:{(state or b'0').decode()}"
-        indexes = [keys.JOBS, state_key, keys.DUE, keys.EXPIRING, keys.FEED, keys.AUDIT]
-        answer = await self._delete(
-            keys=[keys.job(job_id), keys.log(job_id), *indexes],
-            args=[job_id, (revision or b"0").decode(), 1, commit.FEED_LENGTH, uid or b"", "", "", "", ""],
-        )
+        arguments = deletion.script_arguments(job_id, int(revision or 0), (uid or b"").decode(), only_expired=True)
+        answer = await self._delete(keys=deletion.script_keys(job_id, int(state or 0)), args=arguments)
         return bool(answer == 1)
+
+    async def recount(self) -> bool:
+        """Count the charges of at most `RECOUNTED_JOBS` jobs anew, when it is time; whether there are more to count."""
+        names = [keys.JOBS, charges.STORED, charges.RECOUNT, charges.RECOUNTED]
+        return bool(await self._recount(keys=names, args=[RECOUNTED_JOBS, keys.job(""), charges.RECOUNT_EVERY_MS]))
 
     async def put_observation(self, connection: str, seen: pb.FlowInstance, *, follow_ms: int = 0) -> None:
         """Keep what was last read of a flow instance, for callers who allow staleness and for watchers.
@@ -219,12 +226,12 @@ class Store:
             follow_ms: for how long from now on the next read is left to the job that made this one; 0 without a job.
         """
         key = keys.observation(connection, seen.instance_id)
-        await self._redis.set(key, seen.SerializeToString(), px=OBSERVATION_TTL_MS)
+        await self._put(keys=[key], args=[seen.SerializeToString(), OBSERVATION_TTL_MS])
         await self.follow(connection, seen.instance_id, follow_ms)
 
     async def put_durations(self, target: str, durations_ms: Sequence[int]) -> None:
         """Keep how long the last dates of a backfill took, for the plans of others."""
-        await self._redis.set(keys.durations(target), json.dumps(list(durations_ms)), px=DURATIONS_TTL_MS)
+        await self._put(keys=[keys.durations(target)], args=[json.dumps(list(durations_ms)), DURATIONS_TTL_MS])
 
     async def durations(self, target: str) -> tuple[int, ...]:
         """How long the last dates of such a backfill took, in ms; empty when that is not known."""
@@ -234,7 +241,7 @@ class Store:
     async def follow(self, connection: str, instance_id: int | str, follow_ms: int) -> None:
         """Say for how long the next read of an instance is left to a job; with 0 nothing is said."""
         if follow_ms:
-            await self._redis.set(keys.look(connection, instance_id), keys.LOOK_JOB, px=follow_ms)
+            await self._put(keys=[keys.look(connection, instance_id)], args=[keys.LOOK_JOB, follow_ms])
 
     async def reply(self, to: str, answer: entries.ReadReply) -> None:
         """Answer a read. The list vanishes by itself when nobody takes from it."""
@@ -250,10 +257,7 @@ class Store:
 
     async def heartbeat(self, worker_id: str, now_ms: int, *, lifetime_ms: int) -> None:
         """Say that this worker lives, and forget those that have not said so for `lifetime_ms`."""
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.zadd(keys.WORKERS, {worker_id: now_ms})
-            pipe.zremrangebyscore(keys.WORKERS, "-inf", now_ms - lifetime_ms)
-            await pipe.execute()
+        await self._heartbeat(keys=[keys.WORKERS], args=[worker_id, now_ms, now_ms - lifetime_ms])
 
     async def forget_worker(self, worker_id: str) -> None:
         """Say that this worker is gone."""

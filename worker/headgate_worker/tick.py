@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from headgate import entries, keys, pb
+from headgate.charges import Exceeded
 from headgate.commit import Answer, Commit, Committed, Polls, Stale, Usage, Wake
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.overlap import Hold, Overlapping, hold_of, waits
@@ -38,6 +39,10 @@ class LostJob(Exception):
 
 class Moved(Exception):
     """Somebody else has moved the job on: what was decided has to be decided anew."""
+
+
+class LogFull(Exception):
+    """The job's log is as long as a worker may make it: nothing can be added but the job's end."""
 
 
 class InLine(Exception):
@@ -168,6 +173,7 @@ class Tick:
         Raises:
             Moved: somebody else has moved the job on.
             InLine: it would begin, and others have its dates.
+            LogFull: there is no room in its log.
             LostJob: somebody else has the job.
         """
         now_ms = self._clock.now_ms()
@@ -199,6 +205,8 @@ class Tick:
             raise Moved
         if isinstance(answer, Overlapping):
             raise InLine
+        if isinstance(answer, Exceeded):
+            raise LogFull(f"{answer.quota} {answer.limit}")
         if not isinstance(answer, Committed):
             raise LostJob
         self._lease_ends = max(self._lease_ends, asked + self._store.lease_ms / 1000)
@@ -213,6 +221,18 @@ class Tick:
         if job is None:
             raise LostJob
         self.job = job
+
+    async def end(self, drafts: tuple[pb.JobEvent, ...]) -> None:
+        """End the job with events, whatever it has become; LostJob when others keep moving it on."""
+        for _ in range(DECISIONS):
+            if self.job.state in JOB_TERMINAL:
+                return
+            try:
+                await self.commit(drafts)
+                return
+            except Moved:
+                await self.reload()
+        raise LostJob
 
     async def go_on_later(self) -> None:
         """End the tick with the next one due at once; LostJob when others keep moving the job on."""

@@ -1,0 +1,127 @@
+"""The text of the commit script; `headgate.commit` has its arguments and its answers.
+
+Lua does not roll back, so everything that can refuse comes before the first write, and the first write is the one that
+can fail. What concerns dates, bounds and charges alone stands in modules of its own, and is put in here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from headgate import audit, charges, log_bounds, overlap
+
+SCRIPT: Final = (
+    audit.RECORD
+    + charges.CHANGE
+    + """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+if ARGV[13] ~= '' then
+  local seen = redis.call('GET', KEYS[9])
+  if seen then return {-3, seen, now, redis.call('GET', KEYS[18]) or ''} end
+end
+local had = redis.call('HMGET', KEYS[1], 'rev', 'uid', 'fence', 'seq', 'wake', 'ring', 'lb', 'owed')
+local rev = tonumber(had[1] or '0')
+if had[2] and had[2] ~= ARGV[28] then return {ARGV[3] == '' and -1 or -2, rev, now} end
+if rev ~= tonumber(ARGV[2]) then return {-1, rev, now} end
+if ARGV[3] ~= '' and had[3] ~= ARGV[3] then return {-2, rev, now} end
+if redis.call('LLEN', KEYS[2]) ~= rev then return {-4, rev, now} end
+if ARGV[35] == 'refuse' then return {-12, rev, now} end
+"""
+    + log_bounds.CHECK
+    + overlap.CHECK
+    + charges.CHECK
+    + """
+local function unlist()
+  if ARGV[4] == '1' then redis.call('ZREM', KEYS[4], ARGV[1]) else redis.call('ZREM', KEYS[10], ARGV[1]) end
+end
+if ARGV[35] == 'reserve' then unlist() end
+for i = 0, count - 1 do
+  redis.call('RPUSH', KEYS[2], ARGV[first + i])
+end
+if ARGV[35] ~= 'reserve' and had[1] then unlist() end
+for i = 0, count - 1 do
+  redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', ARGV[7], '*',
+    'i', ARGV[1], 'r', string.format('%d', rev + i + 1), 'e', ARGV[first + i])
+end
+local values = {}
+local function put(field, value)
+  values[#values + 1] = field
+  values[#values + 1] = value
+end
+put('rev', string.format('%d', rev + count))
+put('st', ARGV[15])
+put('att', '0')
+put('lb', string.format('%d', bytes))
+if ARGV[5] ~= '' then put('snap', ARGV[5]) end
+if ARGV[6] ~= '' then put('hints', string.sub(ARGV[6], 2)) end
+for i, field in ipairs({'reads', 'writes', 'throttled'}) do
+  if ARGV[15 + i] ~= '0' then redis.call('HINCRBY', KEYS[1], field, ARGV[15 + i]) end
+end
+if ARGV[23] ~= '0' then redis.call('HINCRBY', KEYS[1], 'waited', ARGV[23]) end
+if ARGV[24] ~= '' then put('polled', ARGV[24]) end
+if ARGV[25] ~= '' then put('polls_at', ARGV[25]) end
+local delay = ARGV[10]
+if ARGV[19] ~= '' then
+  if ARGV[8] ~= '' and had[6] then
+    redis.call('HDEL', KEYS[1], 'ring')
+    delay = '0'
+  end
+  put('lease', ARGV[19] == '0' and '0' or string.format('%d', now + ARGV[19]))
+end
+local seq = had[4]
+if not seq then
+  seq = redis.call('INCR', KEYS[6])
+  put('seq', seq)
+  put('uid', ARGV[28])
+  put('conn', ARGV[29])
+  redis.call('ZADD', KEYS[5], seq, ARGV[1])
+end
+if ARGV[8] ~= '' then put('wake', ARGV[8]) end
+"""
+    + charges.TAKE
+    + """
+redis.call('HSET', KEYS[1], unpack(values))
+if KEYS[7] ~= KEYS[8] then
+  if had[1] then redis.call('ZREM', KEYS[7], ARGV[1]) end
+  redis.call('ZADD', KEYS[8], seq, ARGV[1])
+end
+if ARGV[4] == '1' then
+  redis.call('ZADD', KEYS[10], now + ARGV[12], ARGV[1])
+else
+  redis.call('ZADD', KEYS[4], now + delay + ARGV[12], ARGV[1])
+end
+if ARGV[8] ~= '' or ARGV[4] == '1' then
+  if had[5] then
+    redis.call('ZREM', KEYS[12], had[5])
+    redis.call('DEL', 'arq:job:' .. had[5])
+  end
+  if ARGV[8] == '' then redis.call('HDEL', KEYS[1], 'wake', 'att', 'polls_at') end
+end
+if ARGV[8] ~= '' then
+  redis.call('PSETEX', KEYS[11], delay + ARGV[11], ARGV[9])
+  redis.call('ZADD', KEYS[12], now + delay, ARGV[8])
+  if delay == '0' then
+    if redis.call('LPUSH', KEYS[13], ARGV[8]) > 1000 then redis.call('LTRIM', KEYS[13], 0, 999) end
+  end
+end
+if ARGV[13] ~= '' then
+  redis.call('SET', KEYS[9], ARGV[13], 'PX', ARGV[14])
+  redis.call('SET', KEYS[18], ARGV[28], 'PX', ARGV[14])
+end
+if ARGV[20] ~= '' and not redis.call('SET', KEYS[14], ARGV[20], 'NX', 'PX', ARGV[14] * 5) then
+  if redis.call('GET', KEYS[14]) ~= ARGV[20] then redis.call('HSET', KEYS[1], 'marked', '1') end
+end
+"""
+    + overlap.CHANGE
+    + """
+record(KEYS[19], ARGV[30], ARGV[31], ARGV[32], 'jobs/' .. ARGV[1], ARGV[28], ARGV[29], string.format('%d', rev + count))
+return {1, rev + count, now}
+"""
+)
+"""A job has one next tick: a commit that brings another takes the one before off the queue, so that a tick too many
+never becomes a second chain of ticks. A store whose memory is used up refuses a script's first write, and only that, if
+it needs memory: what may use the reserve begins with one that takes something away. KEYS: 1 job 2 log 3 feed 4 due
+5 jobs 6 sequence 7 state before 8 state after 9 request 10 expiring 11 definition 12 queue 13 kick 14 name 15 dates
+16 line 17 wants 18 life of the request's job 19 audit 20 stored 21 recount. ARGV: see `commit.script_arguments`.
+Answers {code, revision or record, now in ms}, and for a record the uid of its job."""

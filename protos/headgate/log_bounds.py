@@ -1,0 +1,49 @@
+"""How long one job's log may become, in events and in bytes.
+
+There are two bounds. What callers add (pause, resume, resolve, retry) stays below the lower one, so that whatever they
+do leaves the worker room to bring the job to its end. The higher one is for the worker: no honest job reaches it, and
+one that does ends there. What ends a job, or asks for its end, is always let in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+EVENTS: Final = "log_events"
+"""Name of the quota of events."""
+
+BYTES: Final = "log_bytes"
+"""Name of the quota of bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Most events and bytes that a log may have after a commit; 0 stands for no bound."""
+
+    events: int = 0
+    bytes: int = 0
+
+
+UNBOUNDED: Final = Bounds()
+"""For what ends a job, or asks for its end, and for what a bound on requests holds down already."""
+
+CALLERS: Final = Bounds(30_000, 32 * 1024 * 1024)
+"""For what callers add to a job that is there."""
+
+WORKERS: Final = Bounds(60_000, 64 * 1024 * 1024)
+"""For what a worker adds."""
+
+CHECK: Final = """
+local first, count = 42, tonumber(ARGV[41])
+local bytes = tonumber(had[7] or '0')
+for i = first, first + count - 1 do bytes = bytes + #ARGV[i] end
+if count > 0 and ARGV[33] ~= '0' and rev + count > tonumber(ARGV[33]) then
+  return {-11, 'log_events ' .. ARGV[33] .. ' ', now}
+end
+if count > 0 and ARGV[34] ~= '0' and bytes > tonumber(ARGV[34]) then
+  return {-11, 'log_bytes ' .. ARGV[34] .. ' ', now}
+end
+"""
+"""Part of the commit script, before its first write. A job whose hash has no bytes yet, since only older versions have
+written it, is counted from here on."""
