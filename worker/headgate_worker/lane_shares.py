@@ -32,34 +32,42 @@ local free, most = tonumber(ARGV[1]), tonumber(ARGV[4])
 local running, left, pairs_end = {}, {}, 5 + 2 * ARGV[5]
 for i = 6, pairs_end, 2 do running[ARGV[i]] = tonumber(ARGV[i + 1]) end
 for i = pairs_end + 1, #ARGV do left[ARGV[i]] = true end
-local claimed, passed, held, over = {}, 0, 0, false
+local claimed, passed, held, over, groups = {}, 0, 0, false, {}
 local function fits(who, times) return (running[who] or 0) < times * free end
-local function take(id, who, connection)
+local function take(id, group)
   local claim, again = 'arq:in-progress:' .. id, ARGV[2]
   if redis.call('SET', claim, ARGV[3], 'NX', 'PX', ARGV[2]) then
     claimed[#claimed + 1] = id
     claimed[#claimed + 1] = redis.call('GET', 'arq:job:' .. id) or ''
-    running[who] = (running[who] or 0) + 1
-    running[connection] = (running[connection] or 0) + 1
+    running[group.who] = (running[group.who] or 0) + 1
+    running[group.connection] = (running[group.connection] or 0) + 1
     free = free - 1
   else
     again = math.max(1, redis.call('PTTL', claim))
   end
   redis.call('ZADD', KEYS[1], 'XX', now + again, id)
 end
+local function group_of(asker)
+  local caller, connection = string.match(asker, '^([^:]*):([^:]*)$')
+  local who = 'caller:' .. (caller or '')
+  if caller == 'anonymous' then who = who .. '@' .. connection end
+  return {who = who, connection = 'connection:' .. (connection or '')}
+end
 while free > 0 and not over do
   local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', passed, CHUNK)
   for _, id in ipairs(ids) do
-    local caller, connection = string.match(id, '^read:[^:]*:([^:]*):([^:]*)$')
-    local who = 'caller:' .. (caller or '')
-    if caller == 'anonymous' then who = who .. '@' .. connection end
-    connection = 'connection:' .. (connection or '')
+    local asker = string.match(id, '^read:[^:]*:(.*)$') or ''
+    local group = groups[asker]
+    if not group then
+      group = group_of(asker)
+      groups[asker] = group
+    end
     if left[id] then
       passed = passed + 1
-    elseif free > 0 and fits(who, 1) and fits(connection, 4) then
-      take(id, who, connection)
+    elseif not group.full and free > 0 and fits(group.who, 1) and fits(group.connection, 4) then
+      take(id, group)
     else
-      passed, held = passed + 1, held + 1
+      group.full, passed, held = true, passed + 1, held + 1
     end
   end
   over = #ids < CHUNK
