@@ -120,6 +120,23 @@ async def test_a_caller_who_reads_all_he_can_leaves_slots_to_another(
             call.cancel()
 
 
+async def test_plans_leave_room_in_the_quota_of_upstream(
+    redis_server: RedisServer, emulator: RunningEmulator, worker_settings: Settings, run_worker: RunWorker, path: Path
+) -> None:
+    tight = worker_settings.model_copy(update={"dataworks_read_qps": 4})
+    async with run_worker(tight), serving(redis_server.url, callers=path) as world:
+        noisy = [plan(world, "noisy") for _ in range(3)]
+        await eventually(lambda: is_above(emulator, 4))
+
+        assert [await get(world, "quiet", instance_id) for instance_id in (1, 2, 3)] == ["INSTANCE_UNKNOWN"] * 3
+
+        assert not any(call.done() for call in noisy)
+        mine = await plan(world, "quiet", 4)
+        assert len(mine.slots) == 4
+        for call in noisy:
+            call.cancel()
+
+
 async def test_open_reads_have_a_share_and_another_caller_reads_on(
     redis_server: RedisServer, emulator: RunningEmulator, worker_settings: Settings, run_worker: RunWorker, path: Path
 ) -> None:

@@ -14,7 +14,6 @@ from datetime import date
 from statistics import median
 from typing import Final, Protocol
 
-from google.protobuf.message import Message
 from google.type.date_pb2 import Date
 
 from headgate import dates, pb, reprocess
@@ -33,8 +32,11 @@ SIDE_BY_SIDE: Final = 8
 MOST_BYTES: Final = 1024 * 1024
 """About how long the creates of a plan may be, in bytes: a reply may take 4 MiB."""
 
-Ask = Callable[[str, Call, float], Awaitable[Body]]
-"""Asks a connection, within so many seconds. Raises what its owner raises for a failed read."""
+PLAN: Final = "PlanBackfill"
+"""Name of the RPC."""
+
+Ask = Callable[[str, Call, float, str], Awaitable[Body]]
+"""Asks a connection, within so many seconds, for a creator. Raises what its owner raises for a failed read."""
 
 
 class Durations(Protocol):
@@ -68,15 +70,13 @@ class PlanReader:
         self._durations = durations
         self._policy = policy
 
-    def methods(self) -> dict[str, Callable[[bytes, float], Awaitable[Message]]]:
-        """Every RPC by name: from the request's bytes and the seconds left to its answer."""
-        return {"PlanBackfill": self._plan}
-
-    async def _plan(self, raw: bytes, left: float) -> pb.BackfillPlan:
+    async def plan(self, raw: bytes, left: float, creator: str) -> pb.BackfillPlan:
+        """The answer to a request, given as bytes, within the seconds left, for whom its survey reads."""
         request = pb.PlanBackfillRequest.FromString(raw)
         self._known(request.connection)
         days = list(map(dates.to_message, dates.chosen(request.spec)))
-        found = await self._survey(request, days, left) if reprocess.surveys(request.spec) else [_Found()] * len(days)
+        surveys = reprocess.surveys(request.spec)
+        found = await self._survey(request, days, left, creator) if surveys else [_Found()] * len(days)
         took_ms = [one for seen in found for one in seen.took_ms][-RECENT:]
         took_ms = took_ms or list(await self._durations.durations(target(request.connection, request.spec)))
         run_ms = int(median(took_ms)) if took_ms else 0
@@ -85,12 +85,14 @@ class PlanReader:
         # Rehearsing takes up to seconds of computing, and ticks go on beside it.
         return await asyncio.to_thread(planned, request.spec, slots, run_ms, reads, self._policy)
 
-    async def _survey(self, request: pb.PlanBackfillRequest, days: list[Date], left: float) -> list[_Found]:
+    async def _survey(
+        self, request: pb.PlanBackfillRequest, days: list[Date], left: float, creator: str
+    ) -> list[_Found]:
         gate, deadline = asyncio.Semaphore(SIDE_BY_SIDE), time.monotonic() + left
 
         async def one(day: Date) -> _Found:
             async with gate:
-                return await self._look_up(request, day, deadline)
+                return await self._look_up(request, day, deadline, creator)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -101,11 +103,11 @@ class PlanReader:
             return [task.result() for task in tasks]
         raise first
 
-    async def _look_up(self, request: pb.PlanBackfillRequest, day: Date, deadline: float) -> _Found:
+    async def _look_up(self, request: pb.PlanBackfillRequest, day: Date, deadline: float, creator: str) -> _Found:
         found = _Found()
         while (page := found.sighting.next_page) and page <= surveying.MOST_PAGES:
             call = surveying.search(request.spec, day, page)
-            body = await self._ask(request.connection, call, max(0.1, deadline - time.monotonic()))
+            body = await self._ask(request.connection, call, max(0.1, deadline - time.monotonic()), creator)
             assert isinstance(body, InstancePage)  # noqa: S101  # the adapter's contract
             took_ms = tuple(_took_ms(one) for one in surveying.of_date(request.spec, day, body) if _is_measured(one))
             sighting = surveying.look(request.spec, day, found.sighting, body)

@@ -7,14 +7,11 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
-from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from headgate import dates, entries, pb
 from headgate.observations import Seen
-from headgate.quota import Crowded, Frozen, Go, Later, Slot
 from headgate.reasons import Reason
 from headgate_worker.core import errors
 from headgate_worker.core.calls import (
@@ -30,9 +27,10 @@ from headgate_worker.core.calls import (
 from headgate_worker.core.view import Policy
 from headgate_worker.flow_reads import FlowReader
 from headgate_worker.page_tokens import BadToken
-from headgate_worker.plan_reads import PlanReader
+from headgate_worker.plan_reads import PLAN, PlanReader
 from headgate_worker.ports import Clock, GovernedUpstream, Upstreams
-from headgate_worker.read_failed import ReadFailed
+from headgate_worker.read_admission import ReadAdmission
+from headgate_worker.read_failed import ReadFailed, retryable
 from headgate_worker.sharing import Flight
 from headgate_worker.store import Store
 from headgate_worker.task_reads import TaskReader
@@ -45,16 +43,6 @@ SIDE_BY_SIDE: Final = 8
 
 UPSTREAM_PAGE: Final = 100
 """Rows of one upstream page; the limit there is not documented, so we stay below what others allow."""
-
-
-def retryable(status: Status, seconds: float) -> Status:
-    """The status with the time after which a repeat may help."""
-    info = RetryInfo()
-    info.retry_delay.FromMilliseconds(int(seconds * 1000))
-    detail = AnyMessage()
-    detail.Pack(info)
-    status.details.append(detail)
-    return status
 
 
 LEAST_SECONDS: Final = 0.05
@@ -93,8 +81,9 @@ class Reader:
             "ListWorkflowInstances": self._list,
             **FlowReader(self._call).methods(),
             **TaskReader(self._call).methods(),
-            **PlanReader(self._call, self._upstream, store, policy).methods(),
         }
+        self._plans = PlanReader(self._call, self._upstream, store, policy)
+        self._admission = ReadAdmission(clock)
 
     async def read(self, *arguments: Any, caller: Any = "", **_: Any) -> None:
         """Answer one read; nobody is answered after the caller's deadline."""
@@ -113,7 +102,7 @@ class Reader:
 
     async def _answer(self, asked: entries.ReadRequest, left: float) -> entries.ReadReply:
         try:
-            message = await self._methods[asked.method](asked.request, left)
+            message = await self._made(asked, left)
             return entries.ReadReply(asked.id, ok=True, payload=message.SerializeToString())
         except ReadFailed as failed:
             return entries.ReadReply(asked.id, ok=False, payload=failed.status.SerializeToString())
@@ -124,43 +113,21 @@ class Reader:
             status = errors.status(Reason.METHOD_UNBUILT, f"this worker can't answer {asked.method}")
             return entries.ReadReply(asked.id, ok=False, payload=status.SerializeToString())
 
-    async def _call(self, connection: str, call: Call, left: float) -> Body:
+    async def _made(self, asked: entries.ReadRequest, left: float) -> Message:
+        if asked.method == PLAN:
+            return await self._plans.plan(asked.request, left, asked.caller)
+        return await self._methods[asked.method](asked.request, left)
+
+    async def _call(self, connection: str, call: Call, left: float, creator: str = "") -> Body:
         upstream = self._upstream(connection)
         until = self._clock.monotonic() + left
-        await self._admitted(upstream, call, until)
+        await self._admission.admitted(upstream, call, until, creator)
         outcome = await upstream.call(call, timeout_seconds=max(LEAST_SECONDS, until - self._clock.monotonic()))
         if isinstance(outcome, Failure):
             raise ReadFailed(of_failure(outcome, call))
         if isinstance(outcome.body, pb.FlowInstance):
             await self._store.put_observation(connection, outcome.body)
         return outcome.body
-
-    async def _admitted(self, upstream: GovernedUpstream, call: Call, until: float) -> None:
-        """Wait until the shared quota lets the call out; the slot that it is given is shown when it has come.
-
-        It may be given a later one then, and one that lies beyond `until`, by the monotonic clock, is left: the answer
-        would come too late for its caller.
-        """
-        verdict = await upstream.admit(call, patience_ms=self._patience_ms(until))
-        while isinstance(verdict, Slot) and self._seconds_until(verdict.at_ms) < until - self._clock.monotonic():
-            await asyncio.sleep(self._seconds_until(verdict.at_ms))
-            verdict = await upstream.admit(call, patience_ms=self._patience_ms(until), held=verdict.epoch)
-        if not isinstance(verdict, Go):
-            raise ReadFailed(self._not_admitted(verdict))
-
-    def _patience_ms(self, until: float) -> int:
-        """How far ahead a slot may lie: half of the time that is left, since the call takes some as well."""
-        return max(0, int((until - self._clock.monotonic()) * 500))
-
-    def _not_admitted(self, verdict: Slot | Frozen | Crowded | Later) -> Status:
-        if isinstance(verdict, Frozen):
-            spent = errors.status(Reason.UPSTREAM_DAILY, "upstream's daily allowance is spent")
-            return retryable(spent, self._seconds_until(verdict.until_ms))
-        said = "upstream's rate is used up by calls that asked before"
-        return retryable(errors.status(Reason.UPSTREAM_QPS, said), self._seconds_until(verdict.at_ms))
-
-    def _seconds_until(self, at_ms: int) -> float:
-        return max(0, at_ms - self._clock.now_ms()) / 1000
 
     def _upstream(self, connection: str) -> GovernedUpstream:
         try:
