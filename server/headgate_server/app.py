@@ -13,8 +13,9 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from headgate_ops import http_endpoint
 from headgate_redis.pipe import Pipe
-from headgate_server import audit_log, catalog, channel, fitness, gate, ops, pending_requests, rpc
+from headgate_server import audit_log, catalog, channel, fitness, gate, pending_requests, rpc
 from headgate_server.admin_service import AdminService
 from headgate_server.call_slots import CallSlots
 from headgate_server.clock import StoreClock
@@ -115,6 +116,10 @@ class Parts:
     def _health(self) -> Health:
         return Health(self.store.probe, lambda: self.hub.following, lambda: self.slots.open.is_full, catalog.SERVICES)
 
+    async def why_not(self) -> str:
+        """Why calls can't be served now; empty when they can."""
+        return self.health.why_not()
+
     def _show(self) -> None:
         hub, watch = self.hub, self.metrics.watch
         watch("headgate_open_watches", "Streams that are open.", lambda: hub.watchers + self.lookout.watchers)
@@ -206,7 +211,8 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
     try:
         parts.clock.learn(await fitness.check(parts.link.client))
         host, port = parse_address(settings.ops_listen)
-        async with ops.serving(host, port, parts.metrics, parts.health.why_not) as ops_port, _tasks(parts):
+        pages = http_endpoint.pages(parts.why_not, parts.metrics.page)
+        async with http_endpoint.serving(host, port, pages) as ops_port, _tasks(parts):
             server = _grpc_server(parts)
             grpc_port = channel.bind(server, settings, parts.tls)
             await server.start()

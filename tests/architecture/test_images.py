@@ -161,7 +161,7 @@ def test_a_build_context_holds_nothing_but_what_images_are_made_of() -> None:
     let_in = {line.removeprefix("!") for line in lines if line.startswith("!")}
 
     assert lines[0] == "*" and {"**/__pycache__", "**/*.pyc"} <= set(lines)
-    protocol = {f"protos/{name}" for name in ("headgate", "headgate_redis", "buf")}
+    protocol = {f"protos/{name}" for name in ("headgate", "headgate_ops", "headgate_redis", "buf")}
     assert let_in == {"pyproject.toml", "README.md", "constraints.txt", *protocol} | {
         f"{name}/headgate_{name}" for name in IMAGES
     }

@@ -11,10 +11,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
 
+from prometheus_client import generate_latest
 from redis.asyncio import Redis
 
 from headgate import entries, keys
-from headgate_worker import metrics, ops
+from headgate_ops import http_endpoint
+from headgate_worker import metrics
 from headgate_worker.clock import StoreClock, SystemDice
 from headgate_worker.connections import Connections, connect
 from headgate_worker.core.view import Policy
@@ -149,9 +151,10 @@ async def _open_side_door(settings: Settings, parts: Parts, stack: AsyncExitStac
         return ""
 
     registry = metrics.registry(parts.ticks, parts.reads, parts.reaper)
-    runner, address = await ops.listen(ops.application(wrong, registry), settings.ops_listen)
-    stack.push_async_callback(runner.cleanup)
-    return address
+    host, _, port = settings.ops_listen.rpartition(":")
+    pages = http_endpoint.pages(wrong, lambda: generate_latest(registry))
+    real_port = await stack.enter_async_context(http_endpoint.serving(host or "0.0.0.0", int(port), pages))
+    return f"{'127.0.0.1' if host in ('', '0.0.0.0') else host}:{real_port}"
 
 
 async def _work(parts: Parts, stop: asyncio.Event, ready: Callable[[], None]) -> None:

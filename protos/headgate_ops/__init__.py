@@ -1,0 +1,1 @@
+"""The HTTP port for operators, the same in servers and workers."""
