@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help env demo test lint format protos bench chaos soak simulate clean
+.PHONY: help env demo test lint format protos bench chaos soak simulate fuzz clean
 help: ## List the verbs.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -46,6 +46,9 @@ chaos: $(STAMP) ## Run the fault experiments, or ONLY=name one of them; figures 
 
 soak: $(STAMP) ## Run a steady load for MINUTES (default 2) and fail when anything only grows; FAULTS=1 breaks things meanwhile.
 	$(BIN)/python -m bench.soak --minutes $(or $(MINUTES),$(if $(FAULTS),3,2)) $(if $(FAULTS),--faults) $(if $(STANDING),--standing $(STANDING)) $(if $(RATE),--rate $(RATE)) $(if $(JSON),--json $(JSON))
+
+fuzz: $(STAMP) ## Feed odd bytes to what reads foreign bytes, for SECONDS (default 30), or to ONLY=part of a target's name.
+	$(BIN)/python -m bench.fuzz --seconds $(or $(SECONDS),30) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
 
 clean: ## Remove what the other verbs built.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

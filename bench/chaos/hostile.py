@@ -11,12 +11,15 @@ from typing import Any
 
 import grpc
 from bench.chaos.judging import judge
-from bench.chaos.results import Report, at_most, equal, none, quantile
+from bench.chaos.results import Report, at_least, at_most, equal, none, quantile
 from bench.chaos.stage import Plan, Stage, Trial
 from bench.chaos.submits import Acks, adhoc, backfill, mixed
+from bench.fuzz import corpus, mutation
 from google.rpc.status_pb2 import Status
 
 from headgate import pb
+from headgate.lifecycle import JOB_TERMINAL
+from headgate_client import Client, HeadgateError
 
 SERVICE = "/headgate.v1."
 CREATE = f"{SERVICE}BackfillService/CreateBackfill"
@@ -27,6 +30,10 @@ LIST = f"{SERVICE}JobService/ListJobs"
 CANCEL = f"{SERVICE}JobService/CancelJob"
 START = f"{SERVICE}WorkflowInstanceService/StartWorkflowInstances"
 METHODS = (CREATE, ADHOC, GET_JOB, EVENTS, LIST, CANCEL, START)
+
+STREAMS = frozenset(corpus.path(name) for name, method in corpus.methods().items() if method.server_streaming)
+SECONDS = 5.0
+"""How long a caller waits: a long poll may have nothing to say, and an instance may not be readable."""
 
 REFUSED = frozenset({"INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"})
 """What a request that breaks a rule is answered with."""
@@ -39,6 +46,8 @@ DECENT = REFUSED | {
     "OUT_OF_RANGE",
     "UNIMPLEMENTED",
     "ABORTED",
+    "DEADLINE_EXCEEDED",
+    "UNAVAILABLE",
 }
 """Every code that an answer to garbage may have: none of them says that something broke in the server."""
 
@@ -77,13 +86,22 @@ class Caller:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            await self._channel.unary_unary(method)(raw, timeout=20.0)
+            await self._first(method, raw)
         except grpc.aio.AioRpcError as error:
             trailers = dict(error.trailing_metadata() or ())
             details = trailers.get("grpc-status-details-bin", b"")
             status = str(Status.FromString(details)) if isinstance(details, bytes) else str(details)
             return Answer(error.code().name, f"{error.details()} {status}", loop.time() - began)
         return Answer("OK", "", loop.time() - began)
+
+    async def _first(self, method: str, raw: bytes) -> None:
+        """Wait for an answer, or for the first message of a stream, and hang up then."""
+        if method not in STREAMS:
+            await self._channel.unary_unary(method)(raw, timeout=SECONDS)
+            return
+        call = self._channel.unary_stream(method)(raw, timeout=SECONDS)
+        await call.read()
+        call.cancel()
 
     async def close(self) -> None:
         """Hang up."""
@@ -159,31 +177,57 @@ def _numbers() -> list[tuple[str, bytes]]:
 
 
 def fuzzed(dice: random.Random, count: int) -> list[tuple[str, bytes]]:
-    """Sound requests with a few of their bytes changed, cut or doubled."""
-    seeds = [
-        backfill("fuzz", 2),
-        adhoc("fuzz"),
-        pb.GetJobRequest(name="jobs/fuzz"),
-        pb.ListJobsRequest(filter="state = RUNNING"),
-    ]
-    raws = [seed.SerializeToString() for seed in seeds]
-    return [(dice.choice(METHODS), _mangled(dice, dice.choice(raws))) for _ in range(count)]
+    """Requests of every method, made from the descriptors: nine in ten whole and odd, the others cut or doubled."""
+    return [_one(dice, dice.choice(list(corpus.methods()))) for _ in range(count)]
 
 
-def _mangled(dice: random.Random, raw: bytes) -> bytes:
-    found = bytearray(raw)
-    for _ in range(dice.randint(1, 6)):
-        at = dice.randrange(len(found) + 1)
-        match dice.randrange(4):
-            case 0:
-                found[at:at] = dice.randbytes(dice.randint(1, 8))
-            case 1:
-                del found[at : at + dice.randint(1, 8)]
-            case 2:
-                found[at : at + 1] = dice.randbytes(1)
-            case _:
-                found[at:at] = found[: dice.randint(0, 40)]
-    return bytes(found)
+def _one(dice: random.Random, method: str) -> tuple[str, bytes]:
+    request = dice.choice(corpus.sound(method))
+    whole = dice.random() < 0.9
+    raw = mutation.mutated(request, dice) if whole else mutation.mangled(request.SerializeToString(), dice)
+    return corpus.path(method), raw
+
+
+def harmful() -> list[tuple[str, bytes]]:
+    """What once did harm."""
+    return [(corpus.path(case.method), case.raw) for case in corpus.harmful()]
+
+
+async def given_up(client: Client) -> list[str]:
+    """Let go of every job that has not ended; those that can't be."""
+    stuck = []
+    async for job in client.jobs.list():
+        if job.state not in JOB_TERMINAL:
+            try:
+                await client.jobs.cancel(job.name, mode=pb.CANCEL_MODE_DETACH, reason="the fuzzing is over")
+            except HeadgateError as error:
+                stuck.append(f"{job.name} {error}")
+    return stuck
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What somebody else sees after all that.
+
+    Args:
+        jobs: how many the pages of a list show.
+        counted: how many the counts say there are.
+        watched: whether a watch of all jobs began.
+    """
+
+    jobs: int
+    counted: int
+    watched: bool
+
+
+async def listed(client: Client) -> Listed:
+    """Walk all lists there are, as a caller who has sent nothing odd."""
+    jobs = [job async for job in client.jobs.list()]
+    counts = await client.jobs.count()
+    async with asyncio.timeout(20):
+        async for _ in client.jobs.watch_all():
+            return Listed(len(jobs), sum(counts.values()), watched=True)
+    return Listed(len(jobs), sum(counts.values()), watched=False)
 
 
 async def hostile_input(trial: Trial, size: Hostile | None = None) -> Report:
@@ -193,11 +237,13 @@ async def hostile_input(trial: Trial, size: Hostile | None = None) -> Report:
         caller = Caller(stage.servers[0].addresses["grpc"])
         wrong = await _send(caller, [*malformed(), *broken()], size.at_a_time)
         trial.say(f"{len(wrong)} broken requests are answered")
-        odd = await _send(caller, fuzzed(trial.dice, size.fuzzed), size.at_a_time)
+        odd = await _send(caller, [*harmful(), *fuzzed(trial.dice, size.fuzzed)], size.at_a_time)
         trial.say(f"{len(odd)} fuzzed requests are answered")
-        acks = Acks()
-        await acks.steadily(await stage.client(), mixed, count=20, per_second=20.0)
+        client, acks = await stage.client(), Acks()
+        stuck = await given_up(client)
+        await acks.steadily(client, mixed, count=20, per_second=20.0)
         judged = await judge(stage, acks.ids())
+        shown = await listed(client)
         strangers = [key for key in await stage.truth.keys_like("*") if not key.startswith(PREFIXES)]
         await caller.close()
     answers = [*wrong, *odd]
@@ -208,6 +254,10 @@ async def hostile_input(trial: Trial, size: Hostile | None = None) -> Report:
         none("keys outside the prefixes", len(strangers)),
         at_most("answer to a broken request, p99, s", 1.0, quantile([a.seconds for a in wrong], 0.99)),
         equal("sound submits acknowledged afterwards", 20, len(acks.ids())),
+        at_least("jobs that a list shows afterwards", 20, shown.jobs),
+        none("jobs of fuzzed requests that can't be cancelled", len(stuck)),
+        equal("jobs that a list shows, against the counts", shown.counted, shown.jobs),
+        equal("watches of all jobs that began afterwards", 1, int(shown.watched)),
         *[check for check in judged.checks if "upstream" not in check.what],
     ]
     figures = {**_codes(odd), "examples": _examples(wrong, odd), **judged.figures}

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from headgate import pb
-from headgate_server import bounds, calendar_rules, flow_rules, parameter_rules, pattern_words, run_rules
+from headgate_server import bounds, calendar_rules, flow_rules, parameter_rules, pattern_words, run_rules, time_rules
 from headgate_server.calendar_rules import Violation
 from headgate_server.sound import Sound
 from headgate_server.status import bad_request
@@ -60,11 +60,12 @@ def _broken_rules(request: Message) -> list[Violation]:
         return _beyond(request, "")
     found = _validator.collect_violations(request, fail_fast=True)
     if not found:
-        return _beyond(request, "")
+        return [*time_rules.ill_formed(request), *_beyond(request, "")]
     if _is_huge(request):
         return [_tell(found[0])]
     found = _validator.collect_violations(request)
-    return [_tell(item) for item in found[:MAX_VIOLATIONS]] + _beyond(request, "")
+    told = [_tell(item) for item in found[:MAX_VIOLATIONS]]
+    return [*told, *time_rules.ill_formed(request), *_beyond(request, "")]
 
 
 def _is_huge(request: Message) -> bool:

@@ -15,6 +15,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from buf.validate import validate_pb2
+from headgate_server import time_rules
 
 Holds = Callable[[Any], bool]
 """Whether a value keeps its rules; False when that is not sure."""
@@ -123,7 +124,10 @@ def _check(field: FieldDescriptor, rules: validate_pb2.FieldRules, sound: Sound)
     """What a value of a field that is there must keep; None when there is nothing."""
     parts = _rules(field, rules)
     inner = field.message_type
-    if inner is not None and not inner.GetOptions().map_entry:
+    if inner is not None and inner.full_name in time_rules.CHECKS:
+        well_formed, _ = time_rules.CHECKS[inner.full_name]
+        parts.append(_each(well_formed) if field.is_repeated else well_formed)
+    elif inner is not None and not inner.GetOptions().map_entry:
         known = sound.compiled(inner)
         if not known.is_free:
             parts.append(_each(known.holds) if field.is_repeated else known.holds)

@@ -312,10 +312,22 @@ async def test_a_bad_backfill_never_reaches_the_store(world: World, name: str) -
 
 async def test_a_name_that_makes_a_request_too_large_is_named(world: World) -> None:
     with pytest.raises(grpc.RpcError) as caught:
-        await world.backfills.CreateBackfill(spoiled(set_("name", "x" * 3_000_000)))
+        await world.backfills.CreateBackfill(spoiled(set_("name", "x" * 800_000)))
 
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert fields_of(status_of(caught.value)) == {"spec.name"}
+
+
+@pytest.mark.parametrize(("seconds", "nanos"), [(60, -1), (60, 2**31 - 1), (0, -(2**31))])
+async def test_a_span_that_is_none_is_named(world: World, seconds: int, nanos: int) -> None:
+    """Protobuf and the bounds of the field let it through, and the job could not be shown as JSON by anybody."""
+    request = backfill()
+    request.options.deadline.seconds, request.options.deadline.nanos = max(1, seconds), nanos
+
+    with pytest.raises(grpc.RpcError) as caught:
+        await world.backfills.CreateBackfill(request)
+
+    assert fields_of(status_of(caught.value)) == {"options.deadline"}
 
 
 @pytest.mark.parametrize("raw", [b"\xff\xff\xff", b"\x12\x02\xff\xfe"])

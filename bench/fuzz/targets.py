@@ -1,0 +1,174 @@
+"""What is fuzzed within one process: code that reads foreign bytes, each with what it promises of any bytes.
+
+A target takes bytes and returns. What it raises is a fault of the product, since each target catches what its code
+promises to raise. None does I/O.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC
+from typing import Any, Final
+
+from bench.fuzz import corpus
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from headgate import commit, entries, log, pb, quota, snapshot, views
+from headgate_server import callers, feed_entry, filters, longrunning, plan_token, requests, submission
+from headgate_server.errors import Refused
+from headgate_server.sound import Sound
+from headgate_worker.core import calls, flow_calls, stored_hints
+from headgate_worker.dataworks import fields, replies
+from headgate_worker.enos import graph
+from headgate_worker.enos import replies as enos_replies
+
+SMALLEST_CLIENT_BYTES: Final = 4 * 1024 * 1024
+"""What a gRPC client takes unless it is told otherwise. Every answer has to fit."""
+
+_SUBMITS: Final = tuple(
+    name
+    for name, method in corpus.methods().items()
+    if {"spec", "request_id", "validate_only"} <= set(method.input_type.fields_by_name)
+)
+_SOUND: Final = Sound()
+
+
+def request(method: str, raw: bytes) -> str:
+    """A request on its way into the log, as far as that needs no store; "accepted", or why not.
+
+    Whatever is accepted can be read again by everybody: as an event, in a snapshot, as an operation, in JSON.
+    """
+    kind = GetMessageClass(corpus.methods()[method].input_type)
+    try:
+        message = kind.FromString(raw)
+    except (DecodeError, ValueError):
+        return "malformed"
+    try:
+        requests.check(message)
+    except Refused:
+        return "refused"
+    if method in _SUBMITS:
+        _recorded(message)
+    return "accepted"
+
+
+def _recorded(message: Message) -> None:
+    made = submission.submission(message, submission.Chance(1_700_000_000_000, bytes(range(24))))
+    for argument in commit.script_arguments(made.commit):
+        assert isinstance(argument, bytes | str | int)
+    event = pb.JobEvent.FromString(made.commit.events[0])
+    assert log.fold(None, event) == made.job
+    assert snapshot.job_of(None, made.commit.events[0]) == made.job
+    shown = pb.WatchJobResponse.FromString(pb.WatchJobResponse(event=event).SerializeToString())
+    operation = longrunning.operation(made.job.SerializeToString())
+    assert type(operation).FromString(operation.SerializeToString()) == operation
+    assert 2 * max(shown.ByteSize(), operation.ByteSize()) <= SMALLEST_CLIENT_BYTES, shown.ByteSize()
+    json_format.Parse(json_format.MessageToJson(shown), pb.WatchJobResponse())
+    assert views.basic(made.job).ByteSize() <= made.job.ByteSize()
+
+
+def fast_rules(method: str, raw: bytes) -> None:
+    """What the fast path of the validator calls right has no violation; it may be unsure of anything."""
+    kind = GetMessageClass(corpus.methods()[method].input_type)
+    try:
+        message = kind.FromString(raw)
+    except (DecodeError, ValueError):
+        return
+    if _SOUND.surely(message):
+        assert not requests._validator.collect_violations(message), method  # noqa: SLF001
+
+
+def filter_text(raw: bytes) -> None:
+    """A filter of lists and feeds: parsed and applied, or refused with a place."""
+    try:
+        found = filters.parse(raw.decode("utf-8", "ignore"))
+    except filters.BadFilter:
+        return
+    found.passes(pb.Job(name="jobs/a", labels={"team": "orders"}))
+
+
+def tokens(raw: bytes) -> None:
+    """Tokens that come back from callers: of plans, of feeds, of authorization."""
+    text = raw.decode("utf-8", "ignore")
+    with suppress(plan_token.BadToken):
+        plan_token.decode(text)
+    with suppress(Refused):
+        feed_entry.read_token(text)
+    callers.token_in([("authorization", text)])
+
+
+def queue_entry(raw: bytes) -> None:
+    """An ARQ entry that somebody else may have written, and an answer on a process's list."""
+    with suppress(ValueError):
+        asked = entries.decode(raw).get("a")
+        entries.parse_read(asked if isinstance(asked, list) else [])
+    with suppress(ValueError):
+        entries.decode_reply(raw)
+
+
+def stored_row(raw: bytes) -> None:
+    """What Redis has of a job beside its log: hints lose nothing but time, announced limits may be no limits."""
+    stored_hints.decode_hints(raw)
+    quota.announced_limits({"limits": raw.decode("utf-8", "ignore")})
+
+
+def dataworks_reply(raw: bytes) -> None:
+    """JSON as DataWorks may send it, to each kind of call."""
+    body = _json(raw)
+    for call in _CALLS if isinstance(body, dict) else ():
+        with suppress(fields.MalformedReply):
+            replies.read(call, fields.Members(body), replies.Reading(Timestamp(), "r"))
+
+
+def enos_reply(raw: bytes) -> None:
+    """JSON as EnOS may send it, to each kind of call; its graphs are broken now and then, and mended."""
+    body = enos_replies.decode(raw)
+    for call in _FLOW_CALLS:
+        with suppress(enos_replies.MalformedReply):
+            enos_replies.read(call, body, _ENOS)
+    graph.graph_of(_json(raw))
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+
+
+_CALLS: Final[tuple[Any, ...]] = (
+    calls.GetInstance(1),
+    calls.GetCreateResult("1"),
+    calls.GetTask(1),
+    calls.GetTaskLog(1),
+    calls.ListInstances(1, 1_738_684_800_000),
+    calls.StartInstances((1, 2)),
+)
+_FLOW_CALLS: Final[tuple[Any, ...]] = (flow_calls.GetFlow("1"), flow_calls.GetFlowTaskLog("1", 100))
+_ENOS: Final = enos_replies.Reading(Timestamp(), (UTC, UTC))
+
+TARGETS: Final[Mapping[str, Callable[[bytes], object]]] = {
+    target.__name__: target for target in (filter_text, tokens, queue_entry, stored_row, dataworks_reply, enos_reply)
+}
+"""Those that take bytes alone, by name."""
+
+SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = {
+    "filter_text": (
+        b'state = RUNNING AND (labels.team = "a" OR NOT priority >= 3)',
+        b'create_time > "2025-02-05T00:00:00Z"',
+    ),
+    "tokens": (b"Bearer hg_abc", b"CgYIARABGAE", b"1-0.5"),
+    "queue_entry": (b'{"t":null,"f":"read","a":[1,"GetJob","CgE=","hg:replies:1",5],"k":{},"et":1}', b"1 1 payload"),
+    "stored_row": (b'{"s":{"1":2},"n":[[1,2,3]],"m":{"1":[1]}}', b'{"read_per_second":10,"write_per_second":5}'),
+    "dataworks_reply": (
+        b'{"RequestId":"r","WorkflowInstance":{"Id":1,"Status":"Running","BizDate":1738684800000,"Type":"SupplementData"}}',
+        b'{"PagingInfo":{"TotalCount":1,"WorkflowInstances":[{"Id":1,"Status":"Success"}]},"Success":true,"Status":"Success"}',
+    ),
+    "enos_reply": (b'{"code":0,"data":{"instanceId":"1","status":"running","graph":"{\\"flows\\":[]}"}}',),
+}
+"""Bytes that each of them likes, from which others are made."""
