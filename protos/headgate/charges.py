@@ -145,8 +145,8 @@ local found = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. (walked or '0'), '+inf
 redis.call('HDEL', KEYS[3], '')
 local sums = {}
 for i = 1, #found, 2 do
-  local job = redis.call('HMGET', ARGV[2] .. found[i], 'owed', 'by', 'conn')
-  if job[1] and job[2] then
+  local job = redis.pcall('HMGET', ARGV[2] .. found[i], 'owed', 'by', 'conn')
+  if tonumber(job[1]) and job[2] then
     for k, field in ipairs(charged_fields(job[2], job[3] or '')) do
       sums[field] = (sums[field] or 0) + (k % 2 == 1 and 1 or tonumber(job[1]))
     end

@@ -265,7 +265,9 @@ def _late_after_ms(commit: Commit) -> int:
 
 
 def parse_answer(raw: Sequence[int | bytes]) -> Answer:
-    """What the script answered."""
+    """What the script answered; less than three words where the job's revision is no number."""
+    if len(raw) < 3:
+        return Damaged(0)
     return Committed(int(raw[1]), int(raw[2])) if raw[0] == 1 else _REFUSALS[int(raw[0])](raw)
 
 

@@ -1,4 +1,4 @@
-"""The deletion of a finished job: its script, for callers and for what has expired."""
+"""The deletion of a finished job, for callers and for what has expired, and of one that can't be read: the scripts."""
 
 from __future__ import annotations
 
@@ -52,3 +52,57 @@ def script_arguments(
     """
     who = (origin.actor, origin.method, origin.peer, connection)
     return [job_id, revision, int(only_expired), commit.FEED_LENGTH, uid, *who]
+
+
+FORGET_SCRIPT: Final = (
+    audit.RECORD
+    + charges.CHANGE
+    + """
+local function field(name)
+  local value = redis.pcall('HGET', KEYS[1], name)
+  return type(value) == 'string' and value or ''
+end
+if field('rev') ~= ARGV[3] or field('uid') ~= ARGV[4] then return 0 end
+local wake, by, owed = field('wake'), field('by'), tonumber(field('owed'))
+local on, seq = field('conn'), tonumber(field('seq')) or 0
+redis.call('DEL', KEYS[1], KEYS[2])
+redis.call('ZREM', KEYS[4], wake)
+redis.call('DEL', 'arq:job:' .. (wake ~= '' and wake or 'none'))
+for i = 8, #KEYS do redis.call('ZREM', KEYS[i], ARGV[1]) end
+redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', ARGV[2], '*', 'i', ARGV[1], 'r', '0', 'e', '')
+if by ~= '' and owed then change_charge(KEYS[6], KEYS[7], by, on, -1, -owed, seq) end
+record(KEYS[5], ARGV[5], ARGV[6], ARGV[7], 'jobs/' .. ARGV[1], ARGV[4], on, ARGV[3])
+return 1
+"""
+)
+"""Deletes a job that can't be read, in whatever state it is, of whatever type its keys are, and gives back what its
+row says that it was charged. KEYS: see `forget_keys`. ARGV: see `forget_arguments`. Answers 0 where another row
+stands there by now."""
+
+CLEAN_SCRIPT: Final = """
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind == 'zset' then return redis.call('ZREM', KEYS[1], ARGV[1]) end
+if kind ~= 'hash' then return 0 end
+local found, gone = redis.call('HGETALL', KEYS[1]), redis.call('HDEL', KEYS[1], ARGV[1])
+for i = 1, #found, 2 do
+  if found[i + 1] == ARGV[1] then gone = gone + redis.call('HDEL', KEYS[1], found[i]) end
+end
+return gone
+"""
+"""Takes a job off what is kept of the dates of one target, since nobody can tell which dates it had. KEYS: 1 its
+holders, its line, or what those in line want. ARGV: 1 job id. Answers how much was taken away."""
+
+
+def forget_keys(job_id: str) -> list[str]:
+    """KEYS: 1 job 2 log 3 feed 4 queue 5 audit 6 stored 7 recount 8.. every set that may have the job."""
+    sets = (keys.JOBS, keys.DUE, keys.EXPIRING, keys.DAMAGED, *map(keys.state, pb.JobState.values()))
+    others = (keys.FEED, keys.TICKS, keys.AUDIT, charges.STORED, charges.RECOUNT)
+    return [keys.job(job_id), keys.log(job_id), *others, *sets]
+
+
+def forget_arguments(job_id: str, seen: tuple[bytes, bytes], origin: Origin = NOBODY) -> list[str | int | bytes]:
+    """ARGV: 1 job id 2 feed length 3 revision and 4 uid of the row that is meant 5 actor 6 method 7 peer.
+
+    Revision and uid are each empty where the row has none.
+    """
+    return [job_id, commit.FEED_LENGTH, *seen, origin.actor, origin.method, origin.peer]

@@ -23,6 +23,9 @@ EXPIRING: Final = "hg:expiring"
 JOBS: Final = "hg:jobs"
 """Sorted set of all jobs; score = number of acceptance."""
 
+DAMAGED: Final = "hg:damaged"
+"""Sorted set of jobs that can't be read and that workers have given up; score = when, in ms."""
+
 SEQUENCE: Final = "hg:sequence"
 """Counter behind the scores of JOBS."""
 
@@ -43,6 +46,8 @@ _JOB_NAME: Final = re.compile(r"jobs/([a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)\Z")
 
 def job(job_id: str) -> str:
     """Hash of a job: rev, st, snap (Job bytes; see `snapshot`), fence, att, hints, seq, counters, polled, polls_at.
+
+    `bad` is there once workers have given it up since it can't be read.
 
     Also uid and conn, its connection, which are written when it is accepted; jobs of earlier versions have neither.
 

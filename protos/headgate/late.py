@@ -15,9 +15,12 @@ if #late > 0 then redis.call('ZREM', KEYS[1], '') end
 for i = 1, #late, 2 do
   local id, due = late[i], tonumber(late[i + 1])
   redis.call('ZADD', KEYS[1], now + ARGV[2], id)
-  local job = redis.call('HMGET', ARGV[3] .. id, 'wake', 'lease')
+  local job = redis.pcall('HMGET', ARGV[3] .. id, 'wake', 'lease')
   local queued = job[1] and redis.call('ZSCORE', KEYS[2], job[1])
-  if not queued then
+  if job.err or (not job[1] and redis.call('EXISTS', ARGV[3] .. id) == 0) then
+    redis.call('ZREM', KEYS[1], id)
+    if job.err then redis.call('ZADD', KEYS[3], now, id) end
+  elseif not queued then
     lost[#lost + 1] = id
   elseif tonumber(queued) <= now and tonumber(job[2] or '0') <= now
       and (tonumber(job[2] or '0') > 0 or tonumber(queued) > due - ARGV[2]) then
@@ -28,15 +31,16 @@ return {now, lost, #late / 2, first}
 """
 """Finds jobs whose tick is late and grants each a new grace. One whose entry still stands in the queue comes in its
 turn, so that a backlog is not made longer by ringing for all of it. One whose tick died comes before all others: its
-lease has ended, or its entry was claimed, which moved its score, and the claim has ended before the tick began. KEYS: 1
-due 2 queue. ARGV: 1 at most 2 grace in ms 3 prefix of jobs. Answers {now, jobs to ring for, how many were late, score
-of the head of the queue}."""
+lease has ended, or its entry was claimed, which moved its score, and the claim has ended before the tick began. One
+that is gone is late no more, nor is one whose key is no job's: that one is marked as damaged. KEYS: 1 due 2 queue 3
+damaged. ARGV: 1 at most 2 grace in ms 3 prefix of jobs. Answers {now, jobs to ring for, how many were late, score of
+the head of the queue}."""
 
 RING_SCRIPT: Final = """
 local rung = 0
 for i = 4, #ARGV, 3 do
   local job = ARGV[1] .. ARGV[i]
-  if redis.call('EXISTS', job) == 1 then
+  if redis.call('TYPE', job).ok == 'hash' then
     redis.call('DEL', 'arq:job:' .. (redis.call('HGET', job, 'wake') or 'none'))
     redis.call('PSETEX', 'arq:job:' .. ARGV[i + 1], ARGV[2], ARGV[i + 2])
     redis.call('HSET', job, 'wake', ARGV[i + 1])

@@ -58,3 +58,22 @@ return 1
 """
 """Gives a job back before its tick is over. KEYS: 1 job. ARGV: 1 fence 2 "1" takes the counted attempt back, for a
 tick that a shutdown cut short; "0" leaves it, for one that broke."""
+
+GIVE_UP_SCRIPT: Final = """
+local t = redis.call('TIME')
+local fence, wake = redis.pcall('HGET', KEYS[1], 'fence'), redis.pcall('HGET', KEYS[1], 'wake')
+if ARGV[2] ~= '' and fence ~= ARGV[2] then return 0 end
+redis.call('ZREM', KEYS[2], ARGV[1])
+if type(wake) == 'string' then
+  redis.call('ZREM', KEYS[3], wake)
+  redis.call('DEL', 'arq:job:' .. wake)
+end
+if redis.call('TYPE', KEYS[1]).ok == 'hash' then
+  redis.call('HSET', KEYS[1], 'bad', '1', 'lease', '0')
+  redis.call('HDEL', KEYS[1], 'wake', 'ring')
+end
+redis.call('ZADD', KEYS[4], t[1] * 1000 + math.floor(t[2] / 1000), ARGV[1])
+return 1
+"""
+"""Takes a job that can't be read out of all that would have it looked at again, and marks it. Nothing is added to its
+log, since nobody can tell what follows. KEYS: 1 job 2 due 3 queue 4 damaged. ARGV: 1 job id 2 fence or ''."""

@@ -90,10 +90,10 @@ elseif ARGV[21] ~= '' then
   end
   for _, id in ipairs(ARGV[4] == '1' and redis.call('ZRANGE', KEYS[16], 0, -1) or {}) do
     if lives(id) then
-      redis.call('HSET', ARGV[22] .. id, 'ring', '1')
+      redis.pcall('HSET', ARGV[22] .. id, 'ring', '1')
       redis.call('ZADD', KEYS[4], 'XX', now, id)
-      local wake = redis.call('HGET', ARGV[22] .. id, 'wake')
-      if wake then
+      local wake = redis.pcall('HGET', ARGV[22] .. id, 'wake')
+      if type(wake) == 'string' then
         redis.call('ZADD', KEYS[12], 'XX', now, wake)
         redis.call('LPUSH', KEYS[13], wake)
         redis.call('LTRIM', KEYS[13], 0, 999)
@@ -107,7 +107,7 @@ end
 """
 """Part of the commit script, at its end: take the dates, or get in line, or give back what the job has. Who gives back
 rings for all in line: their next ticks are due now, one that is lost is seen by the next round of a reaper, and one
-that is under way is followed by another."""
+that is under way is followed by another. One of them whose row is damaged must not break this in the middle."""
 
 LINE_SCRIPT: Final = """
 local function lives(id) return redis.call('EXISTS', ARGV[2] .. id) == 1 end
@@ -142,7 +142,10 @@ class Hold:
         return self.key, f"{self.key}:line", f"{self.key}:wants"
 
 
-NOTHING: Final = Hold(f"{keys.PREFIX}dates:none", ())
+PREFIX: Final = f"{keys.PREFIX}dates:"
+"""What the names of everything begin with that is kept of dates."""
+
+NOTHING: Final = Hold(f"{PREFIX}none", ())
 """What a job holds that holds nothing."""
 
 
@@ -214,4 +217,4 @@ def target(connection: str, spec: pb.BackfillSpec) -> str:
 
 
 def _key(connection: str, spec: pb.BackfillSpec) -> str:
-    return f"{keys.PREFIX}dates:{target(connection, spec)}"
+    return f"{PREFIX}{target(connection, spec)}"

@@ -171,6 +171,11 @@ class Reason(Enum):
     JOB_CANCELLED = Meaning(
         "CANCELLED", "The job was cancelled; only an Operation's error says so.", "Submit again if it is still wanted."
     )
+    JOB_DAMAGED = Meaning(
+        "DATA_LOSS",
+        "What the store keeps of this job, or of the event that the metadata names, can't be read.",
+        "Read past the event; a caller who may write on all connections can remove the job with DeleteJob.",
+    )
     JOB_TOO_LARGE = Meaning(
         "RESOURCE_EXHAUSTED",
         "The job's record has grown so large that one more event could make it too large to be shown.",

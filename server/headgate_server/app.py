@@ -19,6 +19,7 @@ from headgate_server import audit_log, catalog, channel, fitness, gate, pending_
 from headgate_server.admin_service import AdminService
 from headgate_server.call_slots import CallSlots
 from headgate_server.clock import StoreClock
+from headgate_server.damage import Damage
 from headgate_server.flow_service import FlowInstanceService
 from headgate_server.gate import Gate
 from headgate_server.health import Health
@@ -83,10 +84,11 @@ class Parts:
             link.connection, timeout=timeout, gather=GATHER_SECONDS, on_group=self.metrics.commits_grouped
         )
         self.reads = Pipe(link.connection, timeout=timeout, gather=GATHER_SECONDS)
-        self.store = RedisStore(writes=self.writes, reads=self.reads, clock=self.clock)
+        self.damage = Damage()
+        self.store = RedisStore(writes=self.writes, reads=self.reads, clock=self.clock, damage=self.damage)
         self.memory = StoreMemory(self.reads, settings.store_high_water)
         self.feed = RedisFeed(link.connection(), timeout=timeout)
-        self.hub = Hub(self.feed, self.store, self.clock)
+        self.hub = Hub(self.feed, self.store, self.clock, self.damage)
         self.lane = RedisLane(self.reads, link.connection(), secrets.token_hex(8), timeout=timeout)
         self.reading = Reads(self.lane, self.store, self.clock, timeout=settings.read_timeout)
         self.lookout = Lookout(
@@ -131,6 +133,8 @@ class Parts:
         watch("headgate_store_used_bytes", "Memory that counts against Redis' maxmemory.", lambda: memory.used)
         watch("headgate_store_limit_bytes", "Redis' maxmemory; 0 where it has none.", lambda: memory.limit)
         watch("headgate_store_nearly_full", "Whether no new work is taken.", lambda: memory.is_nearly_full)
+        said = "Rows of the store that could not be read, each time that one was met."
+        watch("headgate_damaged_rows", said, lambda: self.damage.count)
         watch("headgate_ready", "Whether calls can be served.", lambda: not self.health.why_not())
 
     def implementations(self) -> dict[str, object]:

@@ -33,6 +33,8 @@ class Page:
         last: the event at `revision`; empty when the log does not have it.
         job: the job at `revision` as bytes; empty unless asked for.
         uid: the job's; empty where it is not known.
+        unreadable: revisions of those events that can't be read.
+        given_up: whether workers have given the job up since it can't be read: nothing will follow.
     """
 
     revision: int
@@ -43,6 +45,19 @@ class Page:
     last: bytes
     job: bytes = b""
     uid: str = ""
+    unreadable: tuple[int, ...] = ()
+    given_up: bool = False
+
+    def readable(self, first: int) -> tuple[bytes, ...]:
+        """The events from a revision on, up to one that can't be read."""
+        later = (revision for revision in self.unreadable if revision >= first)
+        return self.events[first - self.first : min(later, default=self.first + len(self.events)) - self.first]
+
+    def damage(self, first: int) -> int | None:
+        """Which event from a revision on can't be read and is the next; 0 when none is there and none will follow."""
+        if first in self.unreadable:
+            return first
+        return 0 if self.given_up and first > self.revision else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +159,8 @@ class Cursor:
         return known != found
 
     def unsent(self, page: Page) -> tuple[bytes, ...]:
-        """The events of a page that are still to be sent."""
-        return page.events[self.sent + 1 - page.first :]
+        """The events of a page that are still to be sent, as far as they can be read."""
+        return page.readable(self.sent + 1)
 
     def advance(self, revision: int, incarnation: str, *, terminal: bool) -> None:
         """Note what has been sent."""

@@ -21,8 +21,24 @@ class StoreFull(ServerError):
     """Redis has reached its memory limit; nothing was written."""
 
 
-class StoreDamaged(ServerError):
-    """Log and state of a job disagree; nothing was written."""
+class RowDamaged(ServerError):
+    """A key of Redis is not as our scripts write it, such as of another type; nothing was written."""
+
+
+class JobDamaged(ServerError):
+    """What is kept of one job can't be read, or disagrees with its log; nothing was written.
+
+    Args:
+        job_id: which job.
+        revision: the event that can't be read; 0 where it is the job itself.
+        seen: revision and uid of the row as they stood there, so that no other row is taken for it; empty for none.
+    """
+
+    def __init__(self, job_id: str, revision: int = 0, seen: tuple[bytes, bytes] = (b"", b"")) -> None:
+        super().__init__(f"{job_id} at {revision}")
+        self.job_id = job_id
+        self.revision = revision
+        self.seen = seen
 
 
 class StoreUnfit(ServerError):

@@ -7,7 +7,9 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from headgate import log
+from google.protobuf.message import DecodeError
+
+from headgate import log, pb
 from headgate_server.errors import Refused
 from headgate_server.status import bad_request
 
@@ -43,6 +45,20 @@ class Position:
     def follows(self, entry: Entry) -> bool:
         """Whether the entry is the one that was read last."""
         return self == position_of(entry)
+
+
+def event_of(entry: Entry) -> pb.JobEvent | None:
+    """The event of an entry, parsed; None where it can't be read."""
+    try:
+        event = pb.JobEvent.FromString(entry.event)
+    except DecodeError:
+        return None
+    return event if event.revision == entry.revision else None
+
+
+def without_event(entry: Entry) -> Entry:
+    """What stands in the place of an entry that can't be read: its place in the feed and nothing else."""
+    return Entry(entry.id, "", 0, b"")
 
 
 START: Final = Position()

@@ -17,7 +17,7 @@ from headgate.reasons import Reason
 from headgate_server import wire
 from headgate_server.clock import timestamp
 from headgate_server.cursor import Page
-from headgate_server.errors import Refused, StoreUnavailable
+from headgate_server.errors import JobDamaged, Refused, StoreUnavailable
 from headgate_server.feed_entry import START, Entry, FeedId, Position, position_of, write_token
 from headgate_server.filters import Filter
 from headgate_server.rpc import Sink
@@ -28,8 +28,8 @@ from headgate_server.watch import PATIENCE_SECONDS, PAUSE_SECONDS, Watching
 PAGE: Final = 64
 """Entries that are read, or taken from the tap, at a time."""
 
-SNAPSHOTS: Final = 32
-"""Jobs that are read at a time for their snapshots."""
+SNAPSHOTS: Final = 8
+"""Jobs that are read at a time for their snapshots. Each may have some MB, and each stream reads for itself."""
 
 _AFTER_ALL: Final = 2**40
 """A revision that no job reaches: a page from there on has the job and its last event, and no others."""
@@ -116,13 +116,18 @@ class _Stream:
         self._position, after = await self._history.tip(), 0
         while chunk := await self._history.active(after, SNAPSHOTS):
             after = chunk[-1][1]
-            read = self._room.logs.read_log
-            pages = await asyncio.gather(*(read(id_, first=_AFTER_ALL, count=1, with_job=True) for id_, _ in chunk))
+            pages = await asyncio.gather(*(self._page(job_id) for job_id, _ in chunk))
             for (job_id, _), page in zip(chunk, pages, strict=True):
                 if page is not None and self._sieve.passes_job(job_id, page.job):
                     await self._write(self._snapshot(job_id, page))
         self._shown_until = (await self._history.tip()).id
         self._settle()
+
+    async def _page(self, job_id: str) -> Page | None:
+        try:
+            return await self._room.logs.read_log(job_id, first=_AFTER_ALL, count=1, with_job=True)
+        except JobDamaged:
+            return None  # that job's watcher is told; this is a feed of all
 
     def _snapshot(self, job_id: str, page: Page) -> bytes:
         self._shown[job_id] = page.revision

@@ -20,7 +20,7 @@ from headgate_server import access, caller_limits, callers_file, file_stamp, tur
 from headgate_server.audit_log import Audited
 from headgate_server.caller_limits import Bucket
 from headgate_server.callers import Caller, Callers, Limits, Proof, Right, token_in
-from headgate_server.errors import Refused
+from headgate_server.errors import JobDamaged, Refused
 from headgate_server.refusals import Refusals
 from headgate_server.stream_shares import StreamShares
 from headgate_server.turned import Turned
@@ -177,7 +177,10 @@ class Door:
         return ""
 
     async def _check_job(self, job_id: str, caller: Caller) -> str:
-        life = await self._gate.jobs.life(job_id)
+        try:
+            life = await self._gate.jobs.life(job_id)
+        except JobDamaged:
+            life = None  # whose it is can't be told
         if life is None or not caller.may_use(life.connection):
             raise access.denied_job(job_id)
         return life.uid

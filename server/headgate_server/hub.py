@@ -13,16 +13,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol
 
-from google.protobuf.message import DecodeError
-
 from headgate import keys, log, pb
 from headgate.lifecycle import JOB_TERMINAL
 from headgate_server import wire
 from headgate_server.bell import Bell
 from headgate_server.clock import StoreClock
 from headgate_server.cursor import Hint
+from headgate_server.damage import Damage
 from headgate_server.errors import ServerError
-from headgate_server.feed_entry import Entry, FeedId
+from headgate_server.feed_entry import Entry, FeedId, event_of, without_event
 from headgate_server.rounds import Rounds
 from headgate_server.tap import Tap
 
@@ -58,13 +57,8 @@ class Revisions(Protocol):
         """Last revisions, 0 for a job that is not there."""
 
 
-def ready(entry: Entry) -> Hint:
-    """An entry made ready to be sent to any number of watchers.
-
-    Raises:
-        DecodeError: the entry does not hold an event.
-    """
-    event = pb.JobEvent.FromString(entry.event)
+def ready(entry: Entry, event: pb.JobEvent) -> Hint:
+    """An entry made ready to be sent to any number of watchers; `event` is what it holds."""
     incarnation = log.incarnation(entry.event)
     name = keys.job_name(entry.job_id).encode()
     message = wire.event(name, entry.revision, entry.event, incarnation.encode())
@@ -78,7 +72,8 @@ class Hub:
     `lag_seconds` how old the last event was when it was read.
     """
 
-    def __init__(self, feed: Feed, revisions: Revisions, clock: StoreClock) -> None:
+    def __init__(self, feed: Feed, revisions: Revisions, clock: StoreClock, damage: Damage | None = None) -> None:
+        self._damage = damage or Damage()
         self._feed = feed
         self._revisions = revisions
         self._clock = clock
@@ -212,23 +207,36 @@ class Hub:
         return max(0.0, (self._clock.now_ms() - entries[-1].id[0]) / 1000) if entries else 0.0
 
     def _ring(self, entry: Entry) -> bool:
-        for tap in self._taps:
-            tap.pour(entry)
-        bells = self._bells.get(entry.job_id)
-        if not bells:
-            return bool(self._taps)
+        bells = self._bells.get(entry.job_id, ())
+        if not (bells or self._taps):
+            return False
         if entry.revision == 0:
+            self._pour(entry)
             for bell in bells:
                 bell.delete()
-            return True
-        try:
-            hint = ready(entry)
-        except DecodeError:
-            _log.exception("the feed has an entry that is no event")
-            return False
-        for bell in bells:
-            bell.ring(hint)
+        elif (event := event_of(entry)) is None:
+            self._ring_for_damage(entry, bells)
+        else:
+            self._pour(entry)
+            self._ring_bells(bells, entry, event)
         return True
+
+    def _ring_bells(self, bells: Sequence[Bell], entry: Entry, event: pb.JobEvent) -> None:
+        if bells:
+            hint = ready(entry, event)
+            for bell in bells:
+                bell.ring(hint)
+
+    def _pour(self, entry: Entry) -> None:
+        for tap in self._taps:
+            tap.pour(entry)
+
+    def _ring_for_damage(self, entry: Entry, bells: Sequence[Bell]) -> None:
+        """Pass an entry by that can't be read: its job's watchers find in the log what it said."""
+        self._damage.note(f"an entry of the feed, of {keys.job_name(entry.job_id)}")
+        self._pour(without_event(entry))
+        for bell in bells:
+            bell.doubt()
 
     def _all(self) -> list[Bell]:
         return [bell for bells in self._bells.values() for bell in bells]

@@ -18,10 +18,10 @@ from headgate_server.caller_limits import exceeded
 from headgate_server.callers import Caller
 from headgate_server.clock import StoreClock
 from headgate_server.cursor import Page
-from headgate_server.errors import Refused, ServerError, StoreDamaged, StoreFull
+from headgate_server.errors import JobDamaged, Refused, ServerError, StoreFull
 from headgate_server.job_errors import deleted_job
-from headgate_server.redis_store import Stored
 from headgate_server.rpc import Call
+from headgate_server.stored_rows import Stored
 from headgate_server.submission import Chance, Submission, submission
 
 _RANDOM_BYTES: Final = 24
@@ -166,7 +166,7 @@ class Intake:
         stored = await self._jobs.load(job_id)
         if stored is None:
             raise deleted_job(job_id)
-        if not (uid == stored.life.uid if uid else _may_be_of(made, pb.Job.FromString(stored.body))):
+        if not (uid == stored.life.uid if uid else _may_be_of(made, stored.job)):
             raise deleted_job(job_id)
         if not call.caller.may_use(stored.life.connection):
             raise access.denied_job(job_id)
@@ -175,8 +175,11 @@ class Intake:
 
     async def _taken(self, job_id: str, caller: Caller) -> Refused:
         name = keys.job_name(job_id)
-        stored = await self._jobs.load(job_id)
-        job = pb.Job.FromString(stored.body) if stored else pb.Job()
+        try:
+            stored = await self._jobs.load(job_id)
+        except JobDamaged:
+            stored = None  # what it was is not known, but it has the id
+        job = stored.job if stored else pb.Job()
         # Of a job that the caller may not see nothing is told but that it is there.
         state = pb.JobState.Name(job.state) if stored and caller.may_use(job.connection) else ""
         metadata = {"job": name, "state": state.removeprefix("JOB_STATE_")}
@@ -195,8 +198,8 @@ def _refusal(made: Submission, answer: commit.Answer) -> ServerError:
             return exceeded(quota, limit, subject, STORED_SECONDS)
         case commit.NoRoom():
             return StoreFull()
-        case other:
-            return StoreDamaged(str(other))
+        case _:
+            return JobDamaged(_id(made))
 
 
 def overlapping(taken: Mapping[str, str]) -> Refused:

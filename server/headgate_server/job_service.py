@@ -21,9 +21,10 @@ from headgate_server.intake import Intake
 from headgate_server.job_errors import deleted_job, unknown_job
 from headgate_server.listing import list_jobs, read_filter
 from headgate_server.redis_facts import RedisFacts
-from headgate_server.redis_store import RedisStore, Stored
+from headgate_server.redis_store import RedisStore
 from headgate_server.rpc import Call, Sink
 from headgate_server.steering import Steering
+from headgate_server.stored_rows import Stored
 from headgate_server.stream_shares import StreamShares
 from headgate_server.submission import KINDS
 from headgate_server.tally import Tally
@@ -159,7 +160,7 @@ class JobService:
     async def explain_job(self, request: pb.ExplainJobRequest, call: Call) -> pb.ExplainJobResponse:
         """ExplainJob."""
         requests.check(request)
-        job = pb.Job.FromString((await self._load(request.name, call)).body)
+        job = (await self._load(request.name, call)).job
         facts = await self._facts.facts(job.connection)
         if overlap.waits(job) and (hold := overlap.hold_of(job)):
             facts = replace(facts, taken=await self._store.held(hold, job_id=keys.job_id(job.name)))

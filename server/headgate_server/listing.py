@@ -10,37 +10,30 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 from headgate import keys, pb, views
 from headgate.reasons import Reason
 from headgate_server import access, filters
 from headgate_server.callers import Caller
 from headgate_server.errors import Refused
-from headgate_server.redis_store import Stored
+from headgate_server.job_groups import Index, JobGroups, Row
 from headgate_server.status import bad_request
+from headgate_server.stored_rows import Stored
 
 PAGE_SIZE: Final = 50
 MAX_PAGE_SIZE: Final = 200
-MAX_PAGE_BYTES: Final = 3 * 1024 * 1024
-"""Clients refuse messages of more than 4 MiB unless told otherwise."""
+MAX_PAGE_BYTES: Final = 1024 * 1024
+"""About how large a page becomes; clients refuse messages of more than 4 MiB unless told otherwise."""
 
 MAX_WALKED: Final = 2_000
 """Most jobs that one call looks at."""
 
-_CHUNK: Final = 200
+MAX_READ_BYTES: Final = 64 * 1024 * 1024
+"""About how many bytes of jobs one call reads from the store, in groups."""
+
 _ORDERS: Final = {"": True, "create_time desc": True, "create_time": False, "create_time asc": False}
 """Whether each order has the newest first."""
-
-
-class Index(Protocol):
-    """Port: walks jobs in order of acceptance."""
-
-    async def walk(self, index: str, *, after: int, newest_first: bool, count: int) -> list[tuple[str, int]]:
-        """Ids and acceptance numbers of the next jobs."""
-
-    async def load_many(self, job_ids: Sequence[str]) -> list[Stored | None]:
-        """Jobs as they stand; None for each that is gone."""
 
 
 @dataclass(slots=True)
@@ -52,24 +45,28 @@ class _Page:
     jobs: list[pb.Job] = field(default_factory=list)
     walked: int = 0
     bytes: int = 0
+    is_full: bool = False
 
-    def is_full(self) -> bool:
-        return len(self.jobs) >= self.size or self.walked >= MAX_WALKED or self.bytes >= self.max_bytes
+    def take(self, rows: Sequence[Row], wanted: filters.Filter) -> None:
+        """Take the next jobs, as many as there is room for."""
+        for number, stored in rows:
+            shown = self._shown(stored, wanted)
+            size = shown.ByteSize() if shown is not None else 0
+            self.is_full = bool(self.jobs) and self.bytes + size > self.max_bytes
+            if self.is_full:
+                return
+            self.after, self.walked, self.bytes = number, self.walked + 1, self.bytes + size
+            self.jobs += [shown] if shown is not None else []
+            self.is_full = len(self.jobs) >= self.size or self.walked >= MAX_WALKED
+            if self.is_full:
+                return
 
-    def pass_by(self, number: int, stored: Stored | None, wanted: filters.Filter) -> None:
-        self.after = number
-        self.walked += 1
-        if stored is None:
-            return
-        job = pb.Job.FromString(stored.body)
-        if wanted.passes(job):
-            self._add(job)
-
-    def _add(self, job: pb.Job) -> None:
+    def _shown(self, stored: Stored | None, wanted: filters.Filter) -> pb.Job | None:
+        if stored is None or not wanted.passes(stored.job):
+            return None
         if self.view != pb.JOB_VIEW_FULL:
-            views.strip(job)
-        self.jobs.append(job)
-        self.bytes += job.ByteSize()
+            views.strip(stored.job)
+        return stored.job
 
 
 async def list_jobs(
@@ -80,25 +77,21 @@ async def list_jobs(
     Args:
         index: where the jobs are.
         request: what was asked.
-        caller: who asks; jobs that it may not see are passed by.
-        max_bytes: a page ends with the job that makes it this large.
+        caller: who asks; jobs that it may not see are passed by, and so are those that can't be read.
+        max_bytes: a page ends before the job that would make it larger than this, but has one at least.
 
     Raises:
         Refused: the filter or the order can't be read, or the token can't be read or belongs to other arguments.
     """
     wanted, newest_first = access.seen_by(caller, read_filter(request.filter)), _order(request.order_by)
     page = _Page(_size(request.page_size), read_token(request), max_bytes, request.view)
-    source = keys.JOBS if wanted.state is None else keys.state(wanted.state)
-    while not page.is_full():
-        chunk = await index.walk(source, after=page.after, newest_first=newest_first, count=_CHUNK)
-        stored = await index.load_many([job_id for job_id, _ in chunk])
-        for (_, number), found in zip(chunk, stored, strict=True):
-            if page.is_full():
-                break
-            page.pass_by(number, found, wanted)
-        else:
-            if len(chunk) < _CHUNK:
-                return pb.ListJobsResponse(jobs=page.jobs)
+    source, groups = keys.JOBS if wanted.state is None else keys.state(wanted.state), JobGroups(index)
+    while not page.is_full and groups.bytes < MAX_READ_BYTES:
+        count = groups.size()
+        found = await index.walk(source, after=page.after, newest_first=newest_first, count=count)
+        page.take(await groups.load(found), wanted)
+        if len(found) < count and not page.is_full:
+            return pb.ListJobsResponse(jobs=page.jobs)
     return pb.ListJobsResponse(jobs=page.jobs, next_page_token=write_token(request, page.after))
 
 

@@ -10,14 +10,15 @@ from headgate.lifecycle import JOB_TERMINAL
 from headgate_server import wire
 from headgate_server.bell import Bell
 from headgate_server.cursor import Page, check_start
+from headgate_server.errors import JobDamaged
 from headgate_server.hub import Hub
 from headgate_server.job_errors import deleted_job, unknown_job
 from headgate_server.watch import Logs
 
 PAGE_SIZE: Final = 100
 MAX_PAGE_SIZE: Final = 1_000
-MAX_PAGE_BYTES: Final = 3 * 1024 * 1024
-"""Clients refuse messages of more than 4 MiB unless told otherwise."""
+MAX_PAGE_BYTES: Final = 1024 * 1024
+"""A page ends before the event that would make it larger than this, but has one at least."""
 
 MARGIN_SECONDS: Final = 0.1
 """How long before its caller's deadline a wait ends, so that the empty answer still arrives."""
@@ -56,6 +57,8 @@ async def _page(logs: Logs, request: pb.ListJobEventsRequest, bell: Bell, uid: s
     if uid and page.uid and uid != page.uid:
         raise deleted_job(job_id)
     check_start(first, page)
+    if (damage := page.damage(first)) is not None:
+        raise JobDamaged(job_id, damage)
     bell.sent = page.revision
     return page
 
@@ -66,7 +69,7 @@ def _is_over(page: Page, bell: Bell, until: float) -> bool:
 
 
 def _answer(page: Page) -> bytes:
-    events = _fitting(page.events)
+    events = _fitting(page.readable(page.first))
     following = page.first + len(events)
     end = page.state in JOB_TERMINAL and following > page.revision
     return wire.events_page(events, next_revision=following, end=end)

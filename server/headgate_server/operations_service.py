@@ -17,10 +17,11 @@ from headgate_server import control, listing, long_poll, longrunning, requests
 from headgate_server.bell import Bell
 from headgate_server.hub import Hub
 from headgate_server.job_errors import deleted_job, unknown_job
-from headgate_server.redis_store import RedisStore, Stored
+from headgate_server.redis_store import RedisStore
 from headgate_server.rpc import Call
 from headgate_server.status import bad_request
 from headgate_server.steering import Steering
+from headgate_server.stored_rows import Stored
 from headgate_server.stream_shares import StreamShares
 
 MAX_WAIT_SECONDS: Final = 60.0
@@ -91,7 +92,7 @@ class OperationsService:
             bell.hints.clear()
             bell.dirty = bell.deleted = False  # the bell rings already, so nothing falls between this look and the next
             stored = await self._load(job_id, uid)
-            job = pb.Job.FromString(stored.body)
+            job = stored.job
             bell.sent, uid = job.revision, job.uid
             if is_terminal(job) or bell.draining or asyncio.get_running_loop().time() >= until:
                 return stored.body

@@ -9,7 +9,8 @@ from redis import exceptions as redis_errors
 
 from headgate.reasons import Reason
 from headgate_redis import pipe
-from headgate_server.errors import Refused, ServerError, StoreFull, StoreUnavailable
+from headgate_redis.row_errors import DAMAGE_MARKS
+from headgate_server.errors import Refused, RowDamaged, ServerError, StoreFull, StoreUnavailable
 
 
 class ReplyLost(StoreUnavailable):
@@ -29,6 +30,7 @@ _REFUSALS: Final[tuple[tuple[str, type[ServerError]], ...]] = (
     ("BUSY", StoreUnavailable),
     ("NOAUTH", StoreUnavailable),
     ("NOPERM", StoreUnavailable),
+    *((mark, RowDamaged) for mark in DAMAGE_MARKS),
 )
 """Marks in Redis' own error lines. A script's error carries the line of the command that failed inside of it."""
 

@@ -63,7 +63,10 @@ def id_of(raw: bytes) -> FeedId:
 
 
 def entry_of(row: Sequence[Any]) -> Entry:
-    """A row of Redis' answer as an entry."""
+    """A row of Redis' answer as an entry; one that is not as commits write it has no event."""
     fields = row[1]
     found = dict(zip(fields[::2], fields[1::2], strict=True))
-    return Entry(id_of(row[0]), found[b"i"].decode(), int(found[b"r"]), found[b"e"])
+    try:
+        return Entry(id_of(row[0]), found[b"i"].decode(), int(found[b"r"]), found[b"e"])
+    except (KeyError, ValueError):
+        return Entry(id_of(row[0]), "", 0, b"")

@@ -8,9 +8,10 @@ from headgate import commit, keys, pb
 from headgate.lifecycle import JOB_TERMINAL
 from headgate_redis.pipe import Command, Pipe
 from headgate_redis.script import Script
-from headgate_server.feed_entry import START, Entry, FeedId, Position, position_of
+from headgate_server.feed_entry import START, Entry, FeedId, Position, event_of, position_of, without_event
 from headgate_server.redis_feed import entry_of, id_of
 from headgate_server.redis_store import insist
+from headgate_server.stored_rows import indexed
 
 _ACTIVE: Final = tuple(
     state for state in pb.JobState.values() if state not in JOB_TERMINAL and state != pb.JOB_STATE_UNSPECIFIED
@@ -31,6 +32,10 @@ return found
 """The next members of several sorted sets, in one moment. KEYS: the sets. ARGV: 1 score to begin after 2 at most."""
 
 
+def _readable(entry: Entry) -> Entry:
+    return entry if entry.revision == 0 or event_of(entry) is not None else without_event(entry)
+
+
 class RedisHistory:
     """Reads of the feed that do not wait, on a pipe that others share."""
 
@@ -40,12 +45,12 @@ class RedisHistory:
     async def tip(self) -> Position:
         """Where a reader stands who has read all of the feed."""
         found = await self._ask(("XREVRANGE", keys.FEED, "+", "-", "COUNT", 1))
-        return position_of(entry_of(found[0])) if found else START
+        return position_of(_readable(entry_of(found[0]))) if found else START
 
     async def read(self, first: FeedId, count: int) -> list[Entry]:
         """At most `count` entries from an id on, that one included."""
         found = await self._ask(("XRANGE", keys.FEED, f"{first[0]}-{first[1]}", "+", "COUNT", count))
-        return [entry_of(row) for row in found]
+        return [_readable(entry_of(row)) for row in found]
 
     async def begins_after(self, position: FeedId) -> bool:
         """Whether entries after the position may have been trimmed; a feed that is not full was never trimmed."""
@@ -59,7 +64,7 @@ class RedisHistory:
         """
         names = [keys.state(state) for state in _ACTIVE]
         found, _ = await insist(lambda: _WALKS.run(self._reads, names, (after, count)))
-        jobs = [(row[i].decode(), int(float(row[i + 1]))) for row in found for i in range(0, len(row), 2)]
+        jobs = [job for row in found for job in indexed(row)]
         return sorted(jobs, key=lambda job: job[1])[:count]
 
     async def _ask(self, *commands: Command) -> Any:

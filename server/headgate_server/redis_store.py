@@ -9,20 +9,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
 from typing import Any, Final
 
-from headgate import commit, deletion, keys, lives, overlap, pb, snapshot
+from headgate import commit, deletion, keys, lives, overlap, pb
 from headgate.audit import NOBODY, Origin
 from headgate.overlap import Hold
 from headgate_redis import apart
 from headgate_redis.pipe import Command, Pipe
 from headgate_redis.script import Script
-from headgate_server import wire
+from headgate_server import stored_rows
 from headgate_server.clock import StoreClock
 from headgate_server.cursor import Page
-from headgate_server.errors import StoreFull
+from headgate_server.damage import Damage
+from headgate_server.errors import JobDamaged, RowDamaged, StoreFull
 from headgate_server.redis_errors import ReplyLost, translated
+from headgate_server.stored_rows import COLUMNS, LOG_COLUMNS, Stored
 
 PAUSES: Final = (0.02, 0.1, 0.3, 0.6)
 """Seconds before a lost command is sent again; after the last one the store counts as unavailable."""
@@ -36,49 +39,60 @@ PROBE: Final = f"{keys.PREFIX}probe"
 PROBE_MS: Final = 60_000
 """How long it stays."""
 
-_COLUMNS: Final = ("rev", "st", "uid", "snap", "reads", "writes", "throttled", "waited")
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A job as it stands.
-
-    Args:
-        revision: its last revision.
-        body: the Job as bytes, call counters included.
-    """
-
-    revision: int
-    body: bytes
-
-    @property
-    def life(self) -> lives.Life:
-        """Which life of its id the job is."""
-        return lives.of_prefix(self.body[: lives.PREFIX_BYTES])
-
+PAGE_BYTES: Final = 2 * 1024 * 1024
+"""Most bytes of events that one look into a log reads, but one event at least."""
 
 _COMMIT: Final = Script(commit.SCRIPT)
 _DELETE: Final = Script(deletion.DELETE_SCRIPT)
 _LINE: Final = Script(overlap.LINE_SCRIPT)
 _LIFE: Final = Script(lives.SCRIPT)
+_FORGET: Final = Script(deletion.FORGET_SCRIPT)
+_CLEAN: Final = Script(deletion.CLEAN_SCRIPT)
 
 _LOAD: Final = Script(f"""
-local row = redis.call('HMGET', KEYS[1], {", ".join(f"'{column}'" for column in _COLUMNS)})
-row[#row + 1] = row[1] and not row[4] and redis.call('LINDEX', KEYS[2], 0)
+local row = redis.call('HMGET', KEYS[1], {", ".join(f"'{column}'" for column in COLUMNS)})
+local first = row[1] and not row[{COLUMNS.index("snap") + 1}] and redis.pcall('LINDEX', KEYS[2], 0)
+row[#row + 1] = type(first) == 'string' and first
+row[#row + 1] = row[1] and 1 or redis.call('EXISTS', KEYS[1])
 return row
 """)
 """Reads a job, and the first event of its log when it has no snapshot, in one moment. KEYS: 1 job 2 log. Answers the
-columns and the event."""
-
-_LAST_INDEX: Final = 2**63 - 1
-"""The largest index that Redis takes. A caller may ask for any revision up to it, and a page of it would end behind."""
+columns, the event, and whether there is anything of the job."""
 
 _PAGE: Final = Script("""
-return {redis.call('HMGET', KEYS[1], unpack(ARGV, 3)), redis.call('LLEN', KEYS[2]),
-  redis.call('LRANGE', KEYS[2], ARGV[1], ARGV[2]), redis.call('LRANGE', KEYS[2], -1, -1)}
+local columns = redis.call('HMGET', KEYS[1], unpack(ARGV, 4))
+local length, at = redis.call('LLEN', KEYS[2]), tonumber(ARGV[1])
+local last, bytes, events = math.min(at + tonumber(ARGV[2]), length) - 1, 0, {}
+while at <= last and bytes < tonumber(ARGV[3]) do
+  for _, event in ipairs(redis.call('LRANGE', KEYS[2], at, math.min(at + 63, last))) do
+    bytes = bytes + #event
+    if #events > 0 and bytes > tonumber(ARGV[3]) then break end
+    events[#events + 1] = event
+  end
+  at = at + 64
+end
+local exists = columns[1] and 1 or redis.call('EXISTS', KEYS[1])
+return {columns, length, events, redis.call('LRANGE', KEYS[2], -1, -1), exists}
 """)
 """Reads a part of a log and its job in one moment. A script, since a full Redis refuses every MULTI, even one that only
-reads. KEYS: 1 job 2 log. ARGV: 1 first position 2 last position 3.. columns of the job."""
+reads. KEYS: 1 job 2 log. ARGV: 1 first position 2 most events 3 most bytes, but one event at least 4.. columns of the
+job. Answers the columns, the log's length, the part, the last event, and whether there is anything of the job."""
+
+_LAST_POSITION: Final = 2**48
+"""Far behind the end of every log; a caller may ask for any revision, and Lua's numbers are doubles."""
+
+
+_COUNT: Final = Script("""
+local damaged, counts = redis.call('ZRANGE', KEYS[1], 0, -1), {}
+for i = 2, #KEYS do
+  counts[i - 1] = redis.call('ZCARD', KEYS[i])
+  for _, id in ipairs(damaged) do
+    if redis.call('ZSCORE', KEYS[i], id) then counts[i - 1] = counts[i - 1] - 1 end
+  end
+end
+return counts
+""")
+"""Counts the members of sorted sets that are in no other. KEYS: 1 the other 2.. the sets. Answers how many of each."""
 
 
 class RedisStore:
@@ -88,9 +102,11 @@ class RedisStore:
         writes: pipe for commits.
         reads: pipe for everything else, so that a long read never stands before a commit.
         clock: learns the time from every commit.
+        damage: is told of every row that can't be read.
     """
 
-    def __init__(self, *, writes: Pipe, reads: Pipe, clock: StoreClock) -> None:
+    def __init__(self, *, writes: Pipe, reads: Pipe, clock: StoreClock, damage: Damage | None = None) -> None:
+        self._damage = damage or Damage()
         self._writes = writes
         self._reads = reads
         self._clock = clock
@@ -101,11 +117,17 @@ class RedisStore:
         Raises:
             StoreUnavailable: no answer after several tries; whether it was done is not known.
             StoreFull: nothing was written.
+            JobDamaged: job and log disagree, or are not as a job's; nothing was written.
         """
+        job_id = keys.job_id(change.job.name)
         names, arguments = commit.script_keys(change), commit.script_arguments(change)
-        raw, repeated = await insist(lambda: _COMMIT.run(self._writes, names, arguments))
+        with self._noting(job_id):
+            raw, repeated = await insist(lambda: _COMMIT.run(self._writes, names, arguments))
+            answer = commit.parse_answer(raw)
+            if isinstance(answer, commit.Damaged):
+                raise JobDamaged(job_id)
         self._clock.learn(int(raw[2]))
-        return await self._recognise(change, commit.parse_answer(raw), repeated=repeated)
+        return await self._recognise(change, answer, repeated=repeated)
 
     async def _recognise(self, change: commit.Commit, answer: commit.Answer, *, repeated: bool) -> commit.Answer:
         if not (repeated and isinstance(answer, commit.Stale) and change.events):
@@ -124,19 +146,31 @@ class RedisStore:
 
     async def life(self, job_id: str) -> lives.Life | None:
         """Which life a job id has now, by one command of fixed cost; None when there is no such job."""
-        raw, _ = await insist(lambda: _LIFE.run(self._reads, (keys.job(job_id), keys.log(job_id)), ()))
-        return lives.parse(raw)
+        with self._noting(job_id):
+            raw, _ = await insist(lambda: _LIFE.run(self._reads, (keys.job(job_id), keys.log(job_id)), ()))
+            return stored_rows.life(job_id, raw)
 
     async def load(self, job_id: str) -> Stored | None:
-        """A job as it stands; None when there is none."""
+        """A job as it stands; None when there is none.
+
+        Raises:
+            JobDamaged: it can't be read.
+        """
         names = (keys.job(job_id), keys.log(job_id))
-        row, _ = await insist(lambda: _LOAD.run(self._reads, names, ()))
-        return _stored(row)
+        with self._noting(job_id):
+            row, _ = await insist(lambda: _LOAD.run(self._reads, names, ()))
+            return stored_rows.stored(job_id, row)
 
     async def load_many(self, job_ids: Sequence[str]) -> list[Stored | None]:
-        """Jobs as they stand, in the order asked for; None for each that is not there."""
-        rows = await asyncio.gather(*(self.load(job_id) for job_id in job_ids))
+        """Jobs as they stand, in the order asked for; None for each that is not there or can't be read."""
+        rows = await asyncio.gather(*(self._load_readable(job_id) for job_id in job_ids))
         return list(rows)
+
+    async def _load_readable(self, job_id: str) -> Stored | None:
+        try:
+            return await self.load(job_id)
+        except JobDamaged:
+            return None
 
     async def read_log(self, job_id: str, *, first: int, count: int, with_job: bool = False) -> Page | None:
         """A part of a log with the state it belongs to, read in one moment; None when there is no such job.
@@ -146,6 +180,9 @@ class RedisStore:
             first: revision to begin at, from 1.
             count: most events to read, from 1.
             with_job: whether the page shall carry the job itself.
+
+        Raises:
+            JobDamaged: its job can't be read. Events that can't are named in the page.
         """
         page = await self._read_page(job_id, first, count, 0, with_job=with_job)
         if page is not None and 1 < page.kept_from <= first:
@@ -153,28 +190,29 @@ class RedisStore:
         return page
 
     async def _read_page(self, job_id: str, first: int, count: int, cut: int, *, with_job: bool) -> Page | None:
-        columns = _COLUMNS if with_job else _COLUMNS[:3]
-        begin, log_key = first - 1 - cut, keys.log(job_id)
-        names, arguments = (keys.job(job_id), log_key), (begin, min(begin + count - 1, _LAST_INDEX), *columns)
-        (row, length, events, last), _ = await insist(lambda: _PAGE.run(self._reads, names, arguments))
-        if row[0] is None:
-            return None
-        revision = int(row[0])
-        end = last[0] if last else b""
-        body = _body(row, end) if with_job else b""  # without a snapshot the last event is the first one
-        kept_from = max(1, revision - length + 1)
-        uid = (row[2] or b"").decode()
-        return Page(revision, _state(row[1]), kept_from, first, tuple(events), end, body, uid)
+        columns = COLUMNS if with_job else LOG_COLUMNS
+        names, begin = (keys.job(job_id), keys.log(job_id)), min(first - 1 - cut, _LAST_POSITION)
+        with self._noting(job_id):
+            raw, _ = await insist(lambda: _PAGE.run(self._reads, names, (begin, count, PAGE_BYTES, *columns)))
+            page = stored_rows.page(job_id, raw, first, with_job=with_job)
+        if page is not None and page.unreadable:
+            self._damage.note(f"event {page.unreadable[0]} of {keys.job_name(job_id)}")
+        return page
 
     async def polls(self, job_id: str) -> tuple[int, int]:
         """When upstream was last read for a job, and when it will be next, in ms; 0 for what is not known."""
         last, following = await self._read(("HMGET", keys.job(job_id), "polled", "polls_at"))
-        return int(last or 0), int(following or 0)
+        return stored_rows.count(last), stored_rows.count(following)
 
     async def revisions(self, job_ids: Sequence[str]) -> list[int]:
         """The last revisions of jobs, in the order asked for; 0 for each that is not there."""
-        rows = await asyncio.gather(*(self._read(("HGET", keys.job(job_id), "rev")) for job_id in job_ids))
-        return [int(row or 0) for row in rows]
+        return list(await asyncio.gather(*map(self._revision, job_ids)))
+
+    async def _revision(self, job_id: str) -> int:
+        try:
+            return stored_rows.count(await self._read(("HGET", keys.job(job_id), "rev")))
+        except RowDamaged:
+            return 0  # its watchers look, and are told
 
     async def walk(self, index: str, *, after: int, newest_first: bool, count: int) -> list[tuple[str, int]]:
         """Ids and acceptance numbers of jobs of an index, in order.
@@ -190,12 +228,13 @@ class RedisStore:
         else:
             bounds = ("ZRANGEBYSCORE", index, f"({after}", "+inf")
         found = await self._read((*bounds, "WITHSCORES", "LIMIT", 0, count))
-        return [(found[i].decode(), int(float(found[i + 1]))) for i in range(0, len(found), 2)]
+        return stored_rows.indexed(found)
 
     async def count(self) -> dict[pb.JobState.ValueType, int]:
-        """How many jobs are in each state."""
+        """How many jobs are in each state, without those that workers have given up since they can't be read."""
         states = [state for state in pb.JobState.values() if state != pb.JOB_STATE_UNSPECIFIED]
-        sizes = await asyncio.gather(*(self._read(("ZCARD", keys.state(state))) for state in states))
+        names = (keys.DAMAGED, *map(keys.state, states))
+        sizes, _ = await insist(lambda: _COUNT.run(self._reads, names, ()))
         return dict(zip(states, sizes, strict=True))
 
     async def delete(self, job: pb.Job, *, revision: int, origin: Origin = NOBODY) -> bool:
@@ -208,6 +247,25 @@ class RedisStore:
         arguments = deletion.script_arguments(job_id, revision, job.uid, connection=job.connection, origin=origin)
         answer, _ = await insist(lambda: _DELETE.run(self._writes, names, arguments))
         return bool(answer >= 0)
+
+    async def forget(self, damaged: JobDamaged, origin: Origin = NOBODY) -> bool:
+        """Delete a job that can't be read, whatever it is, and tell its watchers; False where another is there by now.
+
+        Its dates are free then. What is left of them is taken away too, so that no later job of the id has them.
+        """
+        names = deletion.forget_keys(damaged.job_id)
+        arguments = deletion.forget_arguments(damaged.job_id, damaged.seen, origin)
+        done, _ = await insist(lambda: _FORGET.run(self._writes, names, arguments))
+        if done:
+            await self._forget_dates(damaged.job_id)
+        return bool(done)
+
+    async def _forget_dates(self, job_id: str) -> None:
+        cursor = b""
+        while cursor != b"0":
+            cursor, found = await self._read(("SCAN", cursor or b"0", "MATCH", f"{overlap.PREFIX}*", "COUNT", 1_000))
+            for name in found:
+                await insist(partial(_CLEAN.run, self._writes, (name,), (job_id,)))
 
     async def held(self, hold: Hold, *, job_id: str = "") -> dict[str, str]:
         """Which of the dates other backfills hold, or want who came earlier: "yyyymmdd" to job id.
@@ -239,6 +297,30 @@ class RedisStore:
         reply, _ = await insist(lambda: self._reads.call(*commands))
         return reply
 
+    def _noting(self, job_id: str) -> _Noting:
+        return _Noting(self._damage, job_id)
+
+
+class _Noting:
+    """What goes wrong with a row of a job is noted, and told as the job's damage. A class, as `translated` is."""
+
+    __slots__ = ("_damage", "_job_id")
+
+    def __init__(self, damage: Damage, job_id: str) -> None:
+        self._damage = damage
+        self._job_id = job_id
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, RowDamaged | JobDamaged):
+            self._damage.note(keys.job_name(self._job_id))
+        if isinstance(error, RowDamaged):
+            raise JobDamaged(self._job_id) from error
+
 
 async def insist(action: Callable[[], Awaitable[Any]]) -> tuple[Any, bool]:
     """The reply of a repeatable action, and whether it took more than one try."""
@@ -257,19 +339,3 @@ async def insist(action: Callable[[], Awaitable[Any]]) -> tuple[Any, bool]:
                 raise
             break  # a try before this one may have been done
     raise ReplyLost("no reply")
-
-
-def _state(raw: bytes | None) -> pb.JobState.ValueType:
-    return pb.JobState.ValueType(int(raw or 0))
-
-
-def _body(row: Sequence[bytes | None], first: bytes | None) -> bytes:
-    reads, writes, throttled, waited_ms = (int(value or 0) for value in row[4:8])
-    body = row[3] or snapshot.body_of(first or b"")
-    return wire.with_usage(body, reads=reads, writes=writes, throttled=throttled, waited_ms=waited_ms)
-
-
-def _stored(row: Sequence[bytes | None]) -> Stored | None:
-    if row[0] is None or not (row[3] or row[-1]):
-        return None
-    return Stored(int(row[0]), _body(row, row[-1]))

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from headgate import pb
 from headgate.lifecycle import JOB_TERMINAL
 from headgate_server.cursor import Page
+from headgate_server.errors import JobDamaged
 from headgate_server.feed_entry import Entry
 from headgate_server.filters import Filter
 
@@ -72,8 +73,11 @@ class Sieve:
         card = self._cards.get(entry.job_id)
         if card is not None and card.revision == entry.revision - 1:
             return card
-        page = await self._logs.read_log(entry.job_id, first=entry.revision - 1, count=2, with_job=True)
-        if page is None or page.events[-1:] != (entry.event,):
+        try:
+            page = await self._logs.read_log(entry.job_id, first=entry.revision - 1, count=2, with_job=True)
+        except JobDamaged:
+            return None
+        if page is None or page.unreadable or page.events[-1:] != (entry.event,):
             return None  # the job is gone; if another one has its id, that one's card says nothing about this event
         card = card_of(pb.Job.FromString(page.job))
         turn(card, pb.JobEvent.FromString(page.events[0]))

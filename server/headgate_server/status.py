@@ -14,8 +14,9 @@ from google.rpc import error_details_pb2 as details_pb
 from google.rpc.code_pb2 import Code
 from google.rpc.status_pb2 import Status
 
+from headgate import keys
 from headgate.reasons import DOMAIN, Reason
-from headgate_server.errors import Refused, Relayed, ServerError, StoreFull, StoreUnavailable
+from headgate_server.errors import JobDamaged, Refused, Relayed, ServerError, StoreFull, StoreUnavailable
 
 MAX_DETAIL_BYTES: Final = 4_800
 """Room for the serialised details of one status; base64 makes 6,400 of it."""
@@ -63,12 +64,26 @@ def translate(error: ServerError) -> Status | None:
             return describe(error)
         case Relayed():
             return parse_relayed(error)
+        case JobDamaged():
+            return describe(damaged(error))
         case StoreUnavailable():
             return describe(Refused(Reason.STORE_UNAVAILABLE, "the store can't be used now", retry_seconds=1))
         case StoreFull():
             return describe(Refused(Reason.STORE_FULL, "the store has no room", retry_seconds=5))
         case _:
             return None
+
+
+def damaged(error: JobDamaged) -> Refused:
+    """JOB_DAMAGED for a job, or for one event of it."""
+    name = keys.job_name(error.job_id)
+    resource = details_pb.ResourceInfo(resource_type="headgate.v1.Job", resource_name=name)
+    if not error.revision:
+        said, metadata = f"what is kept of {name} can't be read", {"job": name}
+    else:
+        said = f"event {error.revision} of {name} can't be read; the next one is {error.revision + 1}"
+        metadata = {"job": name, "revision": str(error.revision)}
+    return Refused(Reason.JOB_DAMAGED, said, metadata=metadata, details=(resource,))
 
 
 def internal(error_id: str) -> Status:

@@ -17,12 +17,12 @@ from headgate.reasons import Reason
 from headgate_server import control
 from headgate_server.caller_limits import exceeded
 from headgate_server.clock import StoreClock
-from headgate_server.errors import Refused, ServerError, StoreDamaged, StoreFull
+from headgate_server.errors import JobDamaged, Refused, ServerError, StoreFull
 from headgate_server.intake import overlapping
 from headgate_server.job_errors import deleted_job, unknown_job
-from headgate_server.redis_store import Stored
 from headgate_server.retrying import hold_of_retry
 from headgate_server.rpc import Call
+from headgate_server.stored_rows import Stored
 from headgate_server.submission import body_digest
 
 TRIES: Final = 60
@@ -49,6 +49,9 @@ class Jobs(Protocol):
 
     async def delete(self, job: pb.Job, *, revision: int, origin: Origin) -> bool:
         """Delete a job that still stands at a revision."""
+
+    async def forget(self, damaged: JobDamaged, origin: Origin) -> bool:
+        """Delete a job that can't be read, if it is still there as it was met."""
 
 
 class Steering:
@@ -120,11 +123,22 @@ class Steering:
         return found[0].body
 
     async def delete(self, request: pb.DeleteJobRequest, call: Call) -> None:
-        """Delete a terminal job.
+        """Delete a terminal job; for an operator also one that can't be read, in whatever state it was.
 
         Raises:
             Refused: there is no such job, its etag is another, or it is not terminal.
+            JobDamaged: it can't be read, and the caller may not delete all that it might be.
         """
+        try:
+            await self._delete(request, call)
+        except JobDamaged as damaged:
+            if call.caller.connections is not None or request.etag:
+                raise
+            if not await self._jobs.forget(damaged, call.audit.origin):
+                raise
+            call.audit.done()
+
+    async def _delete(self, request: pb.DeleteJobRequest, call: Call) -> None:
         job_id, uid = keys.job_id(request.name), call.uid
         for missed in range(TRIES):
             await _pause(missed)
@@ -147,8 +161,7 @@ class Steering:
         stored = await self._jobs.load(job_id)
         if stored is None:
             return None
-        job = pb.Job.FromString(stored.body)
-        return None if uid and uid != job.uid else (stored, job)
+        return None if uid and uid != stored.job.uid else (stored, stored.job)
 
     def _commit(
         self, stored: Stored, before: pb.Job, after: pb.Job, event: pb.JobEvent, record: commit.RequestRecord | None
@@ -181,8 +194,8 @@ def _refusal(name: str, answer: commit.Answer) -> ServerError:
             return exceeded(quota, limit, name, None)
         case commit.NoRoom():
             return StoreFull()
-        case other:
-            return StoreDamaged(str(other))
+        case _:
+            return JobDamaged(keys.job_id(name))
 
 
 def _as_logged(job: pb.Job) -> pb.Job:

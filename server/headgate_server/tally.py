@@ -6,27 +6,17 @@ a count that was cut off by its deadline makes the next one shorter.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Final, Protocol
+from collections.abc import Collection
+from typing import Final
 
 from headgate import keys, pb
-from headgate_server.redis_store import Stored
+from headgate_server.job_groups import Index, JobGroups
 
 MAX_KEPT: Final = 200_000
 """Most jobs whose connection is kept; about 100 bytes each. Beyond it all are forgotten and looked up anew."""
 
 CHUNK: Final = 200
 """Jobs that are looked up at a time."""
-
-
-class Index(Protocol):
-    """Port: walks jobs in order of acceptance."""
-
-    async def walk(self, index: str, *, after: int, newest_first: bool, count: int) -> list[tuple[str, int]]:
-        """Ids and acceptance numbers of the next jobs."""
-
-    async def load_many(self, job_ids: Sequence[str]) -> list[Stored | None]:
-        """Jobs as they stand; None for each that is gone."""
 
 
 class Tally:
@@ -51,7 +41,9 @@ class Tally:
         return counts
 
     async def _learn(self, unknown: list[tuple[str, int]]) -> None:
-        stored = await self._index.load_many([job_id for job_id, _ in unknown])
-        for (_, number), found in zip(unknown, stored, strict=True):
-            if found is not None:
-                self._connections[number] = pb.Job.FromString(found.body).connection
+        groups, left = JobGroups(self._index), unknown
+        while left:
+            group, left = left[: groups.size()], left[groups.size() :]
+            for number, found in await groups.load(group):
+                if found is not None:
+                    self._connections[number] = found.job.connection

@@ -18,7 +18,7 @@ from headgate_server import wire
 from headgate_server.bell import Bell
 from headgate_server.clock import StoreClock, timestamp
 from headgate_server.cursor import Cursor, Page, Verdict, Wish, check_start
-from headgate_server.errors import StoreUnavailable
+from headgate_server.errors import JobDamaged, ServerError, StoreUnavailable
 from headgate_server.hub import Hub
 from headgate_server.job_errors import deleted_job, unknown_job
 from headgate_server.rounds import ROUND_SECONDS
@@ -199,6 +199,8 @@ class _Stream:
         if self._cursor.lost_by(page):
             self._lost = True
             return []
+        if (damage := page.damage(self._cursor.sent + 1)) is not None:
+            raise JobDamaged(self._wish.job_id, damage)
         if self._wish.latest_only:
             return self._newest(page)
         batch = [message for body in self._cursor.unsent(page) for message in self._event(body)]
@@ -265,7 +267,7 @@ class _Stream:
         try:
             async with asyncio.timeout(POLLS_SECONDS):
                 return await self._room.logs.polls(self._wish.job_id)
-        except (StoreUnavailable, TimeoutError):
+        except (ServerError, TimeoutError):
             return 0, 0
 
     def _end(self, reason: pb.StreamEndReason.ValueType) -> bytes:

@@ -43,7 +43,7 @@ async def test_a_job_that_has_not_begun_is_shown_as_its_log_tells_it(world: Worl
     assert list((await world.jobs.ListJobs(pb.ListJobsRequest())).jobs) == [accepted]
 
     await world.redis.delete(log_key)
-    assert await refusal(world.jobs.GetJob(pb.GetJobRequest(name=name))) == "JOB_UNKNOWN"
+    assert await refusal(world.jobs.GetJob(pb.GetJobRequest(name=name))) == "JOB_DAMAGED"
 
 
 async def walk(world: World, **given: Any) -> list[str]:

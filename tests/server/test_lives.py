@@ -207,7 +207,7 @@ class Slow:
     def __init__(self, store: RedisStore, overtakes: Callable[[], Awaitable[None]]) -> None:
         self._store = store
         self._overtakes: Callable[[], Awaitable[None]] | None = overtakes
-        self.load, self.recorded = store.load, store.recorded
+        self.load, self.recorded, self.forget = store.load, store.recorded, store.forget
 
     async def _overtaken(self) -> None:
         overtakes, self._overtakes = self._overtakes, None

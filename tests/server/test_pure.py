@@ -13,7 +13,7 @@ from headgate.reasons import Reason
 from headgate_server import calendar_rules, control, listing, requests, status, wire
 from headgate_server.clock import StoreClock, timestamp
 from headgate_server.cursor import Cursor, Hint, Page, Verdict, check_start
-from headgate_server.errors import Refused, Relayed, StoreDamaged, StoreFull, StoreUnavailable
+from headgate_server.errors import Refused, Relayed, RowDamaged, StoreFull, StoreUnavailable
 from headgate_server.submission import KINDS, Chance, body_digest, submission
 from tests.server.world import DAY, backfill, detail, ranges
 
@@ -260,7 +260,7 @@ def test_errors_of_the_store_become_statuses_that_say_when_to_repeat() -> None:
 
 
 def test_an_error_nobody_can_act_on_has_no_status() -> None:
-    assert status.translate(StoreDamaged("x")) is None
+    assert status.translate(RowDamaged("x")) is None
 
 
 def test_a_workers_error_goes_on_as_it_came() -> None:

@@ -39,10 +39,11 @@ from headgate_worker.core.view import Policy, View
 from headgate_worker.keeping import Keeping
 from headgate_worker.ports import Clock, Dice, Upstreams
 from headgate_worker.sharing import Flight
-from headgate_worker.store import Busy, Store, Taken
+from headgate_worker.store import Busy, Store, Taken, Unreadable
 from headgate_worker.tick import (
     DECISIONS,
     Checkpoint,
+    DamagedJob,
     InLine,
     LogFull,
     LostJob,
@@ -66,6 +67,12 @@ SUSPECT_PAUSE_SECONDS: Final = 0.2
 
 SUSPECT_AGAIN_MS: Final = 250
 """When one that would not be alone comes again."""
+
+UNREADABLE_AGAIN_MS: Final = 2_000
+"""When a job that can't be read is tried again: another worker may be newer."""
+
+GIVEN_UP_AFTER: Final = 2
+"""After this many times the ticks that end a job as poisoned, not even that has worked: it is left alone."""
 
 LEFT_OUT: Final = Failure(FailureKind.FROZEN, "left_out", "the shared quota had no room for it in time")
 """What becomes of a call that is not worth waiting for."""
@@ -111,6 +118,8 @@ class Engine:
             return None
         if isinstance(taken, Busy):
             return taken.for_ms
+        if isinstance(taken, Unreadable) or taken.attempts > GIVEN_UP_AFTER * self._limits.attempts:
+            return await self._bear(job_id, taken)
         self._clock.set(taken.now_ms)
         self._checkpoint("taken")
         if taken.job.state in JOB_TERMINAL:
@@ -119,6 +128,16 @@ class Engine:
         if self._is_suspect(taken):
             return await self._alone(job_id, taken, began)
         await self._with_job(job_id, taken, began)
+        return None
+
+    async def _bear(self, job_id: str, taken: Taken | Unreadable) -> int | None:
+        """Try a job that can't be read some more times; after that, or if it can't even be ended, leave it alone."""
+        if taken.fence is not None and taken.attempts <= self._limits.attempts:
+            await self._store.release(job_id, taken.fence, uncount=False)
+            _log.warning("job %s can't be read, at try %d of %d", job_id, taken.attempts, self._limits.attempts)
+            return UNREADABLE_AGAIN_MS
+        await self._store.give_up(job_id, taken.fence)
+        _log.error("job %s can't be read, or not be ended: given up until an operator deletes it", job_id)
         return None
 
     def _is_suspect(self, taken: Taken) -> bool:
@@ -148,6 +167,9 @@ class Engine:
             await self._remember(tick.job)
         except LostJob:
             _log.info("job %s was taken over; this tick wrote nothing more", job_id)
+        except DamagedJob:
+            await self._store.release(job_id, taken.fence, uncount=False)
+            _log.warning("job %s and its log disagree, at try %d", job_id, taken.attempts)
         except asyncio.CancelledError:
             await asyncio.shield(self._store.release(job_id, taken.fence, uncount=True))
             raise

@@ -30,6 +30,8 @@ class _Parts(Collector):
         yield CounterMetricFamily("headgate_worker_late", "Late ticks that were seen.", value=self._reaper.late)
         rung = "Late jobs whose entry was lost, and that were rung for."
         yield CounterMetricFamily("headgate_worker_rung", rung, value=self._reaper.rung)
+        left = "Jobs that were given up since they can't be read, or not be ended."
+        yield CounterMetricFamily("headgate_worker_given_up", left, value=self._reaper.given_up)
 
 
 def registry(ticks: LeasedWorker, reads: LeasedWorker, reaper: Reaper) -> CollectorRegistry:

@@ -57,6 +57,11 @@ class Reaper:
         self.stopped = False
         self._recounts_at_ms = 0
 
+    @property
+    def given_up(self) -> int:
+        """Jobs that this worker has given up since they can't be read."""
+        return self._store.given_up
+
     async def run(self) -> None:
         """Go on until stopped and cancelled; see `Tick.keep` for why both. Redis may go and come back."""
         while not self.stopped:

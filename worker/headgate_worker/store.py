@@ -11,15 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from google.protobuf.message import DecodeError
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from headgate import charges, commit, deletion, entries, keys, late, leases, pb, reserve, snapshot
-from headgate.commit import Answer, Commit, Committed, Stale
+from headgate.commit import Answer, Commit, Committed, Damaged, Stale
 from headgate.observations import TTL_MS as OBSERVATION_TTL_MS
 from headgate_redis import apart
+from headgate_redis.row_errors import is_damage
 from headgate_worker.redis_clients import refuses_writes
 from headgate_worker.sharing import Sharing
 from headgate_worker.stops import Stops
@@ -69,6 +71,19 @@ class Busy:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A job that was to be taken and can't be read.
+
+    Args:
+        fence: shuts out whoever had it before; None where not even that can be kept of it.
+        attempts: ticks that began since the last commit, this one included.
+    """
+
+    fence: int | None
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Late:
     """What a look for late ticks found.
 
@@ -111,6 +126,9 @@ class Store:
         self._put = redis.register_script(reserve.PUT_SCRIPT)
         self._heartbeat = redis.register_script(reserve.HEARTBEAT_SCRIPT)
         self._recount = redis.register_script(charges.RECOUNT_SCRIPT)
+        self._forget = redis.register_script(deletion.FORGET_SCRIPT)
+        self._give_up = redis.register_script(leases.GIVE_UP_SCRIPT)
+        self.given_up = 0
 
     @property
     def cautious(self) -> bool:
@@ -125,16 +143,29 @@ class Store:
         """
         self._cautious_until = asyncio.get_running_loop().time() + CAUTIOUS_SECONDS
 
-    async def begin(self, job_id: str) -> Taken | Busy | None:
+    async def begin(self, job_id: str) -> Taken | Busy | Unreadable | None:
         """Take a job for one tick; None when there is no such job any more."""
         beyond_ms = CAUTION_MS if self.cautious else 0
         arguments: list[str | int] = [job_id, self.lease_ms, self._grace_ms, beyond_ms]
-        raw = await self._begin(keys=[keys.job(job_id), keys.DUE, keys.log(job_id)], args=arguments)
+        try:
+            raw = await self._begin(keys=[keys.job(job_id), keys.DUE, keys.log(job_id)], args=arguments)
+        except ResponseError as error:
+            if not is_damage(error):
+                raise
+            return Unreadable(None, 1)
         if raw[0] != 1:
             return Busy(int(raw[2])) if raw[0] == 2 else None
         _, now_ms, fence, attempts, kept, hints, *_, marked, first = raw
-        job = snapshot.job_of(kept, first) or pb.Job()
+        job = _parsed(job_id, kept, first)
+        if job is None:
+            return Unreadable(int(fence), int(attempts))
         return Taken(job, int(fence), int(attempts), bytes(hints), int(now_ms), marked == b"1")
+
+    async def give_up(self, job_id: str, fence: int | None) -> None:
+        """Have a job that can't be read, or not be ended, looked at no more, unless somebody else has it by now."""
+        names = [keys.job(job_id), keys.DUE, keys.TICKS, keys.DAMAGED]
+        arguments: list[str | int] = [job_id, "" if fence is None else fence]
+        self.given_up += int(await self._give_up(keys=names, args=arguments))
 
     async def load(self, job_id: str) -> pb.Job | None:
         """The job as it stands, without taking it."""
@@ -158,6 +189,8 @@ class Store:
             except _LOST_REPLY:
                 run = self._after_lost_reply
             except ResponseError as error:
+                if is_damage(error):
+                    return Damaged(change.expected_revision)
                 if not refuses_writes(error):
                     raise
                 await self._redis.connection_pool.disconnect(inuse_connections=False)
@@ -191,7 +224,7 @@ class Store:
     async def late_jobs(self, limit: int) -> Late:
         """Look at no more than `limit` jobs whose tick is late; each gets a new grace."""
         arguments: list[str | int] = [limit, self._grace_ms, keys.job("")]
-        now_ms, lost, looked_at, first_ms = await self._reap(keys=[keys.DUE, keys.TICKS], args=arguments)
+        now_ms, lost, looked_at, first_ms = await self._reap(keys=[keys.DUE, keys.TICKS, keys.DAMAGED], args=arguments)
         return Late(int(now_ms), tuple(keys.text(job_id) for job_id in lost), int(looked_at), int(first_ms))
 
     async def ring(self, ticks: Mapping[str, entries.Entry], at_ms: int) -> int:
@@ -206,10 +239,21 @@ class Store:
         return tuple(keys.text(job_id) for job_id in found)
 
     async def delete_expired(self, job_id: str) -> bool:
-        """Delete a finished job with its log, if it still has expired; whether it did."""
-        revision, state, uid = await self._redis.hmget(keys.job(job_id), "rev", "st", "uid")
-        arguments = deletion.script_arguments(job_id, int(revision or 0), (uid or b"").decode(), only_expired=True)
-        answer = await self._delete(keys=deletion.script_keys(job_id, int(state or 0)), args=arguments)
+        """Delete a finished job with its log, if it still has expired; whether it did.
+
+        It is not read for that; one without its revision, or whose key is no job's, is deleted all the same.
+        """
+        try:
+            revision, state, uid = await self._redis.hmget(keys.job(job_id), "rev", "st", "uid")
+        except ResponseError as error:
+            if not is_damage(error):
+                raise
+            revision, state, uid = None, None, None
+        if not (revision and revision.isdigit() and state and state.isdigit()):
+            arguments = deletion.forget_arguments(job_id, (revision or b"", uid or b""))
+            return bool(await self._forget(keys=deletion.forget_keys(job_id), args=arguments) == 1)
+        words = deletion.script_arguments(job_id, int(revision), keys.text(uid or b""), only_expired=True)
+        answer = await self._delete(keys=deletion.script_keys(job_id, int(state)), args=words)
         return bool(answer == 1)
 
     async def recount(self) -> bool:
@@ -262,3 +306,12 @@ class Store:
     async def forget_worker(self, worker_id: str) -> None:
         """Say that this worker is gone."""
         await self._redis.zrem(keys.WORKERS, worker_id)
+
+
+def _parsed(job_id: str, kept: bytes, first: bytes) -> pb.Job | None:
+    """The job as it is kept; None where that can't be read."""
+    try:
+        job = snapshot.job_of(kept, first)
+    except DecodeError:
+        return None
+    return job if job is not None and job.name == keys.job_name(job_id) else None

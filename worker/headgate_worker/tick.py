@@ -9,7 +9,7 @@ from typing import Final
 
 from headgate import entries, keys, pb
 from headgate.charges import Exceeded
-from headgate.commit import Answer, Commit, Committed, Polls, Stale, Usage, Wake
+from headgate.commit import Answer, Commit, Committed, Damaged, Polls, Stale, Usage, Wake
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.overlap import Hold, Overlapping, hold_of, waits
 from headgate_worker.core.calls import ACTIONS, WRITES, Call, Failure, FailureKind, Outcome
@@ -35,6 +35,10 @@ def no_checkpoint(name: str) -> None:
 
 class LostJob(Exception):
     """The job was taken by somebody else, or is gone: this tick must not write any more."""
+
+
+class DamagedJob(Exception):
+    """Job and log disagree, or the log is none: nothing can be written."""
 
 
 class Moved(Exception):
@@ -175,6 +179,7 @@ class Tick:
             InLine: it would begin, and others have its dates.
             LogFull: there is no room in its log.
             LostJob: somebody else has the job.
+            DamagedJob: nothing can be written.
         """
         now_ms = self._clock.now_ms()
         job, events = apply(self.job, drafts, now_ms=now_ms)
@@ -207,6 +212,8 @@ class Tick:
             raise InLine
         if isinstance(answer, Exceeded):
             raise LogFull(f"{answer.quota} {answer.limit}")
+        if isinstance(answer, Damaged):
+            raise DamagedJob
         if not isinstance(answer, Committed):
             raise LostJob
         self._lease_ends = max(self._lease_ends, asked + self._store.lease_ms / 1000)

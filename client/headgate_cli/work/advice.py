@@ -17,6 +17,7 @@ _NEXT: Final[Mapping[str, str]] = {
     "CONNECTION_DENIED": "Choose another --connection; the operator says which are yours.",
     "STATE_CONFLICT": "See where it stands: headgate jobs get {job}",
     "ETAG_MISMATCH": "See what has changed: headgate jobs get {job}",
+    "JOB_DAMAGED": "Tell an operator, who can remove it: headgate jobs delete {job}",
     "JOB_EXISTS": "See that job: headgate jobs get {job}; or choose another --job-id.",
     "JOB_UNKNOWN": "See which there are: headgate jobs list",
     "WORKER_UNAVAILABLE": "Is a worker running? The server asks one for every read. Then run the command again.",

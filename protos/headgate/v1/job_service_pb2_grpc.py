@@ -144,6 +144,7 @@ class JobServiceServicer:
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
         * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
+        * DATA_LOSS, JOB_DAMAGED: what is kept of this job can't be read. No other job is affected.
         * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -153,7 +154,8 @@ class JobServiceServicer:
     def ListJobs(self, request, context):
         """Lists jobs, newest first, without payloads unless `view` asks for them.
 
-        A walk over all pages shows every job that was there all the time exactly once, however many are added meanwhile.
+        A walk over all pages shows every job that was there all the time exactly once, however many are added meanwhile. A
+        page ends early when it has about 1 MiB. A job that can't be read is left out, here and in WatchJobs.
 
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request; a filter that can't be read is named with the place.
@@ -165,7 +167,7 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CountJobs(self, request, context):
-        """Counts jobs by state.
+        """Counts jobs by state. Jobs that workers have given up since they can't be read are left out.
 
         Errors:
         * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
@@ -202,6 +204,8 @@ class JobServiceServicer:
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
         * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call. Do not retry.
+        * DATA_LOSS, JOB_DAMAGED: what is kept of this job can't be read, or, where the metadata has a revision, that event.
+        The next one may be readable: watch from revision + 1.
         * OUT_OF_RANGE, REVISION_COMPACTED: the history before compact_revision (metadata) is gone.
         * OUT_OF_RANGE, REVISION_FUTURE: the job has no such revision; current_revision (metadata) is its last. The store
         may have lost events in a failover. (current_revision + 1 is fine: it waits for that event.)
@@ -246,11 +250,13 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListJobEvents(self, request, context):
-        """Reads a part of a job's log, waiting for something new if asked to; for callers without streams.
+        """Reads a part of a job's log, waiting for something new if asked to; for callers without streams. A page ends early
+        when it has about 1 MiB, and before an event that can't be read.
 
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
         * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
+        * DATA_LOSS, JOB_DAMAGED: as WatchJob, where the event at start_revision can't be read.
         * OUT_OF_RANGE, REVISION_COMPACTED or REVISION_FUTURE: as WatchJob.
         * RESOURCE_EXHAUSTED, CALLER_LIMIT: a call that waits counts as a stream, and there are too many; see RetryInfo.
         * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
@@ -267,6 +273,7 @@ class JobServiceServicer:
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
         * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
+        * DATA_LOSS, JOB_DAMAGED: what is kept of this job can't be read, or disagrees with its log; nothing was changed.
         * ABORTED, ETAG_MISMATCH: the job changed; read it again.
         * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
         """
@@ -329,6 +336,9 @@ class JobServiceServicer:
 
     def DeleteJob(self, request, context):
         """Deletes a terminal job and its log before its expire_time. Cancels nothing.
+
+        A job that can't be read is deleted in whatever state it was, if the caller may write on all connections and names no
+        etag; what it had begun upstream runs on.
 
         Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal.
         """

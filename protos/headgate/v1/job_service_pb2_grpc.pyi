@@ -55,12 +55,14 @@ class JobServiceStub:
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
+      * DATA_LOSS, JOB_DAMAGED: what is kept of this job can't be read. No other job is affected.
       * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
     """
     ListJobs: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ListJobsRequest, _job_service_pb2.ListJobsResponse]
     """Lists jobs, newest first, without payloads unless `view` asks for them.
 
-    A walk over all pages shows every job that was there all the time exactly once, however many are added meanwhile.
+    A walk over all pages shows every job that was there all the time exactly once, however many are added meanwhile. A
+    page ends early when it has about 1 MiB. A job that can't be read is left out, here and in WatchJobs.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request; a filter that can't be read is named with the place.
@@ -68,7 +70,7 @@ class JobServiceStub:
       * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
     """
     CountJobs: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.CountJobsRequest, _job_service_pb2.CountJobsResponse]
-    """Counts jobs by state.
+    """Counts jobs by state. Jobs that workers have given up since they can't be read are left out.
 
     Errors:
       * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
@@ -101,6 +103,8 @@ class JobServiceStub:
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call. Do not retry.
+      * DATA_LOSS, JOB_DAMAGED: what is kept of this job can't be read, or, where the metadata has a revision, that event.
+        The next one may be readable: watch from revision + 1.
       * OUT_OF_RANGE, REVISION_COMPACTED: the history before compact_revision (metadata) is gone.
       * OUT_OF_RANGE, REVISION_FUTURE: the job has no such revision; current_revision (metadata) is its last. The store
         may have lost events in a failover. (current_revision + 1 is fine: it waits for that event.)
@@ -133,11 +137,13 @@ class JobServiceStub:
     Errors: as the submit that is carried, and as WatchJob.
     """
     ListJobEvents: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ListJobEventsRequest, _job_service_pb2.ListJobEventsResponse]
-    """Reads a part of a job's log, waiting for something new if asked to; for callers without streams.
+    """Reads a part of a job's log, waiting for something new if asked to; for callers without streams. A page ends early
+    when it has about 1 MiB, and before an event that can't be read.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
+      * DATA_LOSS, JOB_DAMAGED: as WatchJob, where the event at start_revision can't be read.
       * OUT_OF_RANGE, REVISION_COMPACTED or REVISION_FUTURE: as WatchJob.
       * RESOURCE_EXHAUSTED, CALLER_LIMIT: a call that waits counts as a stream, and there are too many; see RetryInfo.
       * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
@@ -150,6 +156,7 @@ class JobServiceStub:
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
+      * DATA_LOSS, JOB_DAMAGED: what is kept of this job can't be read, or disagrees with its log; nothing was changed.
       * ABORTED, ETAG_MISMATCH: the job changed; read it again.
       * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
     """
@@ -189,6 +196,9 @@ class JobServiceStub:
     DeleteJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.DeleteJobRequest, _empty_pb2.Empty]
     """Deletes a terminal job and its log before its expire_time. Cancels nothing.
 
+    A job that can't be read is deleted in whatever state it was, if the caller may write on all connections and names no
+    etag; what it had begun upstream runs on.
+
     Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal.
     """
 
@@ -216,12 +226,14 @@ class JobServiceAsyncStub(JobServiceStub):
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
+      * DATA_LOSS, JOB_DAMAGED: what is kept of this job can't be read. No other job is affected.
       * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
     """
     ListJobs: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListJobsRequest, _job_service_pb2.ListJobsResponse]  # type: ignore[assignment]
     """Lists jobs, newest first, without payloads unless `view` asks for them.
 
-    A walk over all pages shows every job that was there all the time exactly once, however many are added meanwhile.
+    A walk over all pages shows every job that was there all the time exactly once, however many are added meanwhile. A
+    page ends early when it has about 1 MiB. A job that can't be read is left out, here and in WatchJobs.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request; a filter that can't be read is named with the place.
@@ -229,7 +241,7 @@ class JobServiceAsyncStub(JobServiceStub):
       * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
     """
     CountJobs: _aio.UnaryUnaryMultiCallable[_job_service_pb2.CountJobsRequest, _job_service_pb2.CountJobsResponse]  # type: ignore[assignment]
-    """Counts jobs by state.
+    """Counts jobs by state. Jobs that workers have given up since they can't be read are left out.
 
     Errors:
       * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
@@ -262,6 +274,8 @@ class JobServiceAsyncStub(JobServiceStub):
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call. Do not retry.
+      * DATA_LOSS, JOB_DAMAGED: what is kept of this job can't be read, or, where the metadata has a revision, that event.
+        The next one may be readable: watch from revision + 1.
       * OUT_OF_RANGE, REVISION_COMPACTED: the history before compact_revision (metadata) is gone.
       * OUT_OF_RANGE, REVISION_FUTURE: the job has no such revision; current_revision (metadata) is its last. The store
         may have lost events in a failover. (current_revision + 1 is fine: it waits for that event.)
@@ -294,11 +308,13 @@ class JobServiceAsyncStub(JobServiceStub):
     Errors: as the submit that is carried, and as WatchJob.
     """
     ListJobEvents: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListJobEventsRequest, _job_service_pb2.ListJobEventsResponse]  # type: ignore[assignment]
-    """Reads a part of a job's log, waiting for something new if asked to; for callers without streams.
+    """Reads a part of a job's log, waiting for something new if asked to; for callers without streams. A page ends early
+    when it has about 1 MiB, and before an event that can't be read.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
+      * DATA_LOSS, JOB_DAMAGED: as WatchJob, where the event at start_revision can't be read.
       * OUT_OF_RANGE, REVISION_COMPACTED or REVISION_FUTURE: as WatchJob.
       * RESOURCE_EXHAUSTED, CALLER_LIMIT: a call that waits counts as a stream, and there are too many; see RetryInfo.
       * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
@@ -311,6 +327,7 @@ class JobServiceAsyncStub(JobServiceStub):
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
+      * DATA_LOSS, JOB_DAMAGED: what is kept of this job can't be read, or disagrees with its log; nothing was changed.
       * ABORTED, ETAG_MISMATCH: the job changed; read it again.
       * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
     """
@@ -350,6 +367,9 @@ class JobServiceAsyncStub(JobServiceStub):
     DeleteJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.DeleteJobRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Deletes a terminal job and its log before its expire_time. Cancels nothing.
 
+    A job that can't be read is deleted in whatever state it was, if the caller may write on all connections and names no
+    etag; what it had begun upstream runs on.
+
     Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal.
     """
 
@@ -380,6 +400,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
           * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
+          * DATA_LOSS, JOB_DAMAGED: what is kept of this job can't be read. No other job is affected.
           * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
         """
 
@@ -391,7 +412,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_job_service_pb2.ListJobsResponse, _abc.Awaitable[_job_service_pb2.ListJobsResponse]]:
         """Lists jobs, newest first, without payloads unless `view` asks for them.
 
-        A walk over all pages shows every job that was there all the time exactly once, however many are added meanwhile.
+        A walk over all pages shows every job that was there all the time exactly once, however many are added meanwhile. A
+        page ends early when it has about 1 MiB. A job that can't be read is left out, here and in WatchJobs.
 
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request; a filter that can't be read is named with the place.
@@ -405,7 +427,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_service_pb2.CountJobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_service_pb2.CountJobsResponse, _abc.Awaitable[_job_service_pb2.CountJobsResponse]]:
-        """Counts jobs by state.
+        """Counts jobs by state. Jobs that workers have given up since they can't be read are left out.
 
         Errors:
           * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
@@ -444,6 +466,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
           * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call. Do not retry.
+          * DATA_LOSS, JOB_DAMAGED: what is kept of this job can't be read, or, where the metadata has a revision, that event.
+            The next one may be readable: watch from revision + 1.
           * OUT_OF_RANGE, REVISION_COMPACTED: the history before compact_revision (metadata) is gone.
           * OUT_OF_RANGE, REVISION_FUTURE: the job has no such revision; current_revision (metadata) is its last. The store
             may have lost events in a failover. (current_revision + 1 is fine: it waits for that event.)
@@ -494,11 +518,13 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_service_pb2.ListJobEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_service_pb2.ListJobEventsResponse, _abc.Awaitable[_job_service_pb2.ListJobEventsResponse]]:
-        """Reads a part of a job's log, waiting for something new if asked to; for callers without streams.
+        """Reads a part of a job's log, waiting for something new if asked to; for callers without streams. A page ends early
+        when it has about 1 MiB, and before an event that can't be read.
 
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
           * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
+          * DATA_LOSS, JOB_DAMAGED: as WatchJob, where the event at start_revision can't be read.
           * OUT_OF_RANGE, REVISION_COMPACTED or REVISION_FUTURE: as WatchJob.
           * RESOURCE_EXHAUSTED, CALLER_LIMIT: a call that waits counts as a stream, and there are too many; see RetryInfo.
           * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
@@ -517,6 +543,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
           * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired; JOB_DELETED: it went during the call.
+          * DATA_LOSS, JOB_DAMAGED: what is kept of this job can't be read, or disagrees with its log; nothing was changed.
           * ABORTED, ETAG_MISMATCH: the job changed; read it again.
           * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
         """
@@ -591,6 +618,9 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
         """Deletes a terminal job and its log before its expire_time. Cancels nothing.
+
+        A job that can't be read is deleted in whatever state it was, if the caller may write on all connections and names no
+        etag; what it had begun upstream runs on.
 
         Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is not terminal.
         """
