@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import pty
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -15,7 +14,9 @@ from headgate import pb
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_cli.faults import INTERRUPTED, READER_GONE
 from tests.cli.processes import environment, headgate, start
-from tests.server.world import World, serving
+from tests.cli.terminal import at_terminal
+from tests.server.test_retry import ended
+from tests.server.world import World, backfill, serving
 
 
 @pytest.fixture
@@ -120,60 +121,16 @@ async def test_a_stream_ends_when_its_reader_goes_later(world: World) -> None:
     assert watching.returncode == READER_GONE
 
 
-class Terminal:
-    """A command at a terminal of its own."""
-
-    def __init__(self, *words: str, target: str) -> None:
-        self.pid, self._master = pty.fork()
-        if not self.pid:
-            argv = [sys.executable, "-m", "headgate_cli", *words]
-            os.execve(sys.executable, argv, {**environment(target), "TERM": "dumb", "NO_COLOR": "1"})
-        self.text = ""
-
-    def answer(self, question: str, reply: str) -> int:
-        """Wait for the question, type the reply, and return the exit status."""
-        while question not in self.text and self._read():
-            pass
-        assert question in self.text, self.text
-        os.write(self._master, reply.encode())
-        return self.end()
-
-    def end(self) -> int:
-        """Read to the end and return the exit status."""
-        while self._read():
-            pass
-        status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        os.close(self._master)
-        return status
-
-    def _read(self) -> bool:
-        try:
-            found = os.read(self._master, 4096)
-        except OSError:  # how Linux tells that the other end was closed
-            return False
-        self.text += found.decode()
-        return bool(found)
-
-
-async def at_terminal(world: World, reply: str, *words: str) -> tuple[int, str]:
-    def run() -> tuple[int, str]:
-        terminal = Terminal(*words, target=world.address)
-        return (terminal.answer("[y/N]", reply) if reply else terminal.end()), terminal.text
-
-    async with asyncio.timeout(50):
-        return await asyncio.to_thread(run)
-
-
 async def test_a_person_is_asked_before_a_job_ends_and_may_say_no(world: World) -> None:
     await world.submit(job_id="first")
 
-    declined, text = await at_terminal(world, "n\n", "cancel", "first")
+    declined, text = await at_terminal(world.address, "n\n", "cancel", "first")
     assert declined == INTERRUPTED and "End first?" in text and "nothing was done" in text
     assert (await world.worker.load("first")).state == pb.JOB_STATE_QUEUED
-    interrupted, _ = await at_terminal(world, "\x03", "cancel", "first")
+    interrupted, _ = await at_terminal(world.address, "\x03", "cancel", "first")
     assert interrupted in (1, INTERRUPTED, -signal.SIGINT)
     assert (await world.worker.load("first")).state == pb.JOB_STATE_QUEUED
-    agreed, _ = await at_terminal(world, "y\n", "cancel", "first")
+    agreed, _ = await at_terminal(world.address, "y\n", "cancel", "first")
     assert agreed == 0 and (await world.worker.load("first")).state == pb.JOB_STATE_CANCELLING
 
 
@@ -182,8 +139,8 @@ async def test_a_person_is_asked_before_a_job_is_deleted_unless_told_not_to(worl
         await world.submit(job_id=name)
         await world.worker.finish(name)
 
-    declined, text = await at_terminal(world, "\n", "jobs", "delete", "one")
-    told, shown = await at_terminal(world, "", "jobs", "delete", "two", "--yes")
+    declined, text = await at_terminal(world.address, "\n", "jobs", "delete", "one")
+    told, shown = await at_terminal(world.address, "", "jobs", "delete", "two", "--yes")
     piped = await headgate("jobs", "delete", "three", target=world.address)
     left = json.loads((await headgate("jobs", "list", "-o", "json", target=world.address)).out)
 
@@ -191,3 +148,15 @@ async def test_a_person_is_asked_before_a_job_is_deleted_unless_told_not_to(worl
     assert told == 0 and "[y/N]" not in shown
     assert piped.status == 0 and "[y/N]" not in piped.out + piped.err
     assert [job["name"] for job in left["jobs"]] == ["jobs/one"]
+
+
+async def test_a_retry_whose_dates_others_have_is_told_what_it_can_do(world: World) -> None:
+    job = await ended(world, pb.RUN_STATE_SUCCEEDED, pb.RUN_STATE_FAILED, hold=True)
+    request = backfill(job_id="other")
+    request.spec.overlap = pb.OVERLAP_REJECT
+    await world.backfills.CreateBackfill(request)
+
+    done = await headgate("jobs", "retry", job.name, target=world.address)
+
+    assert done.status == 5 and "(BACKFILL_OVERLAP)" in done.err and "--overlap" not in done.err
+    assert "headgate watch other; or name other dates with --biz-dates." in done.err

@@ -11,6 +11,7 @@ from headgate.dates import to_message
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_client import Client
 from tests.cli.processes import headgate, read_until, start
+from tests.cli.terminal import at_terminal
 from tests.server.test_resolve import in_doubt
 from tests.server.test_retry import ended
 from tests.server.world import DAY, World, serving
@@ -92,6 +93,15 @@ async def test_a_job_that_needs_a_person_now_ends_a_watch_wherever_it_begins(wor
         done = await headgate("watch", keys.job_id(job.name), *FORMS[form], target=world.address)
 
     assert done.status == 1 and "headgate jobs resolve" in done.err
+
+
+@pytest.mark.parametrize("form", ["plain", "gantt"])
+async def test_a_person_at_a_terminal_sees_the_present_end(world: World, form: str) -> None:
+    job_id = await retried(world)
+
+    status, text = await at_terminal(world.address, "", "watch", job_id, *FORMS[form])
+
+    assert status == 0 and f"jobs/{job_id}  succeeded" in text and "failed" not in text.rpartition(job_id)[2]
 
 
 async def test_looking_back_shows_the_old_end_and_is_no_failure(world: World) -> None:
