@@ -47,7 +47,7 @@ class Reason(Enum):
     )
     REQUEST_OVERDUE = Meaning(
         "DEADLINE_EXCEEDED",
-        "The call began, and its request did not arrive within 10 s.",
+        "The call began, and its request did not arrive within 10 s; or a stream of requests went on for too long.",
         "Repeat, with the whole request at once.",
     )
     TOKEN_MISSING = Meaning(
@@ -82,6 +82,11 @@ class Reason(Enum):
         "NOT_FOUND",
         "The request was done before, and its job has been deleted since or has expired.",
         "Nothing, if it need not be done again; else ask with a fresh request_id.",
+    )
+    SERVICE_UNKNOWN = Meaning(
+        "NOT_FOUND",
+        "The health of a service that this server does not have.",
+        "Check the name; List of health has all.",
     )
     INSTANCE_UNKNOWN = Meaning(
         "NOT_FOUND", "Upstream has no such instance.", "Check the id; upstream keeps backfills about 30 days."

@@ -10,12 +10,20 @@ from dataclasses import dataclass
 from typing import Final
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from headgate_ops import http_endpoint
 from headgate_redis.pipe import Pipe
-from headgate_server import audit_log, catalog, channel, fitness, gate, pending_requests, rpc
+from headgate_server import (
+    audit_log,
+    catalog,
+    channel,
+    fitness,
+    gate,
+    health_service,
+    pending_requests,
+    reflection_service,
+    rpc,
+)
 from headgate_server.admin_service import AdminService
 from headgate_server.call_slots import CallSlots
 from headgate_server.clock import StoreClock
@@ -23,6 +31,7 @@ from headgate_server.damage import Damage
 from headgate_server.flow_service import FlowInstanceService
 from headgate_server.gate import Gate
 from headgate_server.health import Health
+from headgate_server.health_service import HealthService
 from headgate_server.hub import Hub
 from headgate_server.instance_kinds import Pace
 from headgate_server.instance_watch import InstanceWatch
@@ -101,6 +110,8 @@ class Parts:
         )
         pending = PendingRequests(pending_requests.SLOW, pending_requests.MAX_PENDING)
         self.slots = CallSlots(settings.max_watches + channel.SPARE_CALLS, pending)
+        self.health_slots = health_service.slots()
+        self.reflection_slots = reflection_service.slots()
         self.health = self._health()
         self.streams = StreamShares(settings.max_watches, lambda: self.hub.watchers)
         self.gate = self._gate()
@@ -191,7 +202,7 @@ class Parts:
         """What runs as long as the process."""
         parts = (self.writes, self.reads, self.hub, self.reading, self.lookout, self.health, self.memory)
         found = [part.run() for part in parts]
-        found.append(self.slots.pending.run())
+        found += [each.pending.run() for each in (self.slots, self.health_slots, self.reflection_slots)]
         followed = [part.run() for part in (self.gate, self.tls) if part is not None]
         return [*found, self.hub.audit(), rpc.FAILED_CALLS.run(), audit_log.REFUSED.run(), *followed]
 
@@ -251,12 +262,14 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
 
 def _grpc_server(parts: Parts) -> grpc.aio.Server:
     server = grpc.aio.server(options=channel.server_options(parts.settings))
-    health_pb2_grpc.add_HealthServicer_to_server(parts.health.servicer, server)
-    if parts.settings.reflection:
-        health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-        reflection.enable_server_reflection((*catalog.SERVICES, health_name, reflection.SERVICE_NAME), server)
-    handlers = catalog.handlers(parts.implementations(), parts.metrics, parts.slots, parts.gate)
-    table = catalog.MethodTable(handlers, rpc.unknown(parts.metrics, parts.slots))
+    metrics, settings = parts.metrics, parts.settings
+    handlers = catalog.handlers(parts.implementations(), metrics, parts.slots, parts.gate)
+    about_health = HealthService(parts.health, max_seconds=settings.max_stream_age)
+    handlers |= about_health.handlers(metrics, parts.health_slots)
+    if settings.reflection:
+        services = (*catalog.SERVICES, health_service.NAME)
+        handlers |= reflection_service.handlers(services, metrics, parts.reflection_slots)
+    table = catalog.MethodTable(handlers, rpc.unknown(metrics, parts.slots))
     server.add_generic_rpc_handlers((table,))
     return server
 

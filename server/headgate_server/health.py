@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final
 
-from grpc_health.v1 import health, health_pb2
+from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from headgate_server.errors import ServerError, StoreFull
 
@@ -42,12 +42,18 @@ class Health:
         is_full: Callable[[], bool],
         services: Iterable[str],
     ) -> None:
-        self.servicer = health.aio.HealthServicer()
+        self.watchers: set[asyncio.Event] = set()
         self._probe = probe
         self._following = following
         self._is_full = is_full
         self._services = ("", *services)
         self._reason = "starting"
+
+    @property
+    def statuses(self) -> Mapping[str, HealthCheckResponse.ServingStatus]:
+        """What is told of each service. Whoever wants to hear of changes adds an event to `watchers`."""
+        status = HealthCheckResponse.NOT_SERVING if self._reason else HealthCheckResponse.SERVING
+        return dict.fromkeys(self._services, status)
 
     def why_not(self) -> str:
         """Why calls can't be served now; empty when they can."""
@@ -63,11 +69,11 @@ class Health:
         """Try the store once and tell what was found."""
         reason = await self._find_reason()
         if self._reason != "draining":
-            await self._tell(reason)
+            self._tell(reason)
 
     async def drain(self) -> None:
         """Say NOT_SERVING from now on."""
-        await self._tell("draining")
+        self._tell("draining")
 
     async def _find_reason(self) -> str:
         try:
@@ -83,8 +89,7 @@ class Health:
             return "the feed can't be read"
         return FULL if self._is_full() else ""
 
-    async def _tell(self, reason: str) -> None:
+    def _tell(self, reason: str) -> None:
         self._reason = reason
-        status = health_pb2.HealthCheckResponse.NOT_SERVING if reason else health_pb2.HealthCheckResponse.SERVING
-        for service in self._services:
-            await self.servicer.set(service, status)
+        for watcher in self.watchers:
+            watcher.set()

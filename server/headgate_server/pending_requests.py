@@ -46,10 +46,12 @@ class PendingRequests:
     Args:
         slow: the slots of those that are slow.
         most: of all of them.
+        seconds: how long a call may be among them; None takes `REQUEST_SECONDS`.
     """
 
-    def __init__(self, slow: Bounds, most: int) -> None:
+    def __init__(self, slow: Bounds, most: int, seconds: float | None = None) -> None:
         self._most = most
+        self._seconds = seconds
         self._began: dict[Any, float] = {}
         self._slow: SlotTable[Any] = SlotTable(slow)
         self._ends: asyncio.TaskGroup | None = None
@@ -78,9 +80,7 @@ class PendingRequests:
             Refused: there is no request, or more than one.
             grpc.aio.AbortError: it took too long, and the call was ended.
         """
-        self._began[context] = time.monotonic()
-        if len(self._began) > self._most:
-            self._end(next(iter(self._began)), turned.too_many_pending(self._most))
+        self.enter(context)
         try:
             raw = await context.read()
             if raw is grpc.aio.EOF:
@@ -89,28 +89,35 @@ class PendingRequests:
             if whole and await context.read() is not grpc.aio.EOF:
                 raise Refused(Reason.MESSAGE_MALFORMED, "the call brought more than one request")
         finally:
-            self._forget(context)
+            self.leave(context)
         found: bytes = raw
         return found
+
+    def enter(self, context: Any) -> None:
+        """Count a call in, whose handler waits in `read` most of the time. It may be ended from now on."""
+        self._began[context] = time.monotonic()
+        if len(self._began) > self._most:
+            self._end(next(iter(self._began)), turned.too_many_pending(self._most))
+
+    def leave(self, context: Any) -> None:
+        """Count a call out."""
+        self._began.pop(context, None)
+        if self._slow:
+            self._slow.free(context)
 
     def sweep(self, now: float) -> None:
         """Give slots to the calls that have become slow, and end those that lose theirs or are overdue."""
         due = [(call, now - began) for call, began in self._began.items() if now - began >= PROMPT_SECONDS]
         for call, age in due:
-            if age >= REQUEST_SECONDS:
+            if age >= (self._seconds or REQUEST_SECONDS):
                 self._end(call, turned.overdue())
             elif call not in self._slow and (loser := self._slow.take(call, call.peer())) is not None:
                 self._end(loser, turned.too_many_pending(self._slow.bounds.per_connection))
 
     def _end(self, context: Any, answer: Turned) -> None:
-        self._forget(context)
+        self.leave(context)
         if self._ends is not None:
             self._ends.create_task(_abort(context, answer))
-
-    def _forget(self, context: Any) -> None:
-        self._began.pop(context, None)
-        if self._slow:
-            self._slow.free(context)
 
 
 async def _abort(context: Any, answer: Turned) -> None:

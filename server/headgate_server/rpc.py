@@ -56,6 +56,7 @@ class Call:
         uid: of the job that the caller's right to was checked; another one that has its id by now is not meant. Empty
             where there was nothing to check.
         audit: is told what a call that writes does, and to which job.
+        peer: address and port of the client's connection; of streams only.
     """
 
     deadline: float | None = None
@@ -63,6 +64,7 @@ class Call:
     caller: Caller = ANONYMOUS
     uid: str = ""
     audit: Audited = UNAUDITED
+    peer: str = ""
 
 
 class Observer(Protocol):
@@ -170,7 +172,8 @@ def stream(
                 return
             ask = answer if ending.caller.connections is None else narrow
             raw = ending.serve(await slots.pending.receive(context, whole=True))
-            streaming = _asked(ask, parse, raw, _call(context, metadata, ending.caller, audit), sink)
+            call = _call(context, metadata, ending.caller, audit, context.peer())
+            streaming = _asked(ask, parse, raw, call, sink)
             del raw  # so that it does not stay as long as the stream
             await streaming
         except BaseException as error:
@@ -185,6 +188,31 @@ def stream(
 
 def _asked(ask: Stream, parse: Callable[[bytes, Call], Any], raw: bytes, call: Call, sink: Sink) -> Awaitable[None]:
     return ask(parse(raw, call), call, sink)
+
+
+def exchange(method: str, answer: Callable[[bytes], bytes], observer: Observer, slots: CallSlots) -> Any:
+    """A grpc handler for a stream of requests that are answered one by one, as bytes.
+
+    It is pending as a whole, since it waits for a request most of the time. Arguments as of `unary`.
+    """
+
+    async def handle(_requests: Any, context: Any) -> None:
+        ending = _Ending(method, observer, slots, math.inf)
+        try:
+            if (full := slots.why_not()) is not None:
+                ending.turn_away(context, full)
+                return
+            slots.pending.enter(context)
+            ending.serve(b"")
+            while (raw := await context.read()) is not grpc.aio.EOF:
+                await context.write(answer(raw))
+        except BaseException as error:
+            await ending.fail(context, error)
+        finally:
+            slots.pending.leave(context)
+            ending.tell()
+
+    return grpc.stream_stream_rpc_method_handler(handle)
 
 
 def unknown(observer: Observer, slots: CallSlots) -> Any:
@@ -311,10 +339,10 @@ def _serialize(message: Message | bytes) -> bytes:
     return message if isinstance(message, bytes) else message.SerializeToString()
 
 
-def _call(context: Any, metadata: Metadata, caller: Caller, audit: Audited) -> Call:
+def _call(context: Any, metadata: Metadata, caller: Caller, audit: Audited, peer: str = "") -> Call:
     remaining = context.time_remaining()
     deadline = None if remaining is None else asyncio.get_running_loop().time() + remaining
-    return Call(deadline, _trace_parent(metadata), caller, audit=audit)
+    return Call(deadline, _trace_parent(metadata), caller, audit=audit, peer=peer)
 
 
 def _trace_parent(metadata: Metadata) -> str:

@@ -88,7 +88,12 @@ def too_many_pending(limit: int) -> Turned:
 @lru_cache
 def overdue() -> Turned:
     """A call whose request did not come."""
-    return _answer(Refused(Reason.REQUEST_OVERDUE, "the request has not arrived in time"))
+    return _answer(
+        Refused(
+            Reason.REQUEST_OVERDUE,
+            "the request has not arrived in time, or the stream of requests has gone on for too long",
+        )
+    )
 
 
 @lru_cache

@@ -42,6 +42,9 @@ class Context:
         self.status = code
         raise grpc.aio.AbortError
 
+    def peer(self) -> str:
+        return "ipv4:127.0.0.1:1"
+
     def time_remaining(self) -> None:
         return None
 
