@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from headgate import audit, charges, commit_script, entries, keys, log_bounds, overlap, pb, snapshot
+from headgate import audit, charges, commit_script, entries, feed, keys, log_bounds, overlap, pb, snapshot
 from headgate.charges import NO_LIMITS, Exceeded, Shares
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.log_bounds import Bounds
@@ -116,6 +116,7 @@ class Commit:
         body: the job as bytes, where its maker has them; they are made again where it has not.
         lease_ms: for how long the writer keeps the job from now on; 0 gives it back; None for a writer without a tick.
         shares: of a new job, how much its creator and its connection may have stored.
+        shown: the events as the feed shows them, see `headgate.feed`; None where their maker does not know.
         memory: what it does to a store whose memory is running out; one under a fence always goes on.
     """
 
@@ -136,6 +137,7 @@ class Commit:
     origin: audit.Origin = audit.NOBODY
     shares: Shares = NO_LIMITS
     memory: Memory = Memory.SPARE
+    shown: tuple[bytes, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +250,7 @@ def script_arguments(commit: Commit) -> list[bytes | str | int]:
         *commit.shares.arguments(),
         len(commit.events),
         *commit.events,
+        *(feed.shown(commit.expected_revision, commit.events) if commit.shown is None else commit.shown),
     ]
 
 

@@ -41,8 +41,13 @@ for i = 0, count - 1 do
 end
 if ARGV[35] ~= 'reserve' and had[1] then unlist() end
 for i = 0, count - 1 do
-  redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', ARGV[7], '*',
-    'i', ARGV[1], 'r', string.format('%d', rev + i + 1), 'e', ARGV[first + i])
+  local shown, number = ARGV[first + count + i], string.format('%d', rev + i + 1)
+  if shown and shown ~= '' then
+    redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', ARGV[7], '*', 'i', ARGV[1], 'r', number,
+      'e', string.sub(shown, 17), 'd', string.sub(shown, 1, 16))
+  else
+    redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', ARGV[7], '*', 'i', ARGV[1], 'r', number, 'e', ARGV[first + i])
+  end
 end
 local values = {}
 local function put(field, value)

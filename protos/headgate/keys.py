@@ -12,7 +12,8 @@ from headgate import pb
 PREFIX: Final = "hg:"
 
 FEED: Final = "hg:feed"
-"""Stream of all events of all jobs, trimmed; live fan-out only. Fields: i job id, r revision, e event bytes."""
+"""Stream of all events of all jobs, trimmed; live fan-out only. Fields: i job id, r revision, e event bytes, and where
+those are without payloads, d the digest of the whole event; see `feed`."""
 
 DUE: Final = "hg:due"
 """Sorted set of unfinished jobs; score = when, in ms, a tick must have looked at it. The reaper's index."""

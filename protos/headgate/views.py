@@ -84,6 +84,25 @@ def basic_event_bytes(revision: int, body: bytes) -> bytes:
     return basic_event(pb.JobEvent.FromString(body)).SerializeToString()
 
 
+def has_payloads(job: pb.Job) -> bool:
+    """Whether there is anything in a job that `strip` takes out, but for ends of logs."""
+    kind = job.WhichOneof("spec")
+    return kind is not None and _has_payloads(getattr(job, kind))
+
+
+def _has_payloads(message: Message) -> bool:
+    names = PAYLOADS.get(message.DESCRIPTOR.full_name, ())
+    for field, value in message.ListFields():
+        inner = field.message_type
+        if field.name in names:
+            return True
+        if inner is None or inner.full_name not in PAYLOADS:
+            continue
+        if any(_has_payloads(part) for part in (value if field.is_repeated else (value,))):
+            return True
+    return False
+
+
 def strip(job: pb.Job) -> None:
     """Take the payloads out of a job that is the caller's own to change."""
     kind = job.WhichOneof("spec")

@@ -69,7 +69,7 @@ class Hint:
         incarnation: its digest.
         type: what kind of event it is.
         terminal: whether the job is terminal after it.
-        message: the whole WatchJobResponse as bytes.
+        message: the whole WatchJobResponse as bytes; empty where the feed does not show all of the event.
     """
 
     revision: int

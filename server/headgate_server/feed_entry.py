@@ -22,12 +22,23 @@ _VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of the feed; revision 0 says that the job was deleted."""
+    """One entry of the feed; revision 0 says that the job was deleted.
+
+    Args:
+        event: the event as the feed shows it.
+        whole: digest of the whole event, where it has payloads that the feed does not show; else empty.
+    """
 
     id: FeedId
     job_id: str
     revision: int
     event: bytes
+    whole: str = ""
+
+    @property
+    def incarnation(self) -> str:
+        """Digest of the whole event."""
+        return self.whole or log.incarnation(self.event)
 
 
 @dataclass(frozen=True, slots=True)

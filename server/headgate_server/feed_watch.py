@@ -205,9 +205,10 @@ class _Stream:
             self._shown.clear()
 
     def _event(self, entry: Entry) -> bytes:
-        name, incarnation = keys.job_name(entry.job_id).encode(), log.incarnation(entry.event).encode()
+        name, incarnation = keys.job_name(entry.job_id).encode(), entry.incarnation.encode()
         token = self._token().encode()
-        message = wire.event(name, entry.revision, views.basic_event_bytes(entry.revision, entry.event), incarnation)
+        shown = entry.event if entry.whole else views.basic_event_bytes(entry.revision, entry.event)
+        message = wire.event(name, entry.revision, shown, incarnation)
         return b"".join((message, _TOKEN, wire.varint(len(token)), token)) if token else message
 
     def _token(self) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol
 
-from headgate import keys, log, pb
+from headgate import keys, pb
 from headgate.lifecycle import JOB_TERMINAL
 from headgate_server import wire
 from headgate_server.bell import Bell
@@ -59,9 +59,9 @@ class Revisions(Protocol):
 
 def ready(entry: Entry, event: pb.JobEvent) -> Hint:
     """An entry made ready to be sent to any number of watchers; `event` is what it holds."""
-    incarnation = log.incarnation(entry.event)
+    incarnation = entry.incarnation
     name = keys.job_name(entry.job_id).encode()
-    message = wire.event(name, entry.revision, entry.event, incarnation.encode())
+    message = b"" if entry.whole else wire.event(name, entry.revision, entry.event, incarnation.encode())
     return Hint(entry.revision, incarnation, event.type, event.state in JOB_TERMINAL, message)
 
 

@@ -67,6 +67,7 @@ def entry_of(row: Sequence[Any]) -> Entry:
     fields = row[1]
     found = dict(zip(fields[::2], fields[1::2], strict=True))
     try:
-        return Entry(id_of(row[0]), found[b"i"].decode(), int(found[b"r"]), found[b"e"])
+        whole = found.get(b"d", b"").decode()
+        return Entry(id_of(row[0]), found[b"i"].decode(), int(found[b"r"]), found[b"e"], whole)
     except (KeyError, ValueError):
         return Entry(id_of(row[0]), "", 0, b"")

@@ -240,12 +240,17 @@ class RedisStore:
     async def delete(self, job: pb.Job, *, revision: int, origin: Origin = NOBODY) -> bool:
         """Delete a job with its log and tell its watchers; False when it has moved on from `revision`.
 
-        A job that is gone already counts as deleted, but not when another one has its id.
+        A job that is gone already counts as deleted, but not when another one has its id. What was last read of its
+        instances goes too, since it may repeat the job's parameters; whoever else wants it reads it again.
         """
         job_id = keys.job_id(job.name)
         names = deletion.script_keys(job_id, job.state)
         arguments = deletion.script_arguments(job_id, revision, job.uid, connection=job.connection, origin=origin)
         answer, _ = await insist(lambda: _DELETE.run(self._writes, names, arguments))
+        instances = {run.workflow_instance_id or run.flow_instance_id for run in job.runs} - {""}
+        if answer >= 0 and instances:
+            gone = [keys.observation(job.connection, instance) for instance in instances]
+            await insist(lambda: self._writes.call(("UNLINK", *gone)))
         return bool(answer >= 0)
 
     async def forget(self, damaged: JobDamaged, origin: Origin = NOBODY) -> bool:

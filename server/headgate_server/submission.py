@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from headgate import dates, entries, keys, log, pb
+from headgate import dates, entries, feed, keys, log, pb
 from headgate.audit import NOBODY, Origin
 from headgate.charges import NO_LIMITS, Shares
 from headgate.commit import Commit, Memory, NameClaim, RequestRecord, Wake
@@ -155,18 +155,19 @@ def submission(request: Any, chance: Chance) -> Submission:
     digest = body_digest(request)
     record = RequestRecord(keys.request(chance.caller, request.request_id), digest) if request.request_id else None
     tick = entries.tick(job_id, nonce=chance.random[8:16].hex(), now_ms=chance.now_ms)
-    unborn = pb.JOB_STATE_UNSPECIFIED
+    unborn, accepted = pb.JOB_STATE_UNSPECIFIED, event.SerializeToString()
     change = Commit(
         unborn,
         job,
         0,
-        (event.SerializeToString(),),
+        (accepted,),
         wake=Wake(tick),
         request=record,
         claim=_claim(job),
         hold=hold_of_new(job),
         body=job.SerializeToString(),
         origin=chance.origin,
+        shown=feed.shown_first(event, accepted),
         shares=chance.shares,
         memory=chance.memory,
     )

@@ -159,6 +159,9 @@ class _Stream:
                 case Verdict.DOUBT:
                     self._bell.doubt()
                     break
+                case Verdict.NEXT if not hint.message and self._wants(hint.type):
+                    self._bell.doubt()  # what the feed does not show stands in the log
+                    break
                 case Verdict.NEXT:
                     self._cursor.advance(hint.revision, hint.incarnation, terminal=hint.terminal)
                     if self._wants(hint.type):
