@@ -69,7 +69,7 @@ PROCESS: Final = "process"
 """The subject of a bound that all callers of a server process have together."""
 
 
-def exceeded(quota: str, limit: float, subject: str, retry_seconds: float | None) -> Refused:
+def exceeded(quota: str, limit: float, subject: str, retry_seconds: float | None, message: str = "") -> Refused:
     """CALLER_LIMIT: a share is used up.
 
     Args:
@@ -77,8 +77,9 @@ def exceeded(quota: str, limit: float, subject: str, retry_seconds: float | None
         limit: how much of it the subject may have; stands in the metadata.
         subject: whose share it is, by `of_caller`, `of_connection` or PROCESS; or the name of a job.
         retry_seconds: when to come back, 0.1 s or more; None where waiting does not help.
+        message: one line for people; empty for one that says quota, subject and limit.
     """
-    message = f"{quota} of {subject}: the limit is {limit:.15g}"
+    message = message or f"{quota} of {subject}: the limit is {limit:.15g}"
     violation = QuotaFailure.Violation(subject=subject, description=message)
     return Refused(
         Reason.CALLER_LIMIT,

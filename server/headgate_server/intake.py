@@ -14,7 +14,7 @@ from headgate import commit, dates, keys, overlap, pb
 from headgate.charges import NO_LIMITS, Exceeded, Shares
 from headgate.reasons import Reason
 from headgate_server import access, requests
-from headgate_server.caller_limits import exceeded
+from headgate_server.caller_limits import exceeded, of_connection
 from headgate_server.callers import Caller
 from headgate_server.clock import StoreClock
 from headgate_server.cursor import Page
@@ -193,7 +193,7 @@ def _refusal(made: Submission, answer: commit.Answer) -> ServerError:
         case overlap.Overlapping(taken):
             return _not_covered(made, taken) if _joins(made) else overlapping(taken)
         case overlap.LineFull(waiting):
-            return _line_full(waiting)
+            return _line_full(waiting, made.job.connection)
         case Exceeded(quota, limit, subject):
             return exceeded(quota, limit, subject, STORED_SECONDS)
         case commit.NoRoom():
@@ -256,9 +256,9 @@ def _overlap(message: str, metadata: dict[str, str], violations: list[Preconditi
     return Refused(Reason.BACKFILL_OVERLAP, message, metadata=metadata, details=details)
 
 
-def _line_full(waiting: int) -> Refused:
+def _line_full(waiting: int, connection: str) -> Refused:
     message = f"{waiting} backfills wait for dates of these tasks already"
-    return Refused(Reason.CALLER_LIMIT, message, retry_seconds=_LINE_SECONDS)
+    return exceeded("waiting_backfills", overlap.MOST_WAITING, of_connection(connection), _LINE_SECONDS, message)
 
 
 _LINE_SECONDS: Final = 60.0

@@ -7,10 +7,10 @@ from typing import Final
 
 from redis import exceptions as redis_errors
 
-from headgate.reasons import Reason
 from headgate_redis import pipe
 from headgate_redis.row_errors import DAMAGE_MARKS
-from headgate_server.errors import Refused, RowDamaged, ServerError, StoreFull, StoreUnavailable
+from headgate_server.caller_limits import PROCESS, exceeded
+from headgate_server.errors import RowDamaged, ServerError, StoreFull, StoreUnavailable
 
 
 class ReplyLost(StoreUnavailable):
@@ -38,7 +38,7 @@ _REFUSALS: Final[tuple[tuple[str, type[ServerError]], ...]] = (
 def classify(error: Exception) -> ServerError | None:
     """What an exception of redis-py means; None for one that only a mistake of ours explains."""
     if isinstance(error, pipe.PipeFull):
-        return Refused(Reason.CALLER_LIMIT, "too many calls wait for the store", retry_seconds=1)
+        return exceeded("store_calls", pipe.MAX_WAITING, PROCESS, 1)
     if isinstance(error, pipe.ReplyLost):
         return ReplyLost("no reply")
     if isinstance(error, (*pipe.NOT_REACHED, redis_errors.ReadOnlyError)):

@@ -7,6 +7,7 @@ import itertools
 import signal
 from datetime import timedelta
 
+import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from redis.asyncio import Redis
@@ -19,7 +20,7 @@ from headgate_emulator.app import RunningEmulator
 from headgate_worker.settings import Settings
 from headgate_worker.store import Store
 from tests.server.test_overlap_join import wanting
-from tests.server.world import DAY, World, ranges, serving
+from tests.server.world import DAY, World, metadata_of, ranges, serving
 from tests.worker.conftest import RunWorker, eventually
 from tests.worker.test_backfill import ended, events_of
 from tests.worker.test_crash_matrix import killed_worker
@@ -150,8 +151,9 @@ async def test_the_line_is_bounded(redis_server: RedisServer) -> None:
     async with serving(redis_server.url) as world:
         for n in range(MOST_WAITING):
             await world.backfills.CreateBackfill(_wanting(0, 1, QUEUE, f"j{n}"))
-        with pytest.raises(Exception, match="wait for dates of these tasks"):
+        with pytest.raises(grpc.RpcError, match="wait for dates of these tasks") as caught:
             await world.backfills.CreateBackfill(_wanting(9, 1, QUEUE, "last"))
+        assert metadata_of(caught.value) == {"quota": "waiting_backfills", "limit": str(MOST_WAITING)}
         assert await world.redis.exists(keys.job("last")) == 0
 
 
