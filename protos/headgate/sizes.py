@@ -10,8 +10,8 @@ from typing import Final
 
 from headgate import pb
 
-MAX_JOB_BYTES: Final = 2 * 1024 * 1024
-"""What no job reaches: half of the 4 MiB that a client takes of one message unless told otherwise."""
+MAX_JOB_BYTES: Final = 2 * 1024 * 1024 - 8 * 1024
+"""What no job reaches: half of the 4 MiB that a client takes of one message by default, less what is around it."""
 
 SHORT_TEXTS_BYTES: Final = 768 * 1024
 """From here on what is added to a job's rows is told in short."""
@@ -42,3 +42,10 @@ def row_room(job_bytes: int, rows: int) -> int:
 def has_room_for_retry(job: pb.Job) -> bool:
     """Whether dates of the job may run again."""
     return job.ByteSize() < NO_RETRY_BYTES
+
+
+def cut(text: str, most: int) -> str:
+    """The first characters of a text that take at most `most` bytes of UTF-8."""
+    if len(text) <= most // 4:
+        return text
+    return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")

@@ -16,6 +16,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from headgate import entries, pb
 from headgate.reasons import Reason
+from headgate.reply_sizes import fit_instances
 from headgate_server.abandoned import Abandoned
 from headgate_server.caller_limits import PROCESS, exceeded
 from headgate_server.callers import Caller
@@ -201,4 +202,5 @@ def _seen_ms(kind: type[pb.WorkflowInstance | pb.FlowInstance], raw: bytes) -> i
 def batch(found: Sequence[bytes]) -> pb.BatchGetWorkflowInstancesResponse:
     """The reply of a batch get, from instances as bytes in the order asked for."""
     instances = [pb.WorkflowInstance.FromString(raw) for raw in found]
+    fit_instances(instances)
     return pb.BatchGetWorkflowInstancesResponse(workflow_instances=instances)

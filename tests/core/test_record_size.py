@@ -141,7 +141,7 @@ def test_a_call_keeps_the_last_of_upstreams_request_ids() -> None:
 
 @pytest.mark.parametrize("most", range(9))
 def test_a_text_is_cut_between_characters(most: int) -> None:
-    assert record_size.cut("等a等", most) == "等a等".encode()[:most].decode("utf-8", "ignore")
+    assert sizes.cut("等a等", most) == "等a等".encode()[:most].decode("utf-8", "ignore")
 
 
 def test_the_fold_of_a_shortened_log_is_the_job() -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from google.protobuf.message import Message
 
 from headgate import pb
+from headgate.reply_sizes import fit_flows
 from headgate_worker import page_tokens
 from headgate_worker.core.calls import Body, Call
 from headgate_worker.core.flow_calls import FlowPage, FlowTaskLog, GetFlow, GetFlowTaskLog, ListFlows
@@ -59,6 +60,7 @@ class FlowReader:
         assert isinstance(body, FlowPage)  # noqa: S101  # the adapter's contract
         more = body.instances and (page + 1) * size < body.total_count
         token = page_tokens.seal(page_tokens.digest(request), page + 1, size) if more else ""
+        fit_flows(body.instances)
         return pb.ListFlowInstancesResponse(
             flow_instances=body.instances, next_page_token=token, total_count=body.total_count
         )

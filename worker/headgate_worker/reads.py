@@ -13,6 +13,7 @@ from google.rpc.status_pb2 import Status
 from headgate import dates, entries, pb
 from headgate.observations import Seen
 from headgate.reasons import Reason
+from headgate.reply_sizes import fit_instances
 from headgate_worker.core import errors
 from headgate_worker.core.calls import (
     ACTIONS,
@@ -177,7 +178,9 @@ class Reader:
         except* ReadFailed as failed:
             first = failed.exceptions[0]
         else:
-            return pb.BatchGetWorkflowInstancesResponse(workflow_instances=[task.result() for task in tasks])
+            rows = [task.result() for task in tasks]
+            fit_instances(rows)
+            return pb.BatchGetWorkflowInstancesResponse(workflow_instances=rows)
         raise first
 
     async def _list(self, raw: bytes, left: float) -> pb.ListWorkflowInstancesResponse:
@@ -202,6 +205,7 @@ class Reader:
             taken, walk = walk.take(page, lambda seen: _matches(request, seen), size - len(rows))
             rows += taken
         token = walk.token() if walk.more() else ""
+        fit_instances(rows)
         return pb.ListWorkflowInstancesResponse(workflow_instances=rows, next_page_token=token, unreachable=unreachable)
 
     async def _page(self, request: pb.ListWorkflowInstancesRequest, walk: Walk, left: float) -> InstancePage:

@@ -231,7 +231,9 @@ class FlowInstance(_message.Message):
     """Whether the user may read it."""
     @_builtins.property
     def graph(self) -> Global___InstanceGraph:
-        """The tasks and how they depend on each other; absent where EnOS sent none or it could not be read."""
+        """The tasks and how they depend on each other; absent where EnOS sent none or it could not be read, and in lists whose
+        rows would be more than 2 MiB: GetFlowInstance tells it.
+        """
 
     @_builtins.property
     def trigger_time_utc(self) -> _timestamp_pb2.Timestamp:

@@ -689,7 +689,9 @@ class WorkflowInstance(_message.Message):
     modify_user: _builtins.str
     """Account id of who changed it last."""
     workflow_parameters: _builtins.str
-    """Workflow parameters as text; "k=v k2=v2" or a JSON object, by kind of workflow."""
+    """Workflow parameters as text; "k=v k2=v2" or a JSON object, by kind of workflow. Cut off in replies with several rows
+    where all of them would be more than 2 MiB; GetWorkflowInstance tells them whole.
+    """
     upstream_request_id: _builtins.str
     """DataWorks' RequestId of that read, for a support ticket."""
     @_builtins.property
@@ -714,7 +716,7 @@ class WorkflowInstance(_message.Message):
 
     @_builtins.property
     def tags(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tag]:
-        """Tags."""
+        """Tags; left out where even without parameters all rows would be more than that."""
 
     @_builtins.property
     def observe_time(self) -> _timestamp_pb2.Timestamp:

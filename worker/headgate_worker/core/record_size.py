@@ -12,6 +12,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
 from headgate import pb, sizes
+from headgate.sizes import cut
 from headgate_worker.core.tails import tail
 
 MOST_REQUEST_IDS: Final = 16
@@ -75,10 +76,3 @@ def _keep_reason(error: Status) -> None:
 def _shorten_operation(operation: pb.UpstreamOperation, room: int) -> None:
     most = MOST_REQUEST_IDS if operation.ByteSize() <= room else SHORT_REQUEST_IDS
     del operation.upstream_request_ids[:-most]
-
-
-def cut(text: str, most: int) -> str:
-    """The first characters of a text that take at most `most` bytes of UTF-8."""
-    if len(text) <= most // 4:
-        return text
-    return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")

@@ -1,0 +1,148 @@
+"""Pages end by bytes, and are read in groups that are small in bytes, however large single jobs are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pytest
+from google.longrunning import operations_grpc_pb2
+from google.longrunning import operations_proto_pb2 as lro
+
+from headgate import keys, pb, sizes
+from headgate_server import job_groups, listing, long_poll
+from headgate_server.callers import ANONYMOUS, Caller, Right
+from headgate_server.job_groups import JobGroups
+from headgate_server.listing import list_jobs
+from headgate_server.stored_rows import Stored
+from headgate_server.tally import Tally
+from tests.server.world import World
+
+CLIENT_BYTES: Final = 4 * 1024 * 1024
+"""What a client of gRPC takes of one message unless told otherwise."""
+
+OTHERS: Final = Caller("others", frozenset({Right.READ}), connections=frozenset({"b"}))
+
+
+class Jobs:
+    """Jobs of a size each, all on connection "a"; notes how much was held at once."""
+
+    def __init__(self, *sizes_: int) -> None:
+        self._sizes = sizes_
+        self.read: list[int] = []
+
+    async def walk(self, index: str, *, after: int, newest_first: bool, count: int) -> list[tuple[str, int]]:
+        if index not in (keys.JOBS, keys.state(pb.JOB_STATE_QUEUED)):
+            return []
+        numbers = range(1, len(self._sizes) + 1)
+        left = [n for n in reversed(numbers) if not after or n < after] if newest_first else numbers[after:]
+        return [(f"job-{number}", number) for number in left][:count]
+
+    async def load_many(self, job_ids: Sequence[str]) -> list[Stored | None]:
+        found: list[Stored | None] = [self._stored(int(job_id.removeprefix("job-"))) for job_id in job_ids]
+        self.read.append(sum(len(one.body) for one in found if one is not None))
+        return found
+
+    def _stored(self, number: int) -> Stored:
+        job = pb.Job(name=f"jobs/job-{number}", connection="a", state=pb.JOB_STATE_QUEUED)
+        job.cancel.reason = "x" * self._sizes[number - 1]
+        body = job.SerializeToString()
+        return Stored(1, body, job)
+
+
+async def test_large_jobs_that_the_caller_may_not_see_are_read_a_few_at_a_time() -> None:
+    hidden = Jobs(*[2 * 1024 * 1024] * 60)
+
+    page = await list_jobs(hidden, pb.ListJobsRequest(), OTHERS)
+
+    assert not page.jobs
+    assert max(hidden.read) <= job_groups.FIRST * 2.1 * 1024 * 1024
+    assert max(hidden.read[1:]) < 2 * job_groups.GROUP_BYTES
+    assert sum(hidden.read) < listing.MAX_READ_BYTES + 2 * job_groups.GROUP_BYTES
+    assert page.next_page_token
+
+
+async def test_a_count_of_some_connections_reads_a_few_at_a_time() -> None:
+    hidden = Jobs(*[2 * 1024 * 1024] * 60)
+
+    counts = await Tally(hidden).count({"a"})
+
+    assert counts[pb.JOB_STATE_QUEUED] == 60
+    assert max(hidden.read[1:]) < 2 * job_groups.GROUP_BYTES
+
+
+async def test_small_jobs_are_read_in_large_groups() -> None:
+    jobs = Jobs(*[100] * 1_000)
+
+    await list_jobs(jobs, pb.ListJobsRequest(), OTHERS)
+
+    assert len(jobs.read) <= 7
+
+
+def test_a_group_has_one_job_at_least_and_not_too_many() -> None:
+    groups = JobGroups(Jobs())
+    assert groups.size() == job_groups.FIRST
+    groups._jobs = 1
+    for groups.bytes, size in ((1 << 30, 1), (0, job_groups.MOST), (job_groups.GROUP_BYTES // 2, 2)):
+        assert groups.size() == size
+
+
+@pytest.mark.parametrize("size", [1, 1_000, 300_000, listing.MAX_PAGE_BYTES, sizes.MAX_JOB_BYTES])
+async def test_a_page_ends_by_bytes_and_the_walk_goes_on(size: int) -> None:
+    jobs, token, names = Jobs(*[size, 10] * 6), "", []
+    while True:
+        page = await list_jobs(jobs, pb.ListJobsRequest(page_token=token, page_size=200), ANONYMOUS)
+        names += [job.name for job in page.jobs]
+        assert len(page.jobs) == 1 or page.ByteSize() <= listing.MAX_PAGE_BYTES + 4_096
+        token = page.next_page_token
+        if not token:
+            break
+
+    assert names == [f"jobs/job-{number}" for number in range(12, 0, -1)]
+
+
+async def grown(world: World, job_id: str, size: int) -> None:
+    """A job whose row is of some size, as upstream's words make it."""
+    await world.submit(job_id=job_id)
+    job = await world.worker.load(job_id)
+    job.error.message = "x" * size
+    job.state = pb.JOB_STATE_SUCCEEDED
+    redis: Any = world.redis
+    await redis.hset(keys.job(job_id), "snap", job.SerializeToString())
+
+
+async def test_the_largest_jobs_can_be_shown_by_every_call(world: World) -> None:
+    """With a client's default limit of 4 MiB, which this one has."""
+    for number in range(4):
+        await grown(world, f"large-{number}", sizes.MAX_JOB_BYTES - 2_048)
+    operations = operations_grpc_pb2.OperationsStub(world.channel)
+
+    job = await world.jobs.GetJob(pb.GetJobRequest(name="jobs/large-0"))
+    assert job.ByteSize() > sizes.MAX_JOB_BYTES - 2_048
+    for view in (pb.JOB_VIEW_BASIC, pb.JOB_VIEW_FULL):
+        assert len((await world.jobs.ListJobs(pb.ListJobsRequest(view=view))).jobs) == 1
+    found = await operations.GetOperation(lro.GetOperationRequest(name="operations/large-0"))
+    assert found.response.value and sizes.MAX_JOB_BYTES < found.ByteSize() < CLIENT_BYTES
+    assert len((await operations.ListOperations(lro.ListOperationsRequest())).operations) == 1
+    one: Any = world.watch("large-0")
+    assert (await one.read()).HasField("snapshot")
+    all_: Any = world.jobs.WatchJobs(pb.WatchJobsRequest())
+    assert [(await all_.read()).HasField("snapshot") for _ in range(4)] == [True] * 4
+
+
+async def test_a_page_of_a_log_ends_by_bytes(world: World) -> None:
+    await world.submit(job_id="wordy")
+    for _ in range(12):
+        await world.worker.say("wordy", "x" * 300_000)
+
+    revisions, first, pages = [], 1, 0
+    while first <= 13:
+        page = await world.jobs.ListJobEvents(pb.ListJobEventsRequest(name="jobs/wordy", start_revision=first))
+        assert page.ByteSize() <= long_poll.MAX_PAGE_BYTES + 4_096
+        revisions += [event.revision for event in page.job_events]
+        first, pages = page.next_revision, pages + 1
+
+    assert revisions == list(range(1, 14))
+    assert pages == 4
+    whole: Any = world.watch("wordy", start_revision=1)
+    assert [(await whole.read()).revision for _ in range(13)] == revisions
