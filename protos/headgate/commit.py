@@ -13,7 +13,19 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from headgate import audit, charges, commit_script, entries, feed, keys, log_bounds, overlap, pb, snapshot
+from headgate import (
+    audit,
+    charges,
+    commit_script,
+    connection_names,
+    entries,
+    feed,
+    keys,
+    log_bounds,
+    overlap,
+    pb,
+    snapshot,
+)
 from headgate.charges import NO_LIMITS, Exceeded, Shares
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.log_bounds import Bounds
@@ -58,12 +70,24 @@ class NameClaim:
     The first job to claim a name sends it as it is; for a later one `marked` is set, and it sends a name of its own.
 
     Args:
-        key: `keys.instance_name` of connection, project and name.
+        connection: the job's connection.
+        project_id: its project.
+        name: the name.
         uid: the job's uid.
     """
 
-    key: str
+    connection: str
+    project_id: int
+    name: str
     uid: str
+
+    def keys(self, default: str) -> tuple[str, str]:
+        """Where it is claimed: under both names of the connection, of which `default` is the default one."""
+        name, other = (
+            keys.instance_name(connection, self.project_id, self.name)
+            for connection in connection_names.both(self.connection, default)
+        )
+        return name, other
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +212,8 @@ class NoRoom:
 Answer = Committed | Stale | Fenced | Duplicate | Damaged | Overlapping | Joined | LineFull | Exceeded | NoRoom
 
 
-def script_keys(commit: Commit) -> list[str]:
-    """KEYS of the script."""
+def script_keys(commit: Commit, default_connection: str = "") -> list[str]:
+    """KEYS of the script; the default connection's name is empty where it has none, or none is known."""
     job_id = keys.job_id(commit.job.name)
     after = keys.state(commit.job.state)
     before = keys.state(commit.before)
@@ -197,10 +221,10 @@ def script_keys(commit: Commit) -> list[str]:
     request = commit.request.key if commit.request else keys.NO_REQUEST
     indexes = [keys.FEED, keys.DUE, keys.JOBS, keys.SEQUENCE, before, after, request, keys.EXPIRING]
     arq = [keys.arq_job(entry), keys.TICKS, keys.kick(keys.TICKS)]
-    name = commit.claim.key if commit.claim else "hg:name:none"
-    dates = (commit.hold or overlap.NOTHING).keys()
-    last = [keys.request_life(request), keys.AUDIT, charges.STORED, charges.RECOUNT]
-    return [keys.job(job_id), keys.log(job_id), *indexes, *arq, name, *dates, *last]
+    name, other_name = commit.claim.keys(default_connection) if commit.claim else ("hg:name:none", "hg:name:none")
+    dates = commit.hold.keys(default_connection) if commit.hold else overlap.NO_KEYS
+    last = [keys.request_life(request), keys.AUDIT, charges.STORED, charges.RECOUNT, *dates[3:], other_name]
+    return [keys.job(job_id), keys.log(job_id), *indexes, *arq, name, *dates[:3], *last]
 
 
 def script_arguments(commit: Commit) -> list[bytes | str | int]:

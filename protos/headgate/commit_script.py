@@ -12,6 +12,7 @@ from headgate import audit, charges, log_bounds, overlap
 
 SCRIPT: Final = (
     audit.RECORD
+    + overlap.FUNCTIONS
     + charges.CHANGE
     + """
 local t = redis.call('TIME')
@@ -114,8 +115,10 @@ if ARGV[13] ~= '' then
   redis.call('SET', KEYS[9], ARGV[13], 'PX', ARGV[14])
   redis.call('SET', KEYS[18], ARGV[28], 'PX', ARGV[14])
 end
-if ARGV[20] ~= '' and not redis.call('SET', KEYS[14], ARGV[20], 'NX', 'PX', ARGV[14] * 5) then
-  if redis.call('GET', KEYS[14]) ~= ARGV[20] then redis.call('HSET', KEYS[1], 'marked', '1') end
+for _, name in ipairs(ARGV[20] == '' and {} or KEYS[14] == KEYS[25] and {KEYS[14]} or {KEYS[14], KEYS[25]}) do
+  if not redis.call('SET', name, ARGV[20], 'NX', 'PX', ARGV[14] * 5) and redis.call('GET', name) ~= ARGV[20] then
+    redis.call('HSET', KEYS[1], 'marked', '1')
+  end
 end
 """
     + overlap.CHANGE
@@ -128,5 +131,6 @@ return {1, rev + count, now}
 never becomes a second chain of ticks. A store whose memory is used up refuses a script's first write, and only that, if
 it needs memory: what may use the reserve begins with one that takes something away. KEYS: 1 job 2 log 3 feed 4 due
 5 jobs 6 sequence 7 state before 8 state after 9 request 10 expiring 11 definition 12 queue 13 kick 14 name 15 dates
-16 line 17 wants 18 life of the request's job 19 audit 20 stored 21 recount. ARGV: see `commit.script_arguments`.
+16 line 17 wants 18 life of the request's job 19 audit 20 stored 21 recount, and under the connection's other
+name 22 to 24 as 15 to 17 and 25 as 14. ARGV: see `commit.script_arguments`.
 Answers {code, revision or record, now in ms}, and for a record the uid of its job."""

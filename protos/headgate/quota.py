@@ -34,7 +34,8 @@ ANNOUNCED: Final = "announced"
 """Field of the hash: when, in ms, a worker last said that it serves the connection."""
 
 ALIAS: Final = "is"
-"""Field of the hash of a name that stands for another connection: that one's name."""
+"""Field of the hash of a name that stands for another connection: that one's name. Only the empty name does. It stays
+when no worker runs, since jobs are accepted all the same, and are to be kept under one name."""
 
 LOWEST_FACTOR: Final = 100
 """Thousandths of the rate below which throttling does not push it."""

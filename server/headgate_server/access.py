@@ -88,6 +88,12 @@ RULES: Final[Mapping[str, Rule]] = {
 """By full name of the RPC: all there are."""
 
 
+def reads_connection(method: str) -> bool:
+    """Whether a method reads of the connection that it names, and keeps nothing of the request; plans have tokens."""
+    rule = RULES[method]
+    return rule == Rule(Right.READ, Scope.CONNECTION) and not method.endswith(".PlanBackfill")
+
+
 def check_connection(scope: Scope, request: Any, caller: Caller) -> None:
     """Refuse a request on a connection that is none of the caller's.
 

@@ -115,6 +115,8 @@ class Parts:
         self.health = self._health()
         self.streams = StreamShares(settings.max_watches, lambda: self.hub.watchers)
         self.gate = self._gate()
+        if self.gate is not None:
+            self.store.default.on_change.append(self.gate.rename)
         self.tls = channel.tls_files(settings)
         self._show()
 
@@ -161,7 +163,8 @@ class Parts:
         new_work = self.memory.of_new_work
         steering, facts = Steering(self.store, self.clock, new_work=new_work), RedisFacts(self.reads, self.clock)
         instances = self._instance_watch()
-        planning = Planning(self.reading, self.store, facts, self.clock)
+        default = self.store.default
+        planning = Planning(self.reading, self.store, facts, self.clock, default)
         intake = Intake(
             self.store,
             self.clock,
@@ -169,6 +172,7 @@ class Parts:
             ttl_seconds=settings.job_ttl,
             connection_shares=settings.connection_shares(),
             new_work=new_work,
+            default=default,
         )
         return {
             "headgate.v1.JobService": JobService(
@@ -203,6 +207,7 @@ class Parts:
         parts = (self.writes, self.reads, self.hub, self.reading, self.lookout, self.health, self.memory)
         found = [part.run() for part in parts]
         found += [each.pending.run() for each in (self.slots, self.health_slots, self.reflection_slots)]
+        found.append(self.store.default.run())
         followed = [part.run() for part in (self.gate, self.tls) if part is not None]
         return [*found, self.hub.audit(), rpc.FAILED_CALLS.run(), audit_log.REFUSED.run(), *followed]
 
@@ -228,6 +233,7 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
         host, port = parse_address(settings.ops_listen)
         pages = http_endpoint.pages(parts.why_not, parts.metrics.page)
         async with http_endpoint.serving(host, port, pages) as ops_port, _tasks(parts):
+            await parts.store.default.look()
             server = _grpc_server(parts)
             grpc_port = channel.bind(server, settings, parts.tls)
             await server.start()
@@ -263,7 +269,8 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
 def _grpc_server(parts: Parts) -> grpc.aio.Server:
     server = grpc.aio.server(options=channel.server_options(parts.settings))
     metrics, settings = parts.metrics, parts.settings
-    handlers = catalog.handlers(parts.implementations(), metrics, parts.slots, parts.gate)
+    resolve = parts.store.default.resolve
+    handlers = catalog.handlers(parts.implementations(), metrics, parts.slots, parts.gate, resolve)
     about_health = HealthService(parts.health, max_seconds=settings.max_stream_age)
     handlers |= about_health.handlers(metrics, parts.health_slots)
     if settings.reflection:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
-from headgate import entries
+from headgate import connection_names, entries
 from headgate.reasons import Reason
 
 MAX_TOKEN: Final = 512
@@ -77,6 +77,16 @@ class Caller:
         """Whether the caller may use a connection."""
         return self.connections is None or connection in self.connections
 
+    def also_by(self, default: str) -> Caller:
+        """The same caller, where one of its connections has another name besides, by which it may use it too.
+
+        Args:
+            default: the default connection's own name; empty where it has none, or none is known.
+        """
+        if self.connections is None or not default:
+            return self
+        return replace(self, connections=connection_names.all_of(self.connections, default))
+
     def may_all_of(self, other: Caller) -> bool:
         """Whether the caller may do at least what another may."""
         wide = self.connections is None or (other.connections is not None and other.connections <= self.connections)
@@ -107,6 +117,11 @@ class Callers:
     """All callers of a deployment, by what they are known by."""
 
     proofs: Mapping[bytes | str, Proof] = field(default_factory=dict)
+
+    def also_by(self, default: str) -> Callers:
+        """The same, with callers who may use the default connection by both of its names; see `Caller.also_by`."""
+        callers = {id(proof.caller): proof.caller.also_by(default) for proof in self.proofs.values()}
+        return Callers({key: replace(proof, caller=callers[id(proof.caller)]) for key, proof in self.proofs.items()})
 
     def of_token(self, token: str, now_ms: int) -> Proof | Reason:
         """Whose token it is, or why it is nobody's."""

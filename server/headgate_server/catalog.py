@@ -80,7 +80,11 @@ class MethodTable(grpc.GenericRpcHandler):
 
 
 def handlers(
-    implementations: Mapping[str, object], observer: rpc.Observer, slots: CallSlots, gate: Gate | None = None
+    implementations: Mapping[str, object],
+    observer: rpc.Observer,
+    slots: CallSlots,
+    gate: Gate | None,
+    resolve: rpc.Resolve,
 ) -> dict[str, Any]:
     """A grpc handler for each RPC, by "/package.Service/Method".
 
@@ -89,13 +93,15 @@ def handlers(
         observer: is told of every call that ended.
         slots: how many calls there may be.
         gate: who may come in; None lets everyone in.
+        resolve: puts the default connection's own name into requests of reads. Submits keep what their callers wrote,
+            so that a repeat stays one, and so do plans and their tokens.
 
     Raises:
         AttributeError: an RPC has no handler and is not in `unbuilt`.
         KeyError: `access` does not say who may call an RPC.
     """
     return {
-        f"/{name}/{method.name}": _handler(method, implementations.get(name), observer, slots, gate)
+        f"/{name}/{method.name}": _handler(method, implementations.get(name), observer, slots, gate, resolve)
         for name, service in SERVICES.items()
         for method in service.methods
     }
@@ -107,18 +113,23 @@ def snake(name: str) -> str:
 
 
 def _handler(
-    method: MethodDescriptor, implementation: object, observer: rpc.Observer, slots: CallSlots, gate: Gate | None
+    method: MethodDescriptor,
+    implementation: object,
+    observer: rpc.Observer,
+    slots: CallSlots,
+    gate: Gate | None,
+    resolve: rpc.Resolve,
 ) -> Any:
-    request = GetMessageClass(method.input_type)
-    name = method.full_name
-    door = gate.door(name) if gate is not None else None
-    writes = access.RULES[name].right is Right.WRITE
+    request, name = GetMessageClass(method.input_type), method.full_name
+    edge = rpc.Edge(
+        door=gate.door(name) if gate is not None else None,
+        writes=access.RULES[name].right is Right.WRITE,
+        resolve=resolve if access.reads_connection(name) else None,
+    )
     if method.server_streaming:
-        answers = _stream(name, implementation, method.name)
-        return rpc.stream(name, request, answers, observer, slots, door=door, writes=writes)
+        return rpc.stream(name, request, _stream(name, implementation, method.name), observer, slots, edge)
     answer = _unbuilt if name in UNBUILT else getattr(implementation, snake(method.name))
-    seconds = _SECONDS.get(name, rpc.UNARY_SECONDS)
-    return rpc.unary(name, request, answer, observer, slots, seconds=seconds, door=door, writes=writes)
+    return rpc.unary(name, request, answer, observer, slots, edge, seconds=_SECONDS.get(name, rpc.UNARY_SECONDS))
 
 
 def _stream(name: str, implementation: object, method: str) -> rpc.Stream:

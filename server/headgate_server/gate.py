@@ -75,7 +75,8 @@ class Gate:
         self._path = path
         self._read = read
         self._stamp = file_stamp.stamp(path)
-        self.callers = read(path)
+        self._written = self.callers = read(path)
+        self._default_connection = ""
         self.jobs = jobs
         self.now_ms = now_ms
         self._names_in = _reader_of_names() if mutual else None
@@ -100,11 +101,17 @@ class Gate:
             return
         self._stamp = stamp
         try:
-            self.callers = await asyncio.to_thread(self._read, self._path)
+            self._written = await asyncio.to_thread(self._read, self._path)
         except ValueError as error:
             _log.error("HEADGATE_CALLERS has changed and can't be used, the callers of before stay: %s", error)
             return
+        self.rename(self._default_connection)
         _log.info("HEADGATE_CALLERS was read again: %d tokens and certificates", len(self.callers.proofs))
+
+    def rename(self, default_connection: str) -> None:
+        """Let callers of the default connection use it by both of its names; the new one is empty if it has none."""
+        self._default_connection = default_connection
+        self.callers = self._written.also_by(default_connection)
 
     def door(self, method: str) -> Door:
         """The gate for calls of one method, by its full name."""

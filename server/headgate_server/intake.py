@@ -18,6 +18,7 @@ from headgate_server.caller_limits import exceeded, of_connection
 from headgate_server.callers import Caller
 from headgate_server.clock import StoreClock
 from headgate_server.cursor import Page
+from headgate_server.default_connection import DefaultConnection
 from headgate_server.errors import JobDamaged, Refused, ServerError, StoreFull
 from headgate_server.job_errors import deleted_job
 from headgate_server.rpc import Call
@@ -78,6 +79,7 @@ class Intake:
         ttl_seconds: how long a job is kept after its end when its caller does not say.
         connection_shares: how much a connection may have stored; what a caller may is said by the caller.
         new_work: what becomes of a commit that makes new work, by how full the store is.
+        default: knows what the empty name of a connection stands for; None for itself.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Intake:
         ttl_seconds: int,
         connection_shares: Shares = NO_LIMITS,
         new_work: Callable[[], commit.Memory] = lambda: commit.Memory.SPARE,
+        default: DefaultConnection | None = None,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._jobs = jobs
@@ -97,6 +100,7 @@ class Intake:
         self._new_work = new_work
         self._connection_shares = connection_shares
         self._ttl_seconds = ttl_seconds
+        self._default = default
         self._random = random
 
     async def submit(self, request: Any, call: Call) -> Accepted:
@@ -147,6 +151,7 @@ class Intake:
             call.audit.origin,
             Shares(limits.max_jobs, limits.max_stored_bytes, connection.connection_jobs, connection.connection_bytes),
             self._new_work(),
+            default_connection=self._default.name if self._default is not None else "",
         )
 
     async def _rehearse(self, made: Submission, call: Call) -> Accepted:

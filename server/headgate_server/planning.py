@@ -9,13 +9,14 @@ from typing import Final, Protocol
 from google.rpc.error_details_pb2 import PreconditionFailure
 from google.rpc.status_pb2 import Status
 
-from headgate import dates, keys, pb
+from headgate import connection_names, dates, keys, pb
 from headgate.overlap import Hold, hold_of
 from headgate.quota import READ, WRITE
 from headgate.reasons import Reason
 from headgate.reprocess import surveys
 from headgate_server import calendar_rules, plan_token, requests
 from headgate_server.clock import StoreClock, timestamp
+from headgate_server.default_connection import DefaultConnection
 from headgate_server.errors import Refused
 from headgate_server.intake import MOST_VIOLATIONS, overlapping
 from headgate_server.plan_token import Token
@@ -40,11 +41,14 @@ class Holds(Protocol):
 class Planning:
     """Makes plans of backfills, and keeps submits to them."""
 
-    def __init__(self, reads: Reads, holds: Holds, facts: RedisFacts, clock: StoreClock) -> None:
+    def __init__(
+        self, reads: Reads, holds: Holds, facts: RedisFacts, clock: StoreClock, default: DefaultConnection
+    ) -> None:
         self._reads = reads
         self._holds = holds
         self._facts = facts
         self._clock = clock
+        self._default = default
 
     async def plan(self, request: pb.PlanBackfillRequest, call: Call) -> pb.BackfillPlan:
         """What CreateBackfill would do now.
@@ -56,11 +60,12 @@ class Planning:
         """
         requests.check(request)
         plain = _plain(request)
+        self._default.resolve(plain)
         count = dates.span(plain.spec.biz_dates)
         looked_up = count if surveys(request.spec) else 0
         cost = Cost(reads=max(1, looked_up), plan_dates=count)
         raw = await self._reads.ask("PlanBackfill", plain, call, extra_seconds=SECONDS_PER_DATE * looked_up, cost=cost)
-        held = await self._held(request.spec, request.connection)
+        held = await self._held(request.spec, plain.connection)
         plan = beside(pb.BackfillPlan.FromString(raw), request.spec.overlap, held)
         within(plan, standing(request.connection, await self._facts.facts(request.connection)))
         token = plan_token.token_of(request.spec, request.connection, plan.slots, now_ms=self._clock.now_ms())
@@ -79,7 +84,8 @@ class Planning:
         token = _token(request.plan_token)
         if token.expire_ms <= self._clock.now_ms():
             raise Refused(Reason.PLAN_EXPIRED, f"the plan has expired at {_time(token.expire_ms)}")
-        if token.digest != plan_token.digest_of(request.spec, request.connection):
+        names = connection_names.both(request.connection, self._default.name)
+        if token.digest not in [plan_token.digest_of(request.spec, name) for name in names]:
             raise Refused(Reason.PLAN_CHANGED, "the plan is of another backfill: spec or connection differ")
         now = await self.plan(pb.PlanBackfillRequest(spec=request.spec, connection=request.connection), call)
         if changes := differing(token, now.slots):

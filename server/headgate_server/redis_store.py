@@ -13,7 +13,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final
 
-from headgate import commit, deletion, keys, lives, overlap, pb
+from headgate import commit, deletion, keys, lives, overlap, pb, quota
 from headgate.audit import NOBODY, Origin
 from headgate.overlap import Hold
 from headgate_redis import apart
@@ -23,6 +23,7 @@ from headgate_server import stored_rows
 from headgate_server.clock import StoreClock
 from headgate_server.cursor import Page
 from headgate_server.damage import Damage
+from headgate_server.default_connection import DefaultConnection
 from headgate_server.errors import JobDamaged, RowDamaged, StoreFull
 from headgate_server.redis_errors import ReplyLost, translated
 from headgate_server.stored_rows import COLUMNS, LOG_COLUMNS, Stored
@@ -103,6 +104,8 @@ class RedisStore:
         reads: pipe for everything else, so that a long read never stands before a commit.
         clock: learns the time from every commit.
         damage: is told of every row that can't be read.
+
+    `default` is the default connection, whose dates and names are kept under two names.
     """
 
     def __init__(self, *, writes: Pipe, reads: Pipe, clock: StoreClock, damage: Damage | None = None) -> None:
@@ -110,6 +113,10 @@ class RedisStore:
         self._writes = writes
         self._reads = reads
         self._clock = clock
+        self.default = DefaultConnection(self._default_connection)
+
+    async def _default_connection(self) -> str:
+        return (await self._read(("HGET", quota.key(""), quota.ALIAS)) or b"").decode()
 
     async def submit(self, change: commit.Commit) -> commit.Answer:
         """Make a change, all or nothing.
@@ -120,7 +127,7 @@ class RedisStore:
             JobDamaged: job and log disagree, or are not as a job's; nothing was written.
         """
         job_id = keys.job_id(change.job.name)
-        names, arguments = commit.script_keys(change), commit.script_arguments(change)
+        names, arguments = commit.script_keys(change, self.default.name), commit.script_arguments(change)
         with self._noting(job_id):
             raw, repeated = await insist(lambda: _COMMIT.run(self._writes, names, arguments))
             answer = commit.parse_answer(raw)
@@ -280,7 +287,7 @@ class RedisStore:
             job_id: who asks, for its place in line; empty for one that has none. Dates of a job that is gone are free.
         """
         arguments = overlap.line_arguments(job_id, hold)
-        raw, _ = await insist(lambda: _LINE.run(self._reads, hold.keys(), arguments))
+        raw, _ = await insist(lambda: _LINE.run(self._reads, hold.keys(self.default.name), arguments))
         return overlap.parse_taken(raw)
 
     async def probe(self) -> None:

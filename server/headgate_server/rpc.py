@@ -81,6 +81,28 @@ class Sink(Protocol):
         """Send a serialised message, when the caller has room for it. What this raises ends the stream."""
 
 
+Resolve = Callable[[Any], None]
+"""Changes a request in place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What stands between a method's callers and its handler.
+
+    Args:
+        door: whom it lets in; None lets everyone in.
+        writes: whether the method changes something, and is audited.
+        resolve: is given each parsed request; None for methods whose requests stay as they are.
+    """
+
+    door: Door | None = None
+    writes: bool = False
+    resolve: Resolve | None = None
+
+
+OPEN: Final = Edge()
+"""For a method that everyone may call and that only reads."""
+
 Answer = Callable[[Any, Call], Awaitable[Message | bytes]]
 Stream = Callable[[Any, Call, Sink], Awaitable[None]]
 
@@ -91,10 +113,9 @@ def unary(
     answer: Answer,
     observer: Observer,
     slots: CallSlots,
+    edge: Edge = OPEN,
     *,
     seconds: float = UNARY_SECONDS,
-    door: Door | None = None,
-    writes: bool = False,
 ) -> Any:
     """A grpc handler for a unary call, which takes the request as bytes: of a call that may not be made none is read.
 
@@ -104,11 +125,11 @@ def unary(
         answer: the handler.
         observer: is told of every call that ended.
         slots: how many calls there may be.
+        edge: what stands before the handler.
         seconds: how long it may take when the caller gave no deadline.
-        door: whom it lets in; None lets everyone in.
-        writes: whether the call changes something, and is audited.
     """
-    parse, narrow = _parser(request), _narrowed(answer, door)
+    door, writes = edge.door, edge.writes
+    parse, narrow = _parser(request, edge.resolve), _narrowed(answer, door)
 
     async def handle(_requests: Any, context: Any) -> Message | bytes:
         ending, caller = _Ending(method, observer, slots), ANONYMOUS
@@ -144,16 +165,15 @@ def stream(
     answer: Stream,
     observer: Observer,
     slots: CallSlots,
-    *,
-    door: Door | None = None,
-    writes: bool = False,
+    edge: Edge = OPEN,
 ) -> Any:
     """A grpc handler for a server stream; headers go out with its first message.
 
     It writes, and takes the request as bytes: grpc keeps what a generator yielded last, and the request, for as long as
     the stream lives. Arguments as of `unary`.
     """
-    parse, narrow = _parser(request), _narrowed(answer, door)
+    door, writes = edge.door, edge.writes
+    parse, narrow = _parser(request, edge.resolve), _narrowed(answer, door)
 
     async def handle(_requests: Any, context: Any) -> None:
         ending, seat = _Ending(method, observer, slots, math.inf), None
@@ -321,7 +341,7 @@ def _status(error: Exception, method: str) -> Status:
     return status.internal(error_id)
 
 
-def _parser(request: type[Message]) -> Callable[[bytes, Call], Any]:
+def _parser(request: type[Message], resolve: Resolve | None) -> Callable[[bytes, Call], Any]:
     def parse(raw: bytes, call: Call) -> Message:
         try:
             parsed = request.FromString(raw)
@@ -330,6 +350,8 @@ def _parser(request: type[Message]) -> Callable[[bytes, Call], Any]:
             raise Refused(Reason.MESSAGE_MALFORMED, message) from None
         parsed.DiscardUnknownFields()  # no rule bounds them, and what is recorded of a request would carry them on
         call.audit.asks(parsed)
+        if resolve is not None:
+            resolve(parsed)
         return parsed
 
     return parse

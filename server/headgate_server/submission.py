@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from headgate import dates, entries, feed, keys, log, pb
+from headgate import connection_names, dates, entries, feed, keys, log, pb
 from headgate.audit import NOBODY, Origin
 from headgate.charges import NO_LIMITS, Shares
 from headgate.commit import Commit, Memory, NameClaim, RequestRecord, Wake
@@ -42,6 +42,7 @@ class Chance:
         origin: who submits, for the audit record.
         shares: how much the caller and the connection may have stored.
         memory: whether the store is nearly full.
+        default_connection: the default connection's own name; empty where it has none, or none is known.
     """
 
     now_ms: int
@@ -52,6 +53,7 @@ class Chance:
     origin: Origin = NOBODY
     shares: Shares = NO_LIMITS
     memory: Memory = Memory.SPARE
+    default_connection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,7 @@ def _claim(job: pb.Job) -> NameClaim | None:
     if kind not in ("create", "backfill", "adhoc"):
         return None
     spec = getattr(job, kind)
-    return NameClaim(keys.instance_name(job.connection, spec.project_id, spec.name), job.uid)
+    return NameClaim(job.connection, spec.project_id, spec.name, job.uid)
 
 
 def body_digest(request: Any) -> str:
@@ -213,7 +215,7 @@ def _fill(job: pb.Job, request: Any, job_id: str, chance: Chance) -> None:
     job.name = keys.job_name(job_id)
     job.uid = chance.random[16:24].hex()
     job.until = request.until or kind.until(request.spec)
-    job.connection = request.connection
+    job.connection = connection_names.resolved(request.connection, chance.default_connection)
     job.creator = chance.caller
     job.runs.extend(kind.runs(request.spec))
     getattr(job, kind.word).CopyFrom(request.spec)

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import signal
 from datetime import timedelta
+from pathlib import Path
 
 import grpc
 import pytest
@@ -20,7 +21,7 @@ from headgate_emulator.app import RunningEmulator
 from headgate_worker.settings import Settings
 from headgate_worker.store import Store
 from tests.server.test_overlap_join import wanting
-from tests.server.world import DAY, World, metadata_of, ranges, serving
+from tests.server.world import DAY, World, metadata_of, ranges, reason_of, serving
 from tests.worker.conftest import RunWorker, eventually
 from tests.worker.test_backfill import ended, events_of
 from tests.worker.test_crash_matrix import killed_worker
@@ -203,3 +204,41 @@ async def test_a_line_whose_ring_was_lost_is_looked_at_again(
 async def _waits(redis: Redis) -> bool:
     await asyncio.sleep(0)
     return bool(await redis.hget(keys.job("second"), "lease") == b"0")  # type: ignore[misc]
+
+
+async def test_a_job_that_was_accepted_before_any_worker_spoke_is_seen_and_ends_under_both_names(
+    store: Store,
+    redis: Redis,
+    redis_server: RedisServer,
+    worker_settings: Settings,
+    run_worker: RunWorker,
+    emulator: RunningEmulator,
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "connections.toml"
+    file.write_text(f'default = "eu"\n[connections.eu]\nkind = "dataworks"\nendpoint = "{emulator.url}"\n')
+    settings = worker_settings.model_copy(update={"connections": str(file)})
+    async with serving(redis_server.url) as world:
+        first = await world.backfills.CreateBackfill(_wanting(0, 1, REJECT, "first"))
+        await world.jobs.PauseJob(pb.PauseJobRequest(name="jobs/first"))
+        async with run_worker(settings):
+            probe = _wanting(5, 1, REJECT, "probe")
+            probe.validate_only = True
+
+            async def is_known() -> bool:
+                return (await world.backfills.CreateBackfill(probe)).connection == "eu"
+
+            await eventually(is_known)
+            again = _wanting(0, 1, REJECT, "second")
+            again.connection = "eu"
+            with pytest.raises(grpc.RpcError) as caught:
+                await world.backfills.CreateBackfill(again)
+            assert reason_of(caught.value) == "BACKFILL_OVERLAP"
+            await world.jobs.ResumeJob(pb.ResumeJobRequest(name="jobs/first"))
+            assert (await ended(store, "first")).state == pb.JOB_STATE_SUCCEEDED
+            second = await world.backfills.CreateBackfill(again)
+            assert (await ended(store, "second")).state == pb.JOB_STATE_SUCCEEDED
+
+    held = hold_of(second)
+    assert (first.connection, second.connection) == ("", "eu") and held is not None
+    assert await redis.exists(*held.keys("eu")) == 0

@@ -94,7 +94,7 @@ class Table:
         hold = hold_of(player.job)
         assert hold is not None
         arguments = line_arguments(keys.job_id(player.job.name), hold)
-        told = parse_taken(await self.redis.eval(LINE_SCRIPT, 3, *hold.keys(), *arguments))  # type: ignore[misc]
+        told = parse_taken(await self.redis.eval(LINE_SCRIPT, 6, *hold.keys(), *arguments))  # type: ignore[misc]
         assert told == self._named(taken)
         answer = await self._move(player, pb.JOB_STATE_RUNNING)
         self._check(answer, taken, player.days, joins=False)

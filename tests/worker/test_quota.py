@@ -113,3 +113,11 @@ async def test_a_worker_says_which_connections_it_serves(
     assert quota.announced_limits(await said("us")) == quota.EDITIONS["unlimited"]
     assert (await said(""))[quota.ALIAS] == "eu"
     assert 0 < await redis.pttl(quota.key("eu")) <= quota.KEEP_MS
+    assert await redis.pttl(quota.key("")) == -1, "what the empty name stands for is not forgotten while no worker runs"
+
+    async def is_its_own() -> bool:
+        return quota.ALIAS not in await said("") and "limits" in await said("")
+
+    async with run_worker(worker_settings):
+        await eventually(is_its_own)
+    assert 0 < await redis.pttl(quota.key("")) <= quota.KEEP_MS

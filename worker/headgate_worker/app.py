@@ -86,6 +86,7 @@ async def run(
         store = Store(redis, lease_ms=int(settings.lease_seconds * 1000))
         clock = StoreClock(await store.now_ms())
         connections = await connect(settings, redis, clock)
+        store.default_connection = connections.default
         stack.push_async_callback(connections.aclose)
         parts = _assemble(settings, redis, store, clock, connections, stack)
         address = await _open_side_door(settings, parts, stack)

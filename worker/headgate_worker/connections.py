@@ -63,9 +63,10 @@ ANNOUNCE_MS: Final = 30_000
 
 
 class Connections:
-    """Upstreams by name; "" is the default one."""
+    """Upstreams by name; "" is the default one, and `default` its own name, which is empty where it has none."""
 
-    def __init__(self, connections: Mapping[str, Connection]) -> None:
+    def __init__(self, connections: Mapping[str, Connection], default: str = "") -> None:
+        self.default = default
         self._connections = dict(connections)
         self._announced_ms = 0
 
@@ -151,7 +152,7 @@ async def connect(settings: Settings, redis: Redis, clock: Clock) -> Connections
         found[""] = found[named.default]
     else:
         found[""] = await _ready(_default(settings, clock), "", limits_of(settings), redis, clock)
-    return Connections(found)
+    return Connections(found, named.default)
 
 
 async def _ready(upstream: _Adapter, name: str, limits: Limits, redis: Redis, clock: Clock) -> Connection:

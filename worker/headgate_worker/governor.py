@@ -32,6 +32,7 @@ class Governor:
         self._limits = limits
         self._ask = redis.register_script(quota.SCRIPT)
         self._throttled = redis.register_script(quota.THROTTLED_SCRIPT)
+        self._redis: Any = redis
         self._put_fields: Any = redis.register_script(reserve.PUT_FIELDS_SCRIPT)
 
     async def admit(
@@ -63,12 +64,12 @@ class Governor:
 
     async def announce(self, name: str, now_ms: int) -> None:
         """Tell whoever reads the quota that this worker serves the connection under a name, and by which limits."""
-        if name == self.connection:
-            said = quota.announcement(self._limits, now_ms)
-        else:
-            said = quota.alias(self.connection, now_ms)
+        key, is_own = quota.key(name), name == self.connection
+        said = quota.announcement(self._limits, now_ms) if is_own else quota.alias(self.connection, now_ms)
         words = [word for field in said.items() for word in field]
-        await self._put_fields(keys=[quota.key(name)], args=[quota.KEEP_MS, *words])
+        await self._put_fields(keys=[key], args=[quota.KEEP_MS, *words])
+        # Neither needs memory: what the name stood for before goes; what it stands for stays when no worker runs.
+        await (self._redis.hdel(key, quota.ALIAS) if is_own else self._redis.persist(key))
 
     async def freeze(self, klass: str, until_ms: int) -> None:
         """Let no call of a class out before a time."""

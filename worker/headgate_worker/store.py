@@ -107,6 +107,8 @@ class Store:
         redis: a client that does not decode replies.
         lease_ms: for how long a tick keeps its job without saying anything; 2,000 to 60,000.
         grace_ms: how long a tick may be late before the reaper rings.
+
+    `default_connection` is the default connection's own name; empty where it has none.
     """
 
     def __init__(self, redis: Redis, *, lease_ms: int, grace_ms: int = commit.GRACE_MS) -> None:
@@ -114,6 +116,7 @@ class Store:
         self.stops = Stops(redis)
         self._redis: Any = redis  # its stubs mix the answers of the blocking and the async client
         self.lease_ms = lease_ms
+        self.default_connection = ""
         self._grace_ms = grace_ms
         self._cautious_until = 0.0
         self._renew = redis.register_script(leases.RENEW_SCRIPT)
@@ -198,7 +201,9 @@ class Store:
         return await run(change)
 
     async def _run(self, change: Commit) -> Answer:
-        raw = await self._commit(keys=commit.script_keys(change), args=commit.script_arguments(change))
+        raw = await self._commit(
+            keys=commit.script_keys(change, self.default_connection), args=commit.script_arguments(change)
+        )
         return commit.parse_answer(raw)
 
     async def _after_lost_reply(self, change: Commit) -> Answer:

@@ -409,7 +409,9 @@ class Job(_message.Message):
     until: Global___Until.ValueType
     """How far it goes; never unspecified in a reply."""
     connection: _builtins.str
-    """The cloud account, region or organisation it works on; empty means the default one."""
+    """The cloud account, region or organisation it works on, by its own name if the request left the default one unnamed;
+    empty where the default one has no name.
+    """
     creator: _builtins.str
     """Who submitted it: the caller's name, "anonymous" where callers are not told apart."""
     priority: _builtins.int
