@@ -48,7 +48,7 @@ class BackfillServiceStub:
       * NOT_FOUND, CONNECTION_UNKNOWN: ask the operator which connections there are.
       * FAILED_PRECONDITION, SURVEY_TOO_LARGE: choose a name that no other contains, or reprocess ALL.
       * FAILED_PRECONDITION, UPSTREAM_REFUSED or UPSTREAM_DENIED: see upstream's code in the metadata.
-      * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: wait as RetryInfo says, then repeat.
+      * RESOURCE_EXHAUSTED, UPSTREAM_QPS, UPSTREAM_DAILY or CALLER_LIMIT: wait as RetryInfo says, then repeat.
       * DEADLINE_EXCEEDED, DEADLINE_TOO_SHORT: repeat with more time.
       * UNAVAILABLE, WORKER_UNAVAILABLE, UPSTREAM_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
     """
@@ -95,7 +95,7 @@ class BackfillServiceAsyncStub(BackfillServiceStub):
       * NOT_FOUND, CONNECTION_UNKNOWN: ask the operator which connections there are.
       * FAILED_PRECONDITION, SURVEY_TOO_LARGE: choose a name that no other contains, or reprocess ALL.
       * FAILED_PRECONDITION, UPSTREAM_REFUSED or UPSTREAM_DENIED: see upstream's code in the metadata.
-      * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: wait as RetryInfo says, then repeat.
+      * RESOURCE_EXHAUSTED, UPSTREAM_QPS, UPSTREAM_DAILY or CALLER_LIMIT: wait as RetryInfo says, then repeat.
       * DEADLINE_EXCEEDED, DEADLINE_TOO_SHORT: repeat with more time.
       * UNAVAILABLE, WORKER_UNAVAILABLE, UPSTREAM_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
     """
@@ -145,7 +145,7 @@ class BackfillServiceServicer(metaclass=_abc_1.ABCMeta):
           * NOT_FOUND, CONNECTION_UNKNOWN: ask the operator which connections there are.
           * FAILED_PRECONDITION, SURVEY_TOO_LARGE: choose a name that no other contains, or reprocess ALL.
           * FAILED_PRECONDITION, UPSTREAM_REFUSED or UPSTREAM_DENIED: see upstream's code in the metadata.
-          * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: wait as RetryInfo says, then repeat.
+          * RESOURCE_EXHAUSTED, UPSTREAM_QPS, UPSTREAM_DAILY or CALLER_LIMIT: wait as RetryInfo says, then repeat.
           * DEADLINE_EXCEEDED, DEADLINE_TOO_SHORT: repeat with more time.
           * UNAVAILABLE, WORKER_UNAVAILABLE, UPSTREAM_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
         """

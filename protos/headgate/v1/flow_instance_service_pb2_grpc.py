@@ -80,6 +80,7 @@ class FlowInstanceServiceServicer:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
         * NOT_FOUND, INSTANCE_UNKNOWN: EnOS has no such instance.
         * FAILED_PRECONDITION, UPSTREAM_REFUSED: EnOS refused the read; see the metadata.
+        * RESOURCE_EXHAUSTED, UPSTREAM_QPS, UPSTREAM_DAILY or CALLER_LIMIT: a quota is used up; wait as RetryInfo says.
         * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

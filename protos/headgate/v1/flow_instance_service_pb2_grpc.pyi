@@ -42,6 +42,7 @@ class FlowInstanceServiceStub:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, INSTANCE_UNKNOWN: EnOS has no such instance.
       * FAILED_PRECONDITION, UPSTREAM_REFUSED: EnOS refused the read; see the metadata.
+      * RESOURCE_EXHAUSTED, UPSTREAM_QPS, UPSTREAM_DAILY or CALLER_LIMIT: a quota is used up; wait as RetryInfo says.
       * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
     """
     ListFlowInstances: _grpc.UnaryUnaryMultiCallable[_flow_instance_service_pb2.ListFlowInstancesRequest, _flow_instance_service_pb2.ListFlowInstancesResponse]
@@ -103,6 +104,7 @@ class FlowInstanceServiceAsyncStub(FlowInstanceServiceStub):
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, INSTANCE_UNKNOWN: EnOS has no such instance.
       * FAILED_PRECONDITION, UPSTREAM_REFUSED: EnOS refused the read; see the metadata.
+      * RESOURCE_EXHAUSTED, UPSTREAM_QPS, UPSTREAM_DAILY or CALLER_LIMIT: a quota is used up; wait as RetryInfo says.
       * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
     """
     ListFlowInstances: _aio.UnaryUnaryMultiCallable[_flow_instance_service_pb2.ListFlowInstancesRequest, _flow_instance_service_pb2.ListFlowInstancesResponse]  # type: ignore[assignment]
@@ -167,6 +169,7 @@ class FlowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
           * NOT_FOUND, INSTANCE_UNKNOWN: EnOS has no such instance.
           * FAILED_PRECONDITION, UPSTREAM_REFUSED: EnOS refused the read; see the metadata.
+          * RESOURCE_EXHAUSTED, UPSTREAM_QPS, UPSTREAM_DAILY or CALLER_LIMIT: a quota is used up; wait as RetryInfo says.
           * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
         """
 

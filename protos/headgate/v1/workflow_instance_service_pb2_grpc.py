@@ -199,7 +199,7 @@ class WorkflowInstanceServiceServicer:
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
         * NOT_FOUND, INSTANCE_UNKNOWN: upstream has no such instance; backfill instances live about 30 days there.
-        * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: upstream's quota; wait as RetryInfo says.
+        * RESOURCE_EXHAUSTED, UPSTREAM_QPS, UPSTREAM_DAILY or CALLER_LIMIT: a quota is used up; wait as RetryInfo says.
         * FAILED_PRECONDITION, UPSTREAM_REFUSED: upstream refused the read, such as for missing rights; see the metadata.
         * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
         """
@@ -224,7 +224,7 @@ class WorkflowInstanceServiceServicer:
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
         * INVALID_ARGUMENT, PAGE_TOKEN_INVALID: the token does not belong to these arguments; start again without it.
-        * RESOURCE_EXHAUSTED, UPSTREAM_QPS or UPSTREAM_DAILY: wait as RetryInfo says, then repeat with the same token.
+        * RESOURCE_EXHAUSTED, UPSTREAM_QPS, UPSTREAM_DAILY or CALLER_LIMIT: wait as RetryInfo says; the token stays good.
         * FAILED_PRECONDITION, UPSTREAM_REFUSED: upstream refused the read; see the metadata.
         * UNAVAILABLE, UPSTREAM_UNAVAILABLE, WORKER_UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: safe to repeat.
         """
