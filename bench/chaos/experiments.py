@@ -23,6 +23,7 @@ from bench.chaos import (
     idle,
     lies,
     limited,
+    noisy,
     outages,
     poison,
     quotas,
@@ -115,6 +116,7 @@ _ALL: Final = (
     Experiment("caller-flood", "one caller's submits, 12,000 streams, streams reset at once", greedy.caller_flood),
     Experiment("caller-limits", "the same caller, with limits of its own", limited.caller_limits),
     Experiment("strangers", "clients without a certificate or with a worthless one", strangers.strangers),
+    Experiment("noisy-tenant", "one caller does eight harmful things, another measures", noisy.noisy_tenant),
     Experiment("bad-tokens", "10,000 wrong tokens a second from one peer", bad_tokens.bad_tokens),
     Experiment("hostile-input", "malformed, oversized and fuzzed requests", hostile.hostile_input),
 )
