@@ -17,7 +17,7 @@ from headgate.reasons import Reason
 from headgate_server import access, filters
 from headgate_server.callers import Caller
 from headgate_server.errors import Refused
-from headgate_server.job_groups import Index, JobGroups, Row
+from headgate_server.job_groups import Found, Index, JobGroups, Row
 from headgate_server.status import bad_request
 from headgate_server.stored_rows import Stored
 
@@ -85,14 +85,22 @@ async def list_jobs(
     """
     wanted, newest_first = access.seen_by(caller, read_filter(request.filter)), _order(request.order_by)
     page = _Page(_size(request.page_size), read_token(request), max_bytes, request.view)
-    source, groups = keys.JOBS if wanted.state is None else keys.state(wanted.state), JobGroups(index)
+    source = keys.JOBS if wanted.state is None else keys.state(wanted.state)
+    groups = JobGroups(index, caller.connections)
     while not page.is_full and groups.bytes < MAX_READ_BYTES:
-        count = groups.size()
+        count = groups.walked()
         found = await index.walk(source, after=page.after, newest_first=newest_first, count=count)
-        page.take(await groups.load(found), wanted)
-        if len(found) < count and not page.is_full:
+        await _fill(page, groups, found, wanted)
+        if len(found) < count and not page.is_full and (not found or page.after == found[-1][1]):
             return pb.ListJobsResponse(jobs=page.jobs)
     return pb.ListJobsResponse(jobs=page.jobs, next_page_token=write_token(request, page.after))
+
+
+async def _fill(page: _Page, groups: JobGroups, found: Sequence[Found], wanted: filters.Filter) -> None:
+    async for rows in groups.load(found):
+        page.take(rows, wanted)
+        if page.is_full or groups.bytes >= MAX_READ_BYTES:
+            return
 
 
 def write_token(request: pb.ListJobsRequest, after: int) -> str:

@@ -83,6 +83,17 @@ _LAST_POSITION: Final = 2**48
 """Far behind the end of every log; a caller may ask for any revision, and Lua's numbers are doubles."""
 
 
+_CONNECTIONS: Final = Script("""
+local found = {}
+for i, job in ipairs(KEYS) do
+  local name = redis.pcall('HGET', job, 'conn')
+  found[i] = type(name) == 'string' and name or false
+end
+return found
+""")
+"""Reads the connections of jobs, without the jobs. KEYS: the jobs. Answers a name, or nothing, for each; a job of a
+version before has none beside its state."""
+
 _COUNT: Final = Script("""
 local damaged, counts = redis.call('ZRANGE', KEYS[1], 0, -1), {}
 for i = 2, #KEYS do
@@ -178,6 +189,12 @@ class RedisStore:
             return await self.load(job_id)
         except JobDamaged:
             return None
+
+    async def connections_of(self, job_ids: Sequence[str]) -> list[str | None]:
+        """The connections of jobs, in the order asked for; None where the job's hash has none, or is none."""
+        names = [keys.job(job_id) for job_id in job_ids]
+        raw, _ = await insist(lambda: _CONNECTIONS.run(self._reads, names, ()))
+        return [None if name is None else name.decode() for name in raw]
 
     async def read_log(self, job_id: str, *, first: int, count: int, with_job: bool = False) -> Page | None:
         """A part of a log with the state it belongs to, read in one moment; None when there is no such job.

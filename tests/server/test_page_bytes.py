@@ -25,10 +25,14 @@ OTHERS: Final = Caller("others", frozenset({Right.READ}), connections=frozenset(
 
 
 class Jobs:
-    """Jobs of a size each, all on connection "a"; notes how much was held at once."""
+    """Jobs of a size each, all on connection "a"; notes how much was held at once.
 
-    def __init__(self, *sizes_: int) -> None:
+    Where their connection is not `told` beside them, as of jobs of a version before, each has to be read for it.
+    """
+
+    def __init__(self, *sizes_: int, told: bool = False) -> None:
         self._sizes = sizes_
+        self._told = told
         self.read: list[int] = []
 
     async def walk(self, index: str, *, after: int, newest_first: bool, count: int) -> list[tuple[str, int]]:
@@ -42,6 +46,9 @@ class Jobs:
         found: list[Stored | None] = [self._stored(int(job_id.removeprefix("job-"))) for job_id in job_ids]
         self.read.append(sum(len(one.body) for one in found if one is not None))
         return found
+
+    async def connections_of(self, job_ids: Sequence[str]) -> list[str | None]:
+        return ["a" if self._told else None for _ in job_ids]
 
     def _stored(self, number: int) -> Stored:
         job = pb.Job(name=f"jobs/job-{number}", connection="a", state=pb.JOB_STATE_QUEUED)
@@ -60,6 +67,17 @@ async def test_large_jobs_that_the_caller_may_not_see_are_read_a_few_at_a_time()
     assert max(hidden.read[1:]) < 2 * job_groups.GROUP_BYTES
     assert sum(hidden.read) < listing.MAX_READ_BYTES + 2 * job_groups.GROUP_BYTES
     assert page.next_page_token
+
+
+async def test_jobs_that_the_caller_may_not_see_are_not_read_where_their_connection_is_known() -> None:
+    hidden = Jobs(*[2 * 1024 * 1024] * 1_000, told=True)
+
+    page = await list_jobs(hidden, pb.ListJobsRequest(), OTHERS)
+    counts = await Tally(hidden).count({"b"})
+
+    assert not page.jobs and not page.next_page_token
+    assert not counts.get(pb.JOB_STATE_QUEUED)
+    assert not hidden.read
 
 
 async def test_a_count_of_some_connections_reads_a_few_at_a_time() -> None:
@@ -81,10 +99,10 @@ async def test_small_jobs_are_read_in_large_groups() -> None:
 
 def test_a_group_has_one_job_at_least_and_not_too_many() -> None:
     groups = JobGroups(Jobs())
-    assert groups.size() == job_groups.FIRST
+    assert groups.walked() == job_groups.FIRST
     groups._jobs = 1
     for groups.bytes, size in ((1 << 30, 1), (0, job_groups.MOST), (job_groups.GROUP_BYTES // 2, 2)):
-        assert groups.size() == size
+        assert groups.walked() == size
 
 
 @pytest.mark.parametrize("size", [1, 1_000, 300_000, listing.MAX_PAGE_BYTES, sizes.MAX_JOB_BYTES])
