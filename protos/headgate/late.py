@@ -17,13 +17,13 @@ for i = 1, #late, 2 do
   redis.call('ZADD', KEYS[1], now + ARGV[2], id)
   local job = redis.pcall('HMGET', ARGV[3] .. id, 'wake', 'lease')
   local queued = job[1] and redis.call('ZSCORE', KEYS[2], job[1])
+  local lease = tonumber(job[2] or '0') or 0
   if job.err or (not job[1] and redis.call('EXISTS', ARGV[3] .. id) == 0) then
     redis.call('ZREM', KEYS[1], id)
     if job.err then redis.call('ZADD', KEYS[3], now, id) end
   elseif not queued then
     lost[#lost + 1] = id
-  elseif tonumber(queued) <= now and tonumber(job[2] or '0') <= now
-      and (tonumber(job[2] or '0') > 0 or tonumber(queued) > due - ARGV[2]) then
+  elseif tonumber(queued) <= now and lease <= now and (lease > 0 or tonumber(queued) > due - ARGV[2]) then
     redis.call('ZADD', KEYS[2], first, job[1])
   end
 end

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-DAMAGE_MARKS: Final = ("WRONGTYPE", "is not an integer")
-"""Marks of a key of another type, or of a field that is no number; a script's error carries the line of its command."""
+DAMAGE_MARKS: Final = ("WRONGTYPE", "is not an integer", "attempt to compare", "attempt to perform arithmetic")
+"""Marks of a key of another type, or of a field that is no number, as commands and as scripts meet them."""
 
 
 def is_damage(error: Exception) -> bool:

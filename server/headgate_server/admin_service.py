@@ -23,6 +23,7 @@ _FIXED_LIMITS: Final[Mapping[str, int]] = {
     "max_ids_per_start": 1_000,
     "max_ids_per_stop": 1_000,
     **bounds.LIMITS,
+    "max_page_bytes": listing.MAX_PAGE_BYTES,
     "max_job_bytes": sizes.MAX_JOB_BYTES,
     "max_jobs_per_page": listing.MAX_PAGE_SIZE,
     "max_events_per_page": long_poll.MAX_PAGE_SIZE,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
 
 from headgate import entries, pb
 from headgate.reasons import Reason
@@ -196,7 +197,11 @@ def _remaining(deadline: float) -> float:
 
 
 def _seen_ms(kind: type[pb.WorkflowInstance | pb.FlowInstance], raw: bytes) -> int:
-    return int(kind.FromString(raw).observe_time.ToMilliseconds())
+    """When a row was seen; -1, which nobody takes for recent, where it can't be read."""
+    try:
+        return int(kind.FromString(raw).observe_time.ToMilliseconds())
+    except DecodeError:
+        return -1
 
 
 def batch(found: Sequence[bytes]) -> pb.BatchGetWorkflowInstancesResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
 from redis.asyncio import Redis
 
 from headgate import keys, pb
@@ -65,6 +66,30 @@ async def test_what_was_read_before_it_was_asked_is_not_now(redis: Redis) -> Non
     assert again.at_ms > flight.at_ms
     assert isinstance(await sharing.ask("eu", 7, flight.at_ms), Seen)
     assert isinstance(await sharing.ask("eu", 7, flight.at_ms + 1), Flight)
+
+
+@pytest.mark.parametrize("harm", ["rubbish", "another row", "another type", "a claim of another type", "no time"])
+async def test_what_is_kept_and_can_not_be_read_is_read_anew(redis: Redis, harm: str) -> None:
+    sharing = Sharing(redis)
+    flight = await claimed(sharing)
+    await sharing.land(flight, ROW)
+    seen, claim = keys.observation("eu", 7), keys.flight("eu", 7)
+    if harm in ("rubbish", "another row"):
+        other = pb.WorkflowInstance(id=8).SerializeToString()
+        await redis.set(seen, b"\xff\xff" if harm == "rubbish" else other)
+    elif harm == "another type":
+        await redis.delete(seen)
+        await redis.lpush(seen, "x")  # type: ignore[misc]
+    elif harm == "no time":
+        await redis.hset(claim, "at", "never")  # type: ignore[misc]
+    else:
+        await redis.set(claim, "x")
+
+    async with asyncio.timeout(5):
+        again = await claimed(sharing, flight.at_ms)
+        await sharing.land(again, ROW)
+        found = await sharing.ask("eu", 7, again.at_ms)
+    assert isinstance(found, Seen) and found.body == ROW.SerializeToString()
 
 
 async def test_a_dead_holder_costs_its_lease(redis: Redis) -> None:

@@ -6,11 +6,14 @@ Adapter to the scripts of `headgate.observations`. Losing anything here costs a 
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from dataclasses import dataclass
 from typing import Any, Final
 
+from google.protobuf.message import DecodeError
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from headgate import keys, pb
 from headgate.observations import (
@@ -25,6 +28,9 @@ from headgate.observations import (
     Seen,
     parse_claim,
 )
+from headgate_redis.row_errors import is_damage
+
+_log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1)
 """Pauses between two looks whether another's read has landed; the last one again and again."""
@@ -54,6 +60,7 @@ class Sharing:
     """
 
     def __init__(self, redis: Redis) -> None:
+        self._redis: Any = redis
         self._claim: Any = redis.register_script(CLAIM_SCRIPT)
         self._land: Any = redis.register_script(LAND_SCRIPT)
         self._drop: Any = redis.register_script(DROP_SCRIPT)
@@ -61,11 +68,16 @@ class Sharing:
     async def ask(self, connection: str, instance_id: int, since_ms: int | None = None) -> Seen | Flight:
         """An observation that was claimed at `since_ms` or later, waited for if need be; or the claim to read it.
 
-        Waits a lease at most for each holder; a caller with a deadline cancels. None for `since_ms` means now.
+        Waits a lease at most for each holder; a caller with a deadline cancels. None for `since_ms` means now. What is
+        kept and can't be read counts as not there: it is thrown away and read anew.
         """
         token, looks = secrets.token_hex(8), 0
         while True:
             found = await self._look(connection, instance_id, since_ms, token)
+            if found is None or (isinstance(found, Seen) and not _is_row(found.body, instance_id)):
+                _log.warning("what is kept of instance %s can't be read: it is read anew", instance_id)
+                await self._redis.delete(*_names(connection, instance_id))
+                continue
             if isinstance(found, Seen):
                 return found
             if isinstance(found, Claimed):
@@ -77,10 +89,14 @@ class Sharing:
 
     async def _look(
         self, connection: str, instance_id: int, since_ms: int | None, token: str
-    ) -> Seen | Elsewhere | Claimed:
-        names = [keys.flight(connection, instance_id), keys.observation(connection, instance_id)]
-        since = "" if since_ms is None else since_ms
-        return parse_claim(await self._claim(keys=names, args=[since, token, LEASE_MS, FLIGHT_TTL_MS]))
+    ) -> Seen | Elsewhere | Claimed | None:
+        since, names = "" if since_ms is None else since_ms, _names(connection, instance_id)
+        try:
+            return parse_claim(await self._claim(keys=names, args=[since, token, LEASE_MS, FLIGHT_TTL_MS]))
+        except ResponseError as error:
+            if not is_damage(error):
+                raise
+            return None
 
     async def land(self, flight: Flight, seen: pb.WorkflowInstance, *, follow_ms: int = 0) -> None:
         """Keep what a read has brought, for all, and end its claim.
@@ -98,3 +114,15 @@ class Sharing:
     async def drop(self, flight: Flight) -> None:
         """Let somebody else read: this one brought nothing, or was not sent."""
         await self._drop(keys=[keys.flight(flight.connection, flight.instance_id)], args=[flight.token])
+
+
+def _names(connection: str, instance_id: int) -> list[str]:
+    return [keys.flight(connection, instance_id), keys.observation(connection, instance_id)]
+
+
+def _is_row(body: bytes, instance_id: int) -> bool:
+    """Whether an observation is one of the instance."""
+    try:
+        return bool(pb.WorkflowInstance.FromString(body).id == instance_id)
+    except DecodeError:
+        return False
