@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from headgate import pb
 from headgate_worker.core.calls import FailureKind, GetInstance
 from headgate_worker.core.placing import missing, place
@@ -12,6 +14,7 @@ from tests.core.building import (
     NOT_RUN,
     NOW_MS,
     RUNNING,
+    SUCCESS,
     absorbed,
     acted,
     committed,
@@ -83,6 +86,22 @@ def test_an_ad_hoc_instance_has_started() -> None:
 
     assert (after.runs[0].state, after.runs[0].started_by) == (pb.RUN_STATE_STARTING, pb.STARTED_BY_HEADGATE)
     assert after.runs[0].HasField("biz_date")
+
+
+@pytest.mark.parametrize("echoed", ["another date", "no date"])
+def test_the_instance_of_an_ad_hoc_call_is_its_run_whatever_date_upstream_shows(echoed: str) -> None:
+    """The reply to the call has named the instance."""
+    run = row(0, pb.RUN_STATE_CREATING)
+    one = operation(pb.OPERATION_OUTCOME_CONFIRMED, workflow_instance_ids=[103])
+    of = view(job(run, adhoc=pb.ExecuteAdhocWorkflowInstanceSpec(biz_date=run.biz_date), operations=[one]))
+    shown = seen(103, SUCCESS)
+    if echoed == "no date":
+        shown.ClearField("biz_date")
+    after = taken(of, absorbed(of, GetInstance(103), shown, 0))
+
+    assert states(after) == ["SUCCEEDED"]
+    assert after.runs[0].biz_date == (run.biz_date if echoed == "no date" else shown.biz_date)
+    assert missing(view(after)) is None
 
 
 def test_a_fresh_instance_may_be_shown_late() -> None:

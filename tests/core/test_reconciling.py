@@ -50,11 +50,12 @@ def _search(of: View, *found: pb.WorkflowInstance, total: int | None = None) -> 
 
 
 def _search_all(of: View, *found: pb.WorkflowInstance) -> tuple[View, Change]:
-    """Search both dates; the view before the last answer, and what that changes."""
-    first = _search(of, *found)
-    assert first.drafts == ()
-    second = View(of.job, first.hints, of.now_ms)
-    return second, _search(second, *found)
+    """Search all dates; the view before the last answer, and what that changes."""
+    for _ in search_days(of, of.job.operations[0])[:-1]:
+        change = _search(of, *found)
+        assert change.drafts == ()
+        of = replace(of, hints=change.hints)
+    return of, _search(of, *found)
 
 
 @pytest.mark.parametrize("outcome", [pb.OPERATION_OUTCOME_INTENDED, _LOST])
@@ -176,8 +177,12 @@ def _adhoc(**fields: Any) -> pb.Job:
 
 
 def test_an_ad_hoc_run_is_searched_for_on_its_date_or_the_likely_ones() -> None:
+    """Upstream may answer with another date than the one that was sent; there are five reads of it at most."""
     dated = _adhoc(biz_date=dates.to_message(day(0)))
-    assert search_days(view(dated), dated.operations[0]) == (dates.midnight_millis(day(0)),)
+    around = [day(0), day(-1), day(1), day(2), day(3)]
+    assert search_days(view(dated), dated.operations[0]) == tuple(map(dates.midnight_millis, around))
+    near = _adhoc(biz_date=dates.to_message(day(2)))
+    assert search_days(view(near), near.operations[0]) == tuple(map(dates.midnight_millis, [day(2), day(1), day(3)]))
 
     undated = _adhoc()
     assert search_days(view(undated), undated.operations[0]) == tuple(map(dates.midnight_millis, [day(2), day(3)]))
@@ -187,6 +192,20 @@ def test_one_instance_on_either_day_is_the_ad_hoc_run() -> None:
     of, change = _search_all(view(_adhoc()), seen(102, RUNNING))
 
     assert list(taken(of, change).operations[0].workflow_instance_ids) == [102]
+
+
+@pytest.mark.parametrize("number", [-1, 0, 1, 2, 3])
+def test_an_ad_hoc_run_is_found_on_another_date_than_the_one_that_was_sent(number: int) -> None:
+    of, change = _search_all(view(_adhoc(biz_date=dates.to_message(day(0)))), seen(100 + number, RUNNING))
+
+    assert list(taken(of, change).operations[0].workflow_instance_ids) == [100 + number]
+
+
+def test_two_instances_on_two_dates_are_nobodys_ad_hoc_run() -> None:
+    of = view(_adhoc(biz_date=dates.to_message(day(0))), now_ms=NOW_MS + 180_000)
+    late, change = _search_all(of, seen(100, RUNNING), seen(101, RUNNING))
+
+    assert taken(late, change).state == pb.JOB_STATE_NEEDS_ATTENTION
 
 
 def test_a_create_without_dates_is_adopted_when_the_listing_has_settled() -> None:
@@ -279,9 +298,9 @@ def test_a_cancel_and_a_third_loss_ask_a_person() -> None:
 def test_an_adhoc_execution_is_never_sent_again() -> None:
     adhoc = pb.ExecuteAdhocWorkflowInstanceSpec(project_id=1, name="nightly", biz_date=dates.to_message(day(0)))
     lost = job(row(0, pb.RUN_STATE_CREATING), operations=[operation(_LOST)], adhoc=adhoc)
-    of = view(lost, now_ms=NOW_MS + 200_000, resend_absent=True)
+    of, change = _search_all(view(lost, now_ms=NOW_MS + 200_000, resend_absent=True))
 
-    assert taken(of, _search(of)).state == pb.JOB_STATE_NEEDS_ATTENTION
+    assert taken(of, change).state == pb.JOB_STATE_NEEDS_ATTENTION
 
 
 def _search_all_again(of: View, *found: pb.WorkflowInstance) -> tuple[View, Change]:

@@ -224,6 +224,8 @@ class Checks:
         if log.replay(map(pb.JobEvent.FromString, raw_log)) != job:
             raise Broken("the state is not the replay of the log")
         self._check_dates()
+        if self._kind == "adhoc" and len(job.runs) != 1:
+            raise Broken(f"an ad hoc run has {len(job.runs)} rows")
         self._check_survey(job)
         self._check_starts(job)
         self._check_told(job)

@@ -24,6 +24,7 @@ class Rules:
         stop_not_run_fails: whether an instance that is stopped before it ran becomes Failure.
         fail_rate: how many runs fail.
         words: which sentence says that a start must wait.
+        adhoc_days: by how many days the date that is shown of an ad hoc instance differs from the one that was sent.
     """
 
     auto_start: tuple[str, ...]
@@ -40,6 +41,7 @@ class Rules:
     stop_sticks: float
     words: str
     batches: bool
+    adhoc_days: int = 0
 
 
 def draw_rules(chance: Chance) -> Rules:
@@ -61,4 +63,5 @@ def draw_rules(chance: Chance) -> Rules:
         stop_sticks=chance.pick((0.0, 0.0, 0.0, 0.2)),
         words=chance.pick(_BLOCKED),
         batches=chance.happens(0.2),
+        adhoc_days=chance.pick((0, 0, -1, 1)),
     )

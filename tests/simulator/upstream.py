@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
@@ -224,7 +224,8 @@ class ModelUpstream:
 
     def _adhoc(self, spec: pb.ExecuteAdhocWorkflowInstanceSpec) -> int:
         day = dates.from_message(spec.biz_date) if spec.HasField("biz_date") else date(2025, 2, 7)
-        made = self.make(spec.name, [day], operation="adhoc", kind=pb.WORKFLOW_INSTANCE_TYPE_MANUAL)
+        shown = day + timedelta(days=self.rules.adhoc_days) if spec.HasField("biz_date") else day
+        made = self.make(spec.name, [shown], operation="adhoc", kind=pb.WORKFLOW_INSTANCE_TYPE_MANUAL)
         self.begin(made[0], "job")
         return made[0].id
 

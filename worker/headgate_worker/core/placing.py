@@ -1,4 +1,7 @@
-"""Ids mapped to dates: each fresh instance is read once, and put on the row of the date it names, never by position."""
+"""Ids mapped to dates: each fresh instance is read once, and put on the row of the date it names, never by position.
+
+An ad hoc call names its one instance in the reply, so that its date decides nothing.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,12 @@ def absorb_place(view: View, subject: int, call: GetInstance, outcome: Outcome) 
         return _unreadable(view, subject, call, outcome)
     seen = outcome.body
     assert isinstance(seen, pb.WorkflowInstance)  # noqa: S101  # the adapter's contract, told to the type checker
-    if not seen.HasField("biz_date") and any(run.HasField("biz_date") for run in _waiting_rows(view.job, subject)):
+    dated = view.kind != "adhoc"
+    if (
+        dated
+        and not seen.HasField("biz_date")
+        and any(run.HasField("biz_date") for run in _waiting_rows(view.job, subject))
+    ):
         return _unreadable(view, subject, call, _dateless(seen))
     row = run_with(_row_for(view.job, subject, seen), workflow_instance_id=call.id, state=pb.RUN_STATE_CREATED)
     if view.kind == "adhoc":
@@ -43,14 +51,23 @@ def absorb_place(view: View, subject: int, call: GetInstance, outcome: Outcome) 
     return Change((runs_changed(row, message=said),), inquiring.opened(view, row, seen, view.hints.settled()))
 
 
+def _goes_by_date(view: View, operation_index: int) -> bool:
+    dated = any(run.HasField("biz_date") for run in _waiting_rows(view.job, operation_index))
+    return dated and view.kind != "adhoc"
+
+
 def _dateless(seen: pb.WorkflowInstance) -> Failure:
     return Failure(FailureKind.NOT_FOUND, "no_biz_date", "the instance has no date", seen.upstream_request_id)
 
 
 def _row_for(job: pb.Job, operation_index: int, seen: pb.WorkflowInstance) -> pb.InstanceRun:
-    """The row that waits for this instance, or a new one at the end for an instance nobody had planned."""
+    """The row that waits for this instance, or a new one at the end for an instance nobody had planned.
+
+    Of an ad hoc call the reply names the one instance, so that it is the row's whatever date upstream shows.
+    """
+    named = job.HasField("adhoc")
     for run in _waiting_rows(job, operation_index):
-        if not run.HasField("biz_date") or run.biz_date == seen.biz_date:
+        if named or not run.HasField("biz_date") or run.biz_date == seen.biz_date:
             return run
     return _unplanned(job, operation_index)
 

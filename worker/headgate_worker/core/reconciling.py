@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date, timedelta
 from typing import Final
 
 from headgate import dates, pb
@@ -35,7 +36,7 @@ Found = Mapping[int, tuple[int, ...]]
 """Business date in ms to instance ids; see Hints.found."""
 
 _CUT: Final = 0
-_DAY_MS: Final = 86_400_000
+_DAY: Final = timedelta(days=1)
 
 
 def _open_operation(job: pb.Job) -> pb.UpstreamOperation | None:
@@ -45,17 +46,24 @@ def _open_operation(job: pb.Job) -> pb.UpstreamOperation | None:
 def search_days(view: View, operation: pb.UpstreamOperation) -> tuple[int, ...]:
     """The business dates to search, as midnight in Asia/Shanghai in ms; none when there is nothing to search by.
 
-    Upstream chooses the date of what names none. Observed is yesterday; today is searched too.
+    Upstream chooses the date of what names none. Observed is yesterday; today is searched too. Of an ad hoc run it may
+    show another date than the one that was sent: the days beside it are searched then, and these two, five in all.
     """
     if view.kind == "rerun":
         return ()
     days = list(dates.walk(operation.biz_dates))
-    if view.kind == "adhoc" and view.job.adhoc.HasField("biz_date"):
-        days = [dates.from_message(view.job.adhoc.biz_date)]
-    if days:
-        return tuple(map(dates.midnight_millis, days))
-    today = dates.midnight_millis(dates.business_date(operation.intent_time.ToMilliseconds()))
-    return (today - _DAY_MS, today)
+    if not days:
+        today = dates.business_date(operation.intent_time.ToMilliseconds())
+        days = [*_beside(view.job.adhoc), today - _DAY, today]
+    return tuple(map(dates.midnight_millis, dict.fromkeys(days)))
+
+
+def _beside(adhoc: pb.ExecuteAdhocWorkflowInstanceSpec) -> list[date]:
+    """The date that an ad hoc call has sent, and the days before and after it; none when it has sent none."""
+    if not adhoc.HasField("biz_date"):
+        return []
+    sent = dates.from_message(adhoc.biz_date)
+    return [sent, sent - _DAY, sent + _DAY]
 
 
 def reconcile(view: View) -> Step | None:
@@ -142,11 +150,14 @@ def _absent(operation: pb.UpstreamOperation) -> pb.JobEvent:
 def _conclusive(
     view: View, operation: pb.UpstreamOperation, found: Found, days: Sequence[int], *, settled: bool
 ) -> bool:
-    """Whether exactly what was asked for was found. What names no date makes one instance, on a date of its choice."""
+    """Whether exactly what was asked for was found.
+
+    What names no date makes one instance, on a date of its choice, and so does an ad hoc call.
+    """
     ids = [one for day in days for one in found[day]]
     if any(one <= 0 for one in ids):
         return False
-    if operation.biz_dates or view.job.adhoc.HasField("biz_date"):
+    if operation.biz_dates:
         return all(len(found[day]) == 1 for day in days)
     return len(ids) == 1 and (settled or view.kind == "adhoc")
 
