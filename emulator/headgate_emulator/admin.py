@@ -71,13 +71,17 @@ class IdChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignChange:
-    """Something that somebody else did at the console, behind the client's back."""
+    """Something that somebody else did at the console, behind the client's back.
+
+    shows_user: whether ModifyUser becomes `user`; no source says for which acts it does.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     action: Literal["start", "stop", "rerun", "succeed", "fail"]
     ids: tuple[int, ...]
     user: str = FOREIGN_USER
+    shows_user: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,12 +224,13 @@ class Admin:
         return _json({})
 
     async def foreign(self, request: web.Request) -> web.Response:
-        """Change instances behind the client's back; ModifyUser becomes the other user."""
+        """Change instances behind the client's back; ModifyUser becomes the other user, unless it is not to."""
         change = await _body(request, TypeAdapter(ForeignChange))
         now = self._catch_up()
         for identity in change.ids:
             self._meddle(change.action, identity, now)
-            self._state.world.touch(identity, change.user, now)
+            if change.shows_user:
+                self._state.world.touch(identity, change.user, now)
         return _json({"instances": [_instance_row(self._state.world.instance(one, now)) for one in change.ids]})
 
     async def reset(self, request: web.Request) -> web.Response:

@@ -135,6 +135,19 @@ async def test_somebody_else_can_meddle(
     assert reply.body["instances"][0]["ModifyUser"] == FOREIGN_USER
 
 
+async def test_somebody_may_stop_an_instance_without_a_trace(
+    admin: Admin, rpc: Rpc, seed_create: dict[str, Any]
+) -> None:
+    await rpc("CreateWorkflowInstances", **seed_create)
+    await admin("POST", "/_admin/clock", {"advance_seconds": 1})
+    for action in ("start", "stop"):
+        await admin("POST", "/_admin/foreign", {"action": action, "ids": [FIRST], "shows_user": False})
+    await admin("POST", "/_admin/clock", {"advance_seconds": 2})
+
+    shown = (await rpc("GetWorkflowInstance", query=True, Id=FIRST)).body["WorkflowInstance"]
+    assert (shown["Status"], shown["ModifyUser"]) == ("Failure", shown["CreateUser"])
+
+
 async def test_meddling_with_what_cannot_move_is_a_conflict(
     admin: Admin, rpc: Rpc, seed_create: dict[str, Any]
 ) -> None:

@@ -40,6 +40,13 @@ def test_an_ad_hoc_instance_runs_at_once_and_its_date_is_made_midnight() -> None
     assert world.instance(world.execute_adhoc(adhoc(BizDate="20250205"), NOW), NOW).biz_date == 1738684800000
 
 
+def test_an_ad_hoc_instance_may_show_another_date_than_the_one_that_was_sent() -> None:
+    world = world_of(adhoc_biz_date_days=-1)
+
+    sent = world.instance(world.execute_adhoc(adhoc(BizDate="20250205"), NOW), NOW)
+    assert sent.biz_date == 1738684800000 - 86_400_000
+
+
 def test_an_ad_hoc_task_needs_its_client_code() -> None:
     with pytest.raises(ApiError, match="MissingClientUniqueCode"):
         adhoc(Tasks='[{"Name":"t","Type":"T","Owner":"1","RuntimeResource":{"ResourceGroupId":"g"}}]')

@@ -85,7 +85,7 @@ def adhoc_instance(request: ExecuteAdhocWorkflowInstance, rules: Rules, ids: IdS
         name=request.name,
         type="Manual",
         env_type=request.env_type,
-        biz_date=midnight_ms(yesterday) if request.biz_date is None else request.biz_date,
+        biz_date=midnight_ms(yesterday) if request.biz_date is None else _echoed(request.biz_date, rules),
         create_time=now,
         modify_time=now,
         create_user=rules.user_id,
@@ -95,6 +95,11 @@ def adhoc_instance(request: ExecuteAdhocWorkflowInstance, rules: Rules, ids: IdS
         owner=request.owner,
         named=True,
     )
+
+
+def _echoed(sent_ms: int, rules: Rules) -> int:
+    """The business date that is shown of an ad hoc instance for which one was sent."""
+    return sent_ms + rules.adhoc_biz_date_days * 86_400_000
 
 
 def scheduled_instance(order: Scheduled, catalogue: Catalogue, rules: Rules, ids: IdSource, now: int) -> Instance:

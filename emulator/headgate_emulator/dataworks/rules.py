@@ -27,6 +27,7 @@ class Rules:
     auto_start_default: what an absent AutoStartEnabled means. Documented true; the seed behaves as false.
     release: which end of a parent lets an explicit Start of the child through (unknown).
     stop_not_run: whether a stopped instance that never ran `stays` NotRun or `fails` (unknown).
+    adhoc_biz_date_days: by how many days BizDate of an ad hoc instance is later than the one that was sent (unknown).
     require_bizdate_intervals: refuse a SmokeTest without the undocumented member (one field report, U19).
     retention_days: how long instances can be read after their creation (about 30 days, backfill pages).
     """
@@ -52,6 +53,7 @@ class Rules:
     language: Language = "en"
     user_id: str = "200527038829996354"
     modern_fields: bool = False
+    adhoc_biz_date_days: Annotated[int, Field(ge=-31, le=31)] = 0
     require_bizdate_intervals: bool = False
     retention_days: Annotated[float, Field(gt=0, le=10_000)] = 30.0
     max_instances: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
