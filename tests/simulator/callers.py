@@ -11,7 +11,7 @@ from headgate_worker.core.steps import timestamp
 from tests.simulator.chance import Chance
 from tests.simulator.store import ModelStore
 from tests.simulator.timeline import Action, Timeline
-from tests.simulator.upstream import NOT_RUN, RUNNING, ModelUpstream
+from tests.simulator.upstream import FOREIGN_USER, NOT_RUN, OWN_USER, RUNNING, ModelUpstream
 
 _OPEN = (pb.OPERATION_OUTCOME_INTENDED, pb.OPERATION_OUTCOME_AMBIGUOUS)
 _RUNNING = pb.JOB_STATE_RUNNING
@@ -118,6 +118,7 @@ class Callers:
             return
         one = self._chance.pick(mine)
         one.touched = True
+        one.modify_user = self._chance.pick((OWN_USER, FOREIGN_USER))
         if one.status == RUNNING:
             self._upstream.halt(one)
         elif one.status == NOT_RUN or self._chance.happens(0.5):

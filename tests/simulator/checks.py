@@ -33,6 +33,13 @@ LAG_MS = 33_000 + 12_000
 _SEEN = frozenset({pb.RUN_STATE_RUNNING, pb.RUN_STATE_SUCCEEDED, pb.RUN_STATE_FAILED})
 
 
+_STARTERS = {
+    pb.STARTED_BY_HEADGATE: "job",
+    pb.STARTED_BY_UPSTREAM: "upstream",
+    pb.STARTED_BY_OPERATOR: "operator",
+}
+
+
 class Broken(AssertionError):
     """Something that must hold does not."""
 
@@ -66,10 +73,27 @@ class Checks:
                 raise Broken(f"an event without a sentence: {event}")
             self._folded = log.fold(self._folded, event)
             self.say(_told(event))
+        self._check_attribution(after)
         if self._folded != after:
             raise Broken("the state is not the fold of the log")
         if before.state not in JOB_TERMINAL and after.state in JOB_TERMINAL:
             self._ended(after)
+
+    def _check_attribution(self, job: pb.Job) -> None:
+        """Who started a run, and that this job stopped it, is right or absent."""
+        for run in job.runs:
+            one = self._upstream.instances.get(run.workflow_instance_id)
+            if one is None or one.touched or not one.operation or is_left_alone(run):
+                continue
+            if self.faults and one.started_by == "job" and run.started_by == pb.STARTED_BY_UPSTREAM:
+                continue  # a start that was lost has arrived after the parent's end
+            begun = run.state in _SEEN | {pb.RUN_STATE_STOPPED, pb.RUN_STATE_SKIPPED}
+            if begun and run.started_by and _STARTERS[run.started_by] != one.started_by:
+                raise Broken(f"run {run.index} is told as {run.started_by}, and was started by {one.started_by!r}")
+            if run.state == pb.RUN_STATE_FAILED and one.ended_by == "job" and run.upstream_status == "Failure":
+                raise Broken(f"run {run.index} is FAILED, and the job has stopped it")
+            if run.stopped_by not in (pb.STOPPED_BY_UNSPECIFIED, pb.STOPPED_BY_HEADGATE):
+                raise Broken(f"run {run.index} is told to be stopped by others")
 
     def _check_lag(self, event: pb.JobEvent) -> None:
         """Without faults, what happens upstream is known here within a poll interval and a slow call or two."""

@@ -46,6 +46,9 @@ SUCCESS = pb.WORKFLOW_INSTANCE_STATUS_SUCCESS
 FAILURE = pb.WORKFLOW_INSTANCE_STATUS_FAILURE
 ENDED = frozenset({SUCCESS, FAILURE})
 
+OWN_USER, FOREIGN_USER = "1000", "2000"
+"""CreateUser of what headgate makes, and ModifyUser of what a person has touched."""
+
 PROJECT_ID = 1
 """Everybody's workspace."""
 
@@ -76,6 +79,9 @@ class Instance:
     starts_heard: int = 0
     reads: int = 0
     stopped_running: bool = False
+    modify_user: str = OWN_USER
+    stopped_by: str = ""
+    ended_by: str = ""
 
 
 @dataclass(slots=True)
@@ -109,7 +115,7 @@ class ModelUpstream:
             GetCreateResult: lambda call: self._result(call.operation_id),
             GetRerunResult: lambda call: self._result(call.operation_id),
             StartInstances: lambda call: {one: self._start(one) for one in call.ids},
-            StopInstances: lambda call: {one: self._stop(one) for one in call.ids},
+            StopInstances: lambda call: {one: self.stop(one) for one in call.ids},
             GetInstance: lambda call: self._get(call.id),
             ListTasks: self._tasks,
             GetTaskLog: lambda call: f"the end of {call.id}",
@@ -150,7 +156,7 @@ class ModelUpstream:
         """Start an instance, whatever state it is in."""
         one.status, one.started_ms, one.finished_ms = RUNNING, self.timeline.now_ms, 0
         one.run_number += 1
-        one.started_by = by
+        one.started_by, one.stopped_by, one.ended_by = by, "", ""
         number = one.run_number
         if self.witness is not None:
             self.witness(one)
@@ -160,9 +166,9 @@ class ModelUpstream:
         """How long the run that begins now will take."""
         return self.chance.between(*self.rules.run_ms)
 
-    def halt(self, one: Instance) -> None:
+    def halt(self, one: Instance, by: str = "operator") -> None:
         """Ask for a stop, as a caller or an operator would."""
-        one.named = False
+        one.named, one.stopped_by = False, one.stopped_by or by
         if one.status == NOT_RUN and not self.rules.stop_not_run_fails:
             return
         if self.chance.happens(self.rules.stop_sticks) and self.timeline.now_ms < self.chance.quiet_after_ms:
@@ -172,6 +178,7 @@ class ModelUpstream:
 
     def _settle(self, one: Instance, number: int) -> None:
         if one.run_number == number and one.status not in ENDED:
+            one.ended_by = one.stopped_by
             self._finish(one, FAILURE)
 
     def _end_run(self, one: Instance, number: int) -> None:
@@ -265,14 +272,15 @@ class ModelUpstream:
         self.begin(one, "job")
         return PerInstance(success=True)
 
-    def _stop(self, instance_id: int) -> PerInstance:
+    def stop(self, instance_id: int, by: str = "job") -> PerInstance:
+        """StopWorkflowInstances for one instance."""
         one = self.instances.get(instance_id)
         if one is None:
             return PerInstance(success=False, message="The instance does not exist.")
         if one.status in ENDED:
             return PerInstance(success=False, message=f"its status is {_WORDS[one.status]}")
-        one.stopped_running |= one.status == RUNNING
-        self.halt(one)
+        one.stopped_running |= one.status == RUNNING and by == "job"
+        self.halt(one, by)
         return PerInstance(success=True)
 
     def _get(self, instance_id: int) -> Body | Failure:
@@ -312,6 +320,7 @@ class ModelUpstream:
         seen.status_raw = _WORDS[one.status]
         seen.observe_time.FromMilliseconds(self.timeline.now_ms)
         seen.create_time.FromMilliseconds(one.created_ms)
+        seen.create_user, seen.modify_user = OWN_USER, one.modify_user
         if one.day is not None:
             seen.biz_date.CopyFrom(dates.to_message(one.day))
         if one.started_ms:

@@ -601,7 +601,9 @@ class InstanceRun(_message.Message):
     blocked_by_id: _builtins.int
     """The instance it waits for while BLOCKED; 0 otherwise."""
     started_by: Global___StartedBy.ValueType
-    """Who started it; unspecified where it never ran, or where that is not known."""
+    """Who started it, or is to, as long as it was not seen to have begun; unspecified where it never ran, or where that is
+    not known.
+    """
     attempt: _builtins.int
     """Which attempt at it this is, from 1. RetryJob gives all the runs that it begins again the same, next number."""
     operation_index: _builtins.int

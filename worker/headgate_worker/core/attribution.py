@@ -8,14 +8,18 @@ against when its parent ended. Evidence of a stop is the job's own stop, the sto
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from headgate import pb
 from headgate.lifecycle import RUN_FRONTIER
 from headgate_worker.core import pacing
 from headgate_worker.core.calls import StopRecord
-from headgate_worker.core.kinds import expected_parent, starts_itself
+from headgate_worker.core.kinds import expected_parent, may_start, starts_itself
 from headgate_worker.core.runs import NOBODY, THIS_JOB, Stopper, by_instance
 from headgate_worker.core.view import Hints, View
+
+SETTLES_MS: Final = 60_000
+"""How long before the end of a run a person's stop may have shown in ModifyUser."""
 
 
 def starter(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> pb.StartedBy.ValueType:
@@ -26,7 +30,7 @@ def starter(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> pb.St
     if run.state == pb.RUN_STATE_BLOCKED:
         return _released_by(view, run, seen)
     if starts_itself(view):
-        return pb.STARTED_BY_UPSTREAM
+        return _started_at_once(view, seen)
     runs = seen.status != pb.WORKFLOW_INSTANCE_STATUS_FAILURE
     if view.kind == "backfill" and runs and _is_foreign(seen):
         return pb.STARTED_BY_OPERATOR
@@ -34,6 +38,13 @@ def starter(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> pb.St
     if view.kind == "create" and is_placed and expected_parent(view.job, run) is None:
         return pb.STARTED_BY_OPERATOR
     return pb.STARTED_BY_UNSPECIFIED
+
+
+def _started_at_once(view: View, seen: pb.WorkflowInstance) -> pb.StartedBy.ValueType:
+    """Who started what upstream was to start: it itself, unless so late that this job may have asked again."""
+    late_ms = seen.started_time.ToMilliseconds() - seen.create_time.ToMilliseconds()
+    may_be_ours = may_start(view) and late_ms > pacing.adopt_grace_ms(view)
+    return pb.STARTED_BY_UNSPECIFIED if may_be_ours else pb.STARTED_BY_UPSTREAM
 
 
 def _released_by(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> pb.StartedBy.ValueType:
@@ -96,19 +107,28 @@ def _ended_before(view: View, seen: pb.WorkflowInstance, at_ms: int) -> bool:
 
 
 def _was_touched(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> bool:
-    """Whether ModifyUser changed between the last read of the run, or its start by the job or upstream, and its end."""
+    """Whether ModifyUser changed with the end: since the last read of the run, or as long before as a stop settles."""
     if run.state not in RUN_FRONTIER or not (run.started_by or run.state == pb.RUN_STATE_RUNNING):
         return False
     made = seen.create_user if run.operation_index >= 0 else ""
-    before = view.hints.modify_users.get(run.index, made)
-    return bool(before and seen.modify_user) and before != seen.modify_user
+    before, since_ms = view.hints.modify_users.get(run.index, (made, 0))
+    if not before or not seen.modify_user:
+        return False
+    settles = made and before != made and _ended_by(view, seen, since_ms + SETTLES_MS)
+    return before != seen.modify_user or (bool(settles) and run.started_by != pb.STARTED_BY_OPERATOR)
 
 
-def noted(run: pb.InstanceRun, seen: pb.WorkflowInstance, hints: Hints) -> Hints:
+def _ended_by(view: View, seen: pb.WorkflowInstance, at_ms: int) -> bool:
+    ended_ms = seen.finished_time.ToMilliseconds() or view.now_ms
+    return ended_ms <= at_ms
+
+
+def noted(run: pb.InstanceRun, seen: pb.WorkflowInstance, known_ms: int, hints: Hints) -> Hints:
     """The hints with the ModifyUser of what runs, where it is not its creator."""
     if run.state != pb.RUN_STATE_RUNNING or not seen.modify_user:
         return hints
-    telling = _is_foreign(seen) or run.operation_index < 0 or run.index in hints.modify_users
-    if not telling or hints.modify_users.get(run.index) == seen.modify_user:
+    known = hints.modify_users.get(run.index)
+    telling = _is_foreign(seen) or run.operation_index < 0 or known
+    if not telling or (known and known[0] == seen.modify_user):
         return hints
-    return hints.modified(run.index, seen.modify_user)
+    return hints.modified(run.index, seen.modify_user, known_ms)

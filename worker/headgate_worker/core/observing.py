@@ -145,7 +145,7 @@ def _own_read(view: View, run: pb.InstanceRun, reply: Reply, seen: pb.WorkflowIn
     known_ms, row = reply.at_ms or view.now_ms, _row(view, run, seen, reply.stops)
     drafts = (runs_changed(row, message=_what(run, row)),) if differs(run, row) else ()
     hints = batching.noted(view, row, seen, inquiring.opened(view, row, seen, _next(view, row, known_ms)))
-    hints = attribution.noted(row, seen, hints)
+    hints = attribution.noted(row, seen, known_ms, hints)
     idle = seen.status in NOT_STARTED and row.state not in _OVER
     return Change(drafts, hints.idle(run.index, known_ms) if idle else hints)
 

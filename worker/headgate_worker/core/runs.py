@@ -77,7 +77,9 @@ def _with_state(row: pb.InstanceRun, seen: pb.WorkflowInstance, by: StartedBy, s
     if seen.status in NOT_STARTED or unknown:
         return row
     never_ran = seen.status == pb.WORKFLOW_INSTANCE_STATUS_FAILURE and not seen.HasField("started_time")
-    row = run_with(row, started_by=None if never_ran else row.started_by or by)
+    guessed = row.started_by == pb.STARTED_BY_UPSTREAM and row.state in NOT_YET_STARTED
+    known_by = by if guessed else row.started_by or by
+    row = run_with(row, started_by=None if never_ran else known_by)
     state = _FINAL.get(seen.status, pb.RUN_STATE_RUNNING)
     if state == pb.RUN_STATE_FAILED and stopper.by:
         row = stopped(row, stopper)

@@ -61,7 +61,7 @@ _STORED: Final[tuple[tuple[str, str, _Kind], ...]] = (
     ("z", "stops_lost", _INDEXES),
     ("d", "parents_doubted", _INDEXES),
     ("b", "absent", _INDEXES),
-    ("u", "modify_users", _map_of(str, str)),
+    ("u", "modify_users", _map_of(list, lambda found: (str(found[0]), int(found[1])))),
     ("s", "starts", _NUMBERS),
     ("a", "asked_at_ms", _NUMBERS),
     ("i", "idle_at_ms", _NUMBERS),

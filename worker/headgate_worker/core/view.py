@@ -130,7 +130,8 @@ class Hints:
         queues_since_ms: since when the next call has asked for a slot and got none; 0 when it has not.
         waits_since_ms: since when the next call waits for a slot and that is not on the bill yet; 0 when none does.
         stops_lost: indexes of runs whose stop was sent and not answered: one that ends in Failure then was stopped.
-        modify_users: run index to upstream's ModifyUser of its instance while it ran, where that is not its creator.
+        modify_users: run index to ModifyUser of its instance while it ran, where that is not its creator, and
+            when that was first read.
         read_at_ms: run index to when its instance was last known, for those that are read again and again.
         parents_doubted: indexes of blocked runs for whose ended parent upstream waits all the same: it may run again.
         absent: indexes of runs whose instance the last read did not find; a second one in a row is believed.
@@ -162,11 +163,11 @@ class Hints:
     absent: frozenset[int] = frozenset()
     projects: Mapping[int, int] = field(default_factory=dict)
     parents_doubted: frozenset[int] = frozenset()
-    modify_users: Mapping[int, str] = field(default_factory=dict)
+    modify_users: Mapping[int, tuple[str, int]] = field(default_factory=dict)
 
-    def modified(self, run_index: int, user: str) -> Hints:
-        """The hints with who changed a run's instance last while it ran."""
-        return replace(self, modify_users={**self.modify_users, run_index: user})
+    def modified(self, run_index: int, user: str, at_ms: int) -> Hints:
+        """The hints with who changed a run's instance last while it ran, and when that was first read."""
+        return replace(self, modify_users={**self.modify_users, run_index: (user, at_ms)})
 
     def project(self, run_index: int, project_id: int) -> Hints:
         """The hints with the project of a run's instance; see `batching`."""
