@@ -22,7 +22,7 @@ from tests.simulator.line import Line
 from tests.simulator.rules import Rules
 from tests.simulator.store import ModelStore
 from tests.simulator.timeline import Timeline
-from tests.simulator.upstream import FAILURE, RUNNING, Instance, ModelUpstream
+from tests.simulator.upstream import FAILURE, FOREIGN_USER, RUNNING, Instance, ModelUpstream
 from tests.simulator.worker import Ticks
 
 BEGIN_MS = 1_739_019_600_000
@@ -253,6 +253,20 @@ class World:
     def cancel(self, mode: pb.CancelMode.ValueType = pb.CANCEL_MODE_STOP) -> None:
         """Ask for the end of the job, as a caller does."""
         Callers(self.timeline, self.chance, self.store, self.cloud).cancel(mode)
+
+    def stop_as(self, job: str, one: Instance, *, is_answered: bool = True) -> None:
+        """Have another job stop an instance: its stop is on record before it is sent, as a worker does it."""
+        sent_ms = self.store.record_stop([one.id], job)
+        answer = self.cloud.stop(one.id, by=job)
+        if is_answered:
+            self.store.stop_answered({one.id: answer.success}, job, sent_ms)
+
+    def stop_in_console(self, one: Instance, *, shows_user: bool) -> None:
+        """Have a person stop an instance; with `shows_user` upstream shows who."""
+        one.touched = True
+        if shows_user:
+            one.modify_user = FOREIGN_USER
+        self.cloud.halt(one)
 
     def pass_ms(self, duration_ms: int) -> None:
         """Let a time pass, whatever happens in it."""

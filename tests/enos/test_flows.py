@@ -20,7 +20,8 @@ from headgate_emulator.enos.statuses import Status
 from headgate_emulator.enos.world import FlowWorld, Trigger
 from headgate_emulator.fault_book import FaultBook
 from headgate_emulator.faults import FailRun, StuckStop
-from headgate_worker.core.calls import Call, Failure, FailureKind, Outcome
+from headgate_worker.core import stop_records
+from headgate_worker.core.calls import Call, Failure, FailureKind, Outcome, Reply, StopRecord
 from headgate_worker.core.flow_calls import CancelFlow, GetFlow, ListFlows, TriggerFlow
 from headgate_worker.core.flows import Marker
 from headgate_worker.core.plan import absorb, plan
@@ -57,6 +58,7 @@ class Drive:
     book: FaultBook = field(default_factory=FaultBook)
     world: FlowWorld = field(init=False)
     policy: Policy = field(default_factory=Policy)
+    stops: list[StopRecord] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.world = FlowWorld(FlowRules(user_id="u", org_id="o"), self.book, seed_instances())
@@ -91,10 +93,13 @@ class Drive:
 
     def ask(self, call: Call) -> Outcome:
         self.calls.append(call)
+        self.stops += [StopRecord(self.job.name, self.now_ms) for _ in stop_records.stopped_ids(call)]
         lost = self.loss(call)
         kind = FailureKind.AMBIGUOUS if isinstance(call, TriggerFlow) else FailureKind.TRANSIENT
         if lost != "request":
             outcome = self.answer(call)
+            if isinstance(outcome, Reply) and stop_records.recorded_for(call, outcome):
+                outcome = replace(outcome, stops=tuple(self.stops))
         return Failure(kind, "connection_lost", "lost") if lost else outcome
 
     def answer(self, call: Call) -> Outcome:
