@@ -5,7 +5,8 @@
 #
 # From the environment:
 #   BUILDER        docker, podman, buildah, nerdctl; default docker
-#   BASE_IMAGE     image with Python 3.11 or newer and pip; default python:3.12-slim
+#   BASE_IMAGE     image with Python 3.11 or newer and pip, by its digest if you like (python:3.12-slim@sha256:...);
+#                  default python:3.12-slim
 #   TAG            tag of the images; default the version in pyproject.toml
 #   PREFIX         goes before the names, such as registry.example.com/team/; default none
 #   PIP_INDEX_URL  package index for the build; default pip's own

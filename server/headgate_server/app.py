@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from typing import Final
 
 import grpc
 
+from headgate.exposure import EXPLAINED, VARIABLE
 from headgate_ops import http_endpoint
 from headgate_redis.pipe import Pipe
 from headgate_server import (
@@ -58,6 +60,8 @@ from headgate_server.task_service import TaskInstanceService
 from headgate_server.watch import Watching
 from headgate_server.watch_shares import WatchShares
 from headgate_server.workflow_service import BackfillService, WorkflowInstanceService
+
+_log = logging.getLogger(__name__)
 
 GATHER_SECONDS: Final = 0.004
 """How long calls for the store wait for others while the process has no CPU to spare (docs/performance.md)."""
@@ -136,6 +140,10 @@ class Parts:
         return self.health.why_not()
 
     def _show(self) -> None:
+        exposures = self.settings.exposures()
+        self.metrics.exposed(exposures)
+        for one in exposures:
+            _log.warning("%s is meant by %s: %s", one.value, VARIABLE, EXPLAINED[one])
         hub, watch = self.hub, self.metrics.watch
         watch("headgate_open_watches", "Streams that are open.", lambda: hub.watchers + self.lookout.watchers)
         watch("headgate_watched_instances", "Instances that streams watch.", lambda: self.lookout.instances)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from headgate.exposure import Exposure
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 _SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -47,6 +49,12 @@ class Metrics:
     def watch(self, name: str, description: str, value: Callable[[], float]) -> None:
         """Show a value that is asked for when metrics are read."""
         Gauge(name, description, registry=self.registry).set_function(value)
+
+    def exposed(self, found: Collection[Exposure]) -> None:
+        """Show what the process does in the open."""
+        shown = Gauge("headgate_insecure", "Whether this is open beyond the machine.", ["fact"], registry=self.registry)
+        for one in (Exposure.OPEN, Exposure.PLAINTEXT_TOKENS):
+            shown.labels(one.value).set(one in found)
 
     def page(self) -> bytes:
         """All metrics in Prometheus' text format."""

@@ -9,8 +9,10 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from headgate import exposure
 from headgate import redis_url as redis_url_of
 from headgate.charges import Shares
+from headgate.exposure import Exposure
 from headgate_server import callers_file
 from headgate_server.callers import Limits
 
@@ -43,6 +45,11 @@ def _redis_url(text: str) -> str:
     return text
 
 
+def _insecure(text: str) -> str:
+    exposure.parse(text)
+    return text
+
+
 Address = Annotated[str, AfterValidator(_address)]
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
@@ -57,7 +64,20 @@ class Settings(BaseSettings):
     redis_url: Annotated[str, AfterValidator(_redis_url)] = Field(
         "redis://127.0.0.1:6379/0", description="Redis that holds the jobs; user and password in the URL."
     )
-    listen: Address = Field("0.0.0.0:50051", description="Address of the gRPC port; port 0 takes a free one.")
+    listen: Address = Field(
+        "127.0.0.1:50051",
+        description="Address of the gRPC port; port 0 takes a free one. In the image 0.0.0.0:50051.",
+    )
+    published: str = Field(
+        "",
+        description="Host address at which a container engine or a proxy on this machine publishes the gRPC port; "
+        "empty means that it is reached at HEADGATE_LISTEN.",
+    )
+    allow_insecure: Annotated[str, AfterValidator(_insecure)] = Field(
+        "",
+        description="What is meant to be open beyond this machine, with commas between: open (no callers are named), "
+        "plaintext-tokens (no TLS), plaintext-upstream (workers). A start refuses what is not named.",
+    )
     ops_listen: Address = Field(
         "0.0.0.0:8080", description="Address of the HTTP port for health and metrics; port 0 takes a free one."
     )
@@ -179,6 +199,21 @@ class Settings(BaseSettings):
             except ValueError as error:
                 raise ValueError(f"{PREFIX}CALLERS: {error}") from None
         return self
+
+    @model_validator(mode="after")
+    def _meant(self) -> Self:
+        if wrong := exposure.refusal(self.exposures(), exposure.parse(self.allow_insecure)):
+            raise ValueError(wrong)
+        return self
+
+    def exposures(self) -> frozenset[Exposure]:
+        """What this server does in the open."""
+        return exposure.of_server(
+            self.published or parse_address(self.listen)[0],
+            named=self.callers is not None,
+            encrypted=self.tls_cert is not None,
+            mutual=self.tls_client_ca is not None,
+        )
 
     def connection_shares(self) -> Shares:
         """How much a connection may have stored."""

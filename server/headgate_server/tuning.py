@@ -19,9 +19,19 @@ after 200,000 new ones (Python: 85,000), so cycles of streams that broke are fou
 
 
 def tune() -> None:
-    """Set the collector, and the scheduling of every thread to come."""
+    """Set the collector, the scheduling of every thread to come, and that a crash leaves no core behind."""
     gc.set_threshold(*COLLECTOR)
+    _leave_no_core()
     _take_turns_less_often()
+
+
+def _leave_no_core() -> None:
+    """Write no memory to disk when the process crashes: Redis' password, keys of TLS and payloads are in it."""
+    try:
+        import resource
+    except ImportError:  # not on every platform
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _take_turns_less_often() -> None:

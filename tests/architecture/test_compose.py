@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from tests.architecture import variables
 from tests.architecture.repository import ROOT
@@ -45,8 +46,43 @@ def test_redis_keeps_what_it_acknowledged_and_never_evicts() -> None:
 
 
 def test_the_ports_are_those_of_the_contract() -> None:
-    assert service("server")["ports"] == ["50051:50051", "127.0.0.1:8080:8080"]
+    assert service("server")["ports"] == ["${HEADGATE_PUBLISHED:-127.0.0.1}:50051:50051", "127.0.0.1:8080:8080"]
     assert service("emulator")["ports"] == ["127.0.0.1:18080:18080"]
+
+
+def test_a_server_knows_where_its_port_is_published() -> None:
+    assert service("server")["environment"]["HEADGATE_PUBLISHED"] == "${HEADGATE_PUBLISHED:-127.0.0.1}"
+
+
+def test_a_server_that_is_published_beyond_the_machine_needs_callers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADGATE_PUBLISHED", "0.0.0.0")
+    monkeypatch.setenv("HEADGATE_LISTEN", service("server")["environment"]["HEADGATE_LISTEN"])
+
+    with pytest.raises(ValidationError, match="HEADGATE_CALLERS"):
+        variables.SETTINGS["server"]()
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("server", {"CALLERS", "TLS_CERT", "TLS_KEY", "TLS_CLIENT_CA", "ALLOW_INSECURE"}),
+        ("worker", {"DATAWORKS_EDITION", "CONNECTIONS", "ALLOW_INSECURE"}),
+    ],
+)
+def test_what_a_deployment_needs_is_handed_through(name: str, given: set[str]) -> None:
+    found = service(name)["environment"]
+
+    assert {f"HEADGATE_{setting}" for setting in given} <= set(found)
+    for setting in given:
+        value = found[f"HEADGATE_{setting}"]
+        assert value is None or value == f"${{HEADGATE_{setting}:-}}"
+    assert service(name)["volumes"] == [f"${{{name.upper()}_CONFIG:-./deploy/{name}}}:/etc/headgate:ro"]
+    assert (ROOT / f"deploy/{name}/.gitignore").read_text().splitlines()[1:] == ["*", "!.gitignore"]
+
+
+@pytest.mark.parametrize("name", ["redis", *OURS])
+def test_no_crash_writes_memory_to_disk(name: str) -> None:
+    assert service(name)["ulimits"] == {"core": 0}
 
 
 def test_workers_can_be_scaled() -> None:

@@ -19,6 +19,7 @@ from headgate import pb, redis_url
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
 from headgate_server import settings
 from headgate_server.tuning import COLLECTOR
+from tests.server.callers import write
 from tests.server.world import World, connected, gather_until_end, until
 
 Process = asyncio.subprocess.Process
@@ -277,3 +278,56 @@ async def test_a_server_that_says_it_is_ready_is_ready(start: Start) -> None:
         reply = await stub.Check(health_pb2.HealthCheckRequest())
 
     assert reply.status == health_pb2.HealthCheckResponse.SERVING
+
+
+OPEN = {"HEADGATE_PUBLISHED": "192.0.2.1"}
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        (OPEN, b"=open"),
+        ({"HEADGATE_LISTEN": "0.0.0.0:0"}, b"=open"),
+        ({**OPEN, "HEADGATE_CALLERS": "x"}, b"=plaintext-"),
+    ],
+)
+async def test_a_start_in_the_open_is_refused(
+    clean_environment: dict[str, str], redis_url: str, tmp_path: Path, given: dict[str, str], word: bytes
+) -> None:
+    if "HEADGATE_CALLERS" in given:
+        given = {**given, "HEADGATE_CALLERS": str(write(tmp_path / "callers.toml"))}
+    process = await spawn(clean_environment, HEADGATE_REDIS_URL=redis_url, **given)
+    _, errors = await asyncio.wait_for(process.communicate(), 20)
+
+    assert process.returncode == 2
+    assert b"HEADGATE_ALLOW_INSECURE" + word in errors and b"Traceback" not in errors
+
+
+async def test_a_start_in_the_open_that_is_meant_is_warned_of_and_shown(start: Start) -> None:
+    async with start(**OPEN, HEADGATE_ALLOW_INSECURE="open") as (process, world):
+        async with ClientSession() as session, session.get(f"{world.ops}/metrics") as response:
+            page = await response.text()
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        logged = (await process.stderr.read()).decode()
+
+    assert 'headgate_insecure{fact="open"} 1.0' in page and 'headgate_insecure{fact="plaintext-tokens"} 0.0' in page
+    assert "WARNING" in logged and "open is meant by HEADGATE_ALLOW_INSECURE: everyone" in logged
+
+
+async def test_a_server_that_listens_here_only_says_nothing_of_it(start: Start) -> None:
+    async with start() as (process, world):
+        async with ClientSession() as session, session.get(f"{world.ops}/metrics") as response:
+            assert 'headgate_insecure{fact="open"} 0.0' in await response.text()
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        assert b"WARNING" not in await process.stderr.read()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of processes are read from /proc")
+async def test_a_crash_leaves_no_core(start: Start) -> None:
+    async with start() as (process, _):
+        limits = await asyncio.to_thread(Path(f"/proc/{process.pid}/limits").read_text)
+
+    (row,) = [line for line in limits.splitlines() if "core" in line]
+    assert row.split()[4:6] == ["0", "0"]

@@ -9,6 +9,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -139,3 +140,37 @@ async def test_no_entry_id_writes_a_line_of_its_own(
 
     assert forged.encode() in line, "the id was told on another line"
     assert b"\r" not in line and b"\x1b" not in line
+
+
+ELSEWHERE = "http://192.0.2.1:18080"
+
+
+async def test_an_upstream_in_the_open_is_refused(redis_server: RedisServer, credentials: None, tmp_path: Path) -> None:
+    named = tmp_path / "connections.toml"
+    named.write_text(f'[connections.a]\nkind = "dataworks"\nendpoint = "{ELSEWHERE}"\n')
+    for given in ({"HEADGATE_DATAWORKS_ENDPOINT": ELSEWHERE}, {"HEADGATE_CONNECTIONS": str(named)}):
+        base = {"HEADGATE_REDIS_URL": redis_server.url, "HEADGATE_OPS_LISTEN": "127.0.0.1:0"}
+        async with process(**base, **given) as worker:
+            async with asyncio.timeout(30):
+                _, errors = await worker.communicate()
+        assert worker.returncode == 2
+        assert b"say HEADGATE_ALLOW_INSECURE=plaintext-upstream" in errors and b"Traceback" not in errors
+
+
+async def test_one_that_is_meant_is_warned_of_and_shown(
+    redis_server: RedisServer, redis: Redis, emulator: RunningEmulator, credentials: None
+) -> None:
+    given = {"HEADGATE_DATAWORKS_ENDPOINT": ELSEWHERE, "HEADGATE_ALLOW_INSECURE": "open,plaintext-upstream"}
+    async with process(**{**environment(redis_server, emulator), **given}) as worker:
+        address = await ready(worker)
+        async with aiohttp.ClientSession() as session, session.get(f"http://{address}/metrics") as answer:
+            page = await answer.text()
+        if sys.platform == "linux":
+            limits = await asyncio.to_thread(Path(f"/proc/{worker.pid}/limits").read_text)
+            assert next(line for line in limits.splitlines() if "core" in line).split()[4:6] == ["0", "0"]
+        worker.send_signal(signal.SIGTERM)
+        assert worker.stderr is not None
+        logged = (await worker.stderr.read()).decode()
+
+    assert 'headgate_insecure{fact="plaintext-upstream"} 1.0' in page
+    assert "WARNING" in logged and "plaintext-upstream is meant by HEADGATE_ALLOW_INSECURE" in logged

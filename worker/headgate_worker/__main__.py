@@ -31,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = Settings()
         gc.set_threshold(*COLLECTOR)
+        _leave_no_core()
         configure(settings.log_level, settings.log_format)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_until_signalled(settings))
@@ -50,6 +51,15 @@ async def _until_signalled(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await app.run(settings, stop=stop, ready=_announce)
+
+
+def _leave_no_core() -> None:
+    """Write no memory to disk when the process crashes: the cloud's credentials are in it."""
+    try:
+        import resource
+    except ImportError:  # not on every platform
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _announce(ops_address: str) -> None:

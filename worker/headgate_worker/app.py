@@ -15,6 +15,7 @@ from prometheus_client import generate_latest
 from redis.asyncio import Redis
 
 from headgate import entries, keys
+from headgate.exposure import EXPLAINED, VARIABLE, Exposure
 from headgate_ops import http_endpoint
 from headgate_worker import metrics
 from headgate_worker.clock import StoreClock, SystemDice
@@ -88,8 +89,10 @@ async def run(
         connections = await connect(settings, redis, clock)
         store.default_connection = connections.default
         stack.push_async_callback(connections.aclose)
+        for one in connections.exposures:
+            _log.warning("%s is meant by %s: %s", one.value, VARIABLE, EXPLAINED[one])
         parts = _assemble(settings, redis, store, clock, connections, stack)
-        address = await _open_side_door(settings, parts, stack)
+        address = await _open_side_door(settings, parts, connections.exposures, stack)
         await _work(parts, stop, lambda: ready(address))
 
 
@@ -143,7 +146,9 @@ def _reaper(
     return Reaper(store, clock, dice, worker_id, period_seconds=period, announce=connections.announce)
 
 
-async def _open_side_door(settings: Settings, parts: Parts, stack: AsyncExitStack) -> str:
+async def _open_side_door(
+    settings: Settings, parts: Parts, exposures: frozenset[Exposure], stack: AsyncExitStack
+) -> str:
     async def wrong() -> str:
         try:
             await parts.store.heartbeat(parts.worker_id, await parts.store.now_ms(), lifetime_ms=15_000)
@@ -151,7 +156,7 @@ async def _open_side_door(settings: Settings, parts: Parts, stack: AsyncExitStac
             return f"the store can't be written ({type(error).__name__})"
         return ""
 
-    registry = metrics.registry(parts.ticks, parts.reads, parts.reaper)
+    registry = metrics.registry(parts.ticks, parts.reads, parts.reaper, exposures)
     host, _, port = settings.ops_listen.rpartition(":")
     pages = http_endpoint.pages(wrong, lambda: generate_latest(registry))
     real_port = await stack.enter_async_context(http_endpoint.serving(host or "0.0.0.0", int(port), pages))

@@ -8,11 +8,12 @@ from typing import Final, Protocol
 
 from redis.asyncio import Redis
 
-from headgate import quota
+from headgate import exposure, quota
+from headgate.exposure import Exposure
 from headgate.quota import PLAIN, Go, Limits, Verdict
 from headgate.ranking import Rank
 from headgate_worker import connection_file
-from headgate_worker.connection_file import DataWorksEntry, EnosEntry, limits_from
+from headgate_worker.connection_file import ConnectionFile, DataWorksEntry, EnosEntry, limits_from
 from headgate_worker.core.calls import Call, Failure, FailureKind, Outcome
 from headgate_worker.dataworks.settings import DataWorksSettings
 from headgate_worker.enos.client import Enos
@@ -65,9 +66,15 @@ ANNOUNCE_MS: Final = 30_000
 class Connections:
     """Upstreams by name; "" is the default one, and `default` its own name, which is empty where it has none."""
 
-    def __init__(self, connections: Mapping[str, Connection], default: str = "") -> None:
+    def __init__(
+        self,
+        connections: Mapping[str, Connection],
+        default: str = "",
+        exposures: frozenset[Exposure] = frozenset(),
+    ) -> None:
         self.default = default
         self._connections = dict(connections)
+        self.exposures = exposures
         self._announced_ms = 0
 
     async def announce(self, now_ms: int) -> None:
@@ -138,13 +145,25 @@ def limits_of(settings: Settings) -> Limits:
     return limits_from(edition, own)
 
 
+def exposures_of(settings: Settings, named: ConnectionFile) -> frozenset[Exposure]:
+    """What is done in the open with any of the upstreams."""
+    urls = [entry.endpoint for entry in named.connections.values()]
+    if not named.default:
+        urls.append(settings.dataworks_endpoint)
+    return frozenset().union(*map(exposure.of_upstream, urls))
+
+
 async def connect(settings: Settings, redis: Redis, clock: Clock) -> Connections:
     """Get the upstreams of the settings and of the connection file ready. Opens no connection to them yet.
 
     Raises:
-        ValueError: an endpoint, a region or the file makes no sense, or a credential is not where the file says.
+        ValueError: an endpoint, a region or the file makes no sense, a credential is not where the file says, or an
+            upstream is called in the open and that is not meant.
     """
     named = await asyncio.to_thread(connection_file.load, settings.connections)
+    exposures = exposures_of(settings, named)
+    if wrong := exposure.refusal(exposures, exposure.parse(settings.allow_insecure)):
+        raise ValueError(wrong)
     found: dict[str, Connection] = {}
     for name, entry in named.connections.items():
         found[name] = await _ready(_upstream(name, entry, clock), name, entry.limits(), redis, clock)
@@ -152,7 +171,7 @@ async def connect(settings: Settings, redis: Redis, clock: Clock) -> Connections
         found[""] = found[named.default]
     else:
         found[""] = await _ready(_default(settings, clock), "", limits_of(settings), redis, clock)
-    return Connections(found, named.default)
+    return Connections(found, named.default, exposures)
 
 
 async def _ready(upstream: _Adapter, name: str, limits: Limits, redis: Redis, clock: Clock) -> Connection:

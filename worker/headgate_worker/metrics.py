@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from headgate.exposure import Exposure
 from headgate_worker.leased import LeasedWorker
 from headgate_worker.reaper import Reaper
 
@@ -34,8 +35,12 @@ class _Parts(Collector):
         yield CounterMetricFamily("headgate_worker_given_up", left, value=self._reaper.given_up)
 
 
-def registry(ticks: LeasedWorker, reads: LeasedWorker, reaper: Reaper) -> CollectorRegistry:
+def registry(
+    ticks: LeasedWorker, reads: LeasedWorker, reaper: Reaper, exposures: Collection[Exposure] = ()
+) -> CollectorRegistry:
     """The figures of one worker."""
     found = CollectorRegistry()
     found.register(_Parts(ticks, reads, reaper))
+    shown = Gauge("headgate_insecure", "Whether this is open beyond the machine.", ["fact"], registry=found)
+    shown.labels(Exposure.PLAINTEXT_UPSTREAM.value).set(Exposure.PLAINTEXT_UPSTREAM in exposures)
     return found

@@ -6,10 +6,17 @@ of ours.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from headgate import exposure
+
+
+def _insecure(text: str) -> str:
+    exposure.parse(text)
+    return text
 
 
 class Settings(BaseSettings):
@@ -35,6 +42,11 @@ class Settings(BaseSettings):
     dataworks_total_daily: int = Field(default=0, ge=0, description="Calls a day instead of the preset's.")
     connections: str = Field(
         default="", description="TOML file of named connections; empty means the DataWorks above only."
+    )
+    allow_insecure: Annotated[str, AfterValidator(_insecure)] = Field(
+        default="",
+        description="What is meant to be open beyond this machine: plaintext-upstream (an http:// upstream); servers' "
+        "words may stand here, too. A start refuses what is not named.",
     )
     tick_slots: int = Field(default=100, ge=1, le=1000, description="Ticks that run side by side.")
     read_slots: int = Field(
