@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from itertools import islice
 from typing import Any, Final
 
 import grpc
@@ -27,11 +28,15 @@ PROMPT_SECONDS: Final = 1.0
 REQUEST_SECONDS: Final = 10.0
 """How long a request may take at all."""
 
-SWEEP_SECONDS: Final = 0.25
+SWEEP_SECONDS: Final = 0.05
 """How often is looked at how long requests have taken."""
 
-MAX_PENDING: Final = 10_000
-"""Most calls without a request at a time, prompt ones too; one more ends the oldest."""
+SWEPT: Final = 50
+"""Most calls that have become slow or overdue and are seen to at a time: ending many at once makes all others wait."""
+
+MAX_PENDING: Final = 2_000
+"""Most calls without a request at a time, prompt ones too; one more ends the oldest. Of ten thousand calls that come at
+once, with their requests, a handful are here at a time."""
 
 SLOW: Final = Bounds(total=256, per_connection=32)
 """Slots of requests that take longer than `PROMPT_SECONDS`. Each may cost as much as the largest request."""
@@ -107,7 +112,8 @@ class PendingRequests:
 
     def sweep(self, now: float) -> None:
         """Give slots to the calls that have become slow, and end those that lose theirs or are overdue."""
-        due = [(call, now - began) for call, began in self._began.items() if now - began >= PROMPT_SECONDS]
+        first = islice(self._began.items(), len(self._slow) + SWEPT)
+        due = [(call, now - began) for call, began in first if now - began >= PROMPT_SECONDS]
         for call, age in due:
             if age >= (self._seconds or REQUEST_SECONDS):
                 self._end(call, turned.overdue())
