@@ -47,6 +47,10 @@ class _Page:
     bytes: int = 0
     is_full: bool = False
 
+    def count(self, most: int) -> int:
+        """How many jobs to look at next: no more than there is room for, as long as every one is wanted."""
+        return most if self.walked > len(self.jobs) else min(most, self.size - len(self.jobs))
+
     def take(self, rows: Sequence[Row], wanted: filters.Filter) -> None:
         """Take the next jobs, as many as there is room for."""
         for number, stored in rows:
@@ -88,10 +92,10 @@ async def list_jobs(
     source = keys.JOBS if wanted.state is None else keys.state(wanted.state)
     groups = JobGroups(index, caller.connections)
     while not page.is_full and groups.bytes < MAX_READ_BYTES:
-        count = groups.walked()
-        found = await index.walk(source, after=page.after, newest_first=newest_first, count=count)
-        await _fill(page, groups, found, wanted)
-        if len(found) < count and not page.is_full and (not found or page.after == found[-1][1]):
+        count = page.count(groups.walked())
+        found = await index.walk(source, after=page.after, newest_first=newest_first, count=count + 1)
+        await _fill(page, groups, found[:count], wanted)
+        if len(found) <= count and (not found or page.after == found[-1][1]):
             return pb.ListJobsResponse(jobs=page.jobs)
     return pb.ListJobsResponse(jobs=page.jobs, next_page_token=write_token(request, page.after))
 

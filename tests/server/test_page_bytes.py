@@ -97,6 +97,17 @@ async def test_small_jobs_are_read_in_large_groups() -> None:
     assert len(jobs.read) <= 7
 
 
+@pytest.mark.parametrize("there", [49, 50, 51])
+async def test_a_page_of_which_all_is_wanted_reads_no_more_than_it_shows(there: int) -> None:
+    jobs = Jobs(*[100] * there)
+
+    page = await list_jobs(jobs, pb.ListJobsRequest(), ANONYMOUS)
+
+    assert len(page.jobs) == min(there, listing.PAGE_SIZE)
+    assert bool(page.next_page_token) is (there > listing.PAGE_SIZE)
+    assert len(jobs.read) == 2
+
+
 def test_a_group_has_one_job_at_least_and_not_too_many() -> None:
     groups = JobGroups(Jobs())
     assert groups.walked() == job_groups.FIRST
