@@ -81,6 +81,7 @@ if not seq then
   put('seq', seq)
   put('uid', ARGV[28])
   put('conn', ARGV[29])
+  put('fence', string.format('%d', seq * 1048576))
   redis.call('ZADD', KEYS[5], seq, ARGV[1])
 end
 if ARGV[8] ~= '' then put('wake', ARGV[8]) end
@@ -129,8 +130,9 @@ return {1, rev + count, now}
 )
 """A job has one next tick: a commit that brings another takes the one before off the queue, so that a tick too many
 never becomes a second chain of ticks. A store whose memory is used up refuses a script's first write, and only that, if
-it needs memory: what may use the reserve begins with one that takes something away. KEYS: 1 job 2 log 3 feed 4 due
+it needs memory: what may use the reserve begins with one that takes something away. Each life of an id has a million
+fences of its own, so that a tick of an earlier one renews and gives back nothing. KEYS: 1 job 2 log 3 feed 4 due
 5 jobs 6 sequence 7 state before 8 state after 9 request 10 expiring 11 definition 12 queue 13 kick 14 name 15 dates
-16 line 17 wants 18 life of the request's job 19 audit 20 stored 21 recount, and under the connection's other
-name 22 to 24 as 15 to 17 and 25 as 14. ARGV: see `commit.script_arguments`.
-Answers {code, revision or record, now in ms}, and for a record the uid of its job."""
+16 line 17 wants 18 life of the request's job 19 audit 20 stored 21 recount, and under the connection's other name
+22 to 24 as 15 to 17 and 25 as 14. ARGV: see `commit.script_arguments`. Answers {code, revision or record, now in ms},
+and for a record the uid of its job."""

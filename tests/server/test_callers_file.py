@@ -111,7 +111,7 @@ def test_the_example_in_the_documents_is_a_file_of_callers(tmp_path: Path) -> No
     found = load(tmp_path, page.partition("```toml\n")[2].partition("```")[0], mutual=True)
 
     callers_named = {proof.caller.name: proof.caller for proof in found.proofs.values()}
-    assert callers_named["scheduler"].connections == frozenset({"", "shanghai"})
+    assert callers_named["scheduler"].connections == frozenset({"", "plant"})
     limits = Limits(50.0, 200, 500, 50, 2_200, 600.0, 10_000, 100_000_000)
     assert callers_named["dashboard"] == Caller("dashboard", frozenset({Right.READ}), None, limits)
 
