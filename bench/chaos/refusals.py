@@ -49,16 +49,22 @@ class _Seen:
 
 
 async def _refuse(
-    stage: Stage, size: Refusing, acks: Acks, on: Callable[[], Awaitable[object]], off: Callable[[], Awaitable[object]]
+    stage: Stage,
+    size: Refusing,
+    acks: Acks,
+    on: Callable[[], Awaitable[object]],
+    off: Callable[[], Awaitable[object]],
+    *,
+    readiness: int = 503,
 ) -> _Seen:
-    """Make Redis refuse writes for a while, and see what everybody makes of it."""
+    """Make Redis refuse writes for a while, and see what everybody makes of it, whose readiness is to be as given."""
     seen = _Seen()
     client = await stage.client(IMPATIENT)
     submitting = asyncio.create_task(acks.steadily(client, mixed, count=size.jobs, per_second=size.per_second))
     await asyncio.sleep(size.before)
     seen.began = time.monotonic()
     await on()
-    seen.noticed = await until(lambda: _ready(stage, 503), 10.0)
+    seen.noticed = await until(lambda: _ready(stage, readiness), 10.0)
     await asyncio.sleep(size.refusing)
     seen.reads_refused = await _refused_reads(client, acks.ids()[:20])
     await submitting
@@ -178,7 +184,12 @@ async def redis_full(trial: Trial, size: Refusing | None = None) -> Report:
     async with Stage(Plan(workers=2)) as stage:
         redis = stage.truth.redis
         seen = await _refuse(
-            stage, size, acks, lambda: redis.config_set("maxmemory", "1mb"), lambda: redis.config_set("maxmemory", "0")
+            stage,
+            size,
+            acks,
+            lambda: redis.config_set("maxmemory", "1mb"),
+            lambda: redis.config_set("maxmemory", "0"),
+            readiness=200,  # what makes room goes through them
         )
         trial.say(f"noticed after {seen.noticed:.1f} s, recovered after {seen.recovered:.1f} s")
         judged = await judge(stage, acks.ids(), seconds=90.0)
@@ -186,7 +197,7 @@ async def redis_full(trial: Trial, size: Refusing | None = None) -> Report:
     inside = _inside(acks, seen)
     full = [ack for ack in inside if _refused(ack, "STORE_FULL")]
     checks = [
-        at_most("until no process calls itself ready, s", 5.0, seen.noticed),
+        at_most("until every process calls itself ready, s", 5.0, seen.noticed),
         at_least("submits answered meanwhile", 10, len(inside)),
         none("of these, not UNAVAILABLE STORE_FULL with RetryInfo", len(inside) - len(full)),
         none("half-written jobs while full", seen.unfolded),
