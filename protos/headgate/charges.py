@@ -108,12 +108,12 @@ local fields, held
 local owed = bytes + #ARGV[5]
 if rev == 0 and ARGV[36] ~= '' then
   fields = charged_fields(ARGV[36], ARGV[29])
-  held = redis.call('HMGET', KEYS[20], unpack(fields))
-  for i, quota in ipairs({'stored_jobs', 'stored_bytes', 'stored_jobs', 'stored_bytes'}) do
-    held[i] = tonumber(held[i] or '0') + (i % 2 == 1 and 1 or owed)
-    local most = ARGV[36 + i]
-    if most ~= '0' and held[i] > tonumber(most) then
-      return {-11, quota .. ' ' .. most .. ' ' .. string.match(fields[i], ' (.*)$'), now}
+  held = redis.call('HMGET', KEYS[20], fields[1], fields[2], fields[3], fields[4])
+  for i = 1, 4 do
+    held[i] = (held[i] or 0) + (i % 2 == 1 and 1 or owed)
+    if ARGV[36 + i] ~= '0' and held[i] > tonumber(ARGV[36 + i]) then
+      local quota = i % 2 == 1 and 'stored_jobs' or 'stored_bytes'
+      return {-11, quota .. ' ' .. ARGV[36 + i] .. ' ' .. string.match(fields[i], ' (.*)$'), now}
     end
   end
 end
@@ -122,11 +122,8 @@ end
 
 TAKE: Final = """
 if fields then
-  local sums = {}
-  for i = 1, 4 do
-    sums[2 * i - 1], sums[2 * i] = fields[i], string.format('%d', held[i])
-  end
-  redis.call('HSET', KEYS[20], unpack(sums))
+  for i = 1, 4 do held[i] = string.format('%d', held[i]) end
+  redis.call('HSET', KEYS[20], fields[1], held[1], fields[2], held[2], fields[3], held[3], fields[4], held[4])
   put('by', ARGV[36])
   put('owed', string.format('%d', owed))
 elseif had[8] and count > 0 and (ARGV[3] == '' or ARGV[4] == '1') then

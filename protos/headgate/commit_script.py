@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from headgate import audit, charges, log_bounds, overlap
+from headgate import audit, charges, keys, log_bounds, overlap
+from headgate.lifecycle import JOB_TERMINAL
 
 SCRIPT: Final = (
     audit.RECORD
@@ -33,14 +34,11 @@ if ARGV[35] == 'refuse' then return {-12, rev, now} end
     + overlap.CHECK
     + charges.CHECK
     + """
-local function unlist()
-  if ARGV[4] == '1' then redis.call('ZREM', KEYS[4], ARGV[1]) else redis.call('ZREM', KEYS[10], ARGV[1]) end
-end
-if ARGV[35] == 'reserve' then unlist() end
+local wakes_anew = ARGV[8] ~= '' or ARGV[4] == '1'
+if ARGV[35] == 'reserve' then redis.call('ZREM', KEYS[12], wakes_anew and had[5] or '') end
 for i = 0, count - 1 do
   redis.call('RPUSH', KEYS[2], ARGV[first + i])
 end
-if ARGV[35] ~= 'reserve' and had[1] then unlist() end
 for i = 0, count - 1 do
   local shown, number = ARGV[first + count + i], string.format('%d', rev + i + 1)
   if shown and shown ~= '' then
@@ -50,15 +48,12 @@ for i = 0, count - 1 do
     redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', ARGV[7], '*', 'i', ARGV[1], 'r', number, 'e', ARGV[first + i])
   end
 end
-local values = {}
+local values = {'rev', string.format('%d', rev + count), 'st', ARGV[15], 'att', '0', 'lb', string.format('%d', bytes)}
+local filled = 8
 local function put(field, value)
-  values[#values + 1] = field
-  values[#values + 1] = value
+  values[filled + 1], values[filled + 2] = field, value
+  filled = filled + 2
 end
-put('rev', string.format('%d', rev + count))
-put('st', ARGV[15])
-put('att', '0')
-put('lb', string.format('%d', bytes))
 if ARGV[5] ~= '' then put('snap', ARGV[5]) end
 if ARGV[6] ~= '' then put('hints', string.sub(ARGV[6], 2)) end
 for i, field in ipairs({'reads', 'writes', 'throttled'}) do
@@ -94,13 +89,15 @@ if KEYS[7] ~= KEYS[8] then
   redis.call('ZADD', KEYS[8], seq, ARGV[1])
 end
 if ARGV[4] == '1' then
+  redis.call('ZREM', KEYS[4], ARGV[1])
   redis.call('ZADD', KEYS[10], now + ARGV[12], ARGV[1])
 else
+  if ENDED then redis.call('ZREM', KEYS[10], ARGV[1]) end
   redis.call('ZADD', KEYS[4], now + delay + ARGV[12], ARGV[1])
 end
-if ARGV[8] ~= '' or ARGV[4] == '1' then
+if wakes_anew then
   if had[5] then
-    redis.call('ZREM', KEYS[12], had[5])
+    if ARGV[35] ~= 'reserve' then redis.call('ZREM', KEYS[12], had[5]) end
     redis.call('DEL', 'arq:job:' .. had[5])
   end
   if ARGV[8] == '' then redis.call('HDEL', KEYS[1], 'wake', 'att', 'polls_at') end
@@ -127,7 +124,7 @@ end
 record(KEYS[19], ARGV[30], ARGV[31], ARGV[32], 'jobs/' .. ARGV[1], ARGV[28], ARGV[29], string.format('%d', rev + count))
 return {1, rev + count, now}
 """
-)
+).replace("ENDED", " or ".join(f"KEYS[7] == '{keys.state(state)}'" for state in sorted(JOB_TERMINAL)))
 """A job has one next tick: a commit that brings another takes the one before off the queue, so that a tick too many
 never becomes a second chain of ticks. A store whose memory is used up refuses a script's first write, and only that, if
 it needs memory: what may use the reserve begins with one that takes something away. Each life of an id has a million
