@@ -131,7 +131,8 @@ class Connection:
             if flags & END_STREAM:
                 self._ended(stream, payload)
         elif kind == RST_STREAM:
-            raise CallRefused(f"the server reset a call: error {int.from_bytes(payload, 'big')}")
+            if any(payload):  # without an error it follows an answer that came before the request's end
+                raise CallRefused(f"the server reset a call: error {int.from_bytes(payload, 'big')}")
         elif kind == GOAWAY:
             raise CallRefused(f"the server said goodbye: {payload[8:100]!r}")
         else:

@@ -108,6 +108,16 @@ async def test_a_call_without_a_token_is_answered_before_any_of_its_request_is_t
     assert all(b"grpc-status\x0216" in each for each in trailers.values())
 
 
+@pytest.mark.parametrize("size", [10, 60_000, 900_000])
+async def test_a_client_that_is_still_sending_hears_why_it_was_turned_away(gated: World, size: int) -> None:
+    """The answer crosses the request, in which a window of 64 KiB makes pauses."""
+    request = pb.GetJobRequest(name="x" * size)
+    for _ in range(20):
+        with pytest.raises(grpc.RpcError) as caught:
+            await gated.jobs.GetJob(request, timeout=10)
+        assert reason_of(caught.value) == "TOKEN_MISSING"
+
+
 async def test_what_follows_after_the_answer_is_not_waited_for(gated: World) -> None:
     """A hundred requests that stall: the server keeps none of them."""
     async with raw_client(gated, SUBMIT) as raw:
