@@ -214,7 +214,10 @@ def explain(*, job: JobArgument, reach: Reach) -> None:
 @jobs.command()
 @expanded
 def delete(*, job: JobArgument, etag: EtagFlag = "", yes: YesFlag = False, reach: Reach) -> None:
-    """Delete an ended job and its log."""
+    """Delete an ended job and its log.
+
+    An operator also deletes one that the store can't show any more (JOB_DAMAGED), in whatever state it was.
+    """
     from headgate_cli.work import asking, jobs
 
     asking.confirm(f"Delete {job} and its log?", reach, is_agreed=yes)
