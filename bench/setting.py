@@ -32,6 +32,9 @@ MEASURED, OTHER = 0, 1
 ANY = -1
 """No core of its own."""
 
+MANY_CALLS = {"HEADGATE_MAX_CONNECTION_CALLS": "10000"}
+"""Rows put all of their streams on few connections."""
+
 _SERVER = re.compile(r"headgate server ready grpc=[^\s:]+:(?P<port>\d+) ops=(?P<ops>[^\s]+)")
 _WORKER = re.compile(r"headgate worker ready ops=(?P<ops>[^\s]+)")
 _EMULATOR = re.compile(r"(?P<url>http://127\.0\.0\.1:\d+)")
@@ -116,7 +119,7 @@ class Setting:
 
     async def server(self, *, core: int = MEASURED, **environment: str) -> Process:
         """A server process; `addresses` has its port."""
-        own = {"HEADGATE_LISTEN": "127.0.0.1:0", "HEADGATE_DRAIN_SECONDS": "0", **environment}
+        own = {"HEADGATE_LISTEN": "127.0.0.1:0", "HEADGATE_DRAIN_SECONDS": "0", **MANY_CALLS, **environment}
         return await self.start("headgate_server", _SERVER, core=core, **own)
 
     async def worker(self, emulator: str, *, core: int = MEASURED, **environment: str) -> Process:

@@ -47,6 +47,9 @@ SHORT = {
 }
 """Waits that are long in production, short enough that a job ends within seconds. Leases keep their defaults."""
 
+MANY_CALLS = {"HEADGATE_MAX_CONNECTION_CALLS": "10000"}
+"""Experiments put all of their streams on few connections."""
+
 FEW_SLOTS = {"HEADGATE_TICK_SLOTS": "16"}
 """As many ticks side by side as a part of a core can carry: more would only wait longer, and die with their worker."""
 
@@ -190,6 +193,7 @@ class Stage:
         return {
             **inherited,
             **SHORT,
+            **MANY_CALLS,
             "ALIBABA_CLOUD_ACCESS_KEY_ID": "testid",
             "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "testsecret",
             "HEADGATE_REDIS_URL": self.proxy.url if self.plan.proxied else self.redis.url,

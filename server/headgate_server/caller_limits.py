@@ -10,6 +10,9 @@ from google.rpc.error_details_pb2 import QuotaFailure
 from headgate.reasons import Reason
 from headgate_server.errors import Refused
 
+CALL_BYTES: Final = 4_096
+"""Bytes of a request that count as one call more: what is large costs the server, Redis and workers by its size."""
+
 BURST_SECONDS: Final = 1.0
 """How long a bucket takes to fill: a caller that was silent may make so many calls at once, one at least."""
 
@@ -49,6 +52,11 @@ def draw(
     if there >= wanted:
         return Bucket(there - wanted, now), 0.0
     return Bucket(there, now), (wanted - there) / per_second
+
+
+def owe(bucket: Bucket, calls: float) -> Bucket:
+    """Take calls that were made already: the bucket may owe some afterwards, and fills up to nothing first."""
+    return Bucket(bucket.calls - calls, bucket.at)
 
 
 def _room(per_second: float, burst_seconds: float) -> float:

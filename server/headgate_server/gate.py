@@ -134,6 +134,12 @@ class Gate:
         self._buckets[caller.name], wait = caller_limits.draw(bucket, rate, now)
         return wait
 
+    def weigh(self, caller: Caller, size: int) -> None:
+        """Count a request of a call that was let in by its size: the calls after it wait for what it owes."""
+        bucket = self._buckets.get(caller.name)
+        if bucket is not None and size >= caller_limits.CALL_BYTES:
+            self._buckets[caller.name] = caller_limits.owe(bucket, size // caller_limits.CALL_BYTES)
+
 
 class Door:
     """The gate for one method."""
@@ -156,6 +162,10 @@ class Door:
         if self._rule.right not in caller.rights:
             return self._turned(turned.no_right(self._rule.right.value, self._method), caller.name, context)
         return proof
+
+    def weigh(self, caller: Caller, request: bytes) -> None:
+        """Count the request of a call that was let in by its size."""
+        self._gate.weigh(caller, len(request))
 
     def seat(self, metadata: Metadata, context: Any) -> Seat | Turned:
         """Let a stream in, which is to leave its seat, or say how it is answered."""

@@ -144,6 +144,8 @@ def unary(
             if (full := slots.why_not()) is not None:
                 return ending.turn_away(context, full)
             raw = ending.serve(await slots.pending.receive(context))
+            if door is not None:
+                door.weigh(caller, raw)
             ask = answer if caller.connections is None else narrow
             call = _call(context, metadata, caller, audit)
             if call.deadline is not None:
@@ -192,6 +194,8 @@ def stream(
                 return
             ask = answer if ending.caller.connections is None else narrow
             raw = ending.serve(await slots.pending.receive(context, whole=True))
+            if door is not None:
+                door.weigh(ending.caller, raw)
             call = _call(context, metadata, ending.caller, audit, context.peer())
             streaming = _asked(ask, parse, raw, call, sink)
             del raw  # so that it does not stay as long as the stream

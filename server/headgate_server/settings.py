@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     )
     max_watches: int = Field(20_000, ge=1, description="Most open streams per process.")
     max_connection_calls: int = Field(
-        10_000,
+        1_000,
         ge=1,
         le=1_000_000,
         description="Most open calls of one connection, streams included; more have to wait.",
@@ -131,7 +131,9 @@ class Settings(BaseSettings):
         None, description="TOML file of those who may call, with digests of their tokens; without it everyone may."
     )
     caller_calls_per_second: Rate = Field(
-        500.0, description="Most calls a second per caller and process, where its entry does not say; 0: no limit."
+        500.0,
+        description="Most calls a second per caller and process, where its entry does not say; each 4 KiB of a request "
+        "count as one more; 0: no limit.",
     )
     caller_max_watches: Count = Field(
         5_000, description="Most open streams per caller and process, where its entry does not say; 0: no limit."

@@ -26,6 +26,7 @@ from headgate_server.errors import Refused
 from headgate_server.stream_shares import StreamShares
 from headgate_server.turned import MAX_SECONDS
 from tests.server.callers import EXPIRED, USUAL, bearer, entry, known, token_entry, token_of, write
+from tests.server.test_bounds import adhoc
 from tests.server.test_channel import make_certificate, needs_openssl
 from tests.server.test_gate import refused, submit
 from tests.server.world import World, detail, metadata_of, quick_settings, reason_of, serving, status_of, until
@@ -287,6 +288,19 @@ async def test_a_caller_may_call_so_often_and_others_go_on(redis_url: str, path:
         assert 90 < detail(status_of(error), error_details_pb2.RetryInfo).retry_delay.seconds <= 100
         for _ in range(20):
             await world.jobs.CountJobs(COUNT, metadata=known("full"))
+
+
+async def test_a_large_request_counts_as_several_calls(redis_url: str, path: Path) -> None:
+    write(path, USUAL + entry("busy", calls_per_second=20.0))
+    async with serving(redis_url, callers=path) as world:
+        large = adhoc(40 * 4_096)
+        await world.instances.ExecuteAdhocWorkflowInstance(large, metadata=known("busy"))
+        error = await refused(world.jobs.CountJobs(COUNT, metadata=known("busy")))
+
+        assert metadata_of(error) == {"quota": "calls_per_second", "limit": "20"}
+        retry = detail(status_of(error), error_details_pb2.RetryInfo).retry_delay
+        assert 500 < retry.ToMilliseconds() <= 1_200, "40 calls more than the 19 that were left, at 20 a second"
+        await world.instances.ExecuteAdhocWorkflowInstance(adhoc(40 * 4_096), metadata=known("full"))
 
 
 async def test_a_rate_next_to_nothing_is_told_as_a_limit(redis_url: str, path: Path) -> None:
