@@ -52,9 +52,7 @@ def basic_event(event: pb.JobEvent) -> pb.JobEvent:
     """The event without payloads; `event` is not changed."""
     shown = pb.JobEvent()
     shown.CopyFrom(event)
-    if shown.HasField("job"):
-        strip(shown.job)
-    _strip_runs(shown)
+    strip_event(shown)
     return shown
 
 
@@ -109,6 +107,13 @@ def strip(job: pb.Job) -> None:
     if kind is not None:
         _strip(getattr(job, kind))
     _strip_runs(job)
+
+
+def strip_event(event: pb.JobEvent) -> None:
+    """Take the payloads out of an event that is the caller's own to change."""
+    if event.HasField("job"):
+        strip(event.job)
+    _strip_runs(event)
 
 
 def _strip_runs(holder: pb.Job | pb.JobEvent) -> None:

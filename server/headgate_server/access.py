@@ -64,8 +64,8 @@ _READS: Final = (
     "ListWorkflowInstances",
     "WatchWorkflowInstances",
 )
-_FLOW_READS: Final = ("GetFlowInstance", "ListFlowInstances", "WatchFlowInstances", "GetFlowTaskInstanceLog")
-_TASK_READS: Final = ("ListTaskInstances", "GetTaskInstance", "GetTaskInstanceLog")
+_FLOW_READS: Final = ("GetFlowInstance", "ListFlowInstances", "WatchFlowInstances")
+_TASK_READS: Final = ("ListTaskInstances", "GetTaskInstance")
 
 RULES: Final[Mapping[str, Rule]] = {
     **_rules(_JOBS, Right.READ, Scope.JOB, "GetJob", "WatchJob", "ListJobEvents", "ExplainJob"),
@@ -80,7 +80,9 @@ RULES: Final[Mapping[str, Rule]] = {
     **_rules(_FLOWS, Right.READ, Scope.CONNECTION, *_FLOW_READS),
     **_rules(_FLOWS, Right.WRITE, Scope.CONNECTION, "TriggerFlow", "CancelFlowInstance"),
     **_rules(_TASKS, Right.READ, Scope.CONNECTION, *_TASK_READS),
-    **_rules(_BACKFILLS, Right.READ, Scope.CONNECTION, "PlanBackfill"),
+    **_rules(_FLOWS, Right.PAYLOADS, Scope.CONNECTION, "GetFlowTaskInstanceLog"),
+    **_rules(_TASKS, Right.PAYLOADS, Scope.CONNECTION, "GetTaskInstanceLog"),
+    **_rules(_BACKFILLS, Right.PLAN, Scope.CONNECTION, "PlanBackfill"),
     **_rules(_BACKFILLS, Right.WRITE, Scope.CONNECTION, "CreateBackfill"),
     **_rules(_ADMIN, Right.READ, Scope.CONNECTION, "GetQuota"),
     **_rules(_ADMIN, Right.READ, Scope.NOTHING, "GetServerInfo"),
@@ -91,7 +93,7 @@ RULES: Final[Mapping[str, Rule]] = {
 def reads_connection(method: str) -> bool:
     """Whether a method reads of the connection that it names, and keeps nothing of the request; plans have tokens."""
     rule = RULES[method]
-    return rule == Rule(Right.READ, Scope.CONNECTION) and not method.endswith(".PlanBackfill")
+    return rule.scope is Scope.CONNECTION and rule.right in (Right.READ, Right.PAYLOADS)
 
 
 def check_connection(scope: Scope, request: Any, caller: Caller) -> None:

@@ -22,10 +22,20 @@ _SCHEME: Final = "bearer "
 
 
 class Right(Enum):
-    """What a caller may do. Whoever may write may read too: a submit answers with its job, and RunJob watches it."""
+    """What a caller may do (ADR 0023)."""
 
     READ = "read"
+    """See jobs and instances, without payloads but for those of its own jobs."""
+    PLAN = "plan"
+    """Have plans made, each of which reads much upstream."""
+    PAYLOADS = "payloads"
+    """See scripts, parameters and logs of every job and task that it may see."""
     WRITE = "write"
+    """Submit and steer. It implies READ and PLAN: a submit answers with its job, and RunJob watches it."""
+
+    def implied(self) -> frozenset[Right]:
+        """The right with those that it brings along."""
+        return frozenset({Right.WRITE, Right.READ, Right.PLAN}) if self is Right.WRITE else frozenset({self})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,11 @@ class Caller:
         if self.connections is None or not default:
             return self
         return replace(self, connections=connection_names.all_of(self.connections, default))
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether the caller is shown whatever there is, of every connection."""
+        return self.connections is None and Right.PAYLOADS in self.rights
 
     def may_all_of(self, other: Caller) -> bool:
         """Whether the caller may do at least what another may."""

@@ -84,7 +84,7 @@ class CallerEntry(LimitsEntry):
         """The caller; `usual` are the limits where the entry has none."""
         return Caller(
             name,
-            frozenset(Right) if Right.WRITE in self.rights else frozenset(self.rights),
+            frozenset().union(*(right.implied() for right in self.rights)),
             None if self.connections is None else frozenset(self.connections),
             self.limits(usual),
         )

@@ -20,7 +20,7 @@ from headgate.v1 import (
     task_instance_service_pb2,
     workflow_instance_service_pb2,
 )
-from headgate_server import access, rpc
+from headgate_server import access, payload_view, rpc
 from headgate_server.call_slots import CallSlots
 from headgate_server.callers import Right
 from headgate_server.errors import Refused
@@ -121,10 +121,12 @@ def _handler(
     resolve: rpc.Resolve,
 ) -> Any:
     request, name = GetMessageClass(method.input_type), method.full_name
+    holds_payloads = payload_view.holds(method.output_type)
     edge = rpc.Edge(
         door=gate.door(name) if gate is not None else None,
         writes=access.RULES[name].right is Right.WRITE,
         resolve=resolve if access.reads_connection(name) else None,
+        shown=GetMessageClass(method.output_type) if holds_payloads else None,
     )
     if method.server_streaming:
         return rpc.stream(name, request, _stream(name, implementation, method.name), observer, slots, edge)

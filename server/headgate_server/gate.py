@@ -22,6 +22,7 @@ from headgate_server.caller_limits import Bucket
 from headgate_server.callers import Caller, Callers, Limits, Proof, Right, token_in
 from headgate_server.errors import JobDamaged, Refused
 from headgate_server.refusals import Refusals
+from headgate_server.stored_rows import Stored
 from headgate_server.stream_shares import StreamShares
 from headgate_server.turned import Turned
 
@@ -29,6 +30,8 @@ _log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 2.0
 """How often the file is looked at for changes."""
+
+_NAMED: Final = frozenset({access.Scope.JOB, access.Scope.OPERATION})
 
 Metadata = Iterable[tuple[str, str | bytes]]
 
@@ -38,6 +41,9 @@ class Jobs(Protocol):
 
     async def life(self, job_id: str) -> Life | None:
         """Which life a job id has now; None when there is no such job. It takes no longer for one than for none."""
+
+    async def load(self, job_id: str) -> Stored | None:
+        """A job as it stands; None when there is none."""
 
 
 class Writes(Protocol):
@@ -185,6 +191,8 @@ class Door:
             StoreUnavailable: the store can't be read.
         """
         scope = self._rule.scope
+        if caller.connections is None:
+            return ""
         if scope in (access.Scope.CONNECTION, access.Scope.CARRIED):
             access.check_connection(scope, request, caller)
         elif scope in (access.Scope.JOB, access.Scope.OPERATION):
@@ -192,6 +200,32 @@ class Door:
             if job_id is not None:
                 return await self._check_job(job_id, caller)
         return ""
+
+    @property
+    def is_about_one_job(self) -> bool:
+        """Whether all that the method answers is about the job that its request names or makes."""
+        return self._rule.scope in _NAMED or self._rule.scope is access.Scope.CARRIED
+
+    async def own(self, request: Any, caller: Caller, uid: str) -> tuple[bool, str]:
+        """Whether the job that a request names is its caller's own, and which life of the id was asked.
+
+        Args:
+            request: the request.
+            caller: who calls.
+            uid: of the life that is meant; empty for whichever has the id.
+
+        Raises:
+            Refused: FIELD_INVALID.
+            StoreUnavailable: the store can't be read.
+        """
+        job_id = access.job_of(self._rule.scope, request) if self._rule.scope in _NAMED else None
+        try:
+            stored = None if job_id is None else await self._gate.jobs.load(job_id)
+        except JobDamaged:
+            return False, uid
+        if stored is None or (uid and stored.life.uid != uid):
+            return False, uid
+        return stored.job.creator == caller.name, stored.life.uid
 
     async def _check_job(self, job_id: str, caller: Caller) -> str:
         try:

@@ -22,13 +22,14 @@ from google.rpc.status_pb2 import Status
 
 from headgate.audit import Origin
 from headgate.reasons import Reason
-from headgate_server import status, turned
+from headgate_server import payload_view, status, turned
 from headgate_server.audit_log import UNAUDITED, Audited
 from headgate_server.call_slots import CallSlots
-from headgate_server.callers import ANONYMOUS, Caller
+from headgate_server.callers import ANONYMOUS, Caller, Right
 from headgate_server.errors import Refused, ServerError
 from headgate_server.failed_calls import FailedCalls
 from headgate_server.gate import Door, Metadata, Seat
+from headgate_server.payload_view import View
 from headgate_server.turned import Turned
 
 _log = logging.getLogger(__name__)
@@ -93,11 +94,13 @@ class Edge:
         door: whom it lets in; None lets everyone in.
         writes: whether the method changes something, and is audited.
         resolve: is given each parsed request; None for methods whose requests stay as they are.
+        shown: type of the answer, or of a stream's messages, where it can hold payloads; None for others.
     """
 
     door: Door | None = None
     writes: bool = False
     resolve: Resolve | None = None
+    shown: type[Message] | None = None
 
 
 OPEN: Final = Edge()
@@ -129,7 +132,7 @@ def unary(
         seconds: how long it may take when the caller gave no deadline.
     """
     door, writes = edge.door, edge.writes
-    parse, narrow = _parser(request, edge.resolve), _narrowed(answer, door)
+    parse, narrow = _parser(request, edge.resolve), _narrowed(answer, edge)
 
     async def handle(_requests: Any, context: Any) -> Message | bytes:
         ending, caller = _Ending(method, observer, slots), ANONYMOUS
@@ -146,7 +149,7 @@ def unary(
             raw = ending.serve(await slots.pending.receive(context))
             if door is not None:
                 door.weigh(caller, raw)
-            ask = answer if caller.connections is None else narrow
+            ask = answer if caller.sees_all else narrow
             call = _call(context, metadata, caller, audit)
             if call.deadline is not None:
                 return await ask(parse(raw, call), call)
@@ -175,7 +178,7 @@ def stream(
     the stream lives. Arguments as of `unary`.
     """
     door, writes = edge.door, edge.writes
-    parse, narrow = _parser(request, edge.resolve), _narrowed(answer, door)
+    parse, narrow = _parser(request, edge.resolve), _narrowed(answer, edge)
 
     async def handle(_requests: Any, context: Any) -> None:
         ending, seat = _Ending(method, observer, slots, math.inf), None
@@ -192,7 +195,7 @@ def stream(
             if (full := slots.why_not()) is not None:
                 ending.turn_away(context, full)
                 return
-            ask = answer if ending.caller.connections is None else narrow
+            ask = answer if ending.caller.sees_all else narrow
             raw = ending.serve(await slots.pending.receive(context, whole=True))
             if door is not None:
                 door.weigh(ending.caller, raw)
@@ -250,12 +253,25 @@ def unknown(observer: Observer, slots: CallSlots) -> Any:
     return grpc.stream_stream_rpc_method_handler(handle)
 
 
-def _narrowed(answer: Any, door: Door | None) -> Any:
-    """The handler for callers of some connections: asks first whether the request is about one of those."""
+def _narrowed(answer: Any, edge: Edge) -> Any:
+    """The handler for callers who are not shown everything.
+
+    It asks first whether the request is about a connection of theirs, and takes payloads out of what is answered.
+    """
+    door, shown = edge.door, edge.shown
+    with_events = shown is not None and payload_view.has_events(shown.DESCRIPTOR)
 
     async def narrow(request: Any, call: Call, *sink: Sink) -> Any:
-        uid = await door.check(request, call.caller) if door is not None else ""
-        return await answer(request, replace(call, uid=uid) if uid else call, *sink)
+        uid, own = await door.check(request, call.caller) if door is not None else "", False
+        hides = shown is not None and Right.PAYLOADS not in call.caller.rights
+        if door is not None and hides and with_events:
+            own, uid = await door.own(request, call.caller, uid)
+        call = replace(call, uid=uid) if uid else call
+        if shown is None or not hides:
+            return await answer(request, call, *sink)
+        view = View(shown, call.caller.name, own=own, one_job=door is not None and door.is_about_one_job)
+        found = await answer(request, call, *map(view.sink, sink))
+        return found if sink else view.of(found)
 
     return narrow
 

@@ -31,7 +31,11 @@ async def test_a_token_is_shown_once_and_its_digest_stands_in_the_entry(tmp_path
     (token,) = TOKEN.findall(done.err)
     assert done.status == 0 and token not in done.out
     proof = proof_in(done.out, token, tmp_path)
-    assert (proof.caller.name, proof.caller.rights, proof.caller.connections) == ("scheduler", frozenset(Right), None)
+    assert (proof.caller.name, proof.caller.rights, proof.caller.connections) == (
+        "scheduler",
+        Right.WRITE.implied(),
+        None,
+    )
     assert proof.expire_ms is None
 
 

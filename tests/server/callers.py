@@ -31,7 +31,7 @@ def token_entry(token: str, expires: datetime | None = None) -> str:
     return f'{{sha256 = "{digest}"{f", expires = {expires.isoformat()}" if expires else ""}}}'
 
 
-def entry(name: str, *tokens: str, rights: Sequence[str] = ("read", "write"), **given: Any) -> str:
+def entry(name: str, *tokens: str, rights: Sequence[str] = ("write", "payloads"), **given: Any) -> str:
     """The entry of one caller; without tokens it has the one of its name."""
     rows = ", ".join(tokens or [token_entry(token_of(name))])
     lines = [f"[callers.{name}]", f"rights = {list(rights)}", f"tokens = [{rows}]"]

@@ -33,7 +33,22 @@ def test_an_entry_is_a_caller(tmp_path: Path) -> None:
 
     found = caller_of(load(tmp_path, text), token_of("etl"))
 
-    assert found == Caller("etl", frozenset(Right), frozenset({"a", ""}), Limits(max_watches=3, calls_per_second=2.5))
+    rights = frozenset({Right.READ, Right.PLAN, Right.WRITE})
+    assert found == Caller("etl", rights, frozenset({"a", ""}), Limits(max_watches=3, calls_per_second=2.5))
+
+
+@pytest.mark.parametrize(
+    ("said", "has"),
+    [
+        (["read"], {Right.READ}),
+        (["plan"], {Right.PLAN}),
+        (["payloads"], {Right.PAYLOADS}),
+        (["write"], {Right.READ, Right.PLAN, Right.WRITE}),
+        (["write", "payloads"], set(Right)),
+    ],
+)
+def test_a_right_brings_along_what_it_needs_and_no_payloads(tmp_path: Path, said: list[str], has: set[Right]) -> None:
+    assert caller_of(load(tmp_path, entry("etl", rights=said)), token_of("etl")).rights == has
 
 
 def test_what_an_entry_does_not_say_is_everything_or_what_the_settings_say(tmp_path: Path) -> None:
@@ -68,7 +83,7 @@ def test_each_of_several_tokens_is_the_caller_until_it_expires(tmp_path: Path) -
     [
         ("", "callers: Field required"),
         ("[callers]\n", "callers: Dictionary should have at least 1 item"),
-        (entry("etl", rights=["rule"]), "callers.etl.rights.0: Input should be 'read' or 'write'"),
+        (entry("etl", rights=["rule"]), "callers.etl.rights.0: Input should be 'read', 'plan', 'payloads' or 'write'"),
         ("[callers.etl]\ntokens = []\n", "callers.etl.rights: Field required"),
         (entry("etl", rights=[]), "callers.etl.rights: List should have at least 1 item"),
         (entry("etl", connections=[]), "callers.etl.connections: List should have at least 1 item"),

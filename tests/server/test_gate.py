@@ -59,7 +59,16 @@ def test_what_changes_something_needs_the_right_to_write() -> None:
 
     for method in catalog.methods():
         reads = method.name.startswith(harmless)
-        assert access.RULES[method.full_name].right is (Right.READ if reads else Right.WRITE), method.full_name
+        assert (access.RULES[method.full_name].right is not Right.WRITE) == reads, method.full_name
+
+
+def test_plans_and_logs_need_rights_of_their_own() -> None:
+    rights = {method.name: access.RULES[method.full_name].right for method in catalog.methods()}
+
+    assert {name for name, right in rights.items() if right is Right.PLAN} == {"PlanBackfill"}
+    assert {name for name, right in rights.items() if right is Right.PAYLOADS} == {
+        name for name in rights if name.startswith("Get") and name.endswith("Log")
+    }
 
 
 @EVERY

@@ -17,7 +17,11 @@ def create(
     *,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the caller: small letters, digits and -.")],
     right: Annotated[
-        list[str], typer.Option(help="read, or write, which may read too; default write. Repeatable.")
+        list[str],
+        typer.Option(
+            help="read, plan, payloads (of all jobs, and logs), or write, which may read and plan too; default write. "
+            "Repeatable."
+        ),
     ] = [],  # noqa: B006 - Typer copies it
     connection: Annotated[
         list[str],

@@ -13,7 +13,7 @@ from headgate_cli.faults import OK, USAGE, UsageFault
 from headgate_cli.work.output import Printer
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
-_RIGHTS = ("read", "write")
+_RIGHTS = ("read", "plan", "payloads", "write")
 _RESERVED = ("anonymous", "worker")
 
 _BYTES = 32
@@ -51,7 +51,7 @@ def entry(
     if not _NAME.fullmatch(name) or name in _RESERVED:
         raise UsageFault("NAME", f"{name!r} can't be a caller's name; small letters, digits and -, such as scheduler")
     if wrong := next((right for right in rights if right not in _RIGHTS), None):
-        raise UsageFault("--right", f"{wrong!r} is no right; write read or write")
+        raise UsageFault("--right", f"{wrong!r} is no right; write one of {', '.join(_RIGHTS)}")
     if wrong := next((one for one in connections if one and not _NAME.fullmatch(one)), None):
         raise UsageFault("--connection", f"{wrong!r} is no name of a connection; write small letters, digits and -")
     digest = hashlib.sha256(token.encode()).hexdigest()

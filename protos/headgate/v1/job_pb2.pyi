@@ -319,7 +319,9 @@ class _JobViewEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobView.Value
     """Everything."""
 
 class JobView(_JobView, metaclass=_JobViewEnumTypeWrapper):
-    """How much of a job is shown (AIP-157)."""
+    """How much of a job is shown (AIP-157). A caller without the right to see payloads is shown BASIC of every job that it
+    did not submit itself, in every call and stream, whichever view it asks for.
+    """
 
 JOB_VIEW_UNSPECIFIED: JobView.ValueType  # 0
 """Not said: each call has its default, FULL for one job, BASIC for many."""
