@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from headgate import pb
+from headgate import pb, tries
 from headgate_worker.core.event_text import label
 from headgate_worker.core.halting import current_operation, halt, halted, halts
 from tests.core.building import cancel, committed, confirmed, job, operation, row, spec, states, view
@@ -42,6 +44,36 @@ def test_what_upstream_cannot_run_by_itself_is_skipped_at_once(
     assert states(stands) == after
     assert "2025-02-05 failed" in stands.runs[5].error.message
     assert halt(view(stands)) is None
+
+
+@pytest.mark.parametrize(
+    ("by", "why"),
+    [
+        ({"stopped_by": pb.STOPPED_BY_ANOTHER_JOB, "stopped_by_job": "jobs/b"}, "2025-02-05 was stopped by jobs/b"),
+        ({"stopped_by": pb.STOPPED_BY_OPERATOR}, "2025-02-05 was stopped by somebody else"),
+        ({"stopped_by": pb.STOPPED_BY_HEADGATE}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_date_that_others_stopped_counts_like_one_that_failed(by: dict[str, Any], why: str) -> None:
+    """What this job has stopped itself was stopped for a reason that it knows."""
+    stands = _job(pb.ON_FAILURE_HALT)
+    stands.runs[0].MergeFrom(pb.InstanceRun(state=pb.RUN_STATE_STOPPED, **by))
+    of = view(stands)
+
+    assert halted(of) is bool(why)
+    if why:
+        assert f"not run, since {why}" in committed(of, halt(of)).runs[5].error.message
+
+
+def test_a_date_that_others_stopped_is_not_tried_again_and_ends_the_tries_of_others() -> None:
+    stopped = row(0, pb.RUN_STATE_STOPPED, stopped_by=pb.STOPPED_BY_OPERATOR)
+    failed = row(1, pb.RUN_STATE_FAILED)
+    halts_all = spec(2, max_attempts_per_date=3)
+    goes_on = spec(2, max_attempts_per_date=3, on_failure=pb.ON_FAILURE_CONTINUE)
+
+    assert tries.awaiting(job(stopped, failed, backfill=halts_all)) == []
+    assert tries.awaiting(job(stopped, failed, backfill=goes_on)) == [failed]
 
 
 def test_the_others_run_as_if_nothing_had_happened() -> None:

@@ -91,6 +91,21 @@ async def test_what_did_not_succeed_runs_again_as_a_new_attempt(world: World) ->
     assert await world.redis.zscore(keys.DUE, keys.job_id(job.name)) is not None
 
 
+@pytest.mark.parametrize("by", pb.StoppedBy.values())
+def test_a_date_that_was_stopped_runs_again_whoever_stopped_it(by: pb.StoppedBy.ValueType) -> None:
+    runs = [
+        pb.InstanceRun(index=n, biz_date=dates.to_message(DAY), state=pb.RUN_STATE_STOPPED, attempt=1) for n in range(2)
+    ]
+    runs[0].stopped_by, runs[0].stopped_by_job, runs[0].workflow_instance_id = by, "jobs/other", 11
+    runs[1].state, runs[1].biz_date.day = pb.RUN_STATE_SUCCEEDED, runs[1].biz_date.day + 1
+    job = pb.Job(name="jobs/x", state=pb.JOB_STATE_FAILED, backfill=backfill().spec, runs=runs)
+
+    event = retrying.retry(job, pb.RetryJobRequest(), "me", NOW_MS)
+    assert [(run.index, run.stopped_by, run.stopped_by_job) for run in event.runs] == [(0, 0, "")]
+    step = plan(View(log.fold(job, event), Hints(), NOW_MS))
+    assert isinstance(step, Act) and isinstance(step.call, CreateInstances)
+
+
 async def test_a_worker_creates_the_retried_date_and_no_other(world: World) -> None:
     job = await retry(world, await ended(world, pb.RUN_STATE_FAILED, pb.RUN_STATE_FAILED), biz_dates=[day(1)])
 

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
@@ -19,8 +20,9 @@ from headgate_worker.settings import Settings
 from headgate_worker.store import Store
 from headgate_worker.tick import POINTS
 from tests.worker.conftest import RunWorker
-from tests.worker.submitting import backfill_job, seed_backfill, submit
+from tests.worker.submitting import backfill_job, cancel, seed_backfill, submit
 from tests.worker.test_backfill import ended, events_of
+from tests.worker.test_stop_records import running
 
 CASES = [
     *[f"taken:{n}" for n in (1, 2)],
@@ -120,3 +122,28 @@ async def test_a_killed_survey_creates_what_is_missing_and_nothing_else(
     ]
     surveys = [event for event in await events_of(redis, job_id) if event.type == pb.EVENT_TYPE_SURVEYED]
     assert len(surveys) == 1
+
+
+async def test_a_stop_whose_worker_was_killed_is_told_as_the_jobs_own(
+    redis_server: RedisServer,
+    store: Store,
+    emulator: RunningEmulator,
+    worker_settings: Settings,
+    run_worker: RunWorker,
+) -> None:
+    """The date has ended by the time it is asked again, so that upstream refuses that stop."""
+    emulator.world.rules = replace(emulator.world.rules, run_seconds=3600, stop_seconds=0)
+    async with run_worker(worker_settings):
+        job_id = await submit(store, backfill_job(seed_backfill()))
+        await running(store, job_id)
+    job = await store.load(job_id)
+    assert job is not None
+    await cancel(store, job)
+    assert await killed_worker(worker_settings, "answered:1") == -signal.SIGKILL
+    assert [row.applied for row in emulator.ledger.rows(action="StopWorkflowInstances")] == [True]
+
+    async with run_worker(worker_settings):
+        job = await ended(store, job_id)
+
+    assert job.state == pb.JOB_STATE_CANCELLED
+    assert [(run.state, run.stopped_by) for run in job.runs] == [(pb.RUN_STATE_STOPPED, pb.STOPPED_BY_HEADGATE)] * 2
