@@ -45,6 +45,21 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in HEADING.findall(prose(path))}
 
 
+def test_what_the_page_on_security_says_is_tried_by_is_there() -> None:
+    from bench.chaos.experiments import EXPERIMENTS
+
+    page = (ROOT / "docs/security.md").read_text()
+    rows = [line.split("|")[3] for line in page.splitlines() if line.startswith("| ") and line.count("|") == 4]
+    tried = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+
+    assert len(tried) > 30
+    for name in tried:
+        if name.startswith("tests/"):
+            assert (ROOT / name).is_file(), name
+        elif not name.startswith("make "):
+            assert name in EXPERIMENTS, name
+
+
 @every_document
 def test_links_lead_somewhere(path: Path) -> None:
     broken = []

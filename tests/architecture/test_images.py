@@ -68,7 +68,7 @@ def test_it_is_built_from_the_project_file_the_protocol_and_its_own_folder(name:
     build, shipped = stages(name)
 
     copied = " ".join(line.rpartition(" ")[0] for line in all_of(build, "COPY")).split()
-    assert set(copied) == {"pyproject.toml", "README.md", "constraints.txt", "protos", name}
+    assert set(copied) == {"pyproject.toml", "README.md", "LICENSE", "constraints.txt", "protos", name}
     assert only(shipped, "COPY") == "--from=build /opt/headgate /opt/headgate"
 
 
@@ -162,7 +162,7 @@ def test_a_build_context_holds_nothing_but_what_images_are_made_of() -> None:
 
     assert lines[0] == "*" and {"**/__pycache__", "**/*.pyc"} <= set(lines)
     protocol = {f"protos/{name}" for name in ("headgate", "headgate_ops", "headgate_redis", "buf")}
-    assert let_in == {"pyproject.toml", "README.md", "constraints.txt", *protocol} | {
+    assert let_in == {"pyproject.toml", "README.md", "LICENSE", "constraints.txt", *protocol} | {
         f"{name}/headgate_{name}" for name in IMAGES
     }
 
