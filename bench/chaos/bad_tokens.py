@@ -86,7 +86,7 @@ async def _asking(trial: Trial, size: BadTokens, environment: dict[str, str]) ->
         judged = await judge(stage, [*alone.ids(), *beside.ids()])
         processes = (server, *stage.workers)
         leaks = sum(process.said(token) for process in processes for token in (*TOKENS.values(), WRONG))
-        lines = len(server.lines)
+        lines = sum("headgate_server.audit" not in line for line in server.lines)
     sent = sum(count for word, count in seen.items() if word != "hung up")
     p99, was = (quantile([ack.seconds for ack in acks.all], 0.99) for acks in (beside, alone))
     failed = len(alone.all) + len(beside.all) - len(alone.ids()) - len(beside.ids())
@@ -100,7 +100,7 @@ async def _asking(trial: Trial, size: BadTokens, environment: dict[str, str]) ->
         at_most("growth of the server, MB", size.megabytes, growth),
         at_most("descriptors more than before", 2, left),
         none("log lines with a token", leaks),
-        at_most("lines in the server's log", size.lines, lines),
+        at_most("lines in the server's log, but for those of writes", size.lines, lines),
         *judged.checks,
     ]
     figures = {
