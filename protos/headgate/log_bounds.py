@@ -28,10 +28,10 @@ class Bounds:
 UNBOUNDED: Final = Bounds()
 """For what ends a job, or asks for its end, and for what a bound on requests holds down already."""
 
-CALLERS: Final = Bounds(30_000, 32 * 1024 * 1024)
+CALLERS: Final = Bounds(200_000, 128 * 1024 * 1024)
 """For what callers add to a job that is there."""
 
-WORKERS: Final = Bounds(60_000, 64 * 1024 * 1024)
+WORKERS: Final = Bounds(400_000, 256 * 1024 * 1024)
 """For what a worker adds."""
 
 CHECK: Final = """

@@ -163,6 +163,12 @@ class Steering:
             return None
         return None if uid and uid != stored.job.uid else (stored, stored.job)
 
+    def _memory(self, before: pb.Job, after: pb.Job) -> commit.Memory:
+        """What a change does to a store whose memory is running out: what brings no end must not eat up the reserve."""
+        if _brings_end(after):
+            return commit.Memory.RESERVE
+        return self._new_work() if is_terminal(before) else commit.Memory.SPARE
+
     def _commit(
         self, stored: Stored, before: pb.Job, after: pb.Job, event: pb.JobEvent, record: commit.RequestRecord | None
     ) -> commit.Commit:
@@ -176,7 +182,7 @@ class Steering:
             wake=None if is_terminal(after) else commit.Wake(tick),
             request=record,
             hold=_hold(before, after, event),
-            memory=self._new_work() if _is_run_again(before, after) else commit.Memory.RESERVE,
+            memory=self._memory(before, after),
         )
 
 
@@ -222,8 +228,8 @@ def _hold(before: pb.Job, after: pb.Job, event: pb.JobEvent) -> Hold | None:
     return hold_of_retry(after, event) if is_terminal(before) else None
 
 
-def _is_run_again(before: pb.Job, after: pb.Job) -> bool:
-    return is_terminal(before) and not is_terminal(after)
+def _brings_end(after: pb.Job) -> bool:
+    return is_terminal(after) or after.state == pb.JOB_STATE_CANCELLING
 
 
 async def _pause(missed: int) -> None:

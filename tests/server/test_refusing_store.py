@@ -17,10 +17,13 @@ Ask = Callable[[World, str], Awaitable[object]]
 
 ENDS: dict[str, Ask] = {
     "a cancel": lambda world, name: world.jobs.CancelJob(pb.CancelJobRequest(name=name)),
-    "a pause": lambda world, name: world.jobs.PauseJob(pb.PauseJobRequest(name=name)),
+    "a cancel that detaches": lambda world, name: world.jobs.CancelJob(
+        pb.CancelJobRequest(name=name, mode=pb.CANCEL_MODE_DETACH)
+    ),
 }
 
 WRITES: dict[str, Ask] = {
+    "a pause": lambda world, name: world.jobs.PauseJob(pb.PauseJobRequest(name=name)),
     "a submit": lambda world, _: world.backfills.CreateBackfill(backfill(job_id="later")),
     "a question to a worker": lambda world, _: world.instances.GetWorkflowInstance(pb.GetWorkflowInstanceRequest(id=7)),
 }
