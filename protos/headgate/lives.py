@@ -10,19 +10,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from headgate.scripts import loader
+
 PREFIX_BYTES: Final = 512
 """How much of a job, or of its first event, is read to find uid and connection."""
 
-SCRIPT: Final = f"""
-local found = redis.call('HMGET', KEYS[1], 'uid', 'conn', 'rev')
-if found[1] or not found[3] then return {{found[1], found[2]}} end
-local snap = redis.call('HGET', KEYS[1], 'snap')
-if snap then return {{false, false, string.sub(snap, 1, {PREFIX_BYTES}), false}} end
-local first = redis.call('LINDEX', KEYS[2], 0) or ''
-return {{false, false, false, string.sub(first, 1, {PREFIX_BYTES})}}
-"""
-"""Which life a job id has now, by one command, whether there is a job or not. KEYS: 1 job 2 log. Answers {uid,
-connection}, both nil without a job; of one of an earlier version {nil, nil, its beginning, that of its first event}."""
+
+class LifeKeys(NamedTuple):
+    """KEYS of `life.lua`."""
+
+    job: str
+    log: str
+
+
+class LifeArguments(NamedTuple):
+    """ARGV of `life.lua`: none."""
+
+
+SCRIPT: Final = loader.load("life", LifeKeys, LifeArguments, constants={"PREFIX_BYTES": PREFIX_BYTES})
+"""Which life a job id has now, by one command, whether there is a job or not."""
 
 _UID: Final = 2
 _CONNECTION: Final = 7

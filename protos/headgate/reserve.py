@@ -7,24 +7,57 @@ makes new work must not do so.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
-PUT_SCRIPT: Final = """
-redis.call('DEL', KEYS[1])
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-"""
-"""Sets a string for a time. KEYS: 1 string. ARGV: 1 value 2 ms."""
+from headgate.scripts import loader
 
-PUT_FIELDS_SCRIPT: Final = """
-redis.call('HDEL', KEYS[1], '')
-redis.call('HSET', KEYS[1], unpack(ARGV, 2))
-redis.call('PEXPIRE', KEYS[1], ARGV[1])
-"""
-"""Sets fields of a hash, and how long it is kept from now on. KEYS: 1 hash. ARGV: 1 ms 2.. fields and values."""
 
-HEARTBEAT_SCRIPT: Final = """
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[3])
-redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
-"""
-"""Says that a worker lives, and forgets those that have not said so for long. KEYS: 1 workers. ARGV: 1 worker 2 now in
-ms 3 the last time of those that are forgotten."""
+class PutKeys(NamedTuple):
+    """KEYS of `put.lua`."""
+
+    name: str
+
+
+class PutArguments(NamedTuple):
+    """ARGV of `put.lua`: the value of the string, and for how long it is kept."""
+
+    value: bytes | str
+    life_ms: int
+
+
+PUT_SCRIPT: Final = loader.load("put", PutKeys, PutArguments)
+"""Sets a string for a time."""
+
+
+class PutFieldsKeys(NamedTuple):
+    """KEYS of `put_fields.lua`."""
+
+    hash: str
+
+
+class PutFieldsArguments(NamedTuple):
+    """ARGV of `put_fields.lua`: for how long the hash is kept; then come fields and values."""
+
+    life_ms: int
+
+
+PUT_FIELDS_SCRIPT: Final = loader.load("put_fields", PutFieldsKeys, PutFieldsArguments)
+"""Sets fields of a hash, and how long it is kept from now on."""
+
+
+class HeartbeatKeys(NamedTuple):
+    """KEYS of `heartbeat.lua`."""
+
+    workers: str
+
+
+class HeartbeatArguments(NamedTuple):
+    """ARGV of `heartbeat.lua`: which worker lives, when, and how old a heartbeat may be."""
+
+    worker: str
+    now_ms: int
+    oldest_ms: int
+
+
+HEARTBEAT_SCRIPT: Final = loader.load("heartbeat", HeartbeatKeys, HeartbeatArguments)
+"""Records that a worker lives, and forgets those whose last heartbeat is too old."""

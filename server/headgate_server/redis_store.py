@@ -165,7 +165,7 @@ class RedisStore:
     async def life(self, job_id: str) -> lives.Life | None:
         """Which life a job id has now, by one command of fixed cost; None when there is no such job."""
         with self._noting(job_id):
-            raw, _ = await insist(lambda: _LIFE.run(self._reads, (keys.job(job_id), keys.log(job_id)), ()))
+            raw, _ = await insist(lambda: _LIFE.run(self._reads, lives.LifeKeys(keys.job(job_id), keys.log(job_id))))
             return stored_rows.life(job_id, raw)
 
     async def load(self, job_id: str) -> Stored | None:

@@ -52,7 +52,9 @@ def pure_modules() -> list[str]:
 
 
 def test_every_module_of_the_protocol_is_under_the_contract() -> None:
-    modules = {f"headgate.{path.stem}" for path in (ROOT / "protos/headgate").glob("*.py")} - {"headgate.__init__"}
+    folder = ROOT / "protos/headgate"
+    modules = {f"headgate.{path.stem}" for path in folder.glob("*.py")} - {"headgate.__init__"}
+    modules |= {f"headgate.{path.parent.name}" for path in folder.glob("*/__init__.py")} - {"headgate.v1"}
 
     assert modules == set(pure_modules())
 

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from headgate import quota, reserve
 from headgate.quota import PLAIN, Limits, Verdict
 from headgate.ranking import Rank
+from headgate.reserve import PutFieldsArguments, PutFieldsKeys
 from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, Outcome
 from headgate_worker.core.pacing import next_day_ms
 
@@ -67,10 +68,11 @@ class Governor:
         key, is_own = quota.key(name), name == self.connection
         said = quota.announcement(self._limits, now_ms) if is_own else quota.alias(self.connection, now_ms)
         words = [word for field in said.items() for word in field]
-        await self._put_fields(keys=[key], args=[quota.KEEP_MS, *words])
+        await self._put_fields(keys=PutFieldsKeys(key), args=[*PutFieldsArguments(quota.KEEP_MS), *words])
         # Neither needs memory: what the name stood for before goes; what it stands for stays when no worker runs.
         await (self._redis.hdel(key, quota.ALIAS) if is_own else self._redis.persist(key))
 
     async def freeze(self, klass: str, until_ms: int) -> None:
         """Let no call of a class out before a time."""
-        await self._put_fields(keys=[self._key], args=[quota.KEEP_MS, f"frozen:{klass}", until_ms])
+        arguments = [*PutFieldsArguments(quota.KEEP_MS), f"frozen:{klass}", until_ms]
+        await self._put_fields(keys=PutFieldsKeys(self._key), args=arguments)

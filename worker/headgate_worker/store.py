@@ -20,6 +20,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from headgate import charges, commit, deletion, entries, keys, late, leases, pb, reserve, snapshot
 from headgate.commit import Answer, Commit, Committed, Damaged, Stale
 from headgate.observations import TTL_MS as OBSERVATION_TTL_MS
+from headgate.reserve import HeartbeatArguments, HeartbeatKeys, PutArguments, PutKeys
 from headgate_redis import apart
 from headgate_redis.row_errors import is_damage
 from headgate_worker.redis_clients import refuses_writes
@@ -275,12 +276,13 @@ class Store:
             follow_ms: for how long from now on the next read is left to the job that made this one; 0 without a job.
         """
         key = keys.observation(connection, seen.instance_id)
-        await self._put(keys=[key], args=[seen.SerializeToString(), OBSERVATION_TTL_MS])
+        await self._put(keys=PutKeys(key), args=PutArguments(seen.SerializeToString(), OBSERVATION_TTL_MS))
         await self.follow(connection, seen.instance_id, follow_ms)
 
     async def put_durations(self, target: str, durations_ms: Sequence[int]) -> None:
         """Keep how long the last dates of a backfill took, for the plans of others."""
-        await self._put(keys=[keys.durations(target)], args=[json.dumps(list(durations_ms)), DURATIONS_TTL_MS])
+        arguments = PutArguments(json.dumps(list(durations_ms)), DURATIONS_TTL_MS)
+        await self._put(keys=PutKeys(keys.durations(target)), args=arguments)
 
     async def durations(self, target: str) -> tuple[int, ...]:
         """How long the last dates of such a backfill took, in ms; empty when that is not known."""
@@ -290,7 +292,8 @@ class Store:
     async def follow(self, connection: str, instance_id: int | str, follow_ms: int) -> None:
         """Say for how long the next read of an instance is left to a job; with 0 nothing is said."""
         if follow_ms:
-            await self._put(keys=[keys.look(connection, instance_id)], args=[keys.LOOK_JOB, follow_ms])
+            name = keys.look(connection, instance_id)
+            await self._put(keys=PutKeys(name), args=PutArguments(keys.LOOK_JOB, follow_ms))
 
     async def reply(self, to: str, answer: entries.ReadReply) -> None:
         """Answer a read. The list vanishes by itself when nobody takes from it."""
@@ -306,7 +309,8 @@ class Store:
 
     async def heartbeat(self, worker_id: str, now_ms: int, *, lifetime_ms: int) -> None:
         """Say that this worker lives, and forget those that have not said so for `lifetime_ms`."""
-        await self._heartbeat(keys=[keys.WORKERS], args=[worker_id, now_ms, now_ms - lifetime_ms])
+        arguments = HeartbeatArguments(worker_id, now_ms, now_ms - lifetime_ms)
+        await self._heartbeat(keys=HeartbeatKeys(keys.WORKERS), args=arguments)
 
     async def forget_worker(self, worker_id: str) -> None:
         """Say that this worker is gone."""
