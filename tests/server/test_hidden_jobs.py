@@ -7,7 +7,7 @@ import pytest
 from google.longrunning import operations_proto_pb2 as operations
 
 from headgate import keys, pb
-from tests.server.callers import known, write
+from tests.server.callers import entry, known, write
 from tests.server.test_bounds import adhoc
 from tests.server.world import World, backfill, serving
 
@@ -19,7 +19,8 @@ ENOUGH = HIDDEN * LARGE // 10
 
 @pytest.fixture
 async def gated(redis_url: str, tmp_path: Path) -> AsyncIterator[World]:
-    async with serving(redis_url, callers=write(tmp_path / "callers.toml")) as world:
+    text = entry("full", calls_per_second=0.0) + entry("ours", connections=["a", ""])
+    async with serving(redis_url, callers=write(tmp_path / "callers.toml", text)) as world:
         yield world
 
 
