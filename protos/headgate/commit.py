@@ -83,11 +83,9 @@ class NameClaim:
 
     def keys(self, default: str) -> tuple[str, str]:
         """Where it is claimed: under both names of the connection, of which `default` is the default one."""
-        name, other = (
-            keys.instance_name(connection, self.project_id, self.name)
-            for connection in connection_names.both(self.connection, default)
-        )
-        return name, other
+        first, second = connection_names.both(self.connection, default)
+        name = keys.instance_name(first, self.project_id, self.name)
+        return name, name if second == first else keys.instance_name(second, self.project_id, self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,21 @@ def visible(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut)
 
 
-class TextFormatter(logging.Formatter):
+class _Clock(logging.Formatter):
+    """Times of records, each second written once: that costs as much as the rest of a line."""
+
+    _second = -1
+    _written = ""
+
+    def written(self, record: logging.LogRecord, form: str) -> str:
+        """The record's second in a form that stays the same."""
+        second = int(record.created)
+        if second != self._second:
+            self._second, self._written = second, self.formatTime(record, form)
+        return self._written
+
+
+class TextFormatter(_Clock):
     """Lines for people: time, level, logger, message, and the traceback below."""
 
     def __init__(self) -> None:
@@ -35,7 +49,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line, and marked lines of a traceback."""
         record.message = record.getMessage()
-        record.asctime = self.formatTime(record)
+        record.asctime = f"{self.written(record, '%Y-%m-%d %H:%M:%S')},{int(record.msecs):03d}"
         return "\n".join([visible(self.formatMessage(record)), *self._below(record)])
 
     def _below(self, record: logging.LogRecord) -> Iterator[str]:
@@ -44,13 +58,13 @@ class TextFormatter(logging.Formatter):
             yield _MARK + visible(line)
 
 
-class JsonFormatter(logging.Formatter):
+class JsonFormatter(_Clock):
     """One JSON object per record: time, level, logger, message, and the traceback if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         line = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "time": self.written(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname,
             "logger": record.name,
             "message": _cut(record.getMessage()),

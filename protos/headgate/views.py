@@ -8,9 +8,12 @@ unnoticed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
 
+from google.protobuf.descriptor_pool import Default
 from google.protobuf.message import Message
 
 from headgate import pb
@@ -35,6 +38,8 @@ PAYLOADS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Fields that BASIC leaves out, by full name of the message that has them. What stands between a spec and one of these
 is here too, or what it holds would not be found; a test tells that from the descriptors."""
+
+_POOL: Final = Default()
 
 _DIGEST_TAG: Final = b"\x8a\x01"
 """What stands before the failure digest in the bytes of an InstanceRun: field 17, with a length."""
@@ -85,20 +90,60 @@ def basic_event_bytes(revision: int, body: bytes) -> bytes:
 def has_payloads(job: pb.Job) -> bool:
     """Whether there is anything in a job that `strip` takes out, but for ends of logs."""
     kind = job.WhichOneof("spec")
-    return kind is not None and _has_payloads(getattr(job, kind))
+    if kind is None:
+        return False
+    spec = getattr(job, kind)
+    full_name = spec.DESCRIPTOR.full_name
+    return full_name in PAYLOADS and _has_payloads(spec, _places(full_name))
 
 
-def _has_payloads(message: Message) -> bool:
-    names = PAYLOADS.get(message.DESCRIPTOR.full_name, ())
-    for field, value in message.ListFields():
-        inner = field.message_type
-        if field.name in names:
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where payloads may stand in a type of message: in fields of its own, and in messages that it holds.
+
+    Args:
+        values: names of its own payloads that are texts, lists or maps, and count as absent while they are empty.
+        messages: names of its own payloads that are messages.
+        inner: names of single messages that may hold payloads, with their places.
+        lists: the same for repeated ones.
+    """
+
+    values: tuple[str, ...]
+    messages: tuple[str, ...]
+    inner: tuple[tuple[str, _Places], ...]
+    lists: tuple[tuple[str, _Places], ...]
+
+
+@cache
+def _places(full_name: str) -> _Places:
+    names = PAYLOADS[full_name]
+    fields: Sequence[Any] = _POOL.FindMessageTypeByName(full_name).fields
+    own = [field for field in fields if field.name in names]
+    single = {field.name for field in own if field.message_type is not None and not field.is_repeated}
+    inner = [field for field in fields if field not in own and _holds_payloads(field)]
+    return _Places(
+        tuple(field.name for field in own if field.name not in single),
+        tuple(single),
+        tuple((field.name, _places(field.message_type.full_name)) for field in inner if not field.is_repeated),
+        tuple((field.name, _places(field.message_type.full_name)) for field in inner if field.is_repeated),
+    )
+
+
+def _holds_payloads(field: Any) -> bool:
+    return field.message_type is not None and field.message_type.full_name in PAYLOADS
+
+
+def _has_payloads(message: Any, places: _Places) -> bool:
+    # Every submit comes by: by name, since to list all fields of a message costs ten times as much.
+    for name in places.values:
+        if getattr(message, name):
             return True
-        if inner is None or inner.full_name not in PAYLOADS:
-            continue
-        if any(_has_payloads(part) for part in (value if field.is_repeated else (value,))):
+    if any(map(message.HasField, places.messages)):
+        return True
+    for name, inner in places.inner:
+        if message.HasField(name) and _has_payloads(getattr(message, name), inner):
             return True
-    return False
+    return any(_has_payloads(part, inner) for name, inner in places.lists for part in getattr(message, name))
 
 
 def strip(job: pb.Job) -> None:

@@ -153,7 +153,18 @@ def _json_fields(request: Message) -> list[Held]:
     ways = _ways_of.get(type(request))
     if ways is None:
         ways = _ways_of[type(request)] = list(_ways(request.DESCRIPTOR, ()))
-    return [held for way in ways for held in _at(request, way)]
+    return [held for way in ways if _may_hold(request, way) for held in _at(request, way)]
+
+
+def _may_hold(request: Any, way: Way) -> bool:
+    """Whether a way is there as far as its first list: nearly no request has JSON, and each is asked."""
+    for name, is_repeated in way:
+        if is_repeated:
+            return True
+        if not request.HasField(name):
+            return False
+        request = getattr(request, name)
+    return True
 
 
 def _at(request: Message, way: Way) -> list[Held]:
