@@ -15,6 +15,9 @@ LENGTH: Final = 100_000
 FIELDS: Final = ("actor", "method", "peer", "job", "uid", "connection", "revision")
 """Fields of a record, in the order of the script; its id begins with the time in ms."""
 
+CONSTANTS: Final = {"AUDIT_LENGTH": LENGTH}
+"""What scripts that write records must be given."""
+
 RECORD: Final = f"""
 local function record(key, actor, method, peer, job, uid, connection, revision)
   if actor == '' then return end

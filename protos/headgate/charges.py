@@ -10,7 +10,10 @@ and then, a few jobs at a time, while charges go on.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from headgate.scripts import loader
 
 STORED: Final = "hg:stored"
 """Hash of what is charged: "jobs" and "bytes" of "caller:NAME" and of "connection:NAME". No field stands at 0."""
@@ -133,34 +136,30 @@ end
 """
 """Part of the commit script, after its first write: charges a new job, or what an older one has grown by."""
 
-RECOUNT_SCRIPT: Final = (
-    FIELDS
-    + """
-local walked = redis.call('HGET', KEYS[3], 'walked')
-if not walked and redis.call('EXISTS', KEYS[4]) == 1 then return 0 end
-local found = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. (walked or '0'), '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[1])
-redis.call('HDEL', KEYS[3], '')
-local sums = {}
-for i = 1, #found, 2 do
-  local job = redis.pcall('HMGET', ARGV[2] .. found[i], 'owed', 'by', 'conn')
-  if tonumber(job[1]) and job[2] then
-    for k, field in ipairs(charged_fields(job[2], job[3] or '')) do
-      sums[field] = (sums[field] or 0) + (k % 2 == 1 and 1 or tonumber(job[1]))
-    end
-  end
-end
-for field, sum in pairs(sums) do redis.call('HINCRBY', KEYS[3], field, string.format('%d', sum)) end
-if #found == 2 * ARGV[1] then
-  redis.call('HSET', KEYS[3], 'walked', found[#found])
-  return 1
-end
-redis.call('HDEL', KEYS[3], 'walked')
-redis.call('DEL', KEYS[2])
-if redis.call('EXISTS', KEYS[3]) == 1 then redis.call('RENAME', KEYS[3], KEYS[2]) end
-redis.call('SET', KEYS[4], '1', 'PX', ARGV[3])
-return 0
-"""
-)
-"""Counts the charges of the next jobs, in the order of their acceptance, and puts the counts in place when there are no
-more. A job that is accepted meanwhile stands after all others and is met later. KEYS: 1 jobs 2 stored 3 recount 4
-recounted. ARGV: 1 at most 2 prefix of jobs 3 ms until the next count of everything. Answers 1 when there is more."""
+
+class RecountKeys(NamedTuple):
+    """KEYS of `recount.lua`."""
+
+    jobs: str
+    stored: str
+    recount: str
+    recounted: str
+
+
+class RecountArguments(NamedTuple):
+    """ARGV of `recount.lua`: how many jobs at most, what their keys begin with, ms until the next count of all."""
+
+    most: int
+    job_prefix: str
+    every_ms: int
+
+
+class RecountAnswer(IntEnum):
+    """Codes of `recount.lua`: whether there are more jobs to count."""
+
+    DONE = 0
+    MORE = 1
+
+
+RECOUNT_SCRIPT: Final = loader.load("recount", RecountKeys, RecountArguments, answers=RecountAnswer)
+"""Counts the charges of the next jobs, and puts the counts in place when there are no more."""

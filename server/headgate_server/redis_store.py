@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from headgate import commit, deletion, keys, lives, overlap, pb, quota
 from headgate.audit import NOBODY, Origin
+from headgate.deletion import CleanArguments, CleanKeys
 from headgate.overlap import Hold
 from headgate_redis import apart
 from headgate_redis.pipe import Command, Pipe
@@ -272,10 +273,11 @@ class RedisStore:
         arguments = deletion.script_arguments(job_id, revision, job.uid, connection=job.connection, origin=origin)
         answer, _ = await insist(lambda: _DELETE.run(self._writes, names, arguments))
         instances = {run.workflow_instance_id or run.flow_instance_id for run in job.runs} - {""}
-        if answer >= 0 and instances:
-            gone = [keys.observation(job.connection, instance) for instance in instances]
-            await insist(lambda: self._writes.call(("UNLINK", *gone)))
-        return bool(answer >= 0)
+        gone = answer != deletion.DeleteAnswer.CHANGED
+        if gone and instances:
+            names_seen = [keys.observation(job.connection, instance) for instance in instances]
+            await insist(lambda: self._writes.call(("UNLINK", *names_seen)))
+        return bool(gone)
 
     async def forget(self, damaged: JobDamaged, origin: Origin = NOBODY) -> bool:
         """Delete a job that can't be read, whatever it is, and tell its watchers; False where another is there by now.
@@ -285,16 +287,16 @@ class RedisStore:
         names = deletion.forget_keys(damaged.job_id)
         arguments = deletion.forget_arguments(damaged.job_id, damaged.seen, origin)
         done, _ = await insist(lambda: _FORGET.run(self._writes, names, arguments))
-        if done:
+        if done == deletion.ForgetAnswer.DELETED:
             await self._forget_dates(damaged.job_id)
-        return bool(done)
+        return bool(done == deletion.ForgetAnswer.DELETED)
 
     async def _forget_dates(self, job_id: str) -> None:
         cursor = b""
         while cursor != b"0":
             cursor, found = await self._read(("SCAN", cursor or b"0", "MATCH", f"{overlap.PREFIX}*", "COUNT", 1_000))
             for name in found:
-                await insist(partial(_CLEAN.run, self._writes, (name,), (job_id,)))
+                await insist(partial(_CLEAN.run, self._writes, CleanKeys(name), CleanArguments(job_id)))
 
     async def held(self, hold: Hold, *, job_id: str = "") -> dict[str, str]:
         """Which of the dates other backfills hold, or want who came earlier: "yyyymmdd" to job id.

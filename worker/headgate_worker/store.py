@@ -18,7 +18,22 @@ from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from headgate import charges, commit, deletion, entries, keys, late, leases, pb, reserve, snapshot
+from headgate.charges import RecountAnswer, RecountArguments, RecountKeys
 from headgate.commit import Answer, Commit, Committed, Damaged, Stale
+from headgate.late import ReapArguments, ReapKeys, RingArguments, RingKeys
+from headgate.leases import (
+    BeginAnswer,
+    BeginArguments,
+    BeginKeys,
+    GiveUpAnswer,
+    GiveUpArguments,
+    GiveUpKeys,
+    ReleaseArguments,
+    ReleaseKeys,
+    RenewAnswer,
+    RenewArguments,
+    RenewKeys,
+)
 from headgate.observations import TTL_MS as OBSERVATION_TTL_MS
 from headgate.reserve import HeartbeatArguments, HeartbeatKeys, PutArguments, PutKeys
 from headgate_redis import apart
@@ -150,15 +165,15 @@ class Store:
     async def begin(self, job_id: str) -> Taken | Busy | Unreadable | None:
         """Take a job for one tick; None when there is no such job any more."""
         beyond_ms = CAUTION_MS if self.cautious else 0
-        arguments: list[str | int] = [job_id, self.lease_ms, self._grace_ms, beyond_ms]
+        arguments = BeginArguments(job_id, self.lease_ms, self._grace_ms, beyond_ms)
         try:
-            raw = await self._begin(keys=[keys.job(job_id), keys.DUE, keys.log(job_id)], args=arguments)
+            raw = await self._begin(keys=BeginKeys(keys.job(job_id), keys.DUE, keys.log(job_id)), args=arguments)
         except ResponseError as error:
             if not is_damage(error):
                 raise
             return Unreadable(None, 1)
-        if raw[0] != 1:
-            return Busy(int(raw[2])) if raw[0] == 2 else None
+        if raw[0] != BeginAnswer.TAKEN:
+            return Busy(int(raw[2])) if raw[0] == BeginAnswer.BUSY else None
         _, now_ms, fence, attempts, kept, hints, *_, marked, first = raw
         job = _parsed(job_id, kept, first)
         if job is None:
@@ -167,9 +182,9 @@ class Store:
 
     async def give_up(self, job_id: str, fence: int | None) -> None:
         """Have a job that can't be read, or not be ended, looked at no more, unless somebody else has it by now."""
-        names = [keys.job(job_id), keys.DUE, keys.TICKS, keys.DAMAGED]
-        arguments: list[str | int] = [job_id, "" if fence is None else fence]
-        self.given_up += int(await self._give_up(keys=names, args=arguments))
+        names = GiveUpKeys(keys.job(job_id), keys.DUE, keys.TICKS, keys.DAMAGED)
+        arguments = GiveUpArguments(job_id, "" if fence is None else fence)
+        self.given_up += await self._give_up(keys=names, args=arguments) == GiveUpAnswer.GIVEN_UP
 
     async def load(self, job_id: str) -> pb.Job | None:
         """The job as it stands, without taking it."""
@@ -220,24 +235,28 @@ class Store:
 
     async def renew(self, job_id: str, fence: int) -> bool:
         """Keep a job for another lease; False when somebody else has taken it."""
-        arguments: list[str | int] = [job_id, fence, self.lease_ms, self._grace_ms]
-        return bool(await self._renew(keys=[keys.job(job_id), keys.DUE], args=arguments))
+        arguments = RenewArguments(job_id, fence, self.lease_ms, self._grace_ms)
+        answer = await self._renew(keys=RenewKeys(keys.job(job_id), keys.DUE), args=arguments)
+        return bool(answer == RenewAnswer.RENEWED)
 
     async def release(self, job_id: str, fence: int, *, uncount: bool) -> None:
         """Give a job back before its tick is over; `uncount` takes back the attempt that was counted."""
-        await self._release(keys=[keys.job(job_id)], args=[fence, int(uncount)])
+        await self._release(keys=ReleaseKeys(keys.job(job_id)), args=ReleaseArguments(fence, int(uncount)))
 
     async def late_jobs(self, limit: int) -> Late:
         """Look at no more than `limit` jobs whose tick is late; each gets a new grace."""
-        arguments: list[str | int] = [limit, self._grace_ms, keys.job("")]
-        now_ms, lost, looked_at, first_ms = await self._reap(keys=[keys.DUE, keys.TICKS, keys.DAMAGED], args=arguments)
+        names, arguments = (
+            ReapKeys(keys.DUE, keys.TICKS, keys.DAMAGED),
+            ReapArguments(limit, self._grace_ms, keys.job("")),
+        )
+        now_ms, lost, looked_at, first_ms = await self._reap(keys=names, args=arguments)
         return Late(int(now_ms), tuple(keys.text(job_id) for job_id in lost), int(looked_at), int(first_ms))
 
     async def ring(self, ticks: Mapping[str, entries.Entry], at_ms: int) -> int:
         """Give jobs another next tick, due at `at_ms`; how many of the jobs are there."""
         words = [word for job_id, tick in ticks.items() for word in (job_id, tick.id, tick.definition)]
-        arguments: list[str | int | bytes] = [keys.job(""), entries.DEFINITION_TTL_MS, at_ms, *words]
-        return int(await self._ring(keys=[keys.TICKS, keys.kick(keys.TICKS)], args=arguments))
+        arguments = RingArguments(keys.job(""), entries.DEFINITION_TTL_MS, at_ms)
+        return int(await self._ring(keys=RingKeys(keys.TICKS, keys.kick(keys.TICKS)), args=[*arguments, *words]))
 
     async def expired_jobs(self, now_ms: int, limit: int) -> tuple[str, ...]:
         """At most `limit` finished jobs that are to be deleted."""
@@ -257,15 +276,17 @@ class Store:
             revision, state, uid = None, None, None
         if not (revision and revision.isdigit() and state and state.isdigit()):
             arguments = deletion.forget_arguments(job_id, (revision or b"", uid or b""))
-            return bool(await self._forget(keys=deletion.forget_keys(job_id), args=arguments) == 1)
+            forgot = await self._forget(keys=deletion.forget_keys(job_id), args=arguments)
+            return bool(forgot == deletion.ForgetAnswer.DELETED)
         words = deletion.script_arguments(job_id, int(revision), keys.text(uid or b""), only_expired=True)
         answer = await self._delete(keys=deletion.script_keys(job_id, int(state)), args=words)
-        return bool(answer == 1)
+        return bool(answer == deletion.DeleteAnswer.DELETED)
 
     async def recount(self) -> bool:
         """Count the charges of at most `RECOUNTED_JOBS` jobs anew, when it is time; whether there are more to count."""
-        names = [keys.JOBS, charges.STORED, charges.RECOUNT, charges.RECOUNTED]
-        return bool(await self._recount(keys=names, args=[RECOUNTED_JOBS, keys.job(""), charges.RECOUNT_EVERY_MS]))
+        names = RecountKeys(keys.JOBS, charges.STORED, charges.RECOUNT, charges.RECOUNTED)
+        arguments = RecountArguments(RECOUNTED_JOBS, keys.job(""), charges.RECOUNT_EVERY_MS)
+        return bool(await self._recount(keys=names, args=arguments) == RecountAnswer.MORE)
 
     async def put_observation(self, connection: str, seen: pb.FlowInstance, *, follow_ms: int = 0) -> None:
         """Keep what was last read of a flow instance, for callers who allow staleness and for watchers.
