@@ -14,8 +14,8 @@ from redis.asyncio import Redis
 from headgate import commit, entries, keys, log, pb
 from headgate.commit import Commit, Wake
 from headgate.lifecycle import JOB_TERMINAL
-from headgate_server.clock import timestamp
-from headgate_server.submission import Chance, submission
+from headgate_server.jobs.new_job import Chance, submission
+from headgate_server.ports.clock import timestamp
 
 PORTION = 200
 """Commits that are sent together."""

@@ -9,7 +9,7 @@ from bench.load.bodies import submit
 from bench.setting import Setting
 
 from headgate import commit, pb
-from headgate_server.submission import Chance, submission
+from headgate_server.jobs.new_job import Chance, submission
 
 
 async def round_trips(setting: Setting, *, seconds: float) -> float:

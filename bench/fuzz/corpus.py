@@ -18,7 +18,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from headgate_server import catalog
+from headgate_server.rpc import registry
 
 FOLDER: Final = Path(__file__).with_name("requests")
 
@@ -41,7 +41,7 @@ class Harmful:
 @cache
 def methods() -> Mapping[str, MethodDescriptor]:
     """Every method that is served, by full name."""
-    return {method.full_name: method for method in catalog.methods()}
+    return {method.full_name: method for method in registry.methods()}
 
 
 @cache

@@ -19,9 +19,12 @@ from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from headgate import commit, entries, log, pb, quota, snapshot, views
-from headgate_server import callers, feed_entry, filters, longrunning, plan_token, requests, submission
-from headgate_server.errors import Refused
-from headgate_server.sound import Sound
+from headgate_server.auth import callers
+from headgate_server.errors.exceptions import Refused
+from headgate_server.jobs import new_job, operation_view, plan_token
+from headgate_server.ports import feed
+from headgate_server.requests import filters, validator
+from headgate_server.requests.fast_validator import Sound
 from headgate_worker.core import calls, flow_calls, stored_hints
 from headgate_worker.dataworks import fields, replies
 from headgate_worker.enos import graph
@@ -49,7 +52,7 @@ def request(method: str, raw: bytes) -> str:
     except (DecodeError, ValueError):
         return "malformed"
     try:
-        requests.check(message)
+        validator.check(message)
     except Refused:
         return "refused"
     if method in _SUBMITS:
@@ -58,14 +61,14 @@ def request(method: str, raw: bytes) -> str:
 
 
 def _recorded(message: Message) -> None:
-    made = submission.submission(message, submission.Chance(1_700_000_000_000, bytes(range(24))))
+    made = new_job.submission(message, new_job.Chance(1_700_000_000_000, bytes(range(24))))
     for argument in commit.script_arguments(made.commit):
         assert isinstance(argument, bytes | str | int)
     event = pb.JobEvent.FromString(made.commit.events[0])
     assert log.fold(None, event) == made.job
     assert snapshot.job_of(None, made.commit.events[0]) == made.job
     shown = pb.WatchJobResponse.FromString(pb.WatchJobResponse(event=event).SerializeToString())
-    operation = longrunning.operation(made.job.SerializeToString())
+    operation = operation_view.operation(made.job.SerializeToString())
     assert type(operation).FromString(operation.SerializeToString()) == operation
     assert 2 * max(shown.ByteSize(), operation.ByteSize()) <= SMALLEST_CLIENT_BYTES, shown.ByteSize()
     json_format.Parse(json_format.MessageToJson(shown), pb.WatchJobResponse())
@@ -80,7 +83,7 @@ def fast_rules(method: str, raw: bytes) -> None:
     except (DecodeError, ValueError):
         return
     if _SOUND.surely(message):
-        assert not requests._validator.collect_violations(message), method  # noqa: SLF001
+        assert not validator._validator.collect_violations(message), method  # noqa: SLF001
 
 
 def filter_text(raw: bytes) -> None:
@@ -98,7 +101,7 @@ def tokens(raw: bytes) -> None:
     with suppress(plan_token.BadToken):
         plan_token.decode(text)
     with suppress(Refused):
-        feed_entry.read_token(text)
+        feed.read_token(text)
     callers.token_in([("authorization", text)])
 
 

@@ -9,9 +9,10 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from headgate_server import app, logs, processes, settings
-from headgate_server.errors import ServerError
-from headgate_server.tuning import tune
+from headgate_server import app
+from headgate_server.errors.exceptions import ServerError
+from headgate_server.process import log_format, settings, supervisor
+from headgate_server.process.runtime_tuning import tune
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except settings.BadSettings as error:
         print(f"headgate server: {error}", file=sys.stderr)  # noqa: T201 - logging is not set up yet
         return MISUSED
-    logs.set_up(found.log_format, found.log_level)
+    log_format.set_up(found.log_format, found.log_level)
     tune()
     _log.info("settings: %s", found.masked())
     return _run(found)
@@ -50,9 +51,9 @@ async def _serve(found: settings.Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    if found.processes > 1 and not processes.is_one_of_several():
-        return await processes.run(found, stop)
-    if processes.is_one_of_several():
+    if found.processes > 1 and not supervisor.is_one_of_several():
+        return await supervisor.run(found, stop)
+    if supervisor.is_one_of_several():
         loop.add_reader(sys.stdin.fileno(), stop.set)  # readable at its end only: the parent has gone
     async with app.running(found) as serving:
         line = f"headgate server ready grpc=127.0.0.1:{serving.grpc_port} ops=127.0.0.1:{serving.ops_port}"

@@ -15,51 +15,45 @@ import grpc
 from headgate.exposure import EXPLAINED, VARIABLE
 from headgate_ops import http_endpoint
 from headgate_redis.pipe import Pipe
-from headgate_server import (
-    audit_log,
-    catalog,
-    channel,
-    fitness,
-    gate,
-    health_service,
-    pending_requests,
-    reflection_service,
-    rpc,
-)
-from headgate_server.admin_service import AdminService
-from headgate_server.call_slots import CallSlots
-from headgate_server.clock import StoreClock
-from headgate_server.damage import Damage
-from headgate_server.flow_service import FlowInstanceService
-from headgate_server.gate import Gate
-from headgate_server.health import Health
-from headgate_server.health_service import HealthService
-from headgate_server.hub import Hub
-from headgate_server.instance_kinds import Pace
-from headgate_server.instance_watch import InstanceWatch
-from headgate_server.intake import Intake
-from headgate_server.job_service import JobService
-from headgate_server.lookout import Lookout
-from headgate_server.metrics import Metrics
-from headgate_server.operations_service import OperationsService
-from headgate_server.pending_requests import PendingRequests
-from headgate_server.planning import Planning
-from headgate_server.reads import Reads
-from headgate_server.redis_facts import RedisFacts
-from headgate_server.redis_feed import RedisFeed
-from headgate_server.redis_history import RedisHistory
-from headgate_server.redis_lane import RedisLane
-from headgate_server.redis_link import RedisLink
-from headgate_server.redis_looks import RedisLooks
-from headgate_server.redis_store import RedisStore
-from headgate_server.settings import Settings, parse_address
-from headgate_server.steering import Steering
-from headgate_server.store_memory import StoreMemory
-from headgate_server.stream_shares import StreamShares
-from headgate_server.task_service import TaskInstanceService
-from headgate_server.watch import Watching
-from headgate_server.watch_shares import WatchShares
-from headgate_server.workflow_service import BackfillService, WorkflowInstanceService
+from headgate_server.auth import gate
+from headgate_server.auth.gate import Gate
+from headgate_server.auth.stream_shares import StreamShares
+from headgate_server.instances.instance_stream import InstanceWatch
+from headgate_server.instances.poller import Lookout
+from headgate_server.instances.upstream_reads import Reads
+from headgate_server.instances.watch_shares import WatchShares
+from headgate_server.jobs.change import Steering
+from headgate_server.jobs.plan import Planning
+from headgate_server.jobs.submit import Intake
+from headgate_server.logs import audit_log
+from headgate_server.logs.damaged_rows import Damage
+from headgate_server.ports.clock import StoreClock
+from headgate_server.ports.instance_kinds import Pace
+from headgate_server.process.metrics import Metrics
+from headgate_server.process.settings import Settings, parse_address
+from headgate_server.rpc import handlers as rpc_handlers
+from headgate_server.rpc import health_service, listener, pending_requests, reflection_service, registry
+from headgate_server.rpc.call_slots import CallSlots
+from headgate_server.rpc.health import Health
+from headgate_server.rpc.health_service import HealthService
+from headgate_server.rpc.pending_requests import PendingRequests
+from headgate_server.services.admin import AdminService
+from headgate_server.services.flow_instances import FlowInstanceService
+from headgate_server.services.jobs import JobService
+from headgate_server.services.operations import OperationsService
+from headgate_server.services.task_instances import TaskInstanceService
+from headgate_server.services.workflow_instances import BackfillService, WorkflowInstanceService
+from headgate_server.store import startup_check
+from headgate_server.store.connection_facts import RedisFacts
+from headgate_server.store.connections import RedisLink
+from headgate_server.store.feed import RedisFeed
+from headgate_server.store.feed_history import RedisHistory
+from headgate_server.store.jobs import RedisStore
+from headgate_server.store.memory import StoreMemory
+from headgate_server.store.observations import RedisLooks
+from headgate_server.store.read_queue import RedisLane
+from headgate_server.watch.hub import Hub
+from headgate_server.watch.job_stream import Watching
 
 _log = logging.getLogger(__name__)
 
@@ -113,7 +107,7 @@ class Parts:
             read_seconds=settings.read_timeout,
         )
         pending = PendingRequests(pending_requests.SLOW, pending_requests.MAX_PENDING)
-        self.slots = CallSlots(settings.max_watches + channel.SPARE_CALLS, pending)
+        self.slots = CallSlots(settings.max_watches + listener.SPARE_CALLS, pending)
         self.health_slots = health_service.slots()
         self.reflection_slots = reflection_service.slots()
         self.health = self._health()
@@ -121,7 +115,7 @@ class Parts:
         self.gate = self._gate()
         if self.gate is not None:
             self.store.default.on_change.append(self.gate.rename)
-        self.tls = channel.tls_files(settings)
+        self.tls = listener.tls_files(settings)
         self._show()
 
     def _gate(self) -> Gate | None:
@@ -133,7 +127,7 @@ class Parts:
         return Gate(settings.callers, read, self.store, self.clock.now_ms, self.streams, mutual=mutual)
 
     def _health(self) -> Health:
-        return Health(self.store.probe, lambda: self.hub.following, lambda: self.slots.open.is_full, catalog.SERVICES)
+        return Health(self.store.probe, lambda: self.hub.following, lambda: self.slots.open.is_full, registry.SERVICES)
 
     async def why_not(self) -> str:
         """Why calls can't be served now; empty when they can."""
@@ -217,7 +211,7 @@ class Parts:
         found += [each.pending.run() for each in (self.slots, self.health_slots, self.reflection_slots)]
         found.append(self.store.default.run())
         followed = [part.run() for part in (self.gate, self.tls) if part is not None]
-        return [*found, self.hub.audit(), rpc.FAILED_CALLS.run(), audit_log.REFUSED.run(), *followed]
+        return [*found, self.hub.audit(), rpc_handlers.FAILED_CALLS.run(), audit_log.REFUSED.run(), *followed]
 
     async def close(self) -> None:
         """Let every connection go."""
@@ -237,13 +231,13 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
     """
     parts = Parts(settings)
     try:
-        parts.clock.learn(await fitness.check(parts.link.client))
+        parts.clock.learn(await startup_check.check(parts.link.client))
         host, port = parse_address(settings.ops_listen)
         pages = http_endpoint.pages(parts.why_not, parts.metrics.page)
         async with http_endpoint.serving(host, port, pages) as ops_port, _tasks(parts):
             await parts.store.default.look()
             server = _grpc_server(parts)
-            grpc_port = channel.bind(server, settings, parts.tls)
+            grpc_port = listener.bind(server, settings, parts.tls)
             await server.start()
             try:
                 await parts.hub.began.wait()
@@ -275,16 +269,16 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
 
 
 def _grpc_server(parts: Parts) -> grpc.aio.Server:
-    server = grpc.aio.server(options=channel.server_options(parts.settings))
+    server = grpc.aio.server(options=listener.server_options(parts.settings))
     metrics, settings = parts.metrics, parts.settings
     resolve = parts.store.default.resolve
-    handlers = catalog.handlers(parts.implementations(), metrics, parts.slots, parts.gate, resolve)
+    handlers = registry.handlers(parts.implementations(), metrics, parts.slots, parts.gate, resolve)
     about_health = HealthService(parts.health, max_seconds=settings.max_stream_age)
     handlers |= about_health.handlers(metrics, parts.health_slots)
     if settings.reflection:
-        services = (*catalog.SERVICES, health_service.NAME)
+        services = (*registry.SERVICES, health_service.NAME)
         handlers |= reflection_service.handlers(services, metrics, parts.reflection_slots)
-    table = catalog.MethodTable(handlers, rpc.unknown(metrics, parts.slots))
+    table = registry.MethodTable(handlers, rpc_handlers.unknown(metrics, parts.slots))
     server.add_generic_rpc_handlers((table,))
     return server
 

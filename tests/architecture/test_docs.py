@@ -20,7 +20,7 @@ from google.protobuf import json_format
 from headgate import pb
 from headgate_cli.app import app
 from headgate_cli.launch import PROCESSES
-from headgate_server.unbuilt import UNBUILT
+from headgate_server.requests.unbuilt import UNBUILT
 from headgate_worker.core import plan
 from tests.architecture import variables
 from tests.architecture.repository import ROOT, documents, relative, tracked

@@ -13,14 +13,14 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 import headgate_emulator.settings
-import headgate_server.settings
+import headgate_server.process.settings
 import headgate_worker.settings
 from tests.architecture.repository import ROOT
 
 TABLE: Final = ROOT / "docs/settings.md"
 
 SETTINGS: Final[Mapping[str, type[BaseSettings]]] = {
-    "server": headgate_server.settings.Settings,
+    "server": headgate_server.process.settings.Settings,
     "worker": headgate_worker.settings.Settings,
     "emulator": headgate_emulator.settings.Settings,
 }

@@ -12,7 +12,7 @@ from bench.fuzz.__main__ import everything, made
 from bench.fuzz.mutation import nested_at, recursive_paths
 
 from headgate import pb
-from headgate_server import requests
+from headgate_server.requests import validator
 from tests.architecture.repository import ROOT
 
 ROUNDS = 40
@@ -22,7 +22,7 @@ ROUNDS = 40
 @pytest.mark.parametrize("method", sorted(corpus.methods()))
 def test_every_method_has_sound_requests(method: str) -> None:
     for request in corpus.sound(method):
-        requests.check(request)
+        validator.check(request)
 
 
 @pytest.mark.parametrize("case", list(corpus.harmful()), ids=lambda case: f"{case.method}: {case.harm}"[:80])

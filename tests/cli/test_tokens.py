@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from headgate_cli.dev.redis_server import RedisServer
-from headgate_server import callers_file
-from headgate_server.callers import Proof, Right
+from headgate_server.auth import callers_file
+from headgate_server.auth.callers import Proof, Right
 from tests.cli.processes import Done, headgate
 from tests.server.world import serving
 

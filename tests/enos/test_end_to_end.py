@@ -24,7 +24,7 @@ from headgate_emulator.enos.world import Trigger
 from headgate_emulator.faults import FailRun
 from headgate_emulator.settings import Settings as EmulatorSettings
 from headgate_server import app as server_app
-from headgate_server.settings import Settings as ServerSettings
+from headgate_server.process.settings import Settings as ServerSettings
 from headgate_worker import app as worker_app
 from headgate_worker.settings import Settings as WorkerSettings
 from tests.architecture.repository import ROOT, SOURCE_ROOTS

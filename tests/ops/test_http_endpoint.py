@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from headgate_ops import http_endpoint
-from headgate_server.metrics import Metrics
+from headgate_server.process.metrics import Metrics
 
 LARGE = 12_000_000
 

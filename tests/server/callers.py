@@ -12,13 +12,15 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
 from headgate import keys
-from headgate_server import access, catalog, longrunning
+from headgate_server.auth import permissions
+from headgate_server.jobs import operation_view
+from headgate_server.rpc import registry
 from tests.server.world import reason_of
 
 Metadata = Sequence[tuple[str, str]]
 
 EXPIRED: Final = datetime(2020, 1, 1, tzinfo=UTC)
-METHODS: Final = {method.full_name: method for method in catalog.methods()}
+METHODS: Final = {method.full_name: method for method in registry.methods()}
 
 
 def token_of(name: str) -> str:
@@ -71,15 +73,15 @@ def known(name: str) -> Metadata:
 def request_of(method: MethodDescriptor, *, connection: str, job_id: str) -> Any:
     """A request of a method that is about a connection, or about a job."""
     request: Any = GetMessageClass(method.input_type)()
-    match access.RULES[method.full_name].scope:
-        case access.Scope.CONNECTION:
+    match permissions.RULES[method.full_name].scope:
+        case permissions.Scope.CONNECTION:
             request.connection = connection
-        case access.Scope.CARRIED:
+        case permissions.Scope.CARRIED:
             request.backfill.connection = connection
-        case access.Scope.JOB:
+        case permissions.Scope.JOB:
             request.name = keys.job_name(job_id)
-        case access.Scope.OPERATION:
-            request.name = longrunning.operation_name(job_id)
+        case permissions.Scope.OPERATION:
+            request.name = operation_view.operation_name(job_id)
             if method.name == "WaitOperation":
                 request.timeout.FromMilliseconds(10)
     return request

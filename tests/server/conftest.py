@@ -13,8 +13,9 @@ from redis import Redis
 from redis.exceptions import ConnectionError as NotReached
 
 from headgate_cli.dev.redis_server import find_redis_server
-from headgate_server import audit_log, rpc
-from headgate_server.failed_calls import FailedCalls
+from headgate_server.logs import audit_log
+from headgate_server.logs.failed_calls import FailedCalls
+from headgate_server.rpc import handlers
 from tests.server.world import World, serving
 
 
@@ -53,7 +54,7 @@ def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 @pytest.fixture(autouse=True)
 def no_failures_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """Log lines of a test's failures do not hang on those of the test before."""
-    for module, name in ((rpc, "FAILED_CALLS"), (audit_log, "REFUSED")):
+    for module, name in ((handlers, "FAILED_CALLS"), (audit_log, "REFUSED")):
         monkeypatch.setattr(module, name, FailedCalls(logging.getLogger("headgate_server.access")))
 
 

@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 
 from headgate import entries, keys, pb
 from headgate.reasons import Reason
-from headgate_server import status
-from headgate_server.errors import Refused
+from headgate_server.errors import status
+from headgate_server.errors.exceptions import Refused
 from tests.server.test_reads import take_question
 
 RUNNING = pb.WORKFLOW_INSTANCE_STATUS_RUNNING

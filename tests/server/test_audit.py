@@ -15,14 +15,16 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
 from headgate import audit, dates, keys, pb
-from headgate_server import access, audit_log, longrunning
-from headgate_server.audit_log import Audited, value
-from headgate_server.callers import Right
+from headgate_server.auth import permissions
+from headgate_server.auth.callers import Right
+from headgate_server.jobs import operation_view
+from headgate_server.logs import audit_log
+from headgate_server.logs.audit_log import Audited, value
 from tests.server.callers import METHODS, entry, known, outcome, request_of, write
 from tests.server.test_overlap_join import wanting
 from tests.server.world import DAY, World, backfill, serving, until
 
-WRITES = [method for name, method in METHODS.items() if access.RULES[name].right is Right.WRITE]
+WRITES = [method for name, method in METHODS.items() if permissions.RULES[name].right is Right.WRITE]
 STATES = {
     "CancelJob": (),
     "CancelOperation": (),
@@ -128,7 +130,7 @@ async def prepared(world: World, method: str, *, connection: str = "a") -> None:
 async def test_a_write_leaves_one_line_and_one_record(
     gated: World, lines: Any, caplog: pytest.LogCaptureFixture, method: MethodDescriptor
 ) -> None:
-    assert (access.RULES[method.full_name].scope in (access.Scope.JOB, access.Scope.OPERATION)) == (
+    assert (permissions.RULES[method.full_name].scope in (permissions.Scope.JOB, permissions.Scope.OPERATION)) == (
         method.name in STATES
     )
     await prepared(gated, method.name)
@@ -179,7 +181,7 @@ async def test_a_write_that_breaks_a_rule_leaves_one_line(world: World, lines: A
 async def test_reads_leave_none(world: World, lines: Any) -> None:
     await prepared(world, "")
     for name, method in METHODS.items():
-        if access.RULES[name].right is Right.READ:
+        if permissions.RULES[name].right is Right.READ:
             await outcome(world.channel, method, request_of(method, connection="", job_id="nobody"), ())
 
     assert (await lines(0), await records(world)) == ([], [])
@@ -221,7 +223,7 @@ async def test_records_outlive_the_job_and_workers_leave_none(world: World) -> N
     job = await world.backfills.CreateBackfill(backfill(job_id="x"))
     await world.worker.finish("x")
     operations = operations_grpc_pb2.OperationsStub(world.channel)
-    await operations.DeleteOperation(lro.DeleteOperationRequest(name=longrunning.operation_name("x")))
+    await operations.DeleteOperation(lro.DeleteOperationRequest(name=operation_view.operation_name("x")))
 
     assert await world.redis.exists(keys.job("x")) == 0
     found = [(record["method"], record["uid"], record["revision"]) for record in await records(world)]

@@ -16,11 +16,12 @@ from google.protobuf.struct_pb2 import ListValue, Struct, Value
 
 from buf.validate import validate_pb2
 from headgate import keys, pb
-from headgate_server import bounds, catalog, channel, requests
-from headgate_server.errors import Refused
+from headgate_server.errors.exceptions import Refused
+from headgate_server.requests import bounds, validator
+from headgate_server.rpc import listener, registry
 from tests.server.world import World, backfill, fields_of, reason_of, status_of
 
-REQUESTS: Final[list[Any]] = sorted({m.input_type for m in catalog.methods()}, key=lambda one: one.full_name)
+REQUESTS: Final[list[Any]] = sorted({m.input_type for m in registry.methods()}, key=lambda one: one.full_name)
 
 
 def fields(descriptor: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -184,11 +185,11 @@ def test_a_request_is_taken_up_to_the_last_byte() -> None:
     fixed = adhoc(bounds.MAX_REQUEST_BYTES - 1000).ByteSize() - (bounds.MAX_REQUEST_BYTES - 1000)
     whole = adhoc(bounds.MAX_REQUEST_BYTES - fixed)
     assert whole.ByteSize() == bounds.MAX_REQUEST_BYTES
-    requests.check(whole)
+    validator.check(whole)
 
     whole.spec.tasks[2].name = "four"
     with pytest.raises(Refused) as refused:
-        requests.check(whole)
+        validator.check(whole)
     assert "bytes" in refused.value.message
 
 
@@ -204,7 +205,7 @@ def test_a_request_that_is_too_large_names_what_makes_it_so() -> None:
 async def test_a_request_that_is_too_large_is_refused_by_field_and_one_far_larger_by_size(world: World) -> None:
     for size, code in (
         (bounds.MAX_REQUEST_BYTES, "INVALID_ARGUMENT"),
-        (channel.MAX_REQUEST_BYTES, "RESOURCE_EXHAUSTED"),
+        (listener.MAX_REQUEST_BYTES, "RESOURCE_EXHAUSTED"),
     ):
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await world.instances.ExecuteAdhocWorkflowInstance(adhoc(size))

@@ -20,11 +20,14 @@ from google.rpc import error_details_pb2
 from headgate import pb
 from headgate.reasons import Reason
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
-from headgate_server import app, gate, settings, tally
-from headgate_server.callers import UNLIMITED
-from headgate_server.errors import Refused
-from headgate_server.stream_shares import StreamShares
-from headgate_server.turned import MAX_SECONDS
+from headgate_server import app
+from headgate_server.auth import gate
+from headgate_server.auth.callers import UNLIMITED
+from headgate_server.auth.denials import MAX_SECONDS
+from headgate_server.auth.stream_shares import StreamShares
+from headgate_server.errors.exceptions import Refused
+from headgate_server.jobs import job_counts
+from headgate_server.process import settings
 from tests.server.callers import EXPIRED, USUAL, bearer, entry, known, token_entry, token_of, write
 from tests.server.test_bounds import adhoc
 from tests.server.test_channel import make_certificate, needs_openssl
@@ -320,8 +323,8 @@ async def test_without_a_file_everyone_is_anonymous_and_no_token_is_looked_at(wo
 
 
 async def test_counts_of_a_caller_are_right_when_little_is_kept(gated: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tally, "CHUNK", 2)
-    monkeypatch.setattr(tally, "MAX_KEPT", 3)
+    monkeypatch.setattr(job_counts, "CHUNK", 2)
+    monkeypatch.setattr(job_counts, "MAX_KEPT", 3)
     for number in range(7):
         await submit(gated, "full", connection="ab"[number % 2])
 

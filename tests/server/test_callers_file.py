@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from headgate.reasons import Reason
-from headgate_server import caller_limits, callers, callers_file, failed_calls, settings
-from headgate_server.callers import Caller, Limits, Proof, Right
-from headgate_server.failed_calls import FailedCalls
-from headgate_server.refusals import TELL_SECONDS, Refusals
+from headgate_server.auth import callers, callers_file, rate_limit
+from headgate_server.auth.callers import Caller, Limits, Proof, Right
+from headgate_server.logs import failed_calls
+from headgate_server.logs.denial_log import TELL_SECONDS, Refusals
+from headgate_server.logs.failed_calls import FailedCalls
+from headgate_server.process import settings
 from tests.server.callers import entry, token_entry, token_of, write
 
 SECRET = "hg_thisisatokenthatsomebodyhaspastedbymistake"
@@ -212,26 +214,26 @@ def test_an_open_stream_outlives_a_change_that_takes_nothing_from_its_caller(tmp
 
 
 def test_a_bucket_gives_a_burst_then_its_rate() -> None:
-    bucket, waits = caller_limits.full(10, 0), []
+    bucket, waits = rate_limit.full(10, 0), []
     for _ in range(11):
-        bucket, wait = caller_limits.draw(bucket, 10, 0)
+        bucket, wait = rate_limit.draw(bucket, 10, 0)
         waits.append(wait)
     assert waits == [0] * 10 + [pytest.approx(0.1)]
 
-    bucket, wait = caller_limits.draw(bucket, 10, 0.1)
+    bucket, wait = rate_limit.draw(bucket, 10, 0.1)
     assert wait == 0
-    _, wait = caller_limits.draw(bucket, 10, 0.1)
+    _, wait = rate_limit.draw(bucket, 10, 0.1)
     assert wait == pytest.approx(0.1)
 
 
 def test_a_bucket_holds_no_more_than_a_burst_and_one_call_at_least() -> None:
-    slow = caller_limits.full(0.5, 0)
-    slow, wait = caller_limits.draw(slow, 0.5, 0)
+    slow = rate_limit.full(0.5, 0)
+    slow, wait = rate_limit.draw(slow, 0.5, 0)
     assert wait == 0
-    _, wait = caller_limits.draw(slow, 0.5, 1_000)
+    _, wait = rate_limit.draw(slow, 0.5, 1_000)
     assert wait == 0
-    slow, _ = caller_limits.draw(slow, 0.5, 1_000)
-    assert caller_limits.draw(slow, 0.5, 1_000)[1] == pytest.approx(2)
+    slow, _ = rate_limit.draw(slow, 0.5, 1_000)
+    assert rate_limit.draw(slow, 0.5, 1_000)[1] == pytest.approx(2)
 
 
 def test_a_flood_of_refusals_is_told_in_a_few_lines(caplog: pytest.LogCaptureFixture) -> None:

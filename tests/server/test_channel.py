@@ -13,8 +13,9 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from headgate import pb
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
-from headgate_server import app, channel
-from headgate_server.unbuilt import UNBUILT
+from headgate_server import app
+from headgate_server.requests.unbuilt import UNBUILT
+from headgate_server.rpc import listener
 from tests.server.world import World, quick_settings, serving
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make certificates with")
@@ -97,7 +98,7 @@ async def test_reflection_can_be_turned_off(redis_url: str) -> None:
 
 def test_ports_are_shared_only_among_processes_that_are_meant_to() -> None:
     alone, several = (
-        dict(channel.server_options(quick_settings("redis://localhost", processes=number))) for number in (1, 2)
+        dict(listener.server_options(quick_settings("redis://localhost", processes=number))) for number in (1, 2)
     )
 
     assert (alone["grpc.so_reuseport"], several["grpc.so_reuseport"]) == (0, 1)
@@ -105,7 +106,7 @@ def test_ports_are_shared_only_among_processes_that_are_meant_to() -> None:
 
 def test_a_connection_has_as_many_open_calls_as_the_settings_say() -> None:
     usual, few = (
-        dict(channel.server_options(quick_settings("redis://localhost", **given)))
+        dict(listener.server_options(quick_settings("redis://localhost", **given)))
         for given in ({}, {"max_connection_calls": 7})
     )
 
@@ -115,13 +116,13 @@ def test_a_connection_has_as_many_open_calls_as_the_settings_say() -> None:
 def test_streams_outlive_the_age_of_their_connection() -> None:
     settings = quick_settings("redis://localhost", max_stream_age=1_000)
 
-    options = dict(channel.server_options(settings))
+    options = dict(listener.server_options(settings))
 
     assert options["grpc.max_connection_age_grace_ms"] >= 1.1 * 1_000 * 1_000
 
 
 async def test_a_request_above_the_limit_is_refused_by_the_transport(world: World) -> None:
-    huge = pb.GetJobRequest(name="x" * (channel.MAX_REQUEST_BYTES + 1))
+    huge = pb.GetJobRequest(name="x" * (listener.MAX_REQUEST_BYTES + 1))
 
     with pytest.raises(grpc.RpcError) as caught:
         await world.jobs.GetJob(huge)

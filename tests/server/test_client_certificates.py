@@ -10,7 +10,8 @@ from cryptography import x509
 
 from headgate import pb
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
-from headgate_server import app, client_certificates
+from headgate_server import app
+from headgate_server.auth import client_certificates
 from tests.server.authority import Authority, Names
 from tests.server.callers import entry, write
 from tests.server.world import quick_settings, reason_of

@@ -14,8 +14,8 @@ from google.longrunning import operations_grpc_pb2
 from google.longrunning import operations_proto_pb2 as lro
 
 from headgate import keys, overlap, pb
-from headgate_server import access
-from headgate_server.damage import TELL_SECONDS, Damage
+from headgate_server.auth import permissions
+from headgate_server.logs.damaged_rows import TELL_SECONDS, Damage
 from tests.server.callers import METHODS, known, outcome, request_of, write
 from tests.server.world import World, backfill, gather_until_end, metadata_of, reason_of, serving, shape
 
@@ -177,7 +177,9 @@ LOG_IS_SOUND: Final = (
 """Harms after which the log can be read all the same."""
 
 OF_ONE_JOB: Final = sorted(
-    name for name, rule in access.RULES.items() if rule.scope in (access.Scope.JOB, access.Scope.OPERATION)
+    name
+    for name, rule in permissions.RULES.items()
+    if rule.scope in (permissions.Scope.JOB, permissions.Scope.OPERATION)
 )
 
 

@@ -10,7 +10,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.rpc import error_details_pb2
 
 from headgate import pb
-from headgate_server import catalog
+from headgate_server.rpc import registry
 from tests.architecture.api_lines import DESCRIPTOR
 from tests.server.world import World, status_of
 
@@ -44,7 +44,7 @@ def test_every_kind_of_detail_is_known(name: str, pool: descriptor_pool.Descript
     assert pool.FindMessageTypeByName(f"google.rpc.{name}")
 
 
-@pytest.mark.parametrize("service", sorted(catalog.SERVICES))
+@pytest.mark.parametrize("service", sorted(registry.SERVICES))
 def test_every_service_that_is_served_is_known(service: str, pool: descriptor_pool.DescriptorPool) -> None:
     assert pool.FindServiceByName(service).methods
 

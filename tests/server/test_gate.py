@@ -16,14 +16,15 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from redis.asyncio import Redis
 
 from headgate import keys, pb
-from headgate_server import access, catalog
-from headgate_server.callers import MAX_TOKEN, Right
+from headgate_server.auth import permissions
+from headgate_server.auth.callers import MAX_TOKEN, Right
+from headgate_server.rpc import registry
 from tests.server.callers import METHODS, bearer, known, outcome, request_of, status_and_details, token_of, write
 from tests.server.test_channel import list_services
 from tests.server.world import World, backfill, metadata_of, reason_of, serving, status_of
 
 DENIED = {"TOKEN_MISSING", "TOKEN_INVALID", "TOKEN_EXPIRED", "RIGHT_MISSING", "CONNECTION_DENIED", "JOB_DENIED"}
-NAMED = {access.Scope.JOB, access.Scope.OPERATION}
+NAMED = {permissions.Scope.JOB, permissions.Scope.OPERATION}
 EVERY = pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
 
 
@@ -45,25 +46,25 @@ async def refused(call: Awaitable[Any]) -> Any:
 
 
 def test_every_rpc_has_a_rule_and_a_field_that_goes_with_it() -> None:
-    assert set(access.RULES) == {method.full_name for method in catalog.methods()}
-    for method in catalog.methods():
-        fields, scope = method.input_type.fields_by_name, access.RULES[method.full_name].scope
-        assert ("connection" in fields) == (scope is access.Scope.CONNECTION), method.full_name
+    assert set(permissions.RULES) == {method.full_name for method in registry.methods()}
+    for method in registry.methods():
+        fields, scope = method.input_type.fields_by_name, permissions.RULES[method.full_name].scope
+        assert ("connection" in fields) == (scope is permissions.Scope.CONNECTION), method.full_name
         if method.containing_service.name == "JobService":
-            assert ("name" in fields) == (scope is access.Scope.JOB), method.full_name
+            assert ("name" in fields) == (scope is permissions.Scope.JOB), method.full_name
 
 
 def test_what_changes_something_needs_the_right_to_write() -> None:
     """Told by the names, so that a method of tomorrow is not open to readers by mistake."""
     harmless = ("Get", "BatchGet", "List", "Count", "Watch", "Explain", "Plan", "Wait")
 
-    for method in catalog.methods():
+    for method in registry.methods():
         reads = method.name.startswith(harmless)
-        assert (access.RULES[method.full_name].right is not Right.WRITE) == reads, method.full_name
+        assert (permissions.RULES[method.full_name].right is not Right.WRITE) == reads, method.full_name
 
 
 def test_plans_and_logs_need_rights_of_their_own() -> None:
-    rights = {method.name: access.RULES[method.full_name].right for method in catalog.methods()}
+    rights = {method.name: permissions.RULES[method.full_name].right for method in registry.methods()}
 
     assert {name for name, right in rights.items() if right is Right.PLAN} == {"PlanBackfill"}
     assert {name for name, right in rights.items() if right is Right.PAYLOADS} == {
@@ -97,7 +98,7 @@ async def test_a_reader_may_read_and_a_full_caller_may_do_all(gated: World, meth
     job_id = await submit(gated, "full", connection="b")
     request = request_of(method, connection="b", job_id=job_id)
 
-    reads = access.RULES[method.full_name].right is Right.READ
+    reads = permissions.RULES[method.full_name].right is Right.READ
     found = await outcome(gated.channel, method, request, known("reader"))
     assert found not in DENIED if reads else found == "RIGHT_MISSING"
     assert await outcome(gated.channel, method, request, known("full")) not in DENIED
@@ -106,9 +107,9 @@ async def test_a_reader_may_read_and_a_full_caller_may_do_all(gated: World, meth
 @EVERY
 async def test_a_caller_of_some_connections_stays_on_them(gated: World, method: MethodDescriptor) -> None:
     theirs, own = await submit(gated, "full", connection="b"), await submit(gated, "full", connection="a")
-    scope = access.RULES[method.full_name].scope
+    scope = permissions.RULES[method.full_name].scope
     denied = "JOB_DENIED" if scope in NAMED else "CONNECTION_DENIED"
-    tied = scope in NAMED or scope in (access.Scope.CONNECTION, access.Scope.CARRIED)
+    tied = scope in NAMED or scope in (permissions.Scope.CONNECTION, permissions.Scope.CARRIED)
 
     abroad = request_of(method, connection="b", job_id=theirs)
     at_home = request_of(method, connection="a", job_id=own)
@@ -120,7 +121,9 @@ async def test_a_caller_of_some_connections_stays_on_them(gated: World, method: 
 
 
 @pytest.mark.parametrize(
-    "method", [method for name, method in METHODS.items() if access.RULES[name].scope in NAMED], ids=lambda m: m.name
+    "method",
+    [method for name, method in METHODS.items() if permissions.RULES[name].scope in NAMED],
+    ids=lambda m: m.name,
 )
 async def test_a_name_tells_nothing_of_jobs_elsewhere(gated: World, method: MethodDescriptor) -> None:
     await submit(gated, "full", connection="b", job_id="theirs")

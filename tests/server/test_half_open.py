@@ -15,9 +15,9 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from headgate import pb
-from headgate_server import channel, health, pending_requests
-from headgate_server.health import FULL
-from headgate_server.slot_table import Bounds
+from headgate_server.rpc import health, listener, pending_requests
+from headgate_server.rpc.health import FULL
+from headgate_server.rpc.slot_table import Bounds
 from tests.server.callers import known, write
 from tests.server.world import World, detail, metadata_of, reason_of, serving, status_of, until
 
@@ -142,7 +142,7 @@ async def test_a_call_whose_request_never_comes_is_ended(
 
 
 async def test_half_open_calls_take_no_slot_of_others(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel, "SPARE_CALLS", 4)
+    monkeypatch.setattr(listener, "SPARE_CALLS", 4)
     async with serving(redis_url, max_watches=1) as world, raw_client(world, COUNT) as raw:
         streams = raw.begin(50)
         await until(lambda: pending_is(world, 50))
@@ -239,7 +239,7 @@ async def is_ready(world: World, wanted: bool) -> bool:
 
 
 async def test_a_full_server_says_so_until_there_is_room_again(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel, "SPARE_CALLS", 0)
+    monkeypatch.setattr(listener, "SPARE_CALLS", 0)
     monkeypatch.setattr(health, "PROBE_SECONDS", 0.05)
     async with serving(redis_url, max_watches=10) as world:
         job_id = await world.submit()

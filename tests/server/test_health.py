@@ -11,8 +11,9 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from headgate import pb
-from headgate_server import app, catalog, channel, health, health_service
-from headgate_server.slot_table import Bounds
+from headgate_server import app
+from headgate_server.rpc import health, health_service, listener, registry
+from headgate_server.rpc.slot_table import Bounds
 from tests.server.test_half_open import count, end_of
 from tests.server.world import World, connected, detail, metadata_of, quick_settings, reason_of, serving, status_of
 
@@ -35,7 +36,7 @@ async def test_list_has_every_service_and_logs_nothing(world: World, caplog: pyt
         found = await health_pb2_grpc.HealthStub(world.channel).List(health_pb2.HealthListRequest(), timeout=10)
 
     assert {name: each.status for name, each in found.statuses.items()} == dict.fromkeys(
-        ["", *catalog.SERVICES], SERVING
+        ["", *registry.SERVICES], SERVING
     )
     assert not caplog.records
 
@@ -52,7 +53,7 @@ async def test_the_health_of_a_service_that_there_is_not(world: World) -> None:
 
 
 async def test_a_watch_hears_of_changes(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel, "SPARE_CALLS", 0)
+    monkeypatch.setattr(listener, "SPARE_CALLS", 0)
     monkeypatch.setattr(health, "PROBE_SECONDS", 0.02)
     async with serving(redis_url, max_watches=1) as world:
         watching = watch(world, "headgate.v1.JobService")
@@ -70,7 +71,7 @@ async def test_a_watch_hears_of_changes(redis_url: str, monkeypatch: pytest.Monk
 
 
 async def test_watches_of_health_take_no_slot_of_others(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel, "SPARE_CALLS", 4)
+    monkeypatch.setattr(listener, "SPARE_CALLS", 4)
     async with serving(redis_url, max_watches=1) as world:
         watching = [watch(world) for _ in range(8)]
         assert [await status(each) for each in watching] == [SERVING] * 8

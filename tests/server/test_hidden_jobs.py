@@ -74,7 +74,7 @@ async def test_a_job_of_a_version_before_is_judged_by_itself(gated: World) -> No
 
 
 async def test_a_walk_over_hidden_jobs_only_goes_on_to_its_end(gated: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("headgate_server.job_groups.MOST", 7)
+    monkeypatch.setattr("headgate_server.jobs.job_groups.MOST", 7)
     name = await stored(gated)
 
     oldest = await gated.jobs.ListJobs(pb.ListJobsRequest(order_by="create_time"), metadata=known("ours"))

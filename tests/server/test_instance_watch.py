@@ -12,7 +12,7 @@ from headgate import keys, pb
 from headgate.reasons import Reason
 from headgate.v1.flow_instance_service_pb2_grpc import FlowInstanceServiceStub
 from headgate_server import app
-from headgate_server.instance_kinds import FLOW, WORKFLOW, Pace, differ
+from headgate_server.ports.instance_kinds import FLOW, WORKFLOW, Pace, differ
 from tests.server.instances import RUNNING, SUCCESS, Upstream, answering, rest, rows
 from tests.server.world import World, connected, fields_of, quick_settings, reason_of, serving, status_of, until
 
@@ -313,7 +313,7 @@ async def test_too_many_streams_are_refused(redis_url: str) -> None:
 async def test_too_many_instances_are_refused(
     quick: World, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("headgate_server.watch_shares.MAX_INSTANCES", 2)
+    monkeypatch.setattr("headgate_server.instances.watch_shares.MAX_INSTANCES", 2)
     upstream.set(5)
     call = watch(quick, 5)
     await rows(call, 1)

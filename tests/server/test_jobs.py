@@ -9,8 +9,9 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.duration_pb2 import Duration
 
 from headgate import keys, pb
-from headgate_server import catalog, listing
-from headgate_server.unbuilt import UNBUILT
+from headgate_server.jobs import listing
+from headgate_server.requests.unbuilt import UNBUILT
+from headgate_server.rpc import registry
 from tests.server.world import World, backfill, fields_of, metadata_of, reason_of, status_of, until
 
 
@@ -270,7 +271,7 @@ async def reason_of_empty_call(world: World, method: MethodDescriptor) -> str:
 
 
 async def test_exactly_the_methods_listed_as_unbuilt_are_unbuilt(world: World) -> None:
-    found = {method.full_name: await reason_of_empty_call(world, method) for method in catalog.methods()}
+    found = {method.full_name: await reason_of_empty_call(world, method) for method in registry.methods()}
 
     assert {name for name, reason in found.items() if reason == "METHOD_UNBUILT"} == UNBUILT
     assert set(found.values()) <= {"METHOD_UNBUILT", "FIELD_INVALID", "CONNECTION_UNKNOWN", ""}

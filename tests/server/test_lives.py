@@ -13,16 +13,16 @@ from headgate import commit, keys, pb
 from headgate.audit import Origin
 from headgate.reasons import Reason
 from headgate_redis.pipe import Pipe
-from headgate_server import control
-from headgate_server.callers import Caller, Right
-from headgate_server.clock import StoreClock
-from headgate_server.errors import Refused
-from headgate_server.gate import Door
-from headgate_server.intake import Intake
-from headgate_server.redis_link import RedisLink
-from headgate_server.redis_store import RedisStore
-from headgate_server.rpc import Call
-from headgate_server.steering import Steering
+from headgate_server.auth.callers import Caller, Right
+from headgate_server.auth.gate import Door
+from headgate_server.errors.exceptions import Refused
+from headgate_server.jobs import transitions
+from headgate_server.jobs.change import Steering
+from headgate_server.jobs.submit import Intake
+from headgate_server.ports.clock import StoreClock
+from headgate_server.rpc.handlers import Call
+from headgate_server.store.connections import RedisLink
+from headgate_server.store.jobs import RedisStore
 from tests.server.callers import METHODS, entry, known, outcome, request_of, write
 from tests.server.test_overlap_join import wanting
 from tests.server.watching import read
@@ -228,7 +228,7 @@ async def test_a_change_that_was_decided_on_one_job_is_not_made_to_the_next(gate
     slow = Slow(store, lambda: next_life(gated, "x", BOB, connection="b"))
 
     with pytest.raises(Refused) as caught:
-        await Steering(slow, StoreClock()).change(pb.CancelJobRequest(name="jobs/x"), control.cancel, Call())
+        await Steering(slow, StoreClock()).change(pb.CancelJobRequest(name="jobs/x"), transitions.cancel, Call())
     assert caught.value.reason is Reason.JOB_DELETED
     bobs = await gated.worker.load("x")
     assert (bobs.creator, bobs.revision) == ("bob", 1)

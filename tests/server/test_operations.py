@@ -16,9 +16,11 @@ from google.rpc.status_pb2 import Status
 
 from headgate import keys, pb
 from headgate.reasons import Reason
-from headgate_server import app, longrunning, operations_service
-from headgate_server.errors import Refused
-from headgate_server.status import describe
+from headgate_server import app
+from headgate_server.errors.exceptions import Refused
+from headgate_server.errors.status import describe
+from headgate_server.jobs import operation_view
+from headgate_server.services import operations
 from tests.server.test_jobs import refusal
 from tests.server.world import World, connected, detail, fields_of, quick_settings, status_of, until
 
@@ -45,7 +47,7 @@ async def wait(world: World, job_id: str, seconds: float | None = None, **given:
 
 
 def shown(**given: Any) -> Any:
-    return longrunning.operation(pb.Job(name="jobs/seed", **given).SerializeToString())
+    return operation_view.operation(pb.Job(name="jobs/seed", **given).SerializeToString())
 
 
 @pytest.mark.parametrize("state", set(pb.JobState.values()) - {5, 6, 7})
@@ -146,7 +148,7 @@ async def test_a_list_names_what_it_refuses(world: World) -> None:
 
 
 async def test_a_page_of_large_operations_fits_into_a_message(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operations_service, "MAX_PAGE_BYTES", 1)
+    monkeypatch.setattr(operations, "MAX_PAGE_BYTES", 1)
     names = [f"operations/{await world.submit()}" for _ in range(3)]
 
     page = await stub(world).ListOperations(lro.ListOperationsRequest())

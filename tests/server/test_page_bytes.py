@@ -10,12 +10,13 @@ from google.longrunning import operations_grpc_pb2
 from google.longrunning import operations_proto_pb2 as lro
 
 from headgate import keys, pb, sizes
-from headgate_server import job_groups, listing, long_poll
-from headgate_server.callers import ANONYMOUS, Caller, Right
-from headgate_server.job_groups import JobGroups
-from headgate_server.listing import list_jobs
-from headgate_server.stored_rows import Stored
-from headgate_server.tally import Tally
+from headgate_server.auth.callers import ANONYMOUS, Caller, Right
+from headgate_server.jobs import job_groups, listing
+from headgate_server.jobs.job_counts import Tally
+from headgate_server.jobs.job_groups import JobGroups
+from headgate_server.jobs.listing import list_jobs
+from headgate_server.store.stored_rows import Stored
+from headgate_server.watch import long_poll
 from tests.server.world import World
 
 CLIENT_BYTES: Final = 4 * 1024 * 1024

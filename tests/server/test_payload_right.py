@@ -12,9 +12,10 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
 from headgate import keys, pb
-from headgate_server import access, catalog, payload_view
-from headgate_server.callers import Right
-from headgate_server.payload_view import View
+from headgate_server.auth import permissions
+from headgate_server.auth.callers import Right
+from headgate_server.rpc import payload_view, registry
+from headgate_server.rpc.payload_view import View
 from tests.server.callers import METHODS, Metadata, entry, known, request_of, write
 from tests.server.world import World, backfill, serving
 
@@ -102,7 +103,7 @@ async def answers(world: World, name: str, request: Any, who: Metadata) -> bytes
 
 
 def test_every_rpc_whose_answer_can_hold_a_payload_is_tried_here() -> None:
-    found = {method.name for method in catalog.methods() if payload_view.holds(method.output_type)}
+    found = {method.name for method in registry.methods() if payload_view.holds(method.output_type)}
 
     assert found == {*READS, *STEERS, *SUBMITS, *ROWS, "PlanBackfill"}  # plans have Any in their warnings
 
@@ -181,7 +182,7 @@ async def test_plans_and_logs_are_refused_to_who_may_only_read(gated: World) -> 
         with pytest.raises(grpc.RpcError) as caught:
             await answers(gated, name, request_of(method, connection="", job_id=""), known("reader"))
         assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
-        assert access.RULES[method.full_name].right is Right(right)
+        assert permissions.RULES[method.full_name].right is Right(right)
 
 
 def _kinds(kind: Descriptor, found: dict[str, Descriptor]) -> dict[str, Descriptor]:

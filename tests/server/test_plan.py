@@ -13,7 +13,7 @@ import pytest
 from google.rpc.error_details_pb2 import ErrorInfo
 
 from headgate import dates, entries, keys, pb
-from headgate_server.planning import beside, within
+from headgate_server.jobs.plan import beside, within
 from tests.server.test_overlap import holding
 from tests.server.test_reads import take_question
 from tests.server.world import DAY, World, detail, fields_of, reason_of, serving, status_of

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate import dates, keys, pb
-from headgate_server import plan_token
-from headgate_server.plan_token import BadToken, Token
-from headgate_server.planning import differing
+from headgate_server.jobs import plan_token
+from headgate_server.jobs.plan import differing
+from headgate_server.jobs.plan_token import BadToken, Token
 from tests.server.test_overlap import holding
 from tests.server.test_plan import CREATE, EXISTS, SECOND, planner
 from tests.server.world import DAY, World, detail, fields_of, metadata_of, reason_of, serving, status_of

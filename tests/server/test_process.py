@@ -17,8 +17,8 @@ from redis import Redis
 
 from headgate import pb, redis_url
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
-from headgate_server import settings
-from headgate_server.tuning import COLLECTOR
+from headgate_server.process import settings
+from headgate_server.process.runtime_tuning import COLLECTOR
 from tests.server.callers import write
 from tests.server.world import World, connected, gather_until_end, until
 

@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 
 from headgate import commit, dates, entries, keys, log, pb
 from headgate.reasons import Reason
-from headgate_server import calendar_rules, control, listing, requests, status, wire
-from headgate_server.clock import StoreClock, timestamp
-from headgate_server.cursor import Cursor, Hint, Page, Verdict, check_start
-from headgate_server.errors import Refused, Relayed, RowDamaged, StoreFull, StoreUnavailable
-from headgate_server.submission import KINDS, Chance, body_digest, submission
+from headgate_server.errors import status
+from headgate_server.errors.exceptions import Refused, Relayed, RowDamaged, StoreFull, StoreUnavailable
+from headgate_server.jobs import listing, transitions
+from headgate_server.jobs.new_job import KINDS, Chance, body_digest, submission
+from headgate_server.ports import message_bytes
+from headgate_server.ports.clock import StoreClock, timestamp
+from headgate_server.requests import date_rules, validator
+from headgate_server.watch.cursor import Cursor, Hint, Page, Verdict, check_start
 from tests.server.world import DAY, backfill, detail, ranges
 
 CHANCE = Chance(1_700_000_000_123, bytes(range(24)))
@@ -26,7 +29,7 @@ def test_a_spliced_event_is_what_the_library_would_write(revision: int, noise: b
     event = pb.JobEvent(revision=revision, type=pb.EVENT_TYPE_WARNING, message=text * 10, actor=noise.hex())
     wanted = pb.WatchJobResponse(revision=revision, job="jobs/x", event=event, incarnation="ab" * 8)
 
-    spliced = wire.event(b"jobs/x", revision, event.SerializeToString(), b"ab" * 8)
+    spliced = message_bytes.event(b"jobs/x", revision, event.SerializeToString(), b"ab" * 8)
 
     assert spliced == wanted.SerializeToString()
 
@@ -35,7 +38,7 @@ def test_a_spliced_snapshot_is_what_the_library_would_write() -> None:
     job = submission(backfill(), CHANCE).job
     wanted = pb.WatchJobResponse(revision=7, job=job.name, snapshot=job, incarnation="cd" * 8)
 
-    spliced = wire.snapshot(job.name.encode(), 7, job.SerializeToString(), b"cd" * 8)
+    spliced = message_bytes.snapshot(job.name.encode(), 7, job.SerializeToString(), b"cd" * 8)
 
     assert pb.WatchJobResponse.FromString(spliced) == wanted
     assert len(spliced) == wanted.ByteSize()
@@ -46,7 +49,9 @@ def test_a_spliced_page_of_events_is_what_the_library_would_write(texts: list[st
     events = [pb.JobEvent(revision=index + 1, message=text) for index, text in enumerate(texts)]
     wanted = pb.ListJobEventsResponse(job_events=events, next_revision=len(events) + 1, end=end)
 
-    spliced = wire.events_page((event.SerializeToString() for event in events), next_revision=len(events) + 1, end=end)
+    spliced = message_bytes.events_page(
+        (event.SerializeToString() for event in events), next_revision=len(events) + 1, end=end
+    )
 
     assert spliced == wanted.SerializeToString()
 
@@ -57,7 +62,7 @@ def test_call_counters_join_the_usage_that_a_job_has(reads: int, writes: int, th
     job.usage.quota_wait.seconds = 5
 
     joined = pb.Job.FromString(
-        wire.with_usage(job.SerializeToString(), reads=reads, writes=writes, throttled=throttled)
+        message_bytes.with_usage(job.SerializeToString(), reads=reads, writes=writes, throttled=throttled)
     )
 
     usage = joined.usage
@@ -134,7 +139,7 @@ def test_the_dates_of_a_backfill_are_those_the_protocol_says(
         spec.biz_dates.add(start_biz_date=dates.to_message(start), end_biz_date=end)
     spec.exclude_biz_dates.extend(map(dates.to_message, excluded))
 
-    assert tuple(calendar_rules.days(spec)) == dates.chosen(spec)
+    assert tuple(date_rules.days(spec)) == dates.chosen(spec)
 
 
 def test_a_submission_is_the_job_its_event_and_their_commit() -> None:
@@ -225,10 +230,10 @@ STATES = [state for state in pb.JobState.values() if state]
 def test_cancel_pause_and_resume_follow_the_life_cycle(state: pb.JobState.ValueType) -> None:
     job = submission(backfill(), CHANCE).job
     job.state = state
-    steps: list[tuple[control.Decision, object]] = [
-        (control.cancel, pb.CancelJobRequest(reason="why")),
-        (control.pause, pb.PauseJobRequest()),
-        (control.resume, pb.ResumeJobRequest()),
+    steps: list[tuple[transitions.Decision, object]] = [
+        (transitions.cancel, pb.CancelJobRequest(reason="why")),
+        (transitions.pause, pb.PauseJobRequest()),
+        (transitions.resume, pb.ResumeJobRequest()),
     ]
     for decide, request in steps:
         try:
@@ -242,13 +247,13 @@ def test_cancel_pause_and_resume_follow_the_life_cycle(state: pb.JobState.ValueT
 def test_a_cancel_is_recorded_with_its_mode() -> None:
     job = submission(backfill(), CHANCE).job
 
-    event = control.cancel(job, pb.CancelJobRequest(reason="why"), "me", 5)
+    event = transitions.cancel(job, pb.CancelJobRequest(reason="why"), "me", 5)
 
     assert event is not None
     after = log.fold(job, event)
     assert (after.state, after.cancel.mode) == (pb.JOB_STATE_CANCELLING, pb.CANCEL_MODE_STOP)
     assert (after.cancel.actor, after.cancel.reason) == ("me", "why")
-    assert control.cancel(after, pb.CancelJobRequest(), "me", 6) is None
+    assert transitions.cancel(after, pb.CancelJobRequest(), "me", 6) is None
 
 
 def test_errors_of_the_store_become_statuses_that_say_when_to_repeat() -> None:
@@ -304,7 +309,7 @@ def test_the_stores_clock_is_followed_between_its_answers() -> None:
 
 
 def test_what_can_not_be_the_name_of_a_connection_is_refused() -> None:
-    requests.check(pb.GetWorkflowInstanceRequest(id=1, connection="elsewhere"))
+    validator.check(pb.GetWorkflowInstanceRequest(id=1, connection="elsewhere"))
     with pytest.raises(Refused) as caught:
-        requests.check(pb.GetWorkflowInstanceRequest(id=1, connection="Not A Name"))
+        validator.check(pb.GetWorkflowInstanceRequest(id=1, connection="Not A Name"))
     assert caught.value.reason is Reason.FIELD_INVALID

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from headgate_server import read_shares
-from headgate_server.callers import ANONYMOUS, Caller, Limits, Right
-from headgate_server.errors import Refused
-from headgate_server.read_shares import ONE, Cost, ReadShares
+from headgate_server.auth import read_shares
+from headgate_server.auth.callers import ANONYMOUS, Caller, Limits, Right
+from headgate_server.auth.read_shares import ONE, Cost, ReadShares
+from headgate_server.errors.exceptions import Refused
 
 
 class Hand:

@@ -10,8 +10,9 @@ from redis.asyncio import Redis
 
 from headgate import entries, keys, pb
 from headgate.reasons import Reason
-from headgate_server import requests, status
-from headgate_server.errors import Refused
+from headgate_server.errors import status
+from headgate_server.errors.exceptions import Refused
+from headgate_server.requests import validator
 from tests.server.test_gate import refused
 from tests.server.world import World, fields_of, reason_of, serving, until
 
@@ -244,6 +245,6 @@ async def test_task_instances_are_read_by_a_worker(world: World) -> None:
 )
 def test_a_read_of_tasks_that_breaks_a_rule_names_the_field(request_: Any, field: str) -> None:
     with pytest.raises(Refused) as caught:
-        requests.check(request_)
+        validator.check(request_)
 
     assert field in fields_of(status.describe(caught.value))

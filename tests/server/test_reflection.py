@@ -11,8 +11,8 @@ from google.protobuf import descriptor_pool
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_reflection.v1alpha import reflection_pb2 as pb
 
-from headgate_server import catalog, channel, pending_requests, reflection_service
-from headgate_server.slot_table import Bounds
+from headgate_server.rpc import listener, pending_requests, reflection_service, registry
+from headgate_server.rpc.slot_table import Bounds
 from tests.server.test_half_open import count, end_of
 from tests.server.world import World, reason_of, serving, until
 
@@ -59,7 +59,7 @@ async def test_every_service_is_listed(world: World, service: str) -> None:
 
     both = {"grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"}
     names = [each.name for each in found.list_services_response.service]
-    assert set(names) == {*catalog.SERVICES, *both, "grpc.health.v1.Health"}
+    assert set(names) == {*registry.SERVICES, *both, "grpc.health.v1.Health"}
     assert found.original_request.HasField("list_services")
 
 
@@ -140,7 +140,7 @@ async def test_open_streams_take_no_slot_of_others_and_have_an_end(
 ) -> None:
     monkeypatch.setattr(pending_requests, "PROMPT_SECONDS", 0.1)
     monkeypatch.setattr(pending_requests, "SWEEP_SECONDS", 0.02)
-    monkeypatch.setattr(channel, "SPARE_CALLS", 4)
+    monkeypatch.setattr(listener, "SPARE_CALLS", 4)
     monkeypatch.setattr(reflection_service, "STREAMS", Bounds(total=8, per_connection=3))
     monkeypatch.setattr(reflection_service, "MAX_SECONDS", 3.0)
     async with serving(redis_url, max_watches=1) as world:

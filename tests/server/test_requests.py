@@ -11,9 +11,9 @@ from google.protobuf.message import Message
 from google.type.date_pb2 import Date
 
 from headgate import dates, pb
-from headgate_server import requests
-from headgate_server.errors import Refused
-from headgate_server.status import describe
+from headgate_server.errors.exceptions import Refused
+from headgate_server.errors.status import describe
+from headgate_server.requests import validator
 from tests.server.world import DAY, World, backfill, fields_of, ranges, reason_of, status_of
 
 PROPERTIES = "spec.default_run_properties"
@@ -21,7 +21,7 @@ PROPERTIES = "spec.default_run_properties"
 
 def complaints(request: Message) -> set[str]:
     try:
-        requests.check(request)
+        validator.check(request)
     except Refused as refused:
         assert refused.reason.name == "FIELD_INVALID"
         return fields_of(describe(refused))
@@ -193,7 +193,7 @@ def test_at_most_a_hundred_complaints_are_told() -> None:
     request.spec.biz_dates.extend([pb.DateRange()] * 900)
 
     with pytest.raises(Refused) as caught:
-        requests.check(request)
+        validator.check(request)
 
     assert "and 99 more" in caught.value.message
     assert describe(caught.value).ByteSize() < 6_000

@@ -9,8 +9,8 @@ import pytest
 from google.rpc.status_pb2 import Status
 
 from headgate import keys, log, pb
-from headgate_server import resolving
-from headgate_server.errors import Refused
+from headgate_server.errors.exceptions import Refused
+from headgate_server.jobs import resolve as jobs_resolve
 from headgate_worker.core.calls import CreateInstances, GetInstance
 from headgate_worker.core.plan import plan
 from headgate_worker.core.steps import Act
@@ -174,7 +174,7 @@ def test_an_operation_that_is_decided_already_is_not_decided_again() -> None:
     request = pb.ResolveJobRequest(resolution=pb.RESOLUTION_NOT_EXECUTED)
 
     with pytest.raises(Refused, match="decided already: CONFIRMED"):
-        resolving.resolve(attention(backfill=pb.BackfillSpec(), operations=[row]), request, "me", NOW_MS)
+        jobs_resolve.resolve(attention(backfill=pb.BackfillSpec(), operations=[row]), request, "me", NOW_MS)
 
 
 def test_an_instance_of_another_operation_is_not_named_twice() -> None:
@@ -183,7 +183,7 @@ def test_an_instance_of_another_operation_is_not_named_twice() -> None:
     request = pb.ResolveJobRequest(resolution=pb.RESOLUTION_EXECUTED, operation_index=1, workflow_instance_ids=[5])
 
     with pytest.raises(Refused, match="another operation"):
-        resolving.resolve(attention(backfill=pb.BackfillSpec(), operations=[made, lost]), request, "me", NOW_MS)
+        jobs_resolve.resolve(attention(backfill=pb.BackfillSpec(), operations=[made, lost]), request, "me", NOW_MS)
 
 
 def test_a_rerun_that_was_executed_names_no_instances_and_runs() -> None:
@@ -192,7 +192,7 @@ def test_a_rerun_that_was_executed_names_no_instances_and_runs() -> None:
     job = attention(rerun=pb.RerunWorkflowInstancesSpec(ids=[7]), runs=[run], operations=[row])
     request = pb.ResolveJobRequest(resolution=pb.RESOLUTION_EXECUTED)
 
-    after = log.fold(job, resolving.resolve(job, request, "me", NOW_MS))
+    after = log.fold(job, jobs_resolve.resolve(job, request, "me", NOW_MS))
 
     assert after.runs[0].state == pb.RUN_STATE_STARTING
     assert after.runs[0].started_by == pb.STARTED_BY_HEADGATE
@@ -204,4 +204,4 @@ def test_the_flow_instance_of_a_trigger_cannot_be_named() -> None:
     request = pb.ResolveJobRequest(resolution=pb.RESOLUTION_EXECUTED, workflow_instance_ids=[5])
 
     with pytest.raises(Refused, match="give the job up"):
-        resolving.resolve(attention(trigger_flow=pb.TriggerFlowSpec(), operations=[row]), request, "me", NOW_MS)
+        jobs_resolve.resolve(attention(trigger_flow=pb.TriggerFlowSpec(), operations=[row]), request, "me", NOW_MS)

@@ -12,8 +12,8 @@ from google.type.date_pb2 import Date
 
 from headgate import dates, keys, log, pb, sizes, tries
 from headgate.overlap import hold_of
-from headgate_server import retrying
-from headgate_server.errors import Refused
+from headgate_server.errors.exceptions import Refused
+from headgate_server.jobs import retry as jobs_retry
 from headgate_worker.core.calls import CreateInstances
 from headgate_worker.core.plan import plan
 from headgate_worker.core.steps import Act
@@ -65,8 +65,8 @@ def test_a_date_that_is_left_alone_runs_again_only_if_it_is_named() -> None:
     job = pb.Job(name="jobs/x", state=pb.JOB_STATE_SUCCEEDED, backfill=pb.BackfillSpec(), runs=[alone])
 
     with pytest.raises(Refused, match="no date that did not succeed"):
-        retrying.retry(job, pb.RetryJobRequest(), "me", NOW_MS)
-    event = retrying.retry(job, pb.RetryJobRequest(biz_dates=[alone.biz_date]), "me", NOW_MS)
+        jobs_retry.retry(job, pb.RetryJobRequest(), "me", NOW_MS)
+    event = jobs_retry.retry(job, pb.RetryJobRequest(biz_dates=[alone.biz_date]), "me", NOW_MS)
     assert [run.state for run in event.runs] == [pb.RUN_STATE_PLANNED]
 
 
@@ -100,7 +100,7 @@ def test_a_date_that_was_stopped_runs_again_whoever_stopped_it(by: pb.StoppedBy.
     runs[1].state, runs[1].biz_date.day = pb.RUN_STATE_SUCCEEDED, runs[1].biz_date.day + 1
     job = pb.Job(name="jobs/x", state=pb.JOB_STATE_FAILED, backfill=backfill().spec, runs=runs)
 
-    event = retrying.retry(job, pb.RetryJobRequest(), "me", NOW_MS)
+    event = jobs_retry.retry(job, pb.RetryJobRequest(), "me", NOW_MS)
     assert [(run.index, run.stopped_by, run.stopped_by_job) for run in event.runs] == [(0, 0, "")]
     step = plan(View(log.fold(job, event), Hints(), NOW_MS))
     assert isinstance(step, Act) and isinstance(step.call, CreateInstances)
@@ -194,7 +194,7 @@ def backfill_job(**members: Any) -> pb.Job:
 )
 def test_what_cannot_be_retried_says_why(job: pb.Job, why: str) -> None:
     with pytest.raises(Refused, match=why):
-        retrying.retry(job, pb.RetryJobRequest(), "me", NOW_MS)
+        jobs_retry.retry(job, pb.RetryJobRequest(), "me", NOW_MS)
 
 
 async def test_a_retry_brings_a_new_deadline(world: World) -> None:
@@ -213,7 +213,7 @@ def test_a_job_past_its_deadline_has_seven_days_again() -> None:
     job = backfill_job(runs=[failed])
     job.deadline_time.FromMilliseconds(NOW_MS)
 
-    event = retrying.retry(job, pb.RetryJobRequest(), "me", NOW_MS)
+    event = jobs_retry.retry(job, pb.RetryJobRequest(), "me", NOW_MS)
     assert event.deadline_time.ToMilliseconds() == NOW_MS + 7 * 24 * 3_600_000
 
 
@@ -221,6 +221,6 @@ def test_each_retry_has_a_number_above_all_attempts() -> None:
     run = pb.InstanceRun(biz_date=day(0), state=pb.RUN_STATE_FAILED, attempt=1)
     other = pb.InstanceRun(index=1, biz_date=day(1), state=pb.RUN_STATE_FAILED, attempt=4)
 
-    event = retrying.retry(backfill_job(runs=[run, other]), pb.RetryJobRequest(biz_dates=[day(0)]), "me", NOW_MS)
+    event = jobs_retry.retry(backfill_job(runs=[run, other]), pb.RetryJobRequest(biz_dates=[day(0)]), "me", NOW_MS)
 
     assert [(row.index, row.attempt) for row in event.runs] == [(0, 5)]

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import pytest
 
 from headgate import pb
-from headgate_server.bell import Bell
-from headgate_server.clock import StoreClock
-from headgate_server.cursor import Hint
-from headgate_server.feed_entry import Entry, FeedId
-from headgate_server.hub import Hub
-from headgate_server.rounds import ROUND_SECONDS, Rounds
+from headgate_server.ports.clock import StoreClock
+from headgate_server.ports.feed import Entry, FeedId
+from headgate_server.watch.cursor import Hint
+from headgate_server.watch.hub import Hub
+from headgate_server.watch.job_subscription import Bell
+from headgate_server.watch.timer_wheel import ROUND_SECONDS, Rounds
 
 HINT = Hint(1, "a", pb.EVENT_TYPE_WARNING, False, b"")
 

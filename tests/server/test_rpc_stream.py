@@ -7,10 +7,10 @@ import grpc
 import pytest
 
 from headgate import pb
-from headgate_server import rpc
-from headgate_server.call_slots import CallSlots
-from headgate_server.pending_requests import PendingRequests
-from headgate_server.slot_table import Bounds
+from headgate_server.rpc import handlers
+from headgate_server.rpc.call_slots import CallSlots
+from headgate_server.rpc.pending_requests import PendingRequests
+from headgate_server.rpc.slot_table import Bounds
 
 
 class Observer:
@@ -52,7 +52,7 @@ class Context:
         return ()
 
 
-async def count(request: pb.WatchJobRequest, _: rpc.Call, sink: rpc.Sink) -> None:
+async def count(request: pb.WatchJobRequest, _: handlers.Call, sink: handlers.Sink) -> None:
     for number in range(request.start_revision):
         await sink.write(str(number).encode())
 
@@ -64,10 +64,10 @@ async def never(*_: Any) -> None:
 REQUEST = pb.WatchJobRequest(start_revision=3).SerializeToString()
 
 
-async def serve(context: Context, observer: Observer, answer: rpc.Stream = count) -> None:
+async def serve(context: Context, observer: Observer, answer: handlers.Stream = count) -> None:
     slots = CallSlots(10, PendingRequests(Bounds(1, 1), 10))
     try:
-        await rpc.stream("watch", pb.WatchJobRequest, answer, observer, slots).stream_stream(None, context)
+        await handlers.stream("watch", pb.WatchJobRequest, answer, observer, slots).stream_stream(None, context)
     finally:
         assert (slots.open.count, len(slots.pending)) == (0, 0)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from headgate_server.open_calls import OpenCalls
-from headgate_server.slot_table import Bounds, SlotTable
+from headgate_server.rpc.open_calls import OpenCalls
+from headgate_server.rpc.slot_table import Bounds, SlotTable
 
 
 def test_a_newcomer_has_a_slot_while_there_are_some() -> None:

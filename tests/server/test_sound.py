@@ -12,12 +12,13 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from headgate import pb
-from headgate_server import catalog, time_rules
-from headgate_server.sound import Sound
+from headgate_server.requests import time_rules
+from headgate_server.requests.fast_validator import Sound
+from headgate_server.rpc import registry
 from tests.server.world import backfill
 
 REQUESTS: list[Descriptor] = sorted(
-    {method.input_type for method in catalog.methods() if method.containing_service.file.package == "headgate.v1"},
+    {method.input_type for method in registry.methods() if method.containing_service.file.package == "headgate.v1"},
     key=lambda one: one.full_name,
 )
 

@@ -8,8 +8,8 @@ import grpc
 import pytest
 
 from headgate import keys, pb
-from headgate_server import store_memory
-from headgate_server.store_memory import parse
+from headgate_server.store import memory
+from headgate_server.store.memory import parse
 from tests.server.world import World, backfill, reason_of, serving, until
 
 LIMIT = 24 * 1024 * 1024
@@ -19,7 +19,7 @@ LIMIT = 24 * 1024 * 1024
 @pytest.fixture
 async def small(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """A server with a small store, that looks at its memory all the time."""
-    monkeypatch.setattr(store_memory, "ASK_SECONDS", 0.01)
+    monkeypatch.setattr(memory, "ASK_SECONDS", 0.01)
     async with serving(redis_url, store_high_water=0.5) as world:
         await world.redis.config_set("maxmemory", LIMIT)
         await until(lambda: metric(world, "headgate_store_limit_bytes", LIMIT))

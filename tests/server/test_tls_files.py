@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives import serialization
 
 from headgate import pb
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
-from headgate_server import app, tls_files
-from headgate_server.tls_files import TlsFiles, UnsoundFiles
+from headgate_server import app
+from headgate_server.rpc import tls_files
+from headgate_server.rpc.tls_files import TlsFiles, UnsoundFiles
 from tests.server.authority import Authority, Pair
 from tests.server.world import quick_settings, until
 

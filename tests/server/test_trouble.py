@@ -12,9 +12,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from headgate import keys, pb
 from headgate_cli.dev.redis_server import RedisServer
-from headgate_server import fitness
-from headgate_server.errors import StoreUnavailable, StoreUnfit
-from headgate_server.redis_errors import classify
+from headgate_server.errors.exceptions import StoreUnavailable, StoreUnfit
+from headgate_server.store import startup_check
+from headgate_server.store.errors import classify
 from tests.server.world import World, reason_of, serving, until
 
 
@@ -107,12 +107,12 @@ def test_a_store_that_would_lose_jobs_is_refused(
     memory: dict[str, object], replication: dict[str, object], word: str
 ) -> None:
     with pytest.raises(StoreUnfit, match=word):
-        fitness.judge(memory, replication)
+        startup_check.judge(memory, replication)
 
 
 def test_a_store_that_keeps_jobs_is_taken() -> None:
-    fitness.judge({"maxmemory": 10, "maxmemory_policy": "noeviction"}, {"role": "master"})
-    fitness.judge({"maxmemory": 0, "maxmemory_policy": "allkeys-lru"}, {"role": "slave", "slave_read_only": 0})
+    startup_check.judge({"maxmemory": 10, "maxmemory_policy": "noeviction"}, {"role": "master"})
+    startup_check.judge({"maxmemory": 0, "maxmemory_policy": "allkeys-lru"}, {"role": "slave", "slave_read_only": 0})
 
 
 def test_words_of_the_client_library_go_no_further() -> None:

@@ -9,10 +9,11 @@ import grpc
 import pytest
 
 from headgate import commit, keys, log, pb
-from headgate_server import app, feed_watch, tap
-from headgate_server.errors import Refused
-from headgate_server.feed_entry import START, Entry, Position, position_of, read_token, write_token
-from headgate_server.tap import Tap
+from headgate_server import app
+from headgate_server.errors.exceptions import Refused
+from headgate_server.ports.feed import START, Entry, Position, position_of, read_token, write_token
+from headgate_server.watch import all_jobs_stream, feed_subscription
+from headgate_server.watch.feed_subscription import Tap
 from tests.server.world import (
     World,
     backfill,
@@ -294,8 +295,8 @@ async def follow_with_breaks(
 async def test_whoever_hangs_up_at_random_and_continues_misses_and_repeats_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed_watch, "PAGE", 7)
-    monkeypatch.setattr(tap, "MAX_ENTRIES", 5)
+    monkeypatch.setattr(all_jobs_stream, "PAGE", 7)
+    monkeypatch.setattr(feed_subscription, "MAX_ENTRIES", 5)
     dice, seen, done = random.Random(7), defaultdict[str, list[pb.WatchJobResponse]](list), asyncio.Event()
     follower = asyncio.create_task(follow_with_breaks(world, dice, seen, done))
 
@@ -346,7 +347,10 @@ def entries(count: int, size: int = 10) -> Iterable[Entry]:
 
 def test_a_tap_that_overflows_asks_for_a_look_into_the_feed() -> None:
     by_count, by_bytes = Tap(), Tap()
-    for each, items in ((by_count, entries(tap.MAX_ENTRIES + 1)), (by_bytes, entries(3, tap.MAX_BYTES // 2))):
+    for each, items in (
+        (by_count, entries(feed_subscription.MAX_ENTRIES + 1)),
+        (by_bytes, entries(3, feed_subscription.MAX_BYTES // 2)),
+    ):
         each.begin_look()
         for entry in items:
             each.pour(entry)

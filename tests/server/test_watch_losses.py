@@ -15,7 +15,7 @@ from tests.server.world import World, backfill, gather_until_end, reason_of, ser
 
 @pytest.fixture
 def quick_audit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("headgate_server.hub.AUDIT_SECONDS", 0.3)
+    monkeypatch.setattr("headgate_server.watch.hub.AUDIT_SECONDS", 0.3)
 
 
 async def test_a_feed_that_is_trimmed_or_lost_loses_nothing(world: World) -> None:

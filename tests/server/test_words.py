@@ -11,10 +11,11 @@ from google.protobuf.struct_pb2 import Struct
 
 from buf.validate import validate_pb2
 from headgate import pb, word_choice
-from headgate_server import filters, listing, requests
-from headgate_server.errors import Refused
-from headgate_server.pattern_words import PATTERNS, described
-from headgate_server.status import MAX_MESSAGE
+from headgate_server.errors.exceptions import Refused
+from headgate_server.errors.status import MAX_MESSAGE
+from headgate_server.jobs import listing
+from headgate_server.requests import filters, validator
+from headgate_server.requests.pattern_words import PATTERNS, described
 from tests.server.world import backfill
 
 ENUMS_OF_OTHERS = {"google.protobuf.Value"}
@@ -54,7 +55,7 @@ def fields() -> Iterator[Any]:
 
 def refusal(request: Any) -> dict[str, str]:
     with pytest.raises(Refused) as caught:
-        requests.check(request)
+        validator.check(request)
     found: dict[str, str] = {}
     for detail in caught.value.details:
         found |= {row.field: row.description for row in getattr(detail, "field_violations", ())}
@@ -117,7 +118,7 @@ def test_task_parameters_are_a_json_object_of_texts(text: str, problem: str) -> 
     assert said.startswith(problem) and said.endswith('such as {"1023697426": "key=value"}')
     assert "spec.task_parameters" in refusal(create)
     wrong.spec.task_parameters = '{"1023697426": "bizdate=20250205 x=1"}'
-    requests.check(wrong)
+    validator.check(wrong)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ def test_extra_may_not_repeat_what_has_a_member(name: str, instead: str) -> None
     fine = Struct()
     fine.update({"Newer": "y"})
     wrong.spec.extra.CopyFrom(fine)
-    requests.check(wrong)
+    validator.check(wrong)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from headgate.v1.job_service_pb2_grpc import JobServiceStub
 from headgate.v1.task_instance_service_pb2_grpc import TaskInstanceServiceStub
 from headgate.v1.workflow_instance_service_pb2_grpc import WorkflowInstanceServiceStub
 from headgate_server import app
-from headgate_server.settings import Settings
+from headgate_server.process.settings import Settings
 
 if TYPE_CHECKING:  # the generated code has these only for type checkers
     from headgate.v1.admin_service_pb2_grpc import AdminServiceAsyncStub

@@ -1,0 +1,4 @@
+"""Who may call what, and how often: callers, permissions, shares and denials.
+
+What a request holds is checked in `requests`.
+"""

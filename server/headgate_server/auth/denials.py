@@ -1,0 +1,109 @@
+"""How calls are answered that may not be made, made ready once: whoever is turned away is cheap. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import grpc
+
+from headgate.reasons import Reason
+from headgate_server.auth import rate_limit
+from headgate_server.auth.stream_shares import STREAM_SECONDS
+from headgate_server.errors import status
+from headgate_server.errors.exceptions import Refused
+
+BUSY_SECONDS: Final = 1.0
+"""When a caller may come back who found no slot."""
+
+MAX_SECONDS: Final = 3_600.0
+"""The longest wait that is told to a caller who calls too often, however slow its rate."""
+
+MESSAGES: Final = {
+    Reason.TOKEN_MISSING: 'no token: send one with each call, as metadata "authorization: Bearer ..." '
+    "(HEADGATE_TOKEN of our client and command); the operator gives them",
+    Reason.TOKEN_INVALID: "the token is malformed or unknown, or was taken back, or the client certificate does not "
+    "name one caller: send the whole token, or ask the operator for another",
+    Reason.TOKEN_EXPIRED: "the token has expired: ask the operator for another",
+}
+"""What is said to a caller who is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """The answer to a call that was turned away, ready to be sent.
+
+    Args:
+        reason: why.
+        code: its status code.
+        message: its message.
+        details: trailing metadata.
+    """
+
+    reason: Reason
+    code: grpc.StatusCode
+    message: str
+    details: tuple[tuple[str, bytes], ...]
+
+
+@lru_cache
+def unknown(reason: Reason) -> Turned:
+    """A call of nobody that is known."""
+    return _answer(Refused(reason, MESSAGES[reason]))
+
+
+@lru_cache
+def no_right(right: str, method: str) -> Turned:
+    """A call that its caller has no right to."""
+    message = f"{method} needs the right to {right}, which the caller has not"
+    return _answer(Refused(Reason.RIGHT_MISSING, message, metadata={"right": right}))
+
+
+@lru_cache(maxsize=1_024)
+def too_often(caller: str, limit: float, tenths: int) -> Turned:
+    """A call of someone who calls too often, with tenths of a second to wait."""
+    subject = rate_limit.of_caller(caller)
+    return _answer(rate_limit.exceeded("calls_per_second", limit, subject, tenths / 10))
+
+
+@lru_cache(maxsize=1_024)
+def too_many(caller: str, limit: int) -> Turned:
+    """A stream of someone who has too many."""
+    subject = rate_limit.of_caller(caller)
+    return _answer(rate_limit.exceeded("watches", limit, subject, STREAM_SECONDS))
+
+
+@lru_cache
+def no_room(limit: int) -> Turned:
+    """A call to a server that serves as many as it can."""
+    return _answer(rate_limit.exceeded("open_calls", limit, rate_limit.PROCESS, BUSY_SECONDS))
+
+
+@lru_cache
+def too_many_pending(limit: int) -> Turned:
+    """A call without a request, among too many of those."""
+    return _answer(rate_limit.exceeded("calls_without_request", limit, "peer", BUSY_SECONDS))
+
+
+@lru_cache
+def overdue() -> Turned:
+    """A call whose request did not come."""
+    return _answer(
+        Refused(
+            Reason.REQUEST_OVERDUE,
+            "the request has not arrived in time, or the stream of requests has gone on for too long",
+        )
+    )
+
+
+@lru_cache
+def no_method() -> Turned:
+    """A call of a method that there is not."""
+    return _answer(Refused(Reason.METHOD_UNKNOWN, "this server has no such method"))
+
+
+def _answer(refused: Refused) -> Turned:
+    found = status.describe(refused)
+    details = ((status.DETAILS_KEY, found.SerializeToString()),)
+    return Turned(refused.reason, status.CODES[found.code], found.message, details)

@@ -1,0 +1,306 @@
+"""The gate that every RPC passes where callers are told apart: who calls, with which right, and how often.
+
+It decides from metadata alone, before a request is parsed; whoever is turned away costs no exception, and log lines
+about it are few. A stream is asked about again with each of its messages, once the file has changed or a token expires.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from headgate.audit import Origin
+from headgate.lives import Life
+from headgate.reasons import Reason
+from headgate_server.auth import callers_file, denials, file_stamp, permissions, rate_limit
+from headgate_server.auth.callers import Caller, Callers, Limits, Proof, Right, token_in
+from headgate_server.auth.denials import Turned
+from headgate_server.auth.rate_limit import Bucket
+from headgate_server.auth.stream_shares import StreamShares
+from headgate_server.errors.exceptions import JobDamaged, Refused
+from headgate_server.logs.audit_log import Audited
+from headgate_server.logs.denial_log import Refusals
+from headgate_server.store.stored_rows import Stored
+
+_log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 2.0
+"""How often the file is looked at for changes."""
+
+_NAMED: Final = frozenset({permissions.Scope.JOB, permissions.Scope.OPERATION})
+
+Metadata = Iterable[tuple[str, str | bytes]]
+
+
+class Jobs(Protocol):
+    """Port: knows jobs."""
+
+    async def life(self, job_id: str) -> Life | None:
+        """Which life a job id has now; None when there is no such job. It takes no longer for one than for none."""
+
+    async def load(self, job_id: str) -> Stored | None:
+        """A job as it stands; None when there is none."""
+
+
+class Writes(Protocol):
+    """Port: where messages of a stream go."""
+
+    def write(self, message: bytes, /) -> Awaitable[None]:
+        """Send a message."""
+
+
+class Gate:
+    """Who may come in, by a file that is read again when it changes. `run` must be running.
+
+    Args:
+        path: the file.
+        read: reads it; raises ValueError.
+        jobs: where a job's connection is looked up.
+        now_ms: the store's clock.
+        streams: counts open streams.
+        mutual: whether clients show certificates.
+
+    Raises:
+        ValueError: the file makes no sense.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        read: Callable[[Path], Callers],
+        jobs: Jobs,
+        now_ms: Callable[[], int],
+        streams: StreamShares,
+        *,
+        mutual: bool,
+    ) -> None:
+        self._path = path
+        self._read = read
+        self._stamp = file_stamp.stamp(path)
+        self._written = self.callers = read(path)
+        self._default_connection = ""
+        self.jobs = jobs
+        self.now_ms = now_ms
+        self._names_in = _reader_of_names() if mutual else None
+        self.refusals = Refusals()
+        self._buckets: dict[str, Bucket] = {}
+        self.streams = streams
+
+    async def run(self) -> None:
+        """Follow the file until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self.look()
+            except Exception:
+                _log.exception("HEADGATE_CALLERS can't be looked at, the callers of before stay")
+            self.refusals.tell(time.monotonic())
+
+    async def look(self) -> None:
+        """Read the file if it has changed; a broken one changes nothing."""
+        stamp = await asyncio.to_thread(file_stamp.stamp, self._path)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._written = await asyncio.to_thread(self._read, self._path)
+        except ValueError as error:
+            _log.error("HEADGATE_CALLERS has changed and can't be used, the callers of before stay: %s", error)
+            return
+        self.rename(self._default_connection)
+        _log.info("HEADGATE_CALLERS was read again: %d tokens and certificates", len(self.callers.proofs))
+
+    def rename(self, default_connection: str) -> None:
+        """Let callers of the default connection use it by both of its names; the new one is empty if it has none."""
+        self._default_connection = default_connection
+        self.callers = self._written.also_by(default_connection)
+
+    def door(self, method: str) -> Door:
+        """The gate for calls of one method, by its full name."""
+        return Door(self, method, permissions.RULES[method])
+
+    def of_certificate(self, context: Any) -> Proof | Reason:
+        """Whose client certificate the connection of a call has shown."""
+        if self._names_in is None:
+            return Reason.TOKEN_MISSING
+        names = self._names_in(context.auth_context() or {})
+        return Reason.TOKEN_INVALID if names is None else self.callers.of_certificate(names)
+
+    def draw(self, caller: Caller) -> float:
+        """Count a call; in how many seconds its caller is to come back, 0 when it may go on."""
+        rate = caller.limits.calls_per_second
+        if not rate:
+            return 0.0
+        now = time.monotonic()
+        bucket = self._buckets.get(caller.name) or rate_limit.full(rate, now)
+        self._buckets[caller.name], wait = rate_limit.draw(bucket, rate, now)
+        return wait
+
+    def weigh(self, caller: Caller, size: int) -> None:
+        """Count a request of a call that was let in by its size: the calls after it wait for what it owes."""
+        bucket = self._buckets.get(caller.name)
+        if bucket is not None and size >= rate_limit.CALL_BYTES:
+            self._buckets[caller.name] = rate_limit.owe(bucket, size // rate_limit.CALL_BYTES)
+
+
+class Door:
+    """The gate for one method."""
+
+    def __init__(self, gate: Gate, method: str, rule: permissions.Rule) -> None:
+        self._gate = gate
+        self._method = method
+        self._rule = rule
+
+    def admit(self, metadata: Metadata, context: Any) -> Proof | Turned:
+        """Let a call in, or say how it is answered."""
+        proof = self._proof(metadata, context)
+        if isinstance(proof, Reason):
+            return self._turned(denials.unknown(proof), "", context)
+        caller = proof.caller
+        if wait := self._gate.draw(caller):
+            tenths = max(1, round(10 * min(wait, denials.MAX_SECONDS)))
+            answer = denials.too_often(caller.name, caller.limits.calls_per_second, tenths)
+            return self._turned(answer, caller.name, context)
+        if self._rule.right not in caller.rights:
+            return self._turned(denials.no_right(self._rule.right.value, self._method), caller.name, context)
+        return proof
+
+    def weigh(self, caller: Caller, request: bytes) -> None:
+        """Count the request of a call that was let in by its size."""
+        self._gate.weigh(caller, len(request))
+
+    def seat(self, metadata: Metadata, context: Any) -> Seat | Turned:
+        """Let a stream in, which is to leave its seat, or say how it is answered."""
+        proof = self.admit(metadata, context)
+        if isinstance(proof, Turned):
+            return proof
+        if not self._gate.streams.enter(proof.caller):
+            caller = proof.caller
+            return self._turned(denials.too_many(caller.name, caller.limits.max_watches), caller.name, context)
+        return Seat(self._gate, proof, context)
+
+    async def check(self, request: Any, caller: Caller) -> str:
+        """Refuse a request of a caller of some connections that is about another one; its job's uid, if it has one.
+
+        Raises:
+            Refused: CONNECTION_DENIED, or JOB_DENIED where there is no such job, too.
+            StoreUnavailable: the store can't be read.
+        """
+        scope = self._rule.scope
+        if caller.connections is None:
+            return ""
+        if scope in (permissions.Scope.CONNECTION, permissions.Scope.CARRIED):
+            permissions.check_connection(scope, request, caller)
+        elif scope in (permissions.Scope.JOB, permissions.Scope.OPERATION):
+            job_id = permissions.job_of(scope, request)
+            if job_id is not None:
+                return await self._check_job(job_id, caller)
+        return ""
+
+    @property
+    def is_about_one_job(self) -> bool:
+        """Whether all that the method answers is about the job that its request names or makes."""
+        return self._rule.scope in _NAMED or self._rule.scope is permissions.Scope.CARRIED
+
+    async def own(self, request: Any, caller: Caller, uid: str) -> tuple[bool, str]:
+        """Whether the job that a request names is its caller's own, and which life of the id was asked.
+
+        Args:
+            request: the request.
+            caller: who calls.
+            uid: of the life that is meant; empty for whichever has the id.
+
+        Raises:
+            Refused: FIELD_INVALID.
+            StoreUnavailable: the store can't be read.
+        """
+        job_id = permissions.job_of(self._rule.scope, request) if self._rule.scope in _NAMED else None
+        try:
+            stored = None if job_id is None else await self._gate.jobs.load(job_id)
+        except JobDamaged:
+            return False, uid
+        if stored is None or (uid and stored.life.uid != uid):
+            return False, uid
+        return stored.job.creator == caller.name, stored.life.uid
+
+    async def _check_job(self, job_id: str, caller: Caller) -> str:
+        try:
+            life = await self._gate.jobs.life(job_id)
+        except JobDamaged:
+            life = None  # whose it is can't be told
+        if life is None or not caller.may_use(life.connection):
+            raise permissions.denied_job(job_id)
+        return life.uid
+
+    def _proof(self, metadata: Metadata, context: Any) -> Proof | Reason:
+        gate, token = self._gate, token_in(metadata)
+        if token:
+            return gate.callers.of_token(token, gate.now_ms())
+        if token is not None:
+            return Reason.TOKEN_INVALID
+        return gate.of_certificate(context)
+
+    def _turned(self, answer: Turned, caller: str, context: Any) -> Turned:
+        peer = context.peer()
+        self._gate.refusals.note(answer.reason.name, caller, f"{self._method} from {peer}", time.monotonic())
+        if self._rule.right is Right.WRITE:
+            Audited(Origin(caller, self._method, peer)).tell(answer.code.name, answer.reason.name)
+        return answer
+
+
+class Seat:
+    """The place of one open stream: hands its messages on as long as its caller may have them."""
+
+    __slots__ = ("_callers", "_gate", "_proof", "_sink")
+
+    def __init__(self, gate: Gate, proof: Proof, sink: Writes) -> None:
+        self._gate = gate
+        self._proof = proof
+        self._sink = sink
+        self._callers = gate.callers
+
+    @property
+    def caller(self) -> Caller:
+        """Whose stream it is."""
+        return self._proof.caller
+
+    def write(self, message: bytes, /) -> Awaitable[None]:
+        """Send a message.
+
+        Raises:
+            Refused: the caller is none any more, may do less than before, or its token has expired.
+        """
+        if self._gate.callers is not self._callers or self._proof.expire_ms is not None:
+            self._ask_again()
+        return self._sink.write(message)
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self._gate.streams.leave(self._proof.caller)
+
+    def _ask_again(self) -> None:
+        callers = self._gate.callers
+        found = callers.of_proof(self._proof, self._gate.now_ms())
+        if isinstance(found, Reason):
+            raise Refused(found, denials.MESSAGES.get(found, "your rights have changed: open the stream again"))
+        self._callers = callers
+
+
+def _reader_of_names() -> Callable[[Mapping[str, Sequence[bytes]]], tuple[str, ...] | None]:
+    # Loading the library is a twelfth of a server's start, so only those do it that need it.
+    from headgate_server.auth import client_certificates
+
+    return client_certificates.names
+
+
+def reader(*, mutual: bool, usual: Limits) -> Callable[[Path], Callers]:
+    """Reads the file with the settings' limits for entries that have none; as `callers_file.load`."""
+
+    def read(path: Path) -> Callers:
+        return callers_file.load(path, mutual=mutual, usual=usual)
+
+    return read

@@ -1,0 +1,282 @@
+"""Keep the rows of watched instances recent: one look per instance for all watchers, one read for all servers.
+
+A look is a glance into the store: what was last seen of the instance, and who reads it. Whoever takes the claim on the
+next read puts one question to the workers, and the answer is in the store for everyone. An instance that a job follows
+is not read here at all: the job's worker holds the claim, and its reads are what the watchers see. Nobody watches,
+nobody reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from google.protobuf.message import DecodeError
+from google.rpc.status_pb2 import Status
+
+from headgate import keys
+from headgate_server.auth.callers import Caller
+from headgate_server.errors import status
+from headgate_server.errors.exceptions import ServerError, StoreUnavailable
+from headgate_server.instances.subscription import Viewer, Watched
+from headgate_server.instances.upstream_reads import Request
+from headgate_server.instances.watch_shares import WatchShares
+from headgate_server.ports.clock import StoreClock
+from headgate_server.ports.instance_kinds import Kind, Pace, Row, Subject
+from headgate_server.rpc.handlers import Call
+
+_log = logging.getLogger(__name__)
+
+CHUNK: Final = 500
+"""Instances of one look."""
+
+BEAT_SECONDS: Final = 0.02
+"""Shortest time between two rounds of looks, so that what is wanted together is looked at together."""
+
+SHARED_SECONDS: Final = 1.0
+"""Time between two looks at an instance that a job follows."""
+
+CONTESTED_SECONDS: Final = 0.2
+"""Time to the next look while another server reads an instance."""
+
+LINGER_MS: Final = 1_000
+"""How long a claim outlives its read, half a poll at most, for a server that looked before it and claims after it."""
+
+HOLD_MARGIN_MS: Final = 2_000
+"""How much longer a claim is held than a read can take; if its server dies, another one takes over then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the store knows of an instance: its last row as bytes, and who holds its next read; empty when nobody."""
+
+    raw: bytes | None
+    holder: bytes
+
+
+class Looks(Protocol):
+    """Port: what is known of instances, and the claims on their next read."""
+
+    async def seen(self, subjects: Sequence[Subject]) -> list[Seen]:
+        """What is known of instances, in the order asked for."""
+
+    async def claim(self, subject: Subject, ms: int) -> bool:
+        """Take the next read of an instance for so long, if nobody has it."""
+
+    async def keep(self, subject: Subject, ms: int) -> None:
+        """Hold a claim for so long from now on."""
+
+
+class Questions(Protocol):
+    """Port: asks workers."""
+
+    async def ask_for_watchers(self, method: str, request: Request, call: Call) -> bytes:
+        """A worker's answer to a read."""
+
+
+class Lookout:
+    """The watched instances of a process. `run` must be running.
+
+    `watchers` is how many streams there are, `lost_since` when the store was first not to be read, by the loop's clock.
+
+    Args:
+        shares: says who may watch what, and for whom an instance is read.
+        read_seconds: longest time a worker is waited for.
+    """
+
+    def __init__(
+        self,
+        questions: Questions,
+        looks: Looks,
+        clock: StoreClock,
+        pace: Pace,
+        shares: WatchShares,
+        *,
+        read_seconds: float,
+    ) -> None:
+        self._shares = shares
+        self._questions = questions
+        self._looks = looks
+        self._clock = clock
+        self._pace = pace
+        self._hold_ms = int(read_seconds * 1000) + HOLD_MARGIN_MS
+        self._watched: dict[Subject, Watched] = {}
+        self._viewers: set[Viewer] = set()
+        self._reading: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+        self._draining = False
+        self.lost_since: float | None = None
+
+    @property
+    def watchers(self) -> int:
+        """How many streams are open."""
+        return len(self._viewers)
+
+    @property
+    def instances(self) -> int:
+        """How many instances are watched."""
+        return len(self._watched)
+
+    @contextmanager
+    def watching(self, subjects: Iterable[Subject], caller: Caller) -> Iterator[Viewer]:
+        """A caller's viewer of instances, which are looked at as long as it is there.
+
+        Raises:
+            Refused: CALLER_LIMIT.
+        """
+        wanted = tuple(dict.fromkeys(subjects))
+        self._shares.enter(caller, wanted)
+        viewer = Viewer([self._join(subject) for subject in wanted], draining=self._draining)
+        self._viewers.add(viewer)
+        self._woken.set()
+        try:
+            yield viewer
+        finally:
+            self._viewers.discard(viewer)
+            self._shares.leave(caller, wanted)
+            for subject in wanted:
+                self._leave(subject, viewer)
+
+    def drain(self) -> None:
+        """Tell every stream, and every later one, that this server is going away."""
+        self._draining = True
+        for viewer in self._viewers:
+            viewer.drain()
+
+    async def run(self) -> None:
+        """Look, until cancelled, through every failure of the store and of workers."""
+        try:
+            while True:
+                await self._look_at_due()
+                await asyncio.sleep(BEAT_SECONDS)
+                await self._sleep()
+        finally:
+            for task in self._reading:
+                task.cancel()
+            await asyncio.gather(*self._reading, return_exceptions=True)
+
+    def _join(self, subject: Subject) -> Watched:
+        watched = self._watched.setdefault(subject, Watched(subject.kind, subject.id))
+        now_ms = self._clock.now_ms()
+        # That it has ended is only believed when it was seen just now: somebody may be running it again.
+        watched.wanted_ms = max(watched.wanted_ms, now_ms - self._pace.min_ms)
+        watched.due = 0.0
+        return watched
+
+    def _leave(self, subject: Subject, viewer: Viewer) -> None:
+        watched = self._watched[subject]
+        watched.viewers.discard(viewer)
+        if not watched.viewers:
+            del self._watched[subject]
+
+    async def _sleep(self) -> None:
+        self._woken.clear()
+        due = min((watched.due for watched in self._watched.values() if not watched.is_read), default=None)
+        try:
+            async with asyncio.timeout_at(due):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+
+    async def _look_at_due(self) -> None:
+        now = asyncio.get_running_loop().time()
+        due = [found for found in self._watched.items() if found[1].due <= now and not found[1].is_read]
+        for start in range(0, len(due), CHUNK):
+            chunk = due[start : start + CHUNK]
+            try:
+                rows = await self._looks.seen([subject for subject, _ in chunk])
+            except ServerError as error:
+                self._lose(error, chunk)
+                continue
+            self.lost_since = None
+            for (subject, watched), seen in zip(chunk, rows, strict=True):
+                self._consider(subject, watched, seen)
+
+    def _lose(self, error: ServerError, chunk: Sequence[tuple[Subject, Watched]]) -> None:
+        now = asyncio.get_running_loop().time()
+        if self.lost_since is None:
+            _log.warning("watched instances can't be looked at: %s", type(error).__name__)
+            self.lost_since = now
+        for _, watched in chunk:
+            watched.due = now + SHARED_SECONDS
+            watched.ring()
+
+    def _consider(self, subject: Subject, watched: Watched, seen: Seen) -> None:
+        """Take what was seen, and read the instance again where that is due and nobody else does."""
+        loop_now, now_ms = asyncio.get_running_loop().time(), self._clock.now_ms()
+        row = _parsed(subject.kind, seen.raw)
+        if row is not None and seen.raw:
+            seen_ms, ended = row.observe_time.ToMilliseconds(), subject.kind.has_ended(row)
+            left_ms = seen_ms + self._pace.interval_ms(subject.kind, row) - now_ms
+            followed = seen.holder == keys.LOOK_JOB and not ended
+            if followed or (left_ms > 0 and not (ended and seen_ms < watched.wanted_ms)):
+                watched.take(row, seen.raw)
+                watched.due = loop_now + (SHARED_SECONDS if followed else left_ms / 1000)
+                watched.next_ms = 0 if followed else now_ms + left_ms
+                return
+        watched.due = loop_now + CONTESTED_SECONDS
+        if not seen.holder:
+            self._begin_read(subject, watched)
+
+    def _begin_read(self, subject: Subject, watched: Watched) -> None:
+        """Read an instance for one of the callers who watch it, when one has a share left."""
+        caller = self._shares.reader(subject)
+        if not isinstance(caller, Caller):
+            watched.due = asyncio.get_running_loop().time() + caller
+            watched.next_ms = self._clock.now_ms() + int(caller * 1000)
+            return
+        watched.is_read = True
+        task = asyncio.create_task(self._read(subject, watched, caller), name=f"look {subject.id}")
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
+
+    async def _read(self, subject: Subject, watched: Watched, caller: Caller) -> None:
+        wait_ms = 0
+        try:
+            if await self._looks.claim(subject, self._hold_ms):
+                raw = await self._ask(subject, caller)
+                watched.take(subject.kind.row.FromString(raw), raw)
+                watched.failures = 0
+                await self._looks.keep(subject, min(LINGER_MS, self._pace.min_ms // 2))
+        except StoreUnavailable:
+            wait_ms = int(SHARED_SECONDS * 1000)
+        except ServerError as error:
+            wait_ms = await self._fail(subject, watched, error)
+        except Exception:
+            _log.exception("instance %s can't be read", subject.id)
+            wait_ms = self._pace.max_ms
+        finally:
+            self._shares.has_read(subject, caller)
+            watched.is_read = False
+            watched.due = asyncio.get_running_loop().time() + wait_ms / 1000
+            self._woken.set()
+
+    async def _ask(self, subject: Subject, caller: Caller) -> bytes:
+        request = subject.kind.request(subject.connection, subject.id)
+        return await self._questions.ask_for_watchers(subject.kind.method, request, Call(caller=caller))
+
+    async def _fail(self, subject: Subject, watched: Watched, error: ServerError) -> int:
+        """Tell the watchers, and for how many ms nobody shall try again."""
+        watched.failures += 1
+        told = status.translate(error) or Status()
+        if not status.is_passing(told):
+            watched.fail(error)
+            return self._pace.max_ms
+        wait_ms = max(self._pace.after_failures_ms(watched.failures), min(status.retry_ms(told), self._pace.max_ms))
+        watched.lack(told)
+        try:
+            await self._looks.keep(subject, wait_ms)
+        except ServerError:
+            _log.debug("the claim on %s ends by itself", subject.id)
+        return wait_ms
+
+
+def _parsed(kind: Kind, raw: bytes | None) -> Row | None:
+    try:
+        return kind.row.FromString(raw) if raw else None
+    except DecodeError:
+        return None

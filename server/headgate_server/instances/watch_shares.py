@@ -1,0 +1,117 @@
+"""Shares of watched instances: how many a caller and a connection watch, and who has the next read of one.
+
+An instance counts once for a caller, however many of its streams watch it. A caller whose reads of upstream are used up
+has its instances read less often, at most as far apart as its share lasts for all of them; one that another caller
+watches too is read for that one. Where callers are not told apart those of a connection count as one caller.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Final
+
+from headgate_server.auth.callers import ANONYMOUS, Caller
+from headgate_server.auth.rate_limit import PROCESS, exceeded, of_caller, of_connection
+from headgate_server.auth.read_shares import MINUTE, ReadShares
+from headgate_server.ports.instance_kinds import Subject
+
+MAX_INSTANCES: Final = 12_500
+"""Most instances that one process watches."""
+
+MAX_INSTANCES_OF_CONNECTION: Final = 10_000
+"""Most instances of one connection that one process watches."""
+
+SIDE_BY_SIDE: Final = 128
+"""Most reads of one process that are under way for watchers; one caller has half of them, two have a third each."""
+
+RETRY_SECONDS: Final = 5.0
+"""When a stream that found no room may come back."""
+
+BUSY_SECONDS: Final = 0.2
+"""When an instance is looked at again whose caller has as many reads under way as it may have."""
+
+
+class WatchShares:
+    """What callers and connections watch in this process.
+
+    Args:
+        reads: says whether a caller may have upstream read.
+        dice: a number from 0 to 1, another one each time.
+    """
+
+    def __init__(self, reads: ReadShares, dice: Callable[[], float] = random.random) -> None:
+        self._reads = reads
+        self._dice = dice
+        self._watched: dict[str, Counter[Subject]] = {}
+        self._connections: Counter[str] = Counter()
+        self._callers: dict[Subject, dict[str, Caller]] = {}
+        self._reading: Counter[str] = Counter()
+
+    def enter(self, caller: Caller, subjects: Sequence[Subject]) -> None:
+        """Count the instances of a stream in.
+
+        Raises:
+            Refused: CALLER_LIMIT, there are too many of the caller, of the connection or in all; none is counted.
+        """
+        self._check(caller, subjects)
+        own = self._watched.setdefault(caller.name, Counter())
+        for subject in subjects:
+            own[subject] += 1
+            callers = self._callers.setdefault(subject, {})
+            if not callers:
+                self._connections[subject.connection] += 1
+            callers[caller.name] = caller
+
+    def leave(self, caller: Caller, subjects: Iterable[Subject]) -> None:
+        """Count the instances of a stream out."""
+        own = self._watched[caller.name]
+        for subject in subjects:
+            own[subject] -= 1
+            if not own[subject]:
+                del own[subject], self._callers[subject][caller.name]
+            if not self._callers[subject]:
+                del self._callers[subject]
+                self._connections[subject.connection] -= 1
+        if not own:
+            del self._watched[caller.name]
+
+    def reader(self, subject: Subject) -> Caller | float:
+        """For whom an instance is read now, which counts until `has_read`; or in how many seconds to ask again."""
+        waits = [BUSY_SECONDS]
+        for caller in self._callers.get(subject, {}).values():
+            who = _counted(caller, subject)
+            if self._reading[who] >= SIDE_BY_SIDE - self._reading.total():
+                continue
+            if not self._reads.draw(caller, 1):
+                self._reading[who] += 1
+                return caller
+            waits.append(self._apart_seconds(caller))
+        return max(waits)
+
+    def has_read(self, subject: Subject, caller: Caller) -> None:
+        """The read of an instance for a caller is over."""
+        self._reading[_counted(caller, subject)] -= 1
+
+    def _apart_seconds(self, caller: Caller) -> float:
+        """How far apart the reads of an instance are when all that a caller watches share what it may have read."""
+        per_second = caller.limits.upstream_reads_per_minute / MINUTE
+        return len(self._watched[caller.name]) / per_second * (0.5 + self._dice())
+
+    def _check(self, caller: Caller, subjects: Sequence[Subject]) -> None:
+        own: Collection[Subject] = self._watched.get(caller.name, ())
+        limit = caller.limits.max_watched_instances
+        if limit and len(own) + sum(subject not in own for subject in subjects) > limit:
+            raise exceeded("watched_instances", limit, of_caller(caller.name), RETRY_SECONDS)
+        fresh = [subject.connection for subject in subjects if subject not in self._callers]
+        for connection, count in Counter(fresh).items():
+            if self._connections[connection] + count > MAX_INSTANCES_OF_CONNECTION:
+                subject = of_connection(connection)
+                raise exceeded("watched_instances", MAX_INSTANCES_OF_CONNECTION, subject, RETRY_SECONDS)
+        if len(self._callers) + len(fresh) > MAX_INSTANCES:
+            raise exceeded("watched_instances", MAX_INSTANCES, PROCESS, RETRY_SECONDS)
+
+
+def _counted(caller: Caller, subject: Subject) -> str:
+    return f"@{subject.connection}" if caller.name == ANONYMOUS.name else caller.name

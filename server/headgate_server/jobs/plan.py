@@ -1,0 +1,225 @@
+"""PlanBackfill: a worker tells what it would do with the dates; here other backfills and the quota come beside that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Final, Protocol
+
+from google.rpc.error_details_pb2 import PreconditionFailure
+from google.rpc.status_pb2 import Status
+
+from headgate import connection_names, dates, keys, pb
+from headgate.overlap import Hold, hold_of
+from headgate.quota import READ, WRITE
+from headgate.reasons import Reason
+from headgate.reprocess import surveys
+from headgate_server.auth.read_shares import Cost
+from headgate_server.errors.exceptions import Refused
+from headgate_server.errors.status import bad_request, describe
+from headgate_server.instances.upstream_reads import Reads
+from headgate_server.jobs import plan_token
+from headgate_server.jobs.plan_token import Token
+from headgate_server.jobs.quota_status import standing
+from headgate_server.jobs.submit import MOST_VIOLATIONS, overlapping
+from headgate_server.ports.clock import StoreClock, timestamp
+from headgate_server.ports.default_connection import DefaultConnection
+from headgate_server.requests import date_rules, validator
+from headgate_server.rpc.handlers import Call
+from headgate_server.store.connection_facts import RedisFacts
+
+SECONDS_PER_DATE: Final = 0.5
+"""How much longer than another read a plan may take for each date that is looked up, if its caller waits so long."""
+
+
+class Holds(Protocol):
+    """Port: knows which dates active backfills hold."""
+
+    async def held(self, hold: Hold) -> Mapping[str, str]:
+        """Which of the dates are held: "yyyymmdd" to job id."""
+
+
+class Planning:
+    """Makes plans of backfills, and keeps submits to them."""
+
+    def __init__(
+        self, reads: Reads, holds: Holds, facts: RedisFacts, clock: StoreClock, default: DefaultConnection
+    ) -> None:
+        self._reads = reads
+        self._holds = holds
+        self._facts = facts
+        self._clock = clock
+        self._default = default
+
+    async def plan(self, request: pb.PlanBackfillRequest, call: Call) -> pb.BackfillPlan:
+        """What CreateBackfill would do now.
+
+        Raises:
+            Refused: the request breaks a rule, or no worker answered in time.
+            Relayed: upstream can't be asked, or refuses.
+            StoreUnavailable: Redis can't be asked.
+        """
+        validator.check(request)
+        plain = _plain(request)
+        self._default.resolve(plain)
+        count = dates.span(plain.spec.biz_dates)
+        looked_up = count if surveys(request.spec) else 0
+        cost = Cost(reads=max(1, looked_up), plan_dates=count)
+        raw = await self._reads.ask("PlanBackfill", plain, call, extra_seconds=SECONDS_PER_DATE * looked_up, cost=cost)
+        held = await self._held(request.spec, plain.connection)
+        plan = beside(pb.BackfillPlan.FromString(raw), request.spec.overlap, held)
+        within(plan, standing(request.connection, await self._facts.facts(request.connection)))
+        token = plan_token.token_of(request.spec, request.connection, plan.slots, now_ms=self._clock.now_ms())
+        plan.plan_token = plan_token.encode(token)
+        plan.expire_time.CopyFrom(timestamp(token.expire_ms))
+        return plan
+
+    async def insist(self, request: pb.CreateBackfillRequest, call: Call) -> None:
+        """Compare what would happen now with what the request's plan_token has promised.
+
+        Raises:
+            Refused: FIELD_INVALID for what is no token, PLAN_EXPIRED, PLAN_CHANGED, or as `plan`.
+            Relayed: as `plan`.
+            StoreUnavailable: as `plan`.
+        """
+        token = _token(request.plan_token)
+        if token.expire_ms <= self._clock.now_ms():
+            raise Refused(Reason.PLAN_EXPIRED, f"the plan has expired at {_time(token.expire_ms)}")
+        names = connection_names.both(request.connection, self._default.name)
+        if token.digest not in [plan_token.digest_of(request.spec, name) for name in names]:
+            raise Refused(Reason.PLAN_CHANGED, "the plan is of another backfill: spec or connection differ")
+        now = await self.plan(pb.PlanBackfillRequest(spec=request.spec, connection=request.connection), call)
+        if changes := differing(token, now.slots):
+            raise _changed(changes)
+
+    async def _held(self, spec: pb.BackfillSpec, connection: str) -> Mapping[str, str]:
+        if spec.overlap == pb.OVERLAP_ALLOW:
+            return {}
+        hold = _hold(spec, connection)
+        return await self._holds.held(hold) if hold is not None else {}
+
+
+def _plain(request: pb.PlanBackfillRequest) -> pb.PlanBackfillRequest:
+    """The request with its dates told in the fewest ranges, so that a worker need not count what a caller repeats."""
+    plain = pb.PlanBackfillRequest()
+    plain.CopyFrom(request)
+    days = date_rules.days(request.spec)
+    for field in ("biz_dates", "exclude_biz_dates", "days_of_week", "month_ends_only"):
+        plain.spec.ClearField(field)
+    plain.spec.biz_dates.extend(dates.to_ranges(days))
+    return plain
+
+
+def _hold(spec: pb.BackfillSpec, connection: str) -> Hold | None:
+    """The dates that the backfill would take."""
+    minding = pb.BackfillSpec()
+    minding.CopyFrom(spec)
+    minding.overlap = pb.OVERLAP_REJECT
+    runs = [pb.InstanceRun(biz_date=dates.to_message(day)) for day in date_rules.days(spec)]
+    return hold_of(pb.Job(connection=connection, backfill=minding, runs=runs))
+
+
+def beside(plan: pb.BackfillPlan, overlap: pb.Overlap.ValueType, held: Mapping[str, str]) -> pb.BackfillPlan:
+    """The plan as it is beside other active backfills. Pure.
+
+    Args:
+        plan: what would happen if there were none.
+        overlap: what to do about them.
+        held: the dates that others hold, "yyyymmdd" to job id.
+    """
+    slots = {dates.from_message(slot.biz_date).strftime("%Y%m%d"): slot for slot in plan.slots}
+    taken = {day: job_id for day, job_id in held.items() if day in slots}
+    for day, job_id in taken.items():
+        slots[day].existing_job = keys.job_name(job_id)
+    if not taken or overlap == pb.OVERLAP_QUEUE_AFTER:
+        return plan
+    joins = overlap == pb.OVERLAP_JOIN and len(taken) == len(slots) and len(set(taken.values())) == 1
+    for day in taken:
+        slots[day].action = pb.PLAN_ACTION_SKIP_IN_FLIGHT if joins else pb.PLAN_ACTION_CONFLICT
+        slots[day].ClearField("expected_duration")
+    return _nothing_sent(plan, None if joins else describe(overlapping(taken)))
+
+
+def within(plan: pb.BackfillPlan, quota: pb.Quota | None) -> pb.BackfillPlan:
+    """The plan with the quota as it stands, and a warning where a day's allowance does not last. Pure."""
+    if quota is None:
+        return plan
+    plan.quota_now.CopyFrom(quota)
+    reads, writes = plan.expected_upstream_reads, plan.expected_upstream_writes
+    needs = {READ: reads, WRITE: writes, "total": reads + writes}
+    short = [
+        (bucket, needs[bucket.metric]) for bucket in quota.buckets if bucket.daily_limit and bucket.metric in needs
+    ]
+    said = [_short(bucket, need) for bucket, need in short if need > bucket.daily_limit - bucket.daily_used]
+    plan.warnings.extend(describe(Refused(Reason.QUOTA_SHORT, one)) for one in said)
+    return plan
+
+
+def _short(bucket: pb.QuotaBucket, need: int) -> str:
+    left = max(0, bucket.daily_limit - bucket.daily_used)
+    days = -(-(need - left) // bucket.daily_limit) - 1  # after the day that begins at the reset
+    end = dates.business_date(bucket.daily_reset_time.ToMilliseconds()) + timedelta(days=days)
+    calls = "" if bucket.metric == "total" else f" {bucket.metric}"
+    return (
+        f"needs about {need:,}{calls} calls and {left:,} are left today; "
+        f"with {bucket.daily_limit:,} a day it can't end before {end}"
+    )
+
+
+def _nothing_sent(plan: pb.BackfillPlan, warning: Status | None) -> pb.BackfillPlan:
+    for field in ("upstream_calls", "expected_upstream_reads", "expected_upstream_writes", "expected_makespan"):
+        plan.ClearField(field)
+    del plan.warnings[:]
+    if warning is not None:
+        plan.warnings.append(warning)
+    return plan
+
+
+Difference = tuple[int, pb.PlanSlot]
+"""What was planned for a date, and what would happen with it now."""
+
+
+def differing(token: Token, slots: Sequence[pb.PlanSlot]) -> list[Difference]:
+    """The dates with which something else would happen now than was planned. Pure."""
+    return [(planned, slot) for planned, slot in zip(token.actions, slots, strict=True) if planned != slot.action]
+
+
+def _token(text: str) -> Token:
+    try:
+        return plan_token.decode(text)
+    except plan_token.BadToken as error:
+        raise bad_request([("plan_token", f"{error}; take it from PlanBackfill")]) from None
+
+
+def _changed(changes: Sequence[Difference]) -> Refused:
+    first = dates.from_message(changes[0][1].biz_date).isoformat()
+    violations = [
+        PreconditionFailure.Violation(
+            type="PLAN_CHANGED",
+            subject=dates.from_message(slot.biz_date).isoformat(),
+            description=f"planned {_word(planned)}; now {_word(slot.action)}{_why(slot)}",
+        )
+        for planned, slot in changes[:MOST_VIOLATIONS]
+    ]
+    return Refused(
+        Reason.PLAN_CHANGED,
+        f"{len(changes)} dates would go otherwise than planned, the first is {first}: {violations[0].description}",
+        metadata={"dates": str(len(changes)), "first": first},
+        details=(PreconditionFailure(violations=violations),),
+    )
+
+
+def _word(action: int) -> str:
+    return pb.PlanAction.Name(pb.PlanAction.ValueType(action)).removeprefix("PLAN_ACTION_")
+
+
+def _why(slot: pb.PlanSlot) -> str:
+    if slot.existing_job:
+        return f": {slot.existing_job} runs it"
+    if slot.existing_id:
+        return f": instance {slot.existing_id} is {slot.existing_status or 'in an unknown status'}"
+    return ": no instance of it is there"
+
+
+def _time(at_ms: int) -> str:
+    return timestamp(at_ms).ToJsonString()

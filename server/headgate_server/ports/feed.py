@@ -1,0 +1,107 @@
+"""Entries of the feed, and where a reader of it stands. Pure."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from google.protobuf.message import DecodeError
+
+from headgate import log, pb
+from headgate_server.errors.exceptions import Refused
+from headgate_server.errors.status import bad_request
+
+FeedId = tuple[int, int]
+"""Id of an entry: when it was written, ms by the store's clock, and a number within that ms."""
+
+_TOKEN: Final = struct.Struct(">BQQ8s")
+_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the feed; revision 0 says that the job was deleted.
+
+    Args:
+        event: the event as the feed shows it.
+        whole: digest of the whole event, where it has payloads that the feed does not show; else empty.
+    """
+
+    id: FeedId
+    job_id: str
+    revision: int
+    event: bytes
+    whole: str = ""
+
+    @property
+    def incarnation(self) -> str:
+        """Digest of the whole event."""
+        return self.whole or log.incarnation(self.event)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a reader stands: the last entry it has read, and a digest of it, so that a feed that was lost is noticed.
+
+    Args:
+        id: the entry's id; zero before the first one.
+        digest: 16 hex digits; zeros before the first one.
+    """
+
+    id: FeedId = (0, 0)
+    digest: str = "0" * 16
+
+    def follows(self, entry: Entry) -> bool:
+        """Whether the entry is the one that was read last."""
+        return self == position_of(entry)
+
+
+def event_of(entry: Entry) -> pb.JobEvent | None:
+    """The event of an entry, parsed; None where it can't be read."""
+    try:
+        event = pb.JobEvent.FromString(entry.event)
+    except DecodeError:
+        return None
+    return event if event.revision == entry.revision else None
+
+
+def without_event(entry: Entry) -> Entry:
+    """What stands in the place of an entry that can't be read: its place in the feed and nothing else."""
+    return Entry(entry.id, "", 0, b"")
+
+
+START: Final = Position()
+"""Before the first entry."""
+
+
+def position_of(entry: Entry) -> Position:
+    """Where a reader stands who has read the entry."""
+    return Position(entry.id, log.incarnation(b"%s %d %s" % (entry.job_id.encode(), entry.revision, entry.event)))
+
+
+def write_token(position: Position) -> str:
+    """The position as a resume_token."""
+    raw = _TOKEN.pack(_VERSION, *position.id, bytes.fromhex(position.digest))
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def read_token(token: str) -> Position:
+    """The position that a resume_token says.
+
+    Raises:
+        Refused: FIELD_INVALID.
+    """
+    try:
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        version, ms, number, digest = _TOKEN.unpack(raw)
+    except (ValueError, struct.error) as error:
+        raise _bad_token() from error
+    if version != _VERSION:
+        raise _bad_token()
+    return Position((ms, number), digest.hex())
+
+
+def _bad_token() -> Refused:
+    return bad_request([("resume_token", "is no token of this API")])

@@ -1,0 +1,1 @@
+"""What makes a process of it: settings, several processes on one port, metrics, log format. Nothing about calls."""

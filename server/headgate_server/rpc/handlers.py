@@ -1,0 +1,396 @@
+"""Every RPC on its way in and out: gate, slot, parsing, deadline, errors as statuses, metrics, log without payloads.
+
+A call is judged on its headers, before its request is read (ADR 0021). Handlers get a parsed request and a `Call`, and
+return a message or its bytes, or write bytes to a `Sink`; they know nothing of grpc. This is one of the three
+edges where any exception is caught: its text never reaches a caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+from google.rpc.status_pb2 import Status
+
+from headgate.audit import Origin
+from headgate.reasons import Reason
+from headgate_server.auth import denials as turned
+from headgate_server.auth.callers import ANONYMOUS, Caller, Right
+from headgate_server.auth.denials import Turned
+from headgate_server.auth.gate import Door, Metadata, Seat
+from headgate_server.errors import status
+from headgate_server.errors.exceptions import Refused, ServerError
+from headgate_server.logs.audit_log import UNAUDITED, Audited
+from headgate_server.logs.failed_calls import FailedCalls
+from headgate_server.rpc import payload_view
+from headgate_server.rpc.call_slots import CallSlots
+from headgate_server.rpc.payload_view import View
+
+_log = logging.getLogger(__name__)
+_access = logging.getLogger("headgate_server.access")
+
+UNARY_SECONDS: Final = 10.0
+"""How long a unary call may take whose caller gave no deadline."""
+
+SLOW_SECONDS: Final = 1.0
+"""Calls that take longer are logged even if they succeed."""
+
+
+FAILED_CALLS: Final = FailedCalls(_access)
+"""Which failures the process's log has lines for; its `run` tells of the last ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a handler knows of the call besides its request.
+
+    Args:
+        deadline: by the loop's clock; None when the caller gave none.
+        trace_parent: W3C trace context; empty when there is none.
+        caller: who calls.
+        uid: of the job that the caller's right to was checked; another one that has its id by now is not meant. Empty
+            where there was nothing to check.
+        audit: is told what a call that writes does, and to which job.
+        peer: address and port of the client's connection; of streams only.
+    """
+
+    deadline: float | None = None
+    trace_parent: str = ""
+    caller: Caller = ANONYMOUS
+    uid: str = ""
+    audit: Audited = UNAUDITED
+    peer: str = ""
+
+
+class Observer(Protocol):
+    """Port: is told of every call that ended."""
+
+    def rpc_ended(self, method: str, code: str, seconds: float) -> None:
+        """A call of `method` ended with `code` after `seconds`."""
+
+
+class Sink(Protocol):
+    """Port: where the messages of a stream go."""
+
+    def write(self, message: bytes, /) -> Awaitable[None]:
+        """Send a serialised message, when the caller has room for it. What this raises ends the stream."""
+
+
+Resolve = Callable[[Any], None]
+"""Changes a request in place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What stands between a method's callers and its handler.
+
+    Args:
+        door: whom it lets in; None lets everyone in.
+        writes: whether the method changes something, and is audited.
+        resolve: is given each parsed request; None for methods whose requests stay as they are.
+        shown: type of the answer, or of a stream's messages, where it can hold payloads; None for others.
+    """
+
+    door: Door | None = None
+    writes: bool = False
+    resolve: Resolve | None = None
+    shown: type[Message] | None = None
+
+
+OPEN: Final = Edge()
+"""For a method that everyone may call and that only reads."""
+
+Answer = Callable[[Any, Call], Awaitable[Message | bytes]]
+Stream = Callable[[Any, Call, Sink], Awaitable[None]]
+
+
+def unary(
+    method: str,
+    request: type[Message],
+    answer: Answer,
+    observer: Observer,
+    slots: CallSlots,
+    edge: Edge = OPEN,
+    *,
+    seconds: float = UNARY_SECONDS,
+) -> Any:
+    """A grpc handler for a unary call, which takes the request as bytes: of a call that may not be made none is read.
+
+    Args:
+        method: full name, for logs and metrics.
+        request: type of the request.
+        answer: the handler.
+        observer: is told of every call that ended.
+        slots: how many calls there may be.
+        edge: what stands before the handler.
+        seconds: how long it may take when the caller gave no deadline.
+    """
+    door, writes = edge.door, edge.writes
+    parse, narrow = _parser(request, edge.resolve), _narrowed(answer, edge)
+
+    async def handle(_requests: Any, context: Any) -> Message | bytes:
+        ending, caller = _Ending(method, observer, slots), ANONYMOUS
+        try:
+            metadata = context.invocation_metadata() or ()
+            if door is not None:
+                admitted = door.admit(metadata, context)
+                if isinstance(admitted, Turned):
+                    return ending.turn_away(context, admitted)
+                caller = ending.caller = admitted.caller
+            audit = ending.audit(context) if writes else UNAUDITED
+            if (full := slots.why_not()) is not None:
+                return ending.turn_away(context, full)
+            raw = ending.serve(await slots.pending.receive(context))
+            if door is not None:
+                door.weigh(caller, raw)
+            ask = answer if caller.sees_all else narrow
+            call = _call(context, metadata, caller, audit)
+            if call.deadline is not None:
+                return await ask(parse(raw, call), call)
+            async with asyncio.timeout(seconds):
+                return await ask(parse(raw, call), call)
+        except BaseException as error:
+            await ending.fail(context, error)
+            raise
+        finally:
+            ending.tell()
+
+    return grpc.stream_unary_rpc_method_handler(handle, None, _serialize)
+
+
+def stream(
+    method: str,
+    request: type[Message],
+    answer: Stream,
+    observer: Observer,
+    slots: CallSlots,
+    edge: Edge = OPEN,
+) -> Any:
+    """A grpc handler for a server stream; headers go out with its first message.
+
+    It writes, and takes the request as bytes: grpc keeps what a generator yielded last, and the request, for as long as
+    the stream lives. Arguments as of `unary`.
+    """
+    door, writes = edge.door, edge.writes
+    parse, narrow = _parser(request, edge.resolve), _narrowed(answer, edge)
+
+    async def handle(_requests: Any, context: Any) -> None:
+        ending, seat = _Ending(method, observer, slots, math.inf), None
+        sink: Sink = context
+        try:
+            metadata = context.invocation_metadata() or ()
+            if door is not None:
+                seat = door.seat(metadata, context)
+                if isinstance(seat, Turned):
+                    ending.turn_away(context, seat)
+                    return
+                ending.caller, sink = seat.caller, seat
+            audit = ending.audit(context) if writes else UNAUDITED
+            if (full := slots.why_not()) is not None:
+                ending.turn_away(context, full)
+                return
+            ask = answer if ending.caller.sees_all else narrow
+            raw = ending.serve(await slots.pending.receive(context, whole=True))
+            if door is not None:
+                door.weigh(ending.caller, raw)
+            call = _call(context, metadata, ending.caller, audit, context.peer())
+            streaming = _asked(ask, parse, raw, call, sink)
+            del raw  # so that it does not stay as long as the stream
+            await streaming
+        except BaseException as error:
+            await ending.fail(context, error)
+        finally:
+            ending.tell()
+            if isinstance(seat, Seat):
+                seat.leave()
+
+    return grpc.stream_stream_rpc_method_handler(handle)
+
+
+def _asked(ask: Stream, parse: Callable[[bytes, Call], Any], raw: bytes, call: Call, sink: Sink) -> Awaitable[None]:
+    return ask(parse(raw, call), call, sink)
+
+
+def exchange(method: str, answer: Callable[[bytes], bytes], observer: Observer, slots: CallSlots) -> Any:
+    """A grpc handler for a stream of requests that are answered one by one, as bytes.
+
+    It is pending as a whole, since it waits for a request most of the time. Arguments as of `unary`.
+    """
+
+    async def handle(_requests: Any, context: Any) -> None:
+        ending = _Ending(method, observer, slots, math.inf)
+        try:
+            if (full := slots.why_not()) is not None:
+                ending.turn_away(context, full)
+                return
+            slots.pending.enter(context)
+            ending.serve(b"")
+            while (raw := await context.read()) is not grpc.aio.EOF:
+                await context.write(answer(raw))
+        except BaseException as error:
+            await ending.fail(context, error)
+        finally:
+            slots.pending.leave(context)
+            ending.tell()
+
+    return grpc.stream_stream_rpc_method_handler(handle)
+
+
+def unknown(observer: Observer, slots: CallSlots) -> Any:
+    """A grpc handler for methods that there are not: it answers on their headers, without a message."""
+
+    async def handle(_requests: Any, context: Any) -> None:
+        ending = _Ending("unknown", observer, slots)
+        ending.turn_away(context, turned.no_method())
+        ending.tell()
+
+    return grpc.stream_stream_rpc_method_handler(handle)
+
+
+def _narrowed(answer: Any, edge: Edge) -> Any:
+    """The handler for callers who are not shown everything.
+
+    It asks first whether the request is about a connection of theirs, and takes payloads out of what is answered.
+    """
+    door, shown = edge.door, edge.shown
+    with_events = shown is not None and payload_view.has_events(shown.DESCRIPTOR)
+
+    async def narrow(request: Any, call: Call, *sink: Sink) -> Any:
+        uid, own = await door.check(request, call.caller) if door is not None else "", False
+        hides = shown is not None and Right.PAYLOADS not in call.caller.rights
+        if door is not None and hides and with_events:
+            own, uid = await door.own(request, call.caller, uid)
+        call = replace(call, uid=uid) if uid else call
+        if shown is None or not hides:
+            return await answer(request, call, *sink)
+        view = View(shown, call.caller.name, own=own, one_job=door is not None and door.is_about_one_job)
+        found = await answer(request, call, *map(view.sink, sink))
+        return found if sink else view.of(found)
+
+    return narrow
+
+
+class _Ending:
+    """How one call ended."""
+
+    def __init__(self, method: str, observer: Observer, slots: CallSlots, slow_seconds: float = SLOW_SECONDS) -> None:
+        self._method = method
+        self._open = slots.open
+        self._is_served = False
+        self._observer = observer
+        self._slow_seconds = slow_seconds
+        self._started = time.perf_counter()
+        self._logged = False
+        self._reason = "slow"
+        self._audited: Audited = UNAUDITED
+        self._why = ""
+        self.code = "OK"
+        self.caller = ANONYMOUS
+
+    def audit(self, context: Any) -> Audited:
+        """Have the call audited."""
+        self._audited = Audited(Origin(self.caller.name, self._method, context.peer()))
+        return self._audited
+
+    def serve(self, raw: bytes) -> bytes:
+        """Count the call among those that are served; its request."""
+        self._open.enter()
+        self._is_served = True
+        return raw
+
+    async def fail(self, context: Any, error: BaseException) -> None:
+        """End the call with what went wrong; what only passes through goes on.
+
+        Raises:
+            BaseException: the call has ended already, or its caller is gone.
+        """
+        if isinstance(error, grpc.aio.AbortError):
+            self.code = context.code().name
+        elif isinstance(error, Exception) and not isinstance(error, grpc.aio.BaseError):
+            await self._abort(context, error)
+        else:
+            self.code = "CANCELLED"
+        raise error
+
+    async def _abort(self, context: Any, error: Exception) -> None:
+        found = _status(error, self._method)
+        self._why = status.reason_of(found)
+        code = status.CODES[found.code]
+        self.code = code.name
+        self._reason = error.reason.name if isinstance(error, Refused) else code.name
+        await context.abort(code, found.message, ((status.DETAILS_KEY, found.SerializeToString()),))
+
+    def turn_away(self, context: Any, turned: Turned) -> bytes:
+        """End a call that may not be made, without the cost of an exception; the gate logs it."""
+        self.code, self._why = turned.code.name, turned.reason.name
+        self._logged = True
+        context.set_code(turned.code)
+        context.set_details(turned.message)
+        context.set_trailing_metadata(turned.details)
+        return b""
+
+    def tell(self) -> None:
+        """Count the call, and log it if it failed or was slow; it holds no slot any more."""
+        if self._is_served:
+            self._open.leave()
+        seconds = time.perf_counter() - self._started
+        self._observer.rpc_ended(self._method, self.code, seconds)
+        self._audited.tell(self.code, self._why)
+        notable = self.code not in ("OK", "CANCELLED") or seconds > self._slow_seconds
+        told = notable and not self._logged
+        if told and not FAILED_CALLS.has_line(self._reason, self.caller.name, self._method, time.monotonic()):
+            return
+        level = logging.INFO if told else logging.DEBUG
+        if _access.isEnabledFor(level):
+            _access.log(level, "%s %s %s %.1f ms", self._method, self.code, self.caller.name, seconds * 1000)
+
+
+def _status(error: Exception, method: str) -> Status:
+    if isinstance(error, TimeoutError):
+        error = Refused(Reason.DEADLINE_TOO_SHORT, "no answer within the call's deadline")
+    if isinstance(error, ServerError) and (known := status.translate(error)) is not None:
+        return known
+    error_id = secrets.token_hex(8)
+    _log.error("%s broke, error id %s", method, error_id, exc_info=error)
+    return status.internal(error_id)
+
+
+def _parser(request: type[Message], resolve: Resolve | None) -> Callable[[bytes, Call], Any]:
+    def parse(raw: bytes, call: Call) -> Message:
+        try:
+            parsed = request.FromString(raw)
+        except (DecodeError, ValueError):  # Python's own words are not for callers
+            message = "the request can't be parsed: it is no such message, or nested too deeply"
+            raise Refused(Reason.MESSAGE_MALFORMED, message) from None
+        parsed.DiscardUnknownFields()  # no rule bounds them, and what is recorded of a request would carry them on
+        call.audit.asks(parsed)
+        if resolve is not None:
+            resolve(parsed)
+        return parsed
+
+    return parse
+
+
+def _serialize(message: Message | bytes) -> bytes:
+    return message if isinstance(message, bytes) else message.SerializeToString()
+
+
+def _call(context: Any, metadata: Metadata, caller: Caller, audit: Audited, peer: str = "") -> Call:
+    remaining = context.time_remaining()
+    deadline = None if remaining is None else asyncio.get_running_loop().time() + remaining
+    return Call(deadline, _trace_parent(metadata), caller, audit=audit, peer=peer)
+
+
+def _trace_parent(metadata: Metadata) -> str:
+    for key, value in metadata:
+        if key == "traceparent" and len(value) == 55 and value.isascii():
+            return str(value)
+    return ""

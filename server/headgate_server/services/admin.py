@@ -1,0 +1,71 @@
+"""AdminService: what this deployment is and may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib import metadata
+from typing import Final
+
+from headgate import dates, pb, sizes
+from headgate.reasons import Reason
+from headgate_server.errors.exceptions import Refused
+from headgate_server.jobs import listing, quota_status
+from headgate_server.requests import bounds
+from headgate_server.requests.unbuilt import UNBUILT
+from headgate_server.rpc.handlers import Call
+from headgate_server.store.connection_facts import RedisFacts
+from headgate_server.watch import long_poll
+
+FEATURES: Final = ("backfills", "jobs", "workflow_instances")
+"""What is built, by word."""
+
+_FIXED_LIMITS: Final[Mapping[str, int]] = {
+    "max_biz_dates_per_backfill": dates.MAX_DATES,
+    "max_ids_per_start": 1_000,
+    "max_ids_per_stop": 1_000,
+    **bounds.LIMITS,
+    "max_page_bytes": listing.MAX_PAGE_BYTES,
+    "max_job_bytes": sizes.MAX_JOB_BYTES,
+    "max_jobs_per_page": listing.MAX_PAGE_SIZE,
+    "max_events_per_page": long_poll.MAX_PAGE_SIZE,
+}
+
+
+class AdminService:
+    """Facts about the deployment.
+
+    Args:
+        limits: limits that depend on settings, by name.
+        facts: says how a quota stands.
+    """
+
+    def __init__(self, limits: Mapping[str, int], facts: RedisFacts) -> None:
+        self._limits = {**_FIXED_LIMITS, **limits}
+        self._facts = facts
+
+    async def get_quota(self, request: pb.GetQuotaRequest, _: Call) -> pb.Quota:
+        """GetQuota."""
+        found = quota_status.standing(request.connection, await self._facts.facts(request.connection))
+        if found is None:
+            raise Refused(Reason.CONNECTION_UNKNOWN, f"no worker serves a connection {request.connection!r}")
+        return found
+
+    async def get_server_info(self, _: pb.GetServerInfoRequest, call: Call) -> pb.ServerInfo:
+        """GetServerInfo."""
+        return pb.ServerInfo(
+            version=version(),
+            features=FEATURES,
+            limits=self._limits,
+            unimplemented_methods=sorted(UNBUILT),
+            caller=call.caller.name,
+            caller_limits=pb.CallerLimits(**asdict(call.caller.limits)),
+        )
+
+
+def version() -> str:
+    """Version of headgate; "0" when it is not installed."""
+    try:
+        return metadata.version("headgate")
+    except metadata.PackageNotFoundError:
+        return "0"

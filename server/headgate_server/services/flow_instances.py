@@ -1,0 +1,51 @@
+"""FlowInstanceService: triggers and cancels become jobs, reads go to workers."""
+
+from __future__ import annotations
+
+from google.protobuf.message import Message
+
+from headgate import pb
+from headgate_server.instances.instance_stream import InstanceWatch
+from headgate_server.instances.upstream_reads import Reads
+from headgate_server.jobs.submit import Intake
+from headgate_server.ports.instance_kinds import FLOW
+from headgate_server.requests import validator
+from headgate_server.rpc.handlers import Call, Sink
+
+
+class FlowInstanceService:
+    """EnOS flow instances."""
+
+    def __init__(self, intake: Intake, reading: Reads, watching: InstanceWatch) -> None:
+        self._intake = intake
+        self._reads = reading
+        self._watching = watching
+
+    async def _submit(self, request: Message, call: Call) -> bytes:
+        return (await self._intake.submit(request, call)).body
+
+    trigger_flow = _submit
+    cancel_flow_instance = _submit
+
+    async def get_flow_instance(self, request: pb.GetFlowInstanceRequest, call: Call) -> bytes:
+        """GetFlowInstance."""
+        validator.check(request)
+        found = await self._reads.recent(
+            request.connection, [request.instance_id], request.max_staleness, kind=pb.FlowInstance
+        )
+        return found[0] if found else await self._reads.ask("GetFlowInstance", request, call)
+
+    async def list_flow_instances(self, request: pb.ListFlowInstancesRequest, call: Call) -> bytes:
+        """ListFlowInstances."""
+        validator.check(request)
+        return await self._reads.ask("ListFlowInstances", request, call)
+
+    async def get_flow_task_instance_log(self, request: pb.GetFlowTaskInstanceLogRequest, call: Call) -> bytes:
+        """GetFlowTaskInstanceLog."""
+        validator.check(request)
+        return await self._reads.ask("GetFlowTaskInstanceLog", request, call)
+
+    async def watch_flow_instances(self, request: pb.WatchFlowInstancesRequest, call: Call, sink: Sink) -> None:
+        """WatchFlowInstances."""
+        validator.check(request)
+        await self._watching.follow(FLOW, request.instance_ids, request, sink, call.caller)

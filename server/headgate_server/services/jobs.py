@@ -1,0 +1,191 @@
+"""JobService: find jobs, follow them, steer them. Each handler checks, asks one part of the server, and answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any, Final
+
+from google.protobuf.empty_pb2 import Empty
+
+from headgate import keys, overlap, pb, views
+from headgate.reasons import Reason
+from headgate_server.auth import permissions
+from headgate_server.auth.stream_shares import StreamShares
+from headgate_server.errors.exceptions import Refused
+from headgate_server.errors.job_errors import deleted_job, unknown_job
+from headgate_server.jobs import explain, resolve, retry, transitions
+from headgate_server.jobs.change import Steering
+from headgate_server.jobs.job_counts import Tally
+from headgate_server.jobs.listing import list_jobs, read_filter
+from headgate_server.jobs.new_job import KINDS
+from headgate_server.jobs.submit import Intake
+from headgate_server.ports.feed import read_token
+from headgate_server.requests import validator
+from headgate_server.rpc.handlers import Call, Sink
+from headgate_server.store.connection_facts import RedisFacts
+from headgate_server.store.jobs import RedisStore
+from headgate_server.store.stored_rows import Stored
+from headgate_server.watch import all_jobs_stream, long_poll
+from headgate_server.watch.all_jobs_stream import FeedWish, History
+from headgate_server.watch.cursor import ANY_TYPE, Wish
+from headgate_server.watch.job_stream import Watching
+
+PROGRESS_SECONDS: Final = 15.0
+"""Longest silence of a stream whose caller does not say."""
+
+
+class JobService:
+    """Jobs.
+
+    Args:
+        streams: counts open streams, and calls that wait.
+    """
+
+    def __init__(
+        self,
+        store: RedisStore,
+        intake: Intake,
+        steering: Steering,
+        watching: Watching,
+        history: History,
+        facts: RedisFacts,
+        *,
+        streams: StreamShares,
+    ) -> None:
+        self._store = store
+        self._intake = intake
+        self._steering = steering
+        self._watching = watching
+        self._history = history
+        self._facts = facts
+        self._tally = Tally(store)
+        self._streams = streams
+
+    async def get_job(self, request: pb.GetJobRequest, call: Call) -> bytes:
+        """GetJob."""
+        validator.check(request)
+        stored = await self._load(request.name, call)
+        return views.basic_bytes(stored.body) if request.view == pb.JOB_VIEW_BASIC else stored.body
+
+    async def list_jobs(self, request: pb.ListJobsRequest, call: Call) -> pb.ListJobsResponse:
+        """ListJobs."""
+        validator.check(request)
+        return await list_jobs(self._store, request, call.caller)
+
+    async def count_jobs(self, request: pb.CountJobsRequest, call: Call) -> pb.CountJobsResponse:
+        """CountJobs."""
+        validator.check(request)
+        seen = call.caller.connections
+        counts = await (self._store.count() if seen is None else self._tally.count(seen))
+        rows = (pb.StateCount(state=state, count=count) for state, count in counts.items() if count)
+        return pb.CountJobsResponse(counts=rows)
+
+    def watch_job(self, request: pb.WatchJobRequest, call: Call, sink: Sink) -> Awaitable[None]:
+        """WatchJob. Hands on the stream itself: a coroutine around it would cost every watcher memory and time."""
+        validator.check(request)
+        self._streams.check_room()
+        wish = Wish(
+            job_id=keys.job_id(request.name),
+            start_revision=request.start_revision,
+            latest_only=request.mode == pb.WATCH_MODE_LATEST_ONLY,
+            progress_seconds=_progress_seconds(request),
+            types=frozenset(request.types) if request.types else ANY_TYPE,
+            incarnation=request.incarnation,
+            uid=call.uid,
+        )
+        return self._watching.follow(wish, sink)
+
+    async def watch_jobs(self, request: pb.WatchJobsRequest, call: Call, sink: Sink) -> None:
+        """WatchJobs."""
+        validator.check(request)
+        self._streams.check_room()
+        filtered = request.filter.strip() or call.caller.connections is not None
+        wish = FeedWish(
+            wanted=permissions.seen_by(call.caller, read_filter(request.filter)) if filtered else None,
+            position=read_token(request.resume_token) if request.resume_token else None,
+            progress_seconds=_progress_seconds(request),
+        )
+        await all_jobs_stream.follow(self._watching, self._history, wish, sink)
+
+    async def run_job(self, request: pb.RunJobRequest, call: Call, sink: Sink) -> None:
+        """RunJob."""
+        validator.check(request)
+        self._streams.check_room()
+        kind = request.WhichOneof("request") or ""
+        carried: Any = getattr(request, kind)
+        if type(carried) not in KINDS:
+            raise Refused(Reason.METHOD_UNBUILT, f"{kind} is not built yet; see GetServerInfo")
+        accepted = await self._intake.submit(carried, call)
+        call.audit.tell("OK")
+        latest_only = request.mode == pb.WATCH_MODE_LATEST_ONLY
+        progress_seconds = _progress_seconds(request)
+        wish = Wish(accepted.job_id, latest_only=latest_only, progress_seconds=progress_seconds, uid=accepted.uid)
+        await self._watching.follow(wish, sink, accepted.page)
+
+    async def list_job_events(self, request: pb.ListJobEventsRequest, call: Call) -> bytes:
+        """ListJobEvents."""
+        validator.check(request)
+        seconds = request.wait.ToMilliseconds() / 1000
+        if call.deadline is not None:
+            remaining = call.deadline - asyncio.get_running_loop().time()
+            seconds = min(seconds, max(0.0, remaining - long_poll.MARGIN_SECONDS))
+        with self._streams.waiting(call.caller) if seconds > 0 else nullcontext():
+            return await long_poll.list_events(self._watching.hub, self._store, request, seconds, call.uid)
+
+    async def cancel_job(self, request: pb.CancelJobRequest, call: Call) -> bytes:
+        """CancelJob."""
+        validator.check(request)
+        return await self._steering.change(request, transitions.cancel, call)
+
+    async def pause_job(self, request: pb.PauseJobRequest, call: Call) -> bytes:
+        """PauseJob."""
+        validator.check(request)
+        return await self._steering.change(request, transitions.pause, call)
+
+    async def resume_job(self, request: pb.ResumeJobRequest, call: Call) -> bytes:
+        """ResumeJob."""
+        validator.check(request)
+        return await self._steering.change(request, transitions.resume, call)
+
+    async def retry_job(self, request: pb.RetryJobRequest, call: Call) -> bytes:
+        """RetryJob."""
+        validator.check(request)
+        return await self._steering.change(request, retry.retry, call)
+
+    async def resolve_job(self, request: pb.ResolveJobRequest, call: Call) -> bytes:
+        """ResolveJob."""
+        validator.check(request)
+        return await self._steering.change(request, resolve.resolve, call)
+
+    async def explain_job(self, request: pb.ExplainJobRequest, call: Call) -> pb.ExplainJobResponse:
+        """ExplainJob."""
+        validator.check(request)
+        job = (await self._load(request.name, call)).job
+        facts = await self._facts.facts(job.connection)
+        if overlap.waits(job) and (hold := overlap.hold_of(job)):
+            facts = replace(facts, taken=await self._store.held(hold, job_id=keys.job_id(job.name)))
+        return pb.ExplainJobResponse(causes=explain.causes(job, facts))
+
+    async def delete_job(self, request: pb.DeleteJobRequest, call: Call) -> Empty:
+        """DeleteJob."""
+        validator.check(request)
+        await self._steering.delete(request, call)
+        return Empty()
+
+    async def _load(self, name: str, call: Call) -> Stored:
+        job_id = keys.job_id(name)
+        stored = await self._store.load(job_id)
+        if stored is None:
+            raise unknown_job(job_id)
+        if call.uid and call.uid != stored.life.uid:
+            raise deleted_job(job_id)
+        return stored
+
+
+def _progress_seconds(request: pb.WatchJobRequest | pb.WatchJobsRequest | pb.RunJobRequest) -> float:
+    if not request.HasField("progress_interval"):
+        return PROGRESS_SECONDS
+    return request.progress_interval.ToMilliseconds() / 1000

@@ -1,0 +1,30 @@
+"""TaskInstanceService: reads go to workers."""
+
+from __future__ import annotations
+
+from headgate import pb
+from headgate_server.instances.upstream_reads import Reads
+from headgate_server.requests import validator
+from headgate_server.rpc.handlers import Call
+
+
+class TaskInstanceService:
+    """DataWorks task instances, read only."""
+
+    def __init__(self, reading: Reads) -> None:
+        self._reads = reading
+
+    async def list_task_instances(self, request: pb.ListTaskInstancesRequest, call: Call) -> bytes:
+        """ListTaskInstances."""
+        validator.check(request)
+        return await self._reads.ask("ListTaskInstances", request, call)
+
+    async def get_task_instance(self, request: pb.GetTaskInstanceRequest, call: Call) -> bytes:
+        """GetTaskInstance."""
+        validator.check(request)
+        return await self._reads.ask("GetTaskInstance", request, call)
+
+    async def get_task_instance_log(self, request: pb.GetTaskInstanceLogRequest, call: Call) -> bytes:
+        """GetTaskInstanceLog."""
+        validator.check(request)
+        return await self._reads.ask("GetTaskInstanceLog", request, call)

@@ -1,0 +1,1 @@
+"""Adapters to Redis. They let no exception of Redis out, and decide nothing about jobs."""

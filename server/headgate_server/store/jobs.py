@@ -1,0 +1,372 @@
+"""Jobs in Redis: commit, load, read a log, list, count, delete.
+
+Adapter: the only module that runs the commit script. Reads are repeated when their reply is lost. A commit is repeated
+too, which its expected revision makes safe: at worst the second one finds the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from types import TracebackType
+from typing import Any, Final
+
+from headgate import commit, deletion, keys, lives, overlap, pb, quota
+from headgate.audit import NOBODY, Origin
+from headgate.deletion import CleanArguments, CleanKeys
+from headgate.overlap import Hold
+from headgate_redis import apart
+from headgate_redis.pipe import Command, Pipe
+from headgate_redis.script import Script
+from headgate_server.errors.exceptions import JobDamaged, RowDamaged, StoreFull
+from headgate_server.logs.damaged_rows import Damage
+from headgate_server.ports.clock import StoreClock
+from headgate_server.ports.default_connection import DefaultConnection
+from headgate_server.store import stored_rows
+from headgate_server.store.errors import ReplyLost, translated
+from headgate_server.store.stored_rows import COLUMNS, LOG_COLUMNS, Stored
+from headgate_server.watch.cursor import Page
+
+PAUSES: Final = (0.02, 0.1, 0.3, 0.6)
+"""Seconds before a lost command is sent again; after the last one the store counts as unavailable."""
+
+PATIENCE_SECONDS: Final = 2.0
+"""After this long no command is sent again: a store that hangs would otherwise hold every caller for many timeouts."""
+
+PROBE: Final = f"{keys.PREFIX}probe"
+"""Key that is written to see whether writing works."""
+
+PROBE_MS: Final = 60_000
+"""How long it stays."""
+
+PAGE_BYTES: Final = 2 * 1024 * 1024
+"""Most bytes of events that one look into a log reads, but one event at least."""
+
+_COMMIT: Final = Script(commit.SCRIPT)
+_DELETE: Final = Script(deletion.DELETE_SCRIPT)
+_LINE: Final = Script(overlap.LINE_SCRIPT)
+_LIFE: Final = Script(lives.SCRIPT)
+_FORGET: Final = Script(deletion.FORGET_SCRIPT)
+_CLEAN: Final = Script(deletion.CLEAN_SCRIPT)
+
+_LOAD: Final = Script(f"""
+local row = redis.call('HMGET', KEYS[1], {", ".join(f"'{column}'" for column in COLUMNS)})
+local first = row[1] and not row[{COLUMNS.index("snap") + 1}] and redis.pcall('LINDEX', KEYS[2], 0)
+row[#row + 1] = type(first) == 'string' and first
+row[#row + 1] = row[1] and 1 or redis.call('EXISTS', KEYS[1])
+return row
+""")
+"""Reads a job, and the first event of its log when it has no snapshot, in one moment. KEYS: 1 job 2 log. Answers the
+columns, the event, and whether there is anything of the job."""
+
+_PAGE: Final = Script("""
+local columns = redis.call('HMGET', KEYS[1], unpack(ARGV, 4))
+local length, at = redis.call('LLEN', KEYS[2]), tonumber(ARGV[1])
+local last, bytes, events = math.min(at + tonumber(ARGV[2]), length) - 1, 0, {}
+while at <= last and bytes < tonumber(ARGV[3]) do
+  for _, event in ipairs(redis.call('LRANGE', KEYS[2], at, math.min(at + 63, last))) do
+    bytes = bytes + #event
+    if #events > 0 and bytes > tonumber(ARGV[3]) then break end
+    events[#events + 1] = event
+  end
+  at = at + 64
+end
+local exists = columns[1] and 1 or redis.call('EXISTS', KEYS[1])
+return {columns, length, events, redis.call('LRANGE', KEYS[2], -1, -1), exists}
+""")
+"""Reads a part of a log and its job in one moment. A script, since a full Redis refuses every MULTI, even one that only
+reads. KEYS: 1 job 2 log. ARGV: 1 first position 2 most events 3 most bytes, but one event at least 4.. columns of the
+job. Answers the columns, the log's length, the part, the last event, and whether there is anything of the job."""
+
+_LAST_POSITION: Final = 2**48
+"""Far behind the end of every log; a caller may ask for any revision, and Lua's numbers are doubles."""
+
+
+_CONNECTIONS: Final = Script("""
+local found = {}
+for i, job in ipairs(KEYS) do
+  local name = redis.pcall('HGET', job, 'conn')
+  found[i] = type(name) == 'string' and name or false
+end
+return found
+""")
+"""Reads the connections of jobs, without the jobs. KEYS: the jobs. Answers a name, or nothing, for each; a job of a
+version before has none beside its state."""
+
+_COUNT: Final = Script("""
+local damaged, counts = redis.call('ZRANGE', KEYS[1], 0, -1), {}
+for i = 2, #KEYS do
+  counts[i - 1] = redis.call('ZCARD', KEYS[i])
+  for _, id in ipairs(damaged) do
+    if redis.call('ZSCORE', KEYS[i], id) then counts[i - 1] = counts[i - 1] - 1 end
+  end
+end
+return counts
+""")
+"""Counts the members of sorted sets that are in no other. KEYS: 1 the other 2.. the sets. Answers how many of each."""
+
+
+class RedisStore:
+    """Jobs in Redis.
+
+    Args:
+        writes: pipe for commits.
+        reads: pipe for everything else, so that a long read never stands before a commit.
+        clock: learns the time from every commit.
+        damage: is told of every row that can't be read.
+
+    `default` is the default connection, whose dates and names are kept under two names.
+    """
+
+    def __init__(self, *, writes: Pipe, reads: Pipe, clock: StoreClock, damage: Damage | None = None) -> None:
+        self._damage = damage or Damage()
+        self._writes = writes
+        self._reads = reads
+        self._clock = clock
+        self.default = DefaultConnection(self._default_connection)
+
+    async def _default_connection(self) -> str:
+        return (await self._read(("HGET", quota.key(""), quota.ALIAS)) or b"").decode()
+
+    async def submit(self, change: commit.Commit) -> commit.Answer:
+        """Make a change, all or nothing.
+
+        Raises:
+            StoreUnavailable: no answer after several tries; whether it was done is not known.
+            StoreFull: nothing was written.
+            JobDamaged: job and log disagree, or are not as a job's; nothing was written.
+        """
+        job_id = keys.job_id(change.job.name)
+        names, arguments = commit.script_keys(change, self.default.name), commit.script_arguments(change)
+        with self._noting(job_id):
+            raw, repeated = await insist(lambda: _COMMIT.run(self._writes, names, arguments))
+            answer = commit.parse_answer(raw)
+            if isinstance(answer, commit.Damaged):
+                raise JobDamaged(job_id)
+        self._clock.learn(int(raw[2]))
+        return await self._recognise(change, answer, repeated=repeated)
+
+    async def _recognise(self, change: commit.Commit, answer: commit.Answer, *, repeated: bool) -> commit.Answer:
+        if not (repeated and isinstance(answer, commit.Stale) and change.events):
+            return answer
+        first = change.expected_revision
+        written = await self._read(
+            ("LRANGE", keys.log(keys.job_id(change.job.name)), first, first + len(change.events) - 1)
+        )
+        ours = tuple(written) == change.events
+        return commit.Committed(first + len(change.events), self._clock.now_ms()) if ours else answer
+
+    async def recorded(self, request_key: str) -> commit.Duplicate | None:
+        """What a request id was used for; None when it is fresh."""
+        record, life = await self._read(("MGET", request_key, keys.request_life(request_key)))
+        return None if record is None else commit.recorded(record, life)
+
+    async def life(self, job_id: str) -> lives.Life | None:
+        """Which life a job id has now, by one command of fixed cost; None when there is no such job."""
+        with self._noting(job_id):
+            raw, _ = await insist(lambda: _LIFE.run(self._reads, lives.LifeKeys(keys.job(job_id), keys.log(job_id))))
+            return stored_rows.life(job_id, raw)
+
+    async def load(self, job_id: str) -> Stored | None:
+        """A job as it stands; None when there is none.
+
+        Raises:
+            JobDamaged: it can't be read.
+        """
+        names = (keys.job(job_id), keys.log(job_id))
+        with self._noting(job_id):
+            row, _ = await insist(lambda: _LOAD.run(self._reads, names, ()))
+            return stored_rows.stored(job_id, row)
+
+    async def load_many(self, job_ids: Sequence[str]) -> list[Stored | None]:
+        """Jobs as they stand, in the order asked for; None for each that is not there or can't be read."""
+        rows = await asyncio.gather(*(self._load_readable(job_id) for job_id in job_ids))
+        return list(rows)
+
+    async def _load_readable(self, job_id: str) -> Stored | None:
+        try:
+            return await self.load(job_id)
+        except JobDamaged:
+            return None
+
+    async def connections_of(self, job_ids: Sequence[str]) -> list[str | None]:
+        """The connections of jobs, in the order asked for; None where the job's hash has none, or is none."""
+        names = [keys.job(job_id) for job_id in job_ids]
+        raw, _ = await insist(lambda: _CONNECTIONS.run(self._reads, names, ()))
+        return [None if name is None else name.decode() for name in raw]
+
+    async def read_log(self, job_id: str, *, first: int, count: int, with_job: bool = False) -> Page | None:
+        """A part of a log with the state it belongs to, read in one moment; None when there is no such job.
+
+        Args:
+            job_id: whose log.
+            first: revision to begin at, from 1.
+            count: most events to read, from 1.
+            with_job: whether the page shall carry the job itself.
+
+        Raises:
+            JobDamaged: its job can't be read. Events that can't are named in the page.
+        """
+        page = await self._read_page(job_id, first, count, 0, with_job=with_job)
+        if page is not None and 1 < page.kept_from <= first:
+            page = await self._read_page(job_id, first, count, page.kept_from - 1, with_job=with_job)
+        return page
+
+    async def _read_page(self, job_id: str, first: int, count: int, cut: int, *, with_job: bool) -> Page | None:
+        columns = COLUMNS if with_job else LOG_COLUMNS
+        names, begin = (keys.job(job_id), keys.log(job_id)), min(first - 1 - cut, _LAST_POSITION)
+        with self._noting(job_id):
+            raw, _ = await insist(lambda: _PAGE.run(self._reads, names, (begin, count, PAGE_BYTES, *columns)))
+            page = stored_rows.page(job_id, raw, first, with_job=with_job)
+        if page is not None and page.unreadable:
+            self._damage.note(f"event {page.unreadable[0]} of {keys.job_name(job_id)}")
+        return page
+
+    async def polls(self, job_id: str) -> tuple[int, int]:
+        """When upstream was last read for a job, and when it will be next, in ms; 0 for what is not known."""
+        last, following = await self._read(("HMGET", keys.job(job_id), "polled", "polls_at"))
+        return stored_rows.count(last), stored_rows.count(following)
+
+    async def revisions(self, job_ids: Sequence[str]) -> list[int]:
+        """The last revisions of jobs, in the order asked for; 0 for each that is not there."""
+        return list(await asyncio.gather(*map(self._revision, job_ids)))
+
+    async def _revision(self, job_id: str) -> int:
+        try:
+            return stored_rows.count(await self._read(("HGET", keys.job(job_id), "rev")))
+        except RowDamaged:
+            return 0  # its watchers look, and are told
+
+    async def walk(self, index: str, *, after: int, newest_first: bool, count: int) -> list[tuple[str, int]]:
+        """Ids and acceptance numbers of jobs of an index, in order.
+
+        Args:
+            index: `keys.JOBS` or `keys.state(...)`.
+            after: acceptance number that the walk stands at; 0 to begin.
+            newest_first: the order.
+            count: how many at most.
+        """
+        if newest_first:
+            bounds = ("ZREVRANGEBYSCORE", index, f"({after}" if after else "+inf", "-inf")
+        else:
+            bounds = ("ZRANGEBYSCORE", index, f"({after}", "+inf")
+        found = await self._read((*bounds, "WITHSCORES", "LIMIT", 0, count))
+        return stored_rows.indexed(found)
+
+    async def count(self) -> dict[pb.JobState.ValueType, int]:
+        """How many jobs are in each state, without those that workers have given up since they can't be read."""
+        states = [state for state in pb.JobState.values() if state != pb.JOB_STATE_UNSPECIFIED]
+        names = (keys.DAMAGED, *map(keys.state, states))
+        sizes, _ = await insist(lambda: _COUNT.run(self._reads, names, ()))
+        return dict(zip(states, sizes, strict=True))
+
+    async def delete(self, job: pb.Job, *, revision: int, origin: Origin = NOBODY) -> bool:
+        """Delete a job with its log and tell its watchers; False when it has moved on from `revision`.
+
+        A job that is gone already counts as deleted, but not when another one has its id. What was last read of its
+        instances goes too, since it may repeat the job's parameters; whoever else wants it reads it again.
+        """
+        job_id = keys.job_id(job.name)
+        names = deletion.script_keys(job_id, job.state)
+        arguments = deletion.script_arguments(job_id, revision, job.uid, connection=job.connection, origin=origin)
+        answer, _ = await insist(lambda: _DELETE.run(self._writes, names, arguments))
+        instances = {run.workflow_instance_id or run.flow_instance_id for run in job.runs} - {""}
+        gone = answer != deletion.DeleteAnswer.CHANGED
+        if gone and instances:
+            names_seen = [keys.observation(job.connection, instance) for instance in instances]
+            await insist(lambda: self._writes.call(("UNLINK", *names_seen)))
+        return bool(gone)
+
+    async def forget(self, damaged: JobDamaged, origin: Origin = NOBODY) -> bool:
+        """Delete a job that can't be read, whatever it is, and tell its watchers; False where another is there by now.
+
+        Its dates are free then. What is left of them is taken away too, so that no later job of the id has them.
+        """
+        names = deletion.forget_keys(damaged.job_id)
+        arguments = deletion.forget_arguments(damaged.job_id, damaged.seen, origin)
+        done, _ = await insist(lambda: _FORGET.run(self._writes, names, arguments))
+        if done == deletion.ForgetAnswer.DELETED:
+            await self._forget_dates(damaged.job_id)
+        return bool(done == deletion.ForgetAnswer.DELETED)
+
+    async def _forget_dates(self, job_id: str) -> None:
+        cursor = b""
+        while cursor != b"0":
+            cursor, found = await self._read(("SCAN", cursor or b"0", "MATCH", f"{overlap.PREFIX}*", "COUNT", 1_000))
+            for name in found:
+                await insist(partial(_CLEAN.run, self._writes, CleanKeys(name), CleanArguments(job_id)))
+
+    async def held(self, hold: Hold, *, job_id: str = "") -> dict[str, str]:
+        """Which of the dates other backfills hold, or want who came earlier: "yyyymmdd" to job id.
+
+        Args:
+            hold: the dates.
+            job_id: who asks, for its place in line; empty for one that has none. Dates of a job that is gone are free.
+        """
+        arguments = overlap.line_arguments(job_id, hold)
+        raw, _ = await insist(lambda: _LINE.run(self._reads, hold.keys(self.default.name), arguments))
+        return overlap.parse_taken(raw)
+
+    async def probe(self) -> None:
+        """Write something, the way commits go.
+
+        Raises:
+            StoreUnavailable: it can't be written now.
+            StoreFull: it has no room.
+        """
+        with translated():
+            await self._writes.call(("SET", PROBE, "1", "PX", PROBE_MS))
+
+    async def observations(self, connection: str, ids: Sequence[int | str]) -> list[bytes | None]:
+        """The last observations of instances as bytes, in the order asked for."""
+        found = await self._read(("MGET", *(keys.observation(connection, id_) for id_ in ids)))
+        return list(found)
+
+    async def _read(self, *commands: Command) -> Any:
+        reply, _ = await insist(lambda: self._reads.call(*commands))
+        return reply
+
+    def _noting(self, job_id: str) -> _Noting:
+        return _Noting(self._damage, job_id)
+
+
+class _Noting:
+    """What goes wrong with a row of a job is noted, and told as the job's damage. A class, as `translated` is."""
+
+    __slots__ = ("_damage", "_job_id")
+
+    def __init__(self, damage: Damage, job_id: str) -> None:
+        self._damage = damage
+        self._job_id = job_id
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, RowDamaged | JobDamaged):
+            self._damage.note(keys.job_name(self._job_id))
+        if isinstance(error, RowDamaged):
+            raise JobDamaged(self._job_id) from error
+
+
+async def insist(action: Callable[[], Awaitable[Any]]) -> tuple[Any, bool]:
+    """The reply of a repeatable action, and whether it took more than one try."""
+    started = time.monotonic()
+    for tries, pause in enumerate((0.0, *PAUSES)):
+        if pause:
+            await apart.pause(pause)
+        try:
+            with translated():
+                return await action(), tries > 0
+        except ReplyLost:
+            if time.monotonic() - started > PATIENCE_SECONDS:
+                break
+        except StoreFull:
+            if tries == 0:
+                raise
+            break  # a try before this one may have been done
+    raise ReplyLost("no reply")

@@ -1,0 +1,54 @@
+"""What is known of watched instances, and who is reading them, in Redis: the way servers share one read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from headgate import keys
+from headgate_redis.pipe import Command, Pipe
+from headgate_server.instances.poller import Seen
+from headgate_server.ports.instance_kinds import Subject
+from headgate_server.store.errors import translated
+from headgate_server.store.jobs import insist
+
+
+class RedisLooks:
+    """Observations, and the claims on the next read of an instance."""
+
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe = pipe
+
+    async def seen(self, subjects: Sequence[Subject]) -> list[Seen]:
+        """What was last seen of instances, in the order asked for, and who holds the next read of each.
+
+        Raises:
+            StoreUnavailable: it can't be read.
+        """
+        names = [keys.observation(subject.connection, subject.id) for subject in subjects]
+        names += [keys.look(subject.connection, subject.id) for subject in subjects]
+        command: Command = ("MGET", *names)
+        found, _ = await insist(lambda: self._pipe.call(command))
+        count = len(subjects)
+        return [Seen(found[at], found[count + at] or b"") for at in range(count)]
+
+    async def claim(self, subject: Subject, ms: int) -> bool:
+        """Take the next read of an instance for so long; False when somebody else has it.
+
+        Raises:
+            StoreUnavailable: it may or may not have been taken.
+        """
+        key = keys.look(subject.connection, subject.id)
+        return bool(await self._call("SET", key, keys.LOOK_WATCHERS, "NX", "PX", ms))
+
+    async def keep(self, subject: Subject, ms: int) -> None:
+        """Hold a claim for so long from now on.
+
+        Raises:
+            StoreUnavailable: it may end sooner or later.
+        """
+        await self._call("PEXPIRE", keys.look(subject.connection, subject.id), ms)
+
+    async def _call(self, *command: str | bytes | int) -> Any:
+        with translated():
+            return await self._pipe.call(command)

@@ -1,0 +1,247 @@
+"""Live fan-out: one reader of the feed per process rings the bells of the watchers.
+
+The feed only makes things fast. Nothing depends on it: after every reconnect, and whenever the feed looks odd, all
+watchers look into their logs, and an audit every few seconds compares where jobs stand with where their watchers
+stand. So whatever the feed loses is found within that time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+from headgate import keys, pb
+from headgate.lifecycle import JOB_TERMINAL
+from headgate_server.errors.exceptions import ServerError
+from headgate_server.logs.damaged_rows import Damage
+from headgate_server.ports import message_bytes
+from headgate_server.ports.clock import StoreClock
+from headgate_server.ports.feed import Entry, FeedId, event_of, without_event
+from headgate_server.watch.cursor import Hint
+from headgate_server.watch.feed_subscription import Tap
+from headgate_server.watch.job_subscription import Bell
+from headgate_server.watch.timer_wheel import Rounds
+
+_log = logging.getLogger(__name__)
+
+AUDIT_SECONDS: Final = 5.0
+"""How long a loss in the feed can go unnoticed."""
+
+AUDIT_CHUNK: Final = 500
+"""Jobs compared at a time, so that an audit never stands long before other reads."""
+
+RECONNECT_SECONDS: Final = 0.2
+"""Pause before the feed is read again after a failure."""
+
+UNHEARD_SECONDS: Final = 0.003
+"""Pause after events that nobody here watches, so that a busy feed is read in larger pieces."""
+
+
+class Feed(Protocol):
+    """Port: the stream of all events."""
+
+    async def tip(self) -> FeedId:
+        """Id of the newest entry; zero when the feed is empty."""
+
+    async def read(self, after: FeedId) -> list[Entry]:
+        """The entries after an id, waiting for one for a while; empty when none came."""
+
+
+class Revisions(Protocol):
+    """Port: where jobs stand."""
+
+    async def revisions(self, job_ids: Sequence[str]) -> list[int]:
+        """Last revisions, 0 for a job that is not there."""
+
+
+def ready(entry: Entry, event: pb.JobEvent) -> Hint:
+    """An entry made ready to be sent to any number of watchers; `event` is what it holds."""
+    incarnation = entry.incarnation
+    name = keys.job_name(entry.job_id).encode()
+    message = b"" if entry.whole else message_bytes.event(name, entry.revision, entry.event, incarnation.encode())
+    return Hint(entry.revision, incarnation, event.type, event.state in JOB_TERMINAL, message)
+
+
+class Hub:
+    """The bells of all watchers of this process, the rounds that wake them, and the tasks that ring them.
+
+    `watchers` is how many there are, `following` whether the feed can be read, `began` set since it first could,
+    `lag_seconds` how old the last event was when it was read.
+    """
+
+    def __init__(self, feed: Feed, revisions: Revisions, clock: StoreClock, damage: Damage | None = None) -> None:
+        self._damage = damage or Damage()
+        self._feed = feed
+        self._revisions = revisions
+        self._clock = clock
+        self._bells: dict[str, list[Bell]] = {}
+        self._taps: set[Tap] = set()
+        self._draining = False
+        self._wanted = asyncio.Event()
+        self.rounds = Rounds()
+        self.watchers = 0
+        self.following = False
+        self.began = asyncio.Event()
+        self.lag_seconds = 0.0
+
+    def join(self, job_id: str) -> Bell:
+        """A bell for a job, until `leave`; it is dirty at first, so that its owner begins by reading the log."""
+        bell = Bell(job_id)
+        bell.draining = self._draining
+        bells = self._bells.setdefault(job_id, [])
+        bell.place = len(bells)
+        bells.append(bell)
+        self._wanted.set()
+        self.watchers += 1
+        return bell
+
+    def leave(self, bell: Bell) -> None:
+        """Ring a bell no more. The job's last one takes its place, so that thousands can leave at a time."""
+        self.watchers -= 1
+        self.rounds.leave(bell)
+        bells = self._bells[bell.job_id]
+        last = bells.pop()
+        if last is not bell:
+            bells[bell.place], last.place = last, bell.place
+        if not bells:
+            del self._bells[bell.job_id]
+
+    @contextmanager
+    def watching(self, job_id: str) -> Iterator[Bell]:
+        """A bell for as long as a block lasts. This takes memory, so long streams join and leave."""
+        bell = self.join(job_id)
+        try:
+            yield bell
+        finally:
+            self.leave(bell)
+
+    @contextmanager
+    def tapping(self) -> Iterator[Tap]:
+        """A tap of all entries; it is dirty at first, so that its owner begins by reading the feed."""
+        tap = Tap()
+        tap.draining = self._draining
+        self._taps.add(tap)
+        self._wanted.set()
+        self.watchers += 1
+        try:
+            yield tap
+        finally:
+            self.watchers -= 1
+            self._taps.discard(tap)
+
+    def drain(self) -> None:
+        """Tell every watcher, and every later one, that this server is going away."""
+        self._draining = True
+        watchers: list[Bell | Tap] = [*self._all(), *self._taps]
+        for watcher in watchers:
+            watcher.drain()
+
+    async def run(self) -> None:
+        """Read the feed until cancelled, through every failure of it."""
+        while True:
+            try:
+                await self._follow()
+                await self._rest()
+            except ServerError as error:
+                _log.warning("the feed can't be read: %s", type(error).__name__)
+                await self._falter()
+            except Exception:
+                _log.exception("the feed can't be read")
+                await self._falter()
+
+    async def audit(self) -> None:
+        """Compare watchers with their jobs, now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(AUDIT_SECONDS)
+            try:
+                await self.compare()
+            except ServerError as error:
+                _log.warning("watchers can't be compared with their jobs: %s", type(error).__name__)
+            except Exception:
+                _log.exception("watchers can't be compared with their jobs")
+
+    async def compare(self) -> None:
+        """Compare every watcher with its job, and ask those that stand elsewhere to look into the log."""
+        job_ids = list(self._bells)
+        for start in range(0, len(job_ids), AUDIT_CHUNK):
+            chunk = job_ids[start : start + AUDIT_CHUNK]
+            for job_id, revision in zip(chunk, await self._revisions.revisions(chunk), strict=True):
+                for bell in self._bells.get(job_id, ()):
+                    bell.compare(revision)
+
+    async def _follow(self) -> None:
+        position = await self._feed.tip()
+        self._doubt_all()
+        self.following = True
+        self.began.set()
+        while self._bells or self._taps:
+            entries = await self._feed.read(position)
+            heard = [self._ring(entry) for entry in entries]
+            position = entries[-1].id if entries else await self._recheck(position)
+            self.lag_seconds = self._lag(entries)
+            if not any(heard):
+                await asyncio.sleep(UNHEARD_SECONDS)
+
+    async def _falter(self) -> None:
+        self.following = False
+        for tap in self._taps:
+            tap.doubt()  # whether the feed can be read is then told by its own look
+        await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _rest(self) -> None:
+        # Without watchers the feed is not read at all: a busy one would cost each idle process a part of a core.
+        self._wanted.clear()
+        await self._wanted.wait()
+
+    async def _recheck(self, position: FeedId) -> FeedId:
+        tip = await self._feed.tip()
+        if tip >= position:
+            return position
+        self._doubt_all()  # the feed was lost, or the store's clock went back in a failover
+        return tip
+
+    def _lag(self, entries: list[Entry]) -> float:
+        return max(0.0, (self._clock.now_ms() - entries[-1].id[0]) / 1000) if entries else 0.0
+
+    def _ring(self, entry: Entry) -> bool:
+        bells = self._bells.get(entry.job_id, ())
+        if not (bells or self._taps):
+            return False
+        if entry.revision == 0:
+            self._pour(entry)
+            for bell in bells:
+                bell.delete()
+        elif (event := event_of(entry)) is None:
+            self._ring_for_damage(entry, bells)
+        else:
+            self._pour(entry)
+            self._ring_bells(bells, entry, event)
+        return True
+
+    def _ring_bells(self, bells: Sequence[Bell], entry: Entry, event: pb.JobEvent) -> None:
+        if bells:
+            hint = ready(entry, event)
+            for bell in bells:
+                bell.ring(hint)
+
+    def _pour(self, entry: Entry) -> None:
+        for tap in self._taps:
+            tap.pour(entry)
+
+    def _ring_for_damage(self, entry: Entry, bells: Sequence[Bell]) -> None:
+        """Pass an entry by that can't be read: its job's watchers find in the log what it said."""
+        self._damage.note(f"an entry of the feed, of {keys.job_name(entry.job_id)}")
+        self._pour(without_event(entry))
+        for bell in bells:
+            bell.doubt()
+
+    def _all(self) -> list[Bell]:
+        return [bell for bells in self._bells.values() for bell in bells]
+
+    def _doubt_all(self) -> None:
+        watchers: list[Bell | Tap] = [*self._all(), *self._taps]
+        for watcher in watchers:
+            watcher.doubt()
