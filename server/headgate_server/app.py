@@ -27,10 +27,11 @@ from headgate_server.jobs.plan import Planning
 from headgate_server.jobs.submit import Intake
 from headgate_server.logs import audit_log
 from headgate_server.logs.damaged_rows import Damage
+from headgate_server.ports.address import parse_address
 from headgate_server.ports.clock import StoreClock
 from headgate_server.ports.instance_kinds import Pace
 from headgate_server.process.metrics import Metrics
-from headgate_server.process.settings import Settings, parse_address
+from headgate_server.process.settings import Settings
 from headgate_server.rpc import handlers as rpc_handlers
 from headgate_server.rpc import health_service, listener, pending_requests, reflection_service, registry
 from headgate_server.rpc.call_slots import CallSlots
@@ -38,11 +39,12 @@ from headgate_server.rpc.health import Health
 from headgate_server.rpc.health_service import HealthService
 from headgate_server.rpc.pending_requests import PendingRequests
 from headgate_server.services.admin import AdminService
+from headgate_server.services.backfills import BackfillService
 from headgate_server.services.flow_instances import FlowInstanceService
 from headgate_server.services.jobs import JobService
 from headgate_server.services.operations import OperationsService
 from headgate_server.services.task_instances import TaskInstanceService
-from headgate_server.services.workflow_instances import BackfillService, WorkflowInstanceService
+from headgate_server.services.workflow_instances import WorkflowInstanceService
 from headgate_server.store import startup_check
 from headgate_server.store.connection_facts import RedisFacts
 from headgate_server.store.connections import RedisLink

@@ -1,14 +1,22 @@
 """Rules of the house that no linter knows."""
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
 from hypothesis import HealthCheck, settings
 
-from tests.architecture.repository import SOURCE_ROOTS, python_files, relative, written_by_hand
+from tests.architecture.repository import ROOT, SOURCE_ROOTS, python_files, relative, written_by_hand
 
 LONGEST: Final = 400
+ROOM: Final = 16
+"""Most modules of a package, so that its listing is read at a glance."""
+
+ROOMS: Final = ("server/headgate_server",)
+"""Packages that are divided into rooms."""
+
+AT_THE_TOP: Final = {"__init__", "__main__", "app"}
 NAMES_THAT_SAY_NOTHING: Final = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base", "core"}
 PACKAGES_THAT_SAY_SOMETHING: Final = {"core"}
 
@@ -46,6 +54,25 @@ def test_modules_are_named_for_what_they_do() -> None:
     silent += [relative(path) for path in packages if path.name in NAMES_THAT_SAY_NOTHING - PACKAGES_THAT_SAY_SOMETHING]
 
     assert not silent
+
+
+def test_a_package_with_rooms_has_no_module_outside_of_them() -> None:
+    found = {name: {path.stem for path in (ROOT / name).glob("*.py")} for name in ROOMS}
+
+    assert {name: modules - AT_THE_TOP for name, modules in found.items()} == {name: set() for name in ROOMS}
+
+
+def test_no_room_has_more_modules_than_are_seen_at_a_glance() -> None:
+    inside = [path for path in python_files() if relative(path).startswith(ROOMS) and path.stem != "__init__"]
+    sizes = Counter(relative(path.parent) for path in inside)
+
+    assert len(sizes) > len(ROOMS) and not {room: size for room, size in sizes.items() if size > ROOM}
+
+
+def test_every_room_says_what_is_inside() -> None:
+    rooms = {path.parent for path in python_files() if relative(path).startswith(ROOMS)}
+
+    assert not [relative(room) for room in rooms if not text_of(room / "__init__.py").startswith('"""')]
 
 
 def test_no_path_of_one_machine_is_written_down() -> None:

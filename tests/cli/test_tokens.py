@@ -9,7 +9,8 @@ import pytest
 
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_server.auth import callers_file
-from headgate_server.auth.callers import Proof, Right
+from headgate_server.auth.callers import Proof
+from headgate_server.ports.caller import Right
 from tests.cli.processes import Done, headgate
 from tests.server.world import serving
 

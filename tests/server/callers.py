@@ -13,7 +13,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from headgate import keys
 from headgate_server.auth import permissions
-from headgate_server.jobs import operation_view
+from headgate_server.requests import operation_names
 from headgate_server.rpc import registry
 from tests.server.world import reason_of
 
@@ -81,7 +81,7 @@ def request_of(method: MethodDescriptor, *, connection: str, job_id: str) -> Any
         case permissions.Scope.JOB:
             request.name = keys.job_name(job_id)
         case permissions.Scope.OPERATION:
-            request.name = operation_view.operation_name(job_id)
+            request.name = operation_names.operation_name(job_id)
             if method.name == "WaitOperation":
                 request.timeout.FromMilliseconds(10)
     return request

@@ -16,10 +16,10 @@ from google.protobuf.message_factory import GetMessageClass
 
 from headgate import audit, dates, keys, pb
 from headgate_server.auth import permissions
-from headgate_server.auth.callers import Right
-from headgate_server.jobs import operation_view
 from headgate_server.logs import audit_log
 from headgate_server.logs.audit_log import Audited, value
+from headgate_server.ports.caller import Right
+from headgate_server.requests import operation_names
 from tests.server.callers import METHODS, entry, known, outcome, request_of, write
 from tests.server.test_overlap_join import wanting
 from tests.server.world import DAY, World, backfill, serving, until
@@ -223,7 +223,7 @@ async def test_records_outlive_the_job_and_workers_leave_none(world: World) -> N
     job = await world.backfills.CreateBackfill(backfill(job_id="x"))
     await world.worker.finish("x")
     operations = operations_grpc_pb2.OperationsStub(world.channel)
-    await operations.DeleteOperation(lro.DeleteOperationRequest(name=operation_view.operation_name("x")))
+    await operations.DeleteOperation(lro.DeleteOperationRequest(name=operation_names.operation_name("x")))
 
     assert await world.redis.exists(keys.job("x")) == 0
     found = [(record["method"], record["uid"], record["revision"]) for record in await records(world)]

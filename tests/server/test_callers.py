@@ -22,11 +22,11 @@ from headgate.reasons import Reason
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
 from headgate_server import app
 from headgate_server.auth import gate
-from headgate_server.auth.callers import UNLIMITED
 from headgate_server.auth.denials import MAX_SECONDS
 from headgate_server.auth.stream_shares import StreamShares
 from headgate_server.errors.exceptions import Refused
 from headgate_server.jobs import job_counts
+from headgate_server.ports.caller import UNLIMITED
 from headgate_server.process import settings
 from tests.server.callers import EXPIRED, USUAL, bearer, entry, known, token_entry, token_of, write
 from tests.server.test_bounds import adhoc

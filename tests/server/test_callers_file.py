@@ -10,10 +10,11 @@ import pytest
 
 from headgate.reasons import Reason
 from headgate_server.auth import callers, callers_file, rate_limit
-from headgate_server.auth.callers import Caller, Limits, Proof, Right
+from headgate_server.auth.callers import Proof
 from headgate_server.logs import failed_calls
 from headgate_server.logs.denial_log import TELL_SECONDS, Refusals
 from headgate_server.logs.failed_calls import FailedCalls
+from headgate_server.ports.caller import Caller, Limits, Right
 from headgate_server.process import settings
 from tests.server.callers import entry, token_entry, token_of, write
 

@@ -14,7 +14,7 @@ from google.longrunning import operations_grpc_pb2
 from google.longrunning import operations_proto_pb2 as lro
 
 from headgate import keys, overlap, pb
-from headgate_server.auth import permissions
+from headgate_server.auth.permissions import RULES, Scope
 from headgate_server.logs.damaged_rows import TELL_SECONDS, Damage
 from tests.server.callers import METHODS, known, outcome, request_of, write
 from tests.server.world import World, backfill, gather_until_end, metadata_of, reason_of, serving, shape
@@ -176,11 +176,7 @@ LOG_IS_SOUND: Final = (
 )
 """Harms after which the log can be read all the same."""
 
-OF_ONE_JOB: Final = sorted(
-    name
-    for name, rule in permissions.RULES.items()
-    if rule.scope in (permissions.Scope.JOB, permissions.Scope.OPERATION)
-)
+OF_ONE_JOB: Final = sorted(name for name, rule in RULES.items() if rule.scope in (Scope.JOB, Scope.OPERATION))
 
 
 async def test_every_call_about_it_tells_that_it_is_lost(world: World, harm: Harm) -> None:

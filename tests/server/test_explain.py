@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from headgate import dates, keys, pb, quota
 from headgate.lifecycle import JOB_TERMINAL
-from headgate_server.jobs.explain import DEAD_MS, MOST_RUNS, Facts, causes
+from headgate_server.jobs.explain import DEAD_MS, MOST_RUNS, causes
+from headgate_server.ports.facts import Facts
 from tests.server.world import World
 
 NOW_MS = 1_739_019_600_000

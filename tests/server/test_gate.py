@@ -17,7 +17,8 @@ from redis.asyncio import Redis
 
 from headgate import keys, pb
 from headgate_server.auth import permissions
-from headgate_server.auth.callers import MAX_TOKEN, Right
+from headgate_server.auth.callers import MAX_TOKEN
+from headgate_server.ports.caller import Right
 from headgate_server.rpc import registry
 from tests.server.callers import METHODS, bearer, known, outcome, request_of, status_and_details, token_of, write
 from tests.server.test_channel import list_services

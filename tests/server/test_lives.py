@@ -13,14 +13,14 @@ from headgate import commit, keys, pb
 from headgate.audit import Origin
 from headgate.reasons import Reason
 from headgate_redis.pipe import Pipe
-from headgate_server.auth.callers import Caller, Right
 from headgate_server.auth.gate import Door
 from headgate_server.errors.exceptions import Refused
 from headgate_server.jobs import transitions
 from headgate_server.jobs.change import Steering
 from headgate_server.jobs.submit import Intake
+from headgate_server.ports.call import Call
+from headgate_server.ports.caller import Caller, Right
 from headgate_server.ports.clock import StoreClock
-from headgate_server.rpc.handlers import Call
 from headgate_server.store.connections import RedisLink
 from headgate_server.store.jobs import RedisStore
 from tests.server.callers import METHODS, entry, known, outcome, request_of, write

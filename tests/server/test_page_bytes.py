@@ -10,12 +10,12 @@ from google.longrunning import operations_grpc_pb2
 from google.longrunning import operations_proto_pb2 as lro
 
 from headgate import keys, pb, sizes
-from headgate_server.auth.callers import ANONYMOUS, Caller, Right
 from headgate_server.jobs import job_groups, listing
 from headgate_server.jobs.job_counts import Tally
 from headgate_server.jobs.job_groups import JobGroups
 from headgate_server.jobs.listing import list_jobs
-from headgate_server.store.stored_rows import Stored
+from headgate_server.ports.caller import ANONYMOUS, Caller, Right
+from headgate_server.ports.jobs import Stored
 from headgate_server.watch import long_poll
 from tests.server.world import World
 

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from headgate import keys, pb
 from headgate_server.auth import permissions
-from headgate_server.auth.callers import Right
+from headgate_server.ports.caller import Right
 from headgate_server.rpc import payload_view, registry
 from headgate_server.rpc.payload_view import View
 from tests.server.callers import METHODS, Metadata, entry, known, request_of, write

@@ -16,8 +16,9 @@ from headgate_server.jobs import listing, transitions
 from headgate_server.jobs.new_job import KINDS, Chance, body_digest, submission
 from headgate_server.ports import message_bytes
 from headgate_server.ports.clock import StoreClock, timestamp
+from headgate_server.ports.jobs import Page
 from headgate_server.requests import date_rules, validator
-from headgate_server.watch.cursor import Cursor, Hint, Page, Verdict, check_start
+from headgate_server.watch.cursor import Cursor, Hint, Verdict, check_start
 from tests.server.world import DAY, backfill, detail, ranges
 
 CHANCE = Chance(1_700_000_000_123, bytes(range(24)))

@@ -7,8 +7,8 @@ import pytest
 
 from headgate import pb, quota
 from headgate.quota import EDITIONS, Limits
-from headgate_server.jobs.explain import Facts
 from headgate_server.jobs.quota_status import standing
+from headgate_server.ports.facts import Facts
 from tests.server.world import World, reason_of
 
 NOW_MS = 1_739_019_600_000  # 21:00 in Shanghai

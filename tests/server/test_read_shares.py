@@ -8,9 +8,10 @@ from contextlib import ExitStack
 import pytest
 
 from headgate_server.auth import read_shares
-from headgate_server.auth.callers import ANONYMOUS, Caller, Limits, Right
-from headgate_server.auth.read_shares import ONE, Cost, ReadShares
+from headgate_server.auth.read_shares import ReadShares
 from headgate_server.errors.exceptions import Refused
+from headgate_server.ports.caller import ANONYMOUS, Caller, Limits, Right
+from headgate_server.ports.reads import ONE, Cost
 
 
 class Hand:

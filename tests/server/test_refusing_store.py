@@ -10,7 +10,7 @@ from headgate import keys, pb
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_server.errors.exceptions import StoreFull
 from headgate_server.store.errors import ReplyLost
-from headgate_server.store.jobs import insist
+from headgate_server.store.retry import insist
 from tests.server.world import World, backfill, detail, gather_until_end, reason_of, serving, shape, status_of
 
 Ask = Callable[[World, str], Awaitable[object]]

@@ -7,6 +7,7 @@ import grpc
 import pytest
 
 from headgate import pb
+from headgate_server.ports.call import Call, Sink
 from headgate_server.rpc import handlers
 from headgate_server.rpc.call_slots import CallSlots
 from headgate_server.rpc.pending_requests import PendingRequests
@@ -52,7 +53,7 @@ class Context:
         return ()
 
 
-async def count(request: pb.WatchJobRequest, _: handlers.Call, sink: handlers.Sink) -> None:
+async def count(request: pb.WatchJobRequest, _: Call, sink: Sink) -> None:
     for number in range(request.start_revision):
         await sink.write(str(number).encode())
 

@@ -10,11 +10,11 @@ import grpc
 import pytest
 
 from headgate import pb
-from headgate_server.auth.callers import ANONYMOUS, Caller, Limits, Right
 from headgate_server.auth.read_shares import ReadShares
 from headgate_server.errors.exceptions import Refused
 from headgate_server.instances import watch_shares
 from headgate_server.instances.watch_shares import WatchShares
+from headgate_server.ports.caller import ANONYMOUS, Caller, Limits, Right
 from headgate_server.ports.instance_kinds import WORKFLOW, Subject
 from tests.server.callers import entry, known, write
 from tests.server.instances import SUCCESS, Upstream, answering, rows

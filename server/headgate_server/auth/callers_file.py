@@ -14,7 +14,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from headgate_server.auth.callers import ANONYMOUS, UNLIMITED, Caller, Callers, Limits, Proof, Right
+from headgate_server.auth.callers import Callers, Proof
+from headgate_server.ports.caller import ANONYMOUS, UNLIMITED, Caller, Limits, Right
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 """Longest file that is read."""

@@ -9,9 +9,8 @@ from typing import Final
 import grpc
 
 from headgate.reasons import Reason
-from headgate_server.auth import rate_limit
 from headgate_server.auth.stream_shares import STREAM_SECONDS
-from headgate_server.errors import status
+from headgate_server.errors import share_exceeded, status
 from headgate_server.errors.exceptions import Refused
 
 BUSY_SECONDS: Final = 1.0
@@ -63,27 +62,27 @@ def no_right(right: str, method: str) -> Turned:
 @lru_cache(maxsize=1_024)
 def too_often(caller: str, limit: float, tenths: int) -> Turned:
     """A call of someone who calls too often, with tenths of a second to wait."""
-    subject = rate_limit.of_caller(caller)
-    return _answer(rate_limit.exceeded("calls_per_second", limit, subject, tenths / 10))
+    subject = share_exceeded.of_caller(caller)
+    return _answer(share_exceeded.exceeded("calls_per_second", limit, subject, tenths / 10))
 
 
 @lru_cache(maxsize=1_024)
 def too_many(caller: str, limit: int) -> Turned:
     """A stream of someone who has too many."""
-    subject = rate_limit.of_caller(caller)
-    return _answer(rate_limit.exceeded("watches", limit, subject, STREAM_SECONDS))
+    subject = share_exceeded.of_caller(caller)
+    return _answer(share_exceeded.exceeded("watches", limit, subject, STREAM_SECONDS))
 
 
 @lru_cache
 def no_room(limit: int) -> Turned:
     """A call to a server that serves as many as it can."""
-    return _answer(rate_limit.exceeded("open_calls", limit, rate_limit.PROCESS, BUSY_SECONDS))
+    return _answer(share_exceeded.exceeded("open_calls", limit, share_exceeded.PROCESS, BUSY_SECONDS))
 
 
 @lru_cache
 def too_many_pending(limit: int) -> Turned:
     """A call without a request, among too many of those."""
-    return _answer(rate_limit.exceeded("calls_without_request", limit, "peer", BUSY_SECONDS))
+    return _answer(share_exceeded.exceeded("calls_without_request", limit, "peer", BUSY_SECONDS))
 
 
 @lru_cache

@@ -17,14 +17,15 @@ from headgate.audit import Origin
 from headgate.lives import Life
 from headgate.reasons import Reason
 from headgate_server.auth import callers_file, denials, file_stamp, permissions, rate_limit
-from headgate_server.auth.callers import Caller, Callers, Limits, Proof, Right, token_in
+from headgate_server.auth.callers import Callers, Proof, token_in
 from headgate_server.auth.denials import Turned
 from headgate_server.auth.rate_limit import Bucket
 from headgate_server.auth.stream_shares import StreamShares
 from headgate_server.errors.exceptions import JobDamaged, Refused
 from headgate_server.logs.audit_log import Audited
 from headgate_server.logs.denial_log import Refusals
-from headgate_server.store.stored_rows import Stored
+from headgate_server.ports.caller import Caller, Limits, Right
+from headgate_server.ports.jobs import Stored
 
 _log = logging.getLogger(__name__)
 

@@ -9,10 +9,9 @@ from typing import Any, Final
 
 from headgate import keys
 from headgate.reasons import Reason
-from headgate_server.auth.callers import Caller, Right
 from headgate_server.errors.exceptions import Refused
-from headgate_server.jobs import operation_view
-from headgate_server.requests import filters
+from headgate_server.ports.caller import Caller, Right
+from headgate_server.requests import filters, operation_names
 
 
 class Scope(Enum):
@@ -121,7 +120,7 @@ def job_of(scope: Scope, request: Any) -> str | None:
         Refused: FIELD_INVALID.
     """
     if scope is Scope.OPERATION:
-        return operation_view.job_id(request.name)
+        return operation_names.job_id(request.name)
     try:
         return keys.job_id(request.name)
     except ValueError:

@@ -10,12 +10,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 
 from headgate_server.auth import rate_limit
-from headgate_server.auth.callers import Caller
-from headgate_server.auth.rate_limit import Bucket, exceeded, of_caller, of_connection
+from headgate_server.auth.rate_limit import Bucket
+from headgate_server.errors.share_exceeded import exceeded, of_caller, of_connection
+from headgate_server.ports.caller import Caller
+from headgate_server.ports.reads import Cost
 
 MAX_READS_OF_CONNECTION: Final = 2_000
 """Most open reads of one connection: half of those of the process."""
@@ -30,23 +31,6 @@ PLAN_SECONDS: Final = 5.0
 """When a plan that found no room may come back."""
 
 MINUTE: Final = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a read takes.
-
-    Args:
-        reads: about how many calls upstream.
-        plan_dates: how many dates of a plan.
-    """
-
-    reads: int = 1
-    plan_dates: int = 0
-
-
-ONE: Final = Cost()
-"""A read of one call."""
 
 
 class ReadShares:

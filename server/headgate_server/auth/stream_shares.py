@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from headgate_server.auth.callers import Caller
-from headgate_server.auth.rate_limit import PROCESS, exceeded, of_caller
+from headgate_server.errors.share_exceeded import PROCESS, exceeded, of_caller
+from headgate_server.ports.caller import Caller
 
 STREAM_SECONDS: Final = 5.0
 """When a caller with too many streams may come back."""

@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from headgate import pb
-from headgate_server.auth.callers import Caller
-from headgate_server.auth.rate_limit import PROCESS, exceeded
 from headgate_server.errors.exceptions import StoreUnavailable
+from headgate_server.errors.share_exceeded import PROCESS, exceeded
 from headgate_server.instances.poller import Lookout
 from headgate_server.instances.subscription import Viewer
 from headgate_server.instances.watch_shares import RETRY_SECONDS
+from headgate_server.ports.call import PATIENCE_SECONDS, Sink
+from headgate_server.ports.caller import Caller
 from headgate_server.ports.clock import StoreClock
 from headgate_server.ports.instance_kinds import Kind, Subject
-from headgate_server.rpc.handlers import Sink
-from headgate_server.watch.job_stream import PATIENCE_SECONDS
 
 PROGRESS_SECONDS: Final = 15.0
 """Longest silence when the caller does not say."""

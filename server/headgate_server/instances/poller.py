@@ -12,22 +12,22 @@ import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 
 from headgate import keys
-from headgate_server.auth.callers import Caller
 from headgate_server.errors import status
 from headgate_server.errors.exceptions import ServerError, StoreUnavailable
 from headgate_server.instances.subscription import Viewer, Watched
-from headgate_server.instances.upstream_reads import Request
 from headgate_server.instances.watch_shares import WatchShares
+from headgate_server.ports.call import Call
+from headgate_server.ports.caller import Caller
 from headgate_server.ports.clock import StoreClock
 from headgate_server.ports.instance_kinds import Kind, Pace, Row, Subject
-from headgate_server.rpc.handlers import Call
+from headgate_server.ports.observations import Looks, Seen
+from headgate_server.ports.reads import Request
 
 _log = logging.getLogger(__name__)
 
@@ -48,27 +48,6 @@ LINGER_MS: Final = 1_000
 
 HOLD_MARGIN_MS: Final = 2_000
 """How much longer a claim is held than a read can take; if its server dies, another one takes over then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the store knows of an instance: its last row as bytes, and who holds its next read; empty when nobody."""
-
-    raw: bytes | None
-    holder: bytes
-
-
-class Looks(Protocol):
-    """Port: what is known of instances, and the claims on their next read."""
-
-    async def seen(self, subjects: Sequence[Subject]) -> list[Seen]:
-        """What is known of instances, in the order asked for."""
-
-    async def claim(self, subject: Subject, ms: int) -> bool:
-        """Take the next read of an instance for so long, if nobody has it."""
-
-    async def keep(self, subject: Subject, ms: int) -> None:
-        """Hold a claim for so long from now on."""
 
 
 class Questions(Protocol):

@@ -18,13 +18,14 @@ from google.protobuf.message import DecodeError
 from headgate import entries, pb
 from headgate.reasons import Reason
 from headgate.reply_sizes import fit_instances
-from headgate_server.auth.callers import Caller
-from headgate_server.auth.rate_limit import PROCESS, exceeded
-from headgate_server.auth.read_shares import ONE, READ_SECONDS, Cost, ReadShares
+from headgate_server.auth.read_shares import READ_SECONDS, ReadShares
 from headgate_server.errors.exceptions import Refused, Relayed, ServerError
+from headgate_server.errors.share_exceeded import PROCESS, exceeded
 from headgate_server.instances.withdrawn_reads import Abandoned
+from headgate_server.ports.call import Call
+from headgate_server.ports.caller import Caller
 from headgate_server.ports.clock import StoreClock
-from headgate_server.rpc.handlers import Call
+from headgate_server.ports.reads import ONE, Cost, Request
 
 _log = logging.getLogger(__name__)
 
@@ -39,15 +40,6 @@ MARGIN_SECONDS: Final = 0.05
 
 RECONNECT_SECONDS: Final = 0.2
 """Pause before answers are looked for again after a failure."""
-
-
-class Request(Protocol):
-    """A request that names its connection."""
-
-    connection: str
-
-    def SerializeToString(self) -> bytes:  # noqa: N802 - protobuf's name
-        """The request as bytes."""
 
 
 class Lane(Protocol):

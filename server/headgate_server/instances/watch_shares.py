@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
-from headgate_server.auth.callers import ANONYMOUS, Caller
-from headgate_server.auth.rate_limit import PROCESS, exceeded, of_caller, of_connection
 from headgate_server.auth.read_shares import MINUTE, ReadShares
+from headgate_server.errors.share_exceeded import PROCESS, exceeded, of_caller, of_connection
+from headgate_server.ports.caller import ANONYMOUS, Caller
 from headgate_server.ports.instance_kinds import Subject
 
 MAX_INSTANCES: Final = 12_500

@@ -14,16 +14,16 @@ from headgate.charges import Exceeded
 from headgate.lifecycle import is_terminal
 from headgate.overlap import Hold, hold_of
 from headgate.reasons import Reason
-from headgate_server.auth.rate_limit import exceeded
 from headgate_server.errors.exceptions import JobDamaged, Refused, ServerError, StoreFull
 from headgate_server.errors.job_errors import deleted_job, unknown_job
+from headgate_server.errors.share_exceeded import exceeded
 from headgate_server.jobs import transitions
 from headgate_server.jobs.new_job import body_digest
 from headgate_server.jobs.retry import hold_of_retry
 from headgate_server.jobs.submit import overlapping
+from headgate_server.ports.call import Call
 from headgate_server.ports.clock import StoreClock
-from headgate_server.rpc.handlers import Call
-from headgate_server.store.stored_rows import Stored
+from headgate_server.ports.jobs import Stored
 
 TRIES: Final = 60
 """How often a decision is taken again because the job has moved on."""

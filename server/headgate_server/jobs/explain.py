@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -16,6 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from headgate import dates, keys, pb, reprocess, shares, tries
 from headgate.lifecycle import RUN_FRONTIER, RUN_TERMINAL, is_terminal
 from headgate_server.ports.clock import timestamp
+from headgate_server.ports.facts import Facts
 
 DEAD_MS: Final = 15_000
 """A worker that has been silent for so long counts as gone."""
@@ -33,23 +33,6 @@ _UPSTREAM_WAITS: Final[Mapping[str, pb.CauseKind.ValueType]] = {
 """Upstream's own words for what it waits for."""
 
 _OPEN: Final = frozenset({pb.OPERATION_OUTCOME_INTENDED, pb.OPERATION_OUTCOME_AMBIGUOUS})
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known besides the job.
-
-    Args:
-        now_ms: the store's clock.
-        worker_seen_ms: when a worker last said that it lives; None when none is known.
-        quota: the hash of the connection's quota.
-        taken: for a job that waits in line for its dates, which of them other jobs have, "yyyymmdd" to job id.
-    """
-
-    now_ms: int
-    worker_seen_ms: int | None = None
-    quota: Mapping[str, str] = field(default_factory=dict)
-    taken: Mapping[str, str] = field(default_factory=dict)
 
 
 Rule = Callable[[pb.Job, Facts], Iterator[pb.Cause]]

@@ -10,7 +10,8 @@ from collections.abc import Collection
 from typing import Final
 
 from headgate import keys, pb
-from headgate_server.jobs.job_groups import Found, Index, JobGroups
+from headgate_server.jobs.job_groups import JobGroups
+from headgate_server.ports.jobs import Found, Index
 
 MAX_KEPT: Final = 200_000
 """Most jobs whose connection is kept; about 100 bytes each. Beyond it all are forgotten and looked up anew."""

@@ -7,9 +7,9 @@ Of jobs that a caller may not see the connection is read and no more, so that wh
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from typing import Final, Protocol
+from typing import Final
 
-from headgate_server.store.stored_rows import Stored
+from headgate_server.ports.jobs import Found, Index, Stored
 
 FIRST: Final = 8
 """Jobs of the first group."""
@@ -20,22 +20,6 @@ MOST: Final = 200
 GROUP_BYTES: Final = 2 * 1024 * 1024
 """What a group is to have at most, if its jobs are like those before."""
 
-
-class Index(Protocol):
-    """Port: walks jobs in order of acceptance."""
-
-    async def walk(self, index: str, *, after: int, newest_first: bool, count: int) -> list[tuple[str, int]]:
-        """Ids and acceptance numbers of the next jobs."""
-
-    async def load_many(self, job_ids: Sequence[str]) -> list[Stored | None]:
-        """Jobs as they stand; None for each that is gone or can't be read."""
-
-    async def connections_of(self, job_ids: Sequence[str]) -> list[str | None]:
-        """Their connections; None for each whose connection only the job itself tells, or nothing."""
-
-
-Found = tuple[str, int]
-"""A job's id and its acceptance number."""
 
 Row = tuple[int, Stored | None]
 """A job's acceptance number, and the job; None for one that is hidden or gone, or can't be read."""

@@ -15,12 +15,12 @@ from typing import Final
 from headgate import keys, pb, views
 from headgate.reasons import Reason
 from headgate_server.auth import permissions
-from headgate_server.auth.callers import Caller
 from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.status import bad_request
-from headgate_server.jobs.job_groups import Found, Index, JobGroups, Row
+from headgate_server.jobs.job_groups import JobGroups, Row
+from headgate_server.ports.caller import Caller
+from headgate_server.ports.jobs import Found, Index, Stored
 from headgate_server.requests import filters
-from headgate_server.store.stored_rows import Stored
 
 PAGE_SIZE: Final = 50
 MAX_PAGE_SIZE: Final = 200

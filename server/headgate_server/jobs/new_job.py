@@ -17,10 +17,10 @@ from headgate.audit import NOBODY, Origin
 from headgate.charges import NO_LIMITS, Shares
 from headgate.commit import Commit, Memory, NameClaim, RequestRecord, Wake
 from headgate.overlap import hold_of_new
-from headgate_server.auth.callers import ANONYMOUS
+from headgate_server.ports.caller import ANONYMOUS
 from headgate_server.ports.clock import write_timestamp
+from headgate_server.ports.jobs import Page
 from headgate_server.requests import date_rules
-from headgate_server.watch.cursor import Page
 
 DEADLINE_SECONDS: Final = 7 * 24 * 3600
 """How long a job may take when its caller does not say."""

@@ -6,7 +6,6 @@ and what it waits for stands in the metadata, which is always the whole Job.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from google.longrunning.operations_proto_pb2 import Operation
@@ -17,12 +16,9 @@ from headgate import keys, pb
 from headgate.lifecycle import is_terminal
 from headgate.reasons import Reason
 from headgate_server.errors.exceptions import Refused
-from headgate_server.errors.status import bad_request, describe
+from headgate_server.errors.status import describe
+from headgate_server.requests.operation_names import operation_name
 
-COLLECTION: Final = "operations"
-"""What ListOperations lists: the only parent there is."""
-
-_NAME: Final = re.compile(r"operations/([a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)\Z")
 _JOB_TYPE: Final = f"type.googleapis.com/{pb.Job.DESCRIPTOR.full_name}"
 
 
@@ -49,30 +45,3 @@ def _error(job: pb.Job) -> Status:
     if job.error.code:
         return job.error
     return describe(Refused(Reason.RUNS_FAILED, f"{job.name} failed", metadata={"job": job.name}))
-
-
-def operation_name(job_id: str) -> str:
-    """Name of a job's operation."""
-    return f"{COLLECTION}/{job_id}"
-
-
-def job_id(name: str) -> str:
-    """The job in an operation's name.
-
-    Raises:
-        Refused: FIELD_INVALID.
-    """
-    match = _NAME.match(name)
-    if match is None:
-        raise bad_request([("name", 'is not "operations/{job_id}"')])
-    return match.group(1)
-
-
-def check_parent(name: str) -> None:
-    """Refuse a list of what is not there.
-
-    Raises:
-        Refused: FIELD_INVALID.
-    """
-    if name not in ("", COLLECTION):
-        raise bad_request([("name", f'is neither "{COLLECTION}" nor empty')])

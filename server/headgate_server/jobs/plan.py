@@ -14,19 +14,18 @@ from headgate.overlap import Hold, hold_of
 from headgate.quota import READ, WRITE
 from headgate.reasons import Reason
 from headgate.reprocess import surveys
-from headgate_server.auth.read_shares import Cost
 from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.status import bad_request, describe
-from headgate_server.instances.upstream_reads import Reads
 from headgate_server.jobs import plan_token
 from headgate_server.jobs.plan_token import Token
 from headgate_server.jobs.quota_status import standing
 from headgate_server.jobs.submit import MOST_VIOLATIONS, overlapping
+from headgate_server.ports.call import Call
 from headgate_server.ports.clock import StoreClock, timestamp
-from headgate_server.ports.default_connection import DefaultConnection
+from headgate_server.ports.default_name import DefaultName
+from headgate_server.ports.facts import ConnectionFacts
+from headgate_server.ports.reads import Cost, UpstreamReads
 from headgate_server.requests import date_rules, validator
-from headgate_server.rpc.handlers import Call
-from headgate_server.store.connection_facts import RedisFacts
 
 SECONDS_PER_DATE: Final = 0.5
 """How much longer than another read a plan may take for each date that is looked up, if its caller waits so long."""
@@ -43,7 +42,7 @@ class Planning:
     """Makes plans of backfills, and keeps submits to them."""
 
     def __init__(
-        self, reads: Reads, holds: Holds, facts: RedisFacts, clock: StoreClock, default: DefaultConnection
+        self, reads: UpstreamReads, holds: Holds, facts: ConnectionFacts, clock: StoreClock, default: DefaultName
     ) -> None:
         self._reads = reads
         self._holds = holds

@@ -8,8 +8,8 @@ from typing import Final
 
 from headgate import pb, quota
 from headgate.quota import Limits
-from headgate_server.jobs.explain import Facts
 from headgate_server.ports.clock import timestamp
+from headgate_server.ports.facts import Facts
 
 _DAY_S: Final = 86_400
 _SHANGHAI_S: Final = 8 * 3_600

@@ -14,17 +14,16 @@ from headgate import commit, dates, keys, overlap, pb
 from headgate.charges import NO_LIMITS, Exceeded, Shares
 from headgate.reasons import Reason
 from headgate_server.auth import permissions
-from headgate_server.auth.callers import Caller
-from headgate_server.auth.rate_limit import exceeded, of_connection
 from headgate_server.errors.exceptions import JobDamaged, Refused, ServerError, StoreFull
 from headgate_server.errors.job_errors import deleted_job
+from headgate_server.errors.share_exceeded import exceeded, of_connection
 from headgate_server.jobs.new_job import Chance, Submission, submission
+from headgate_server.ports.call import Call
+from headgate_server.ports.caller import Caller
 from headgate_server.ports.clock import StoreClock
-from headgate_server.ports.default_connection import DefaultConnection
+from headgate_server.ports.default_name import DefaultName
+from headgate_server.ports.jobs import Page, Stored
 from headgate_server.requests import validator
-from headgate_server.rpc.handlers import Call
-from headgate_server.store.stored_rows import Stored
-from headgate_server.watch.cursor import Page
 
 _RANDOM_BYTES: Final = 24
 
@@ -92,7 +91,7 @@ class Intake:
         ttl_seconds: int,
         connection_shares: Shares = NO_LIMITS,
         new_work: Callable[[], commit.Memory] = lambda: commit.Memory.SPARE,
-        default: DefaultConnection | None = None,
+        default: DefaultName | None = None,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._jobs = jobs

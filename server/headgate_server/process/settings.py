@@ -14,25 +14,14 @@ from headgate import redis_url as redis_url_of
 from headgate.charges import Shares
 from headgate.exposure import Exposure
 from headgate_server.auth import callers_file
-from headgate_server.auth.callers import Limits
+from headgate_server.ports.address import parse_address
+from headgate_server.ports.caller import Limits
 
 PREFIX: Final = "HEADGATE_"
 
 
 class BadSettings(ValueError):
     """A setting has a value that can't be used; the message names the variable."""
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """Host and port of "host:port"; the host may be an IPv6 address in brackets.
-
-    Raises:
-        ValueError: it is not an address.
-    """
-    host, colon, port = text.rpartition(":")
-    if not (colon and host and port.isascii() and port.isdecimal() and int(port) <= 65_535):
-        raise ValueError('needs "host:port" with a port from 0 to 65535')
-    return host.strip("[]"), int(port)
 
 
 def _address(text: str) -> str:

@@ -18,7 +18,8 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from headgate_server.errors.exceptions import ServerError
-from headgate_server.process.settings import PREFIX, Settings, parse_address
+from headgate_server.ports.address import parse_address
+from headgate_server.process.settings import PREFIX, Settings
 
 _log = logging.getLogger(__name__)
 

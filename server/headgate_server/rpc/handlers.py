@@ -14,7 +14,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -23,13 +23,14 @@ from google.rpc.status_pb2 import Status
 from headgate.audit import Origin
 from headgate.reasons import Reason
 from headgate_server.auth import denials as turned
-from headgate_server.auth.callers import ANONYMOUS, Caller, Right
 from headgate_server.auth.denials import Turned
 from headgate_server.auth.gate import Door, Metadata, Seat
 from headgate_server.errors import status
 from headgate_server.errors.exceptions import Refused, ServerError
 from headgate_server.logs.audit_log import UNAUDITED, Audited
 from headgate_server.logs.failed_calls import FailedCalls
+from headgate_server.ports.call import Call, Observer, Sink
+from headgate_server.ports.caller import ANONYMOUS, Caller, Right
 from headgate_server.rpc import payload_view
 from headgate_server.rpc.call_slots import CallSlots
 from headgate_server.rpc.payload_view import View
@@ -46,42 +47,6 @@ SLOW_SECONDS: Final = 1.0
 
 FAILED_CALLS: Final = FailedCalls(_access)
 """Which failures the process's log has lines for; its `run` tells of the last ones."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What a handler knows of the call besides its request.
-
-    Args:
-        deadline: by the loop's clock; None when the caller gave none.
-        trace_parent: W3C trace context; empty when there is none.
-        caller: who calls.
-        uid: of the job that the caller's right to was checked; another one that has its id by now is not meant. Empty
-            where there was nothing to check.
-        audit: is told what a call that writes does, and to which job.
-        peer: address and port of the client's connection; of streams only.
-    """
-
-    deadline: float | None = None
-    trace_parent: str = ""
-    caller: Caller = ANONYMOUS
-    uid: str = ""
-    audit: Audited = UNAUDITED
-    peer: str = ""
-
-
-class Observer(Protocol):
-    """Port: is told of every call that ended."""
-
-    def rpc_ended(self, method: str, code: str, seconds: float) -> None:
-        """A call of `method` ended with `code` after `seconds`."""
-
-
-class Sink(Protocol):
-    """Port: where the messages of a stream go."""
-
-    def write(self, message: bytes, /) -> Awaitable[None]:
-        """Send a serialised message, when the caller has room for it. What this raises ends the stream."""
 
 
 Resolve = Callable[[Any], None]

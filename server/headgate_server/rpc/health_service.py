@@ -16,12 +16,12 @@ from grpc_health.v1.health_pb2 import (
 )
 
 from headgate.reasons import Reason
-from headgate_server.auth.rate_limit import exceeded
 from headgate_server.auth.stream_shares import STREAM_SECONDS
 from headgate_server.errors.exceptions import Refused
+from headgate_server.errors.share_exceeded import exceeded
+from headgate_server.ports.call import Call, Observer, Sink
 from headgate_server.rpc import handlers as rpc_handlers
 from headgate_server.rpc.call_slots import CallSlots
-from headgate_server.rpc.handlers import Call, Observer, Sink
 from headgate_server.rpc.health import Health
 from headgate_server.rpc.pending_requests import PendingRequests
 from headgate_server.rpc.slot_table import Bounds, SlotTable

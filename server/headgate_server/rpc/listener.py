@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 import grpc
 
-from headgate_server.process.settings import Settings, parse_address
+from headgate_server.ports.address import parse_address
 from headgate_server.requests import bounds
 from headgate_server.rpc.tls_files import TlsFiles
 
@@ -41,7 +42,39 @@ _OPTIONS: Final[tuple[tuple[str, int], ...]] = (
 )
 
 
-def server_options(settings: Settings) -> list[tuple[str, Any]]:
+class PortSettings(Protocol):
+    """What the settings of a process say about its gRPC port."""
+
+    @property
+    def listen(self) -> str:
+        """Its address."""
+
+    @property
+    def processes(self) -> int:
+        """How many processes share it."""
+
+    @property
+    def max_stream_age(self) -> float:
+        """How long a stream lives, in seconds."""
+
+    @property
+    def max_connection_calls(self) -> int:
+        """How many calls one connection may have open."""
+
+    @property
+    def tls_cert(self) -> Path | None:
+        """The server's certificate."""
+
+    @property
+    def tls_key(self) -> Path | None:
+        """The key of the certificate."""
+
+    @property
+    def tls_client_ca(self) -> Path | None:
+        """The authorities of clients' certificates."""
+
+
+def server_options(settings: PortSettings) -> list[tuple[str, Any]]:
     """Options of the gRPC server. A second process on the port is refused unless it is wanted."""
     # An aged connection takes no new calls, and its streams have the time to reach their own announced end.
     grace_ms = int(settings.max_stream_age * 1_100) + 60_000
@@ -54,7 +87,7 @@ def server_options(settings: Settings) -> list[tuple[str, Any]]:
     ]
 
 
-def tls_files(settings: Settings) -> TlsFiles | None:
+def tls_files(settings: PortSettings) -> TlsFiles | None:
     """The files of TLS; None where it is off.
 
     Raises:
@@ -65,7 +98,7 @@ def tls_files(settings: Settings) -> TlsFiles | None:
     return TlsFiles(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
 
 
-def bind(server: grpc.aio.Server, settings: Settings, tls: TlsFiles | None) -> int:
+def bind(server: grpc.aio.Server, settings: PortSettings, tls: TlsFiles | None) -> int:
     """Open the gRPC port; the port.
 
     Raises:

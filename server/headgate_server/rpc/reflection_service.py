@@ -16,9 +16,9 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from headgate.reasons import Reason
 from headgate_server.errors.exceptions import Refused
+from headgate_server.ports.call import Observer
 from headgate_server.rpc import handlers as rpc_handlers
 from headgate_server.rpc.call_slots import CallSlots
-from headgate_server.rpc.handlers import Observer
 from headgate_server.rpc.pending_requests import PendingRequests
 from headgate_server.rpc.reflected_files import ReflectedFiles
 from headgate_server.rpc.slot_table import Bounds

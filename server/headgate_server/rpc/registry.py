@@ -21,9 +21,10 @@ from headgate.v1 import (
     workflow_instance_service_pb2,
 )
 from headgate_server.auth import permissions
-from headgate_server.auth.callers import Right
 from headgate_server.auth.gate import Gate
 from headgate_server.errors.exceptions import Refused
+from headgate_server.ports.call import Call, Observer, Sink
+from headgate_server.ports.caller import Right
 from headgate_server.requests.unbuilt import UNBUILT
 from headgate_server.rpc import handlers as rpc_handlers
 from headgate_server.rpc import payload_view
@@ -83,7 +84,7 @@ class MethodTable(grpc.GenericRpcHandler):
 
 def handlers(
     implementations: Mapping[str, object],
-    observer: rpc_handlers.Observer,
+    observer: Observer,
     slots: CallSlots,
     gate: Gate | None,
     resolve: rpc_handlers.Resolve,
@@ -117,7 +118,7 @@ def snake(name: str) -> str:
 def _handler(
     method: MethodDescriptor,
     implementation: object,
-    observer: rpc_handlers.Observer,
+    observer: Observer,
     slots: CallSlots,
     gate: Gate | None,
     resolve: rpc_handlers.Resolve,
@@ -143,9 +144,9 @@ def _stream(name: str, implementation: object, method: str) -> rpc_handlers.Stre
     return found
 
 
-async def _unbuilt(_request: Any, _call: rpc_handlers.Call) -> bytes:
+async def _unbuilt(_request: Any, _call: Call) -> bytes:
     raise Refused(Reason.METHOD_UNBUILT, "this method is not built yet; see GetServerInfo")
 
 
-async def _unbuilt_stream(request: Any, call: rpc_handlers.Call, _sink: rpc_handlers.Sink) -> None:
+async def _unbuilt_stream(request: Any, call: Call, _sink: Sink) -> None:
     await _unbuilt(request, call)

@@ -11,10 +11,10 @@ from headgate import dates, pb, sizes
 from headgate.reasons import Reason
 from headgate_server.errors.exceptions import Refused
 from headgate_server.jobs import listing, quota_status
+from headgate_server.ports.call import Call
+from headgate_server.ports.facts import ConnectionFacts
 from headgate_server.requests import bounds
 from headgate_server.requests.unbuilt import UNBUILT
-from headgate_server.rpc.handlers import Call
-from headgate_server.store.connection_facts import RedisFacts
 from headgate_server.watch import long_poll
 
 FEATURES: Final = ("backfills", "jobs", "workflow_instances")
@@ -40,7 +40,7 @@ class AdminService:
         facts: says how a quota stands.
     """
 
-    def __init__(self, limits: Mapping[str, int], facts: RedisFacts) -> None:
+    def __init__(self, limits: Mapping[str, int], facts: ConnectionFacts) -> None:
         self._limits = {**_FIXED_LIMITS, **limits}
         self._facts = facts
 

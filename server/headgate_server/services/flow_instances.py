@@ -6,17 +6,17 @@ from google.protobuf.message import Message
 
 from headgate import pb
 from headgate_server.instances.instance_stream import InstanceWatch
-from headgate_server.instances.upstream_reads import Reads
 from headgate_server.jobs.submit import Intake
+from headgate_server.ports.call import Call, Sink
 from headgate_server.ports.instance_kinds import FLOW
+from headgate_server.ports.reads import UpstreamReads
 from headgate_server.requests import validator
-from headgate_server.rpc.handlers import Call, Sink
 
 
 class FlowInstanceService:
     """EnOS flow instances."""
 
-    def __init__(self, intake: Intake, reading: Reads, watching: InstanceWatch) -> None:
+    def __init__(self, intake: Intake, reading: UpstreamReads, watching: InstanceWatch) -> None:
         self._intake = intake
         self._reads = reading
         self._watching = watching

@@ -22,12 +22,11 @@ from headgate_server.jobs.job_counts import Tally
 from headgate_server.jobs.listing import list_jobs, read_filter
 from headgate_server.jobs.new_job import KINDS
 from headgate_server.jobs.submit import Intake
+from headgate_server.ports.call import Call, Sink
+from headgate_server.ports.facts import ConnectionFacts
 from headgate_server.ports.feed import read_token
+from headgate_server.ports.jobs import Stored, StoredJobs
 from headgate_server.requests import validator
-from headgate_server.rpc.handlers import Call, Sink
-from headgate_server.store.connection_facts import RedisFacts
-from headgate_server.store.jobs import RedisStore
-from headgate_server.store.stored_rows import Stored
 from headgate_server.watch import all_jobs_stream, long_poll
 from headgate_server.watch.all_jobs_stream import FeedWish, History
 from headgate_server.watch.cursor import ANY_TYPE, Wish
@@ -46,12 +45,12 @@ class JobService:
 
     def __init__(
         self,
-        store: RedisStore,
+        store: StoredJobs,
         intake: Intake,
         steering: Steering,
         watching: Watching,
         history: History,
-        facts: RedisFacts,
+        facts: ConnectionFacts,
         *,
         streams: StreamShares,
     ) -> None:

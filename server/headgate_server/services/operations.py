@@ -18,10 +18,9 @@ from headgate_server.errors.job_errors import deleted_job, unknown_job
 from headgate_server.errors.status import bad_request
 from headgate_server.jobs import listing, operation_view, transitions
 from headgate_server.jobs.change import Steering
-from headgate_server.requests import validator
-from headgate_server.rpc.handlers import Call
-from headgate_server.store.jobs import RedisStore
-from headgate_server.store.stored_rows import Stored
+from headgate_server.ports.call import Call
+from headgate_server.ports.jobs import Stored, StoredJobs
+from headgate_server.requests import operation_names, validator
 from headgate_server.watch import long_poll
 from headgate_server.watch.hub import Hub
 from headgate_server.watch.job_subscription import Bell
@@ -40,7 +39,7 @@ class OperationsService:
         streams: counts calls that wait.
     """
 
-    def __init__(self, store: RedisStore, hub: Hub, steering: Steering, streams: StreamShares) -> None:
+    def __init__(self, store: StoredJobs, hub: Hub, steering: Steering, streams: StreamShares) -> None:
         self._streams = streams
         self._store = store
         self._hub = hub
@@ -48,12 +47,12 @@ class OperationsService:
 
     async def get_operation(self, request: lro.GetOperationRequest, call: Call) -> lro.Operation:
         """GetOperation."""
-        stored = await self._load(operation_view.job_id(request.name), call.uid)
+        stored = await self._load(operation_names.job_id(request.name), call.uid)
         return operation_view.operation(stored.body)
 
     async def list_operations(self, request: lro.ListOperationsRequest, call: Call) -> lro.ListOperationsResponse:
         """ListOperations: the jobs of ListJobs, with its filter and its tokens."""
-        operation_view.check_parent(request.name)
+        operation_names.check_parent(request.name)
         wanted = pb.ListJobsRequest(filter=request.filter, page_size=request.page_size, page_token=request.page_token)
         validator.check(wanted)
         page = await listing.list_jobs(self._store, wanted, call.caller, max_bytes=MAX_PAGE_BYTES)
@@ -62,7 +61,7 @@ class OperationsService:
 
     async def wait_operation(self, request: lro.WaitOperationRequest, call: Call) -> lro.Operation:
         """WaitOperation: the operation when it is done, or as it stands when the time is over."""
-        job_id = operation_view.job_id(request.name)
+        job_id = operation_names.job_id(request.name)
         now = asyncio.get_running_loop().time()
         with self._streams.waiting(call.caller), self._hub.watching(job_id) as bell:
             until = now + _patience(request, call, now)
@@ -70,14 +69,14 @@ class OperationsService:
 
     async def cancel_operation(self, request: lro.CancelOperationRequest, call: Call) -> Empty:
         """CancelOperation: CancelJob with mode STOP; done or cancelled already, it changes nothing."""
-        job_id = operation_view.job_id(request.name)
+        job_id = operation_names.job_id(request.name)
         wish = pb.CancelJobRequest(name=keys.job_name(job_id), mode=pb.CANCEL_MODE_STOP, reason="CancelOperation")
         await self._steering.change(wish, transitions.cancel, call)
         return Empty()
 
     async def delete_operation(self, request: lro.DeleteOperationRequest, call: Call) -> Empty:
         """DeleteOperation: DeleteJob."""
-        await self._steering.delete(pb.DeleteJobRequest(name=keys.job_name(operation_view.job_id(request.name))), call)
+        await self._steering.delete(pb.DeleteJobRequest(name=keys.job_name(operation_names.job_id(request.name))), call)
         return Empty()
 
     async def _load(self, job_id: str, uid: str) -> Stored:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from headgate import pb
-from headgate_server.instances.upstream_reads import Reads
+from headgate_server.ports.call import Call
+from headgate_server.ports.reads import UpstreamReads
 from headgate_server.requests import validator
-from headgate_server.rpc.handlers import Call
 
 
 class TaskInstanceService:
     """DataWorks task instances, read only."""
 
-    def __init__(self, reading: Reads) -> None:
+    def __init__(self, reading: UpstreamReads) -> None:
         self._reads = reading
 
     async def list_task_instances(self, request: pb.ListTaskInstancesRequest, call: Call) -> bytes:

@@ -1,41 +1,23 @@
-"""WorkflowInstanceService and BackfillService: writes become jobs, reads go to workers."""
+"""WorkflowInstanceService: writes become jobs, reads go to workers."""
 
 from __future__ import annotations
 
 from google.protobuf.message import Message
 
 from headgate import pb
-from headgate_server.auth.read_shares import Cost
 from headgate_server.instances import upstream_reads
 from headgate_server.instances.instance_stream import InstanceWatch
-from headgate_server.instances.upstream_reads import Reads
-from headgate_server.jobs.plan import Planning
 from headgate_server.jobs.submit import Intake
+from headgate_server.ports.call import Call, Sink
 from headgate_server.ports.instance_kinds import WORKFLOW
+from headgate_server.ports.reads import Cost, UpstreamReads
 from headgate_server.requests import validator
-from headgate_server.rpc.handlers import Call, Sink
-
-
-class BackfillService:
-    """Backfills are jobs like others."""
-
-    def __init__(self, intake: Intake, planning: Planning) -> None:
-        self._intake = intake
-        self._planning = planning
-
-    async def plan_backfill(self, request: pb.PlanBackfillRequest, call: Call) -> pb.BackfillPlan:
-        """PlanBackfill."""
-        return await self._planning.plan(request, call)
-
-    async def create_backfill(self, request: pb.CreateBackfillRequest, call: Call) -> bytes:
-        """CreateBackfill."""
-        return (await self._intake.submit(request, call)).body
 
 
 class WorkflowInstanceService:
     """DataWorks workflow instances."""
 
-    def __init__(self, intake: Intake, reading: Reads, watching: InstanceWatch) -> None:
+    def __init__(self, intake: Intake, reading: UpstreamReads, watching: InstanceWatch) -> None:
         self._intake = intake
         self._reads = reading
         self._watching = watching

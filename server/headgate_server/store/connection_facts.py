@@ -7,9 +7,9 @@ from typing import Final
 from headgate import keys, quota
 from headgate_redis.pipe import Pipe
 from headgate_redis.script import Script
-from headgate_server.jobs.explain import Facts
 from headgate_server.ports.clock import StoreClock
-from headgate_server.store.jobs import insist
+from headgate_server.ports.facts import Facts
+from headgate_server.store.retry import insist
 
 _FACTS: Final = Script("""
 return {redis.call('TIME'), redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES'), redis.call('HGETALL', KEYS[2])}

@@ -9,8 +9,8 @@ from redis import exceptions as redis_errors
 
 from headgate_redis import pipe
 from headgate_redis.row_errors import DAMAGE_MARKS
-from headgate_server.auth.rate_limit import PROCESS, exceeded
 from headgate_server.errors.exceptions import RowDamaged, ServerError, StoreFull, StoreUnavailable
+from headgate_server.errors.share_exceeded import PROCESS, exceeded
 
 
 class ReplyLost(StoreUnavailable):

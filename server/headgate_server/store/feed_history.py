@@ -10,7 +10,7 @@ from headgate_redis.pipe import Command, Pipe
 from headgate_redis.script import Script
 from headgate_server.ports.feed import START, Entry, FeedId, Position, event_of, position_of, without_event
 from headgate_server.store.feed import entry_of, id_of
-from headgate_server.store.jobs import insist
+from headgate_server.store.retry import insist
 from headgate_server.store.stored_rows import indexed
 
 _ACTIVE: Final = tuple(

@@ -7,8 +7,7 @@ too, which its expected revision makes safe: at worst the second one finds the f
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Final
@@ -17,23 +16,17 @@ from headgate import commit, deletion, keys, lives, overlap, pb, quota
 from headgate.audit import NOBODY, Origin
 from headgate.deletion import CleanArguments, CleanKeys
 from headgate.overlap import Hold
-from headgate_redis import apart
 from headgate_redis.pipe import Command, Pipe
 from headgate_redis.script import Script
-from headgate_server.errors.exceptions import JobDamaged, RowDamaged, StoreFull
+from headgate_server.errors.exceptions import JobDamaged, RowDamaged
 from headgate_server.logs.damaged_rows import Damage
 from headgate_server.ports.clock import StoreClock
-from headgate_server.ports.default_connection import DefaultConnection
+from headgate_server.ports.jobs import Page, Stored
 from headgate_server.store import stored_rows
-from headgate_server.store.errors import ReplyLost, translated
-from headgate_server.store.stored_rows import COLUMNS, LOG_COLUMNS, Stored
-from headgate_server.watch.cursor import Page
-
-PAUSES: Final = (0.02, 0.1, 0.3, 0.6)
-"""Seconds before a lost command is sent again; after the last one the store counts as unavailable."""
-
-PATIENCE_SECONDS: Final = 2.0
-"""After this long no command is sent again: a store that hangs would otherwise hold every caller for many timeouts."""
+from headgate_server.store.default_connection import DefaultConnection
+from headgate_server.store.errors import translated
+from headgate_server.store.retry import insist
+from headgate_server.store.stored_rows import COLUMNS, LOG_COLUMNS
 
 PROBE: Final = f"{keys.PREFIX}probe"
 """Key that is written to see whether writing works."""
@@ -351,22 +344,3 @@ class _Noting:
             self._damage.note(keys.job_name(self._job_id))
         if isinstance(error, RowDamaged):
             raise JobDamaged(self._job_id) from error
-
-
-async def insist(action: Callable[[], Awaitable[Any]]) -> tuple[Any, bool]:
-    """The reply of a repeatable action, and whether it took more than one try."""
-    started = time.monotonic()
-    for tries, pause in enumerate((0.0, *PAUSES)):
-        if pause:
-            await apart.pause(pause)
-        try:
-            with translated():
-                return await action(), tries > 0
-        except ReplyLost:
-            if time.monotonic() - started > PATIENCE_SECONDS:
-                break
-        except StoreFull:
-            if tries == 0:
-                raise
-            break  # a try before this one may have been done
-    raise ReplyLost("no reply")

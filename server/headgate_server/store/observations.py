@@ -7,10 +7,10 @@ from typing import Any
 
 from headgate import keys
 from headgate_redis.pipe import Command, Pipe
-from headgate_server.instances.poller import Seen
 from headgate_server.ports.instance_kinds import Subject
+from headgate_server.ports.observations import Seen
 from headgate_server.store.errors import translated
-from headgate_server.store.jobs import insist
+from headgate_server.store.retry import insist
 
 
 class RedisLooks:

@@ -7,7 +7,6 @@ asks for many jobs can go on without it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ from headgate import keys, lives, pb, snapshot
 from headgate.lives import Life
 from headgate_server.errors.exceptions import JobDamaged
 from headgate_server.ports import message_bytes
-from headgate_server.watch.cursor import Page
+from headgate_server.ports.jobs import Page, Stored
 
 COLUMNS: Final = ("rev", "st", "uid", "bad", "snap", "reads", "writes", "throttled", "waited")
 """What is read of a job's hash; `bad` says that workers have given it up since they can't read it."""
@@ -28,26 +27,6 @@ LOG_COLUMNS: Final = COLUMNS[:4]
 MOST_NUMBER: Final = 2**63 - 1
 
 _REV, _ST, _UID, _BAD, _SNAP, _COUNTERS = 0, 1, 2, 3, 4, slice(5, 9)
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A job as it stands.
-
-    Args:
-        revision: its last revision.
-        body: the Job as bytes, call counters included.
-        job: the same, parsed.
-    """
-
-    revision: int
-    body: bytes
-    job: pb.Job
-
-    @property
-    def life(self) -> Life:
-        """Which life of its id the job is."""
-        return Life(self.job.uid, self.job.connection)
 
 
 class _reading:  # noqa: N801 - it is used as a phrase: with _reading(job_id)

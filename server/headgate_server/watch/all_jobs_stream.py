@@ -16,14 +16,14 @@ from headgate import keys, log, pb, views
 from headgate.reasons import Reason
 from headgate_server.errors.exceptions import JobDamaged, Refused, StoreUnavailable
 from headgate_server.ports import message_bytes
+from headgate_server.ports.call import PATIENCE_SECONDS, Sink
 from headgate_server.ports.clock import timestamp
 from headgate_server.ports.feed import START, Entry, FeedId, Position, position_of, write_token
+from headgate_server.ports.jobs import Page
 from headgate_server.requests.filters import Filter
-from headgate_server.rpc.handlers import Sink
-from headgate_server.watch.cursor import Page
 from headgate_server.watch.feed_filter import Sieve
 from headgate_server.watch.feed_subscription import Tap
-from headgate_server.watch.job_stream import PATIENCE_SECONDS, PAUSE_SECONDS, Watching
+from headgate_server.watch.job_stream import PAUSE_SECONDS, Watching
 
 PAGE: Final = 64
 """Entries that are read, or taken from the tap, at a time."""

@@ -15,49 +15,10 @@ from headgate import keys, log, pb
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.reasons import Reason
 from headgate_server.errors.exceptions import Refused
+from headgate_server.ports.jobs import Page
 
 ANY_TYPE: Final[frozenset[pb.EventType.ValueType]] = frozenset()
 """No kind of event is meant more than others. One object for all: each empty set that is made takes 216 bytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A part of a log, read in one moment together with the job's state.
-
-    Args:
-        revision: the job's last revision.
-        state: the job's state at that revision.
-        kept_from: the first revision that the log still has.
-        first: revision of the first event in `events`.
-        events: events as bytes, without gaps; empty when there is none from `first` on.
-        last: the event at `revision`; empty when the log does not have it.
-        job: the job at `revision` as bytes; empty unless asked for.
-        uid: the job's; empty where it is not known.
-        unreadable: revisions of those events that can't be read.
-        given_up: whether workers have given the job up since it can't be read: nothing will follow.
-    """
-
-    revision: int
-    state: pb.JobState.ValueType
-    kept_from: int
-    first: int
-    events: tuple[bytes, ...]
-    last: bytes
-    job: bytes = b""
-    uid: str = ""
-    unreadable: tuple[int, ...] = ()
-    given_up: bool = False
-
-    def readable(self, first: int) -> tuple[bytes, ...]:
-        """The events from a revision on, up to one that can't be read."""
-        later = (revision for revision in self.unreadable if revision >= first)
-        return self.events[first - self.first : min(later, default=self.first + len(self.events)) - self.first]
-
-    def damage(self, first: int) -> int | None:
-        """Which event from a revision on can't be read and is the next; 0 when none is there and none will follow."""
-        if first in self.unreadable:
-            return first
-        return 0 if self.given_up and first > self.revision else None
 
 
 @dataclass(frozen=True, slots=True)

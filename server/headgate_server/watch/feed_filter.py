@@ -13,8 +13,8 @@ from headgate import pb
 from headgate.lifecycle import JOB_TERMINAL
 from headgate_server.errors.exceptions import JobDamaged
 from headgate_server.ports.feed import Entry
+from headgate_server.ports.jobs import Page
 from headgate_server.requests.filters import Filter
-from headgate_server.watch.cursor import Page
 
 MAX_CARDS: Final = 4_096
 """Most jobs that a watcher keeps a card of."""

@@ -10,16 +10,17 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from headgate import log, pb
 from headgate.lifecycle import JOB_TERMINAL
 from headgate_server.errors.exceptions import JobDamaged, ServerError, StoreUnavailable
 from headgate_server.errors.job_errors import deleted_job, unknown_job
 from headgate_server.ports import message_bytes
+from headgate_server.ports.call import PATIENCE_SECONDS, Sink
 from headgate_server.ports.clock import StoreClock, timestamp
-from headgate_server.rpc.handlers import Sink
-from headgate_server.watch.cursor import Cursor, Page, Verdict, Wish, check_start
+from headgate_server.ports.jobs import Logs, Page
+from headgate_server.watch.cursor import Cursor, Verdict, Wish, check_start
 from headgate_server.watch.hub import Hub
 from headgate_server.watch.job_subscription import Bell
 from headgate_server.watch.timer_wheel import ROUND_SECONDS
@@ -27,8 +28,6 @@ from headgate_server.watch.timer_wheel import ROUND_SECONDS
 PAGE: Final = 64
 """Events that one look into the log reads."""
 
-PATIENCE_SECONDS: Final = 60.0
-"""How long an open stream outlives a store that can't be read; then it ends with UNAVAILABLE."""
 
 PAUSE_SECONDS: Final = 0.5
 """About how long a stream waits before it looks into an unreadable log again."""
@@ -37,16 +36,6 @@ POLLS_SECONDS: Final = 0.5
 """How long a sign of life waits to be told when upstream was read."""
 
 _RESUMABLE: Final = frozenset({pb.STREAM_END_REASON_MAX_STREAM_AGE, pb.STREAM_END_REASON_SERVER_DRAINING})
-
-
-class Logs(Protocol):
-    """Port: reads logs."""
-
-    async def read_log(self, job_id: str, *, first: int, count: int, with_job: bool = False) -> Page | None:
-        """A part of a log with the state it belongs to; None when there is no such job."""
-
-    async def polls(self, job_id: str) -> tuple[int, int]:
-        """When upstream was last read for a job, and when it will be next, in ms; 0 for what is not known."""
 
 
 @dataclass(frozen=True, slots=True)

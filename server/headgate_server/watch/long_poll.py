@@ -10,9 +10,9 @@ from headgate.lifecycle import JOB_TERMINAL
 from headgate_server.errors.exceptions import JobDamaged
 from headgate_server.errors.job_errors import deleted_job, unknown_job
 from headgate_server.ports import message_bytes
-from headgate_server.watch.cursor import Page, check_start
+from headgate_server.ports.jobs import Logs, Page
+from headgate_server.watch.cursor import check_start
 from headgate_server.watch.hub import Hub
-from headgate_server.watch.job_stream import Logs
 from headgate_server.watch.job_subscription import Bell
 
 PAGE_SIZE: Final = 100

@@ -1,0 +1,31 @@
+"""What is known of workers and quota besides a job, and the port that tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known besides the job.
+
+    Args:
+        now_ms: the store's clock.
+        worker_seen_ms: when a worker last said that it lives; None when none is known.
+        quota: the hash of the connection's quota.
+        taken: for a job that waits in line for its dates, which of them other jobs have, "yyyymmdd" to job id.
+    """
+
+    now_ms: int
+    worker_seen_ms: int | None = None
+    quota: Mapping[str, str] = field(default_factory=dict)
+    taken: Mapping[str, str] = field(default_factory=dict)
+
+
+class ConnectionFacts(Protocol):
+    """Port: knows workers and quotas."""
+
+    async def facts(self, connection: str) -> Facts:
+        """What is known for the jobs of a connection."""

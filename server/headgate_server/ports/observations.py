@@ -1,0 +1,30 @@
+"""What the store knows of watched instances, and the port to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from headgate_server.ports.instance_kinds import Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the store knows of an instance: its last row as bytes, and who holds its next read; empty when nobody."""
+
+    raw: bytes | None
+    holder: bytes
+
+
+class Looks(Protocol):
+    """Port: what is known of instances, and the claims on their next read."""
+
+    async def seen(self, subjects: Sequence[Subject]) -> list[Seen]:
+        """What is known of instances, in the order asked for."""
+
+    async def claim(self, subject: Subject, ms: int) -> bool:
+        """Take the next read of an instance for so long, if nobody has it."""
+
+    async def keep(self, subject: Subject, ms: int) -> None:
+        """Hold a claim for so long from now on."""

@@ -1,0 +1,24 @@
+"""BackfillService: plans come from workers, and a create becomes a job."""
+
+from __future__ import annotations
+
+from headgate import pb
+from headgate_server.jobs.plan import Planning
+from headgate_server.jobs.submit import Intake
+from headgate_server.ports.call import Call
+
+
+class BackfillService:
+    """Backfills are jobs like others."""
+
+    def __init__(self, intake: Intake, planning: Planning) -> None:
+        self._intake = intake
+        self._planning = planning
+
+    async def plan_backfill(self, request: pb.PlanBackfillRequest, call: Call) -> pb.BackfillPlan:
+        """PlanBackfill."""
+        return await self._planning.plan(request, call)
+
+    async def create_backfill(self, request: pb.CreateBackfillRequest, call: Call) -> bytes:
+        """CreateBackfill."""
+        return (await self._intake.submit(request, call)).body
