@@ -107,6 +107,15 @@ def test_runs_side_by_side_take_as_many_lanes_as_there_were_at_a_time() -> None:
     assert [[one.run.index for one in lane] for lane in lanes] == [[0, 2, 4], [1, 3]]
 
 
+def test_a_failure_is_seen_even_where_its_bar_has_no_cell_of_its_own() -> None:
+    bars = [bar(n, n, n + 1, pb.RUN_STATE_FAILED if n == 500 else pb.RUN_STATE_SUCCEEDED) for n in range(1000)]
+    chart = Chart(pb.Job(state=pb.JOB_STATE_FAILED), packed(bars), begin=0, last=1000)
+
+    lane = next(line.plain for line in lines(chart, 60, 1000) if line.plain.startswith("lane 1"))
+
+    assert lane.count("✘") == 1
+
+
 def test_more_lanes_than_a_screen_has_are_counted() -> None:
     chart = Chart(pb.Job(), packed(bar(n, 0, None) for n in range(MOST_LANES + 5)), begin=0, last=9)
 

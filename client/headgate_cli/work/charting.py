@@ -113,4 +113,5 @@ class Moving:
         # The store's clock, carried on by this machine's, so that the two never need to agree.
         now = chart.last + time.monotonic() - self._received
         trouble = [Text(self._trouble, style="yellow")] if self._trouble else []
-        yield Group(*lines(chart, options.max_width, now), *trouble)
+        room = options.size.height - len(trouble)
+        yield Group(*lines(chart, options.max_width, now, room), *trouble)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from rich.text import Text
 
 from headgate import pb
+from headgate_cli.work import calendar
 from headgate_cli.work.chart import Bar, Chart, eta
 from headgate_cli.work.describe import instance, job_state, styled, subject
 
@@ -25,19 +26,27 @@ _LOUDEST = "!rq"
 _OTHERS = ("failed", "running", "blocked", "waiting", "stopped", "skipped")
 
 
-def lines(chart: Chart, width: int, now: float) -> Sequence[Text]:
-    """Draw the chart at most `width` cells wide, as it is at `now` (seconds since 1970)."""
-    cells = max(width, NARROWEST) - _HEAD
-    end = chart.last if chart.is_over else max(now, chart.last)
-    scale = _Scale(chart.begin, max(end, chart.begin + 1e-3), cells)
+def lines(chart: Chart, width: int, now: float, height: int | None = None) -> Sequence[Text]:
+    """Draw the chart at most `width` cells wide, as it is at `now` (seconds since 1970).
+
+    Where there are many dates, and room in `height`, a calendar of them stands before the lanes.
+    """
+    width = max(width, NARROWEST)
+    end = max(chart.last if chart.is_over else max(now, chart.last), chart.begin + 1e-3)
+    drawn = _chart(chart, _Scale(chart.begin, end, width - _HEAD), width, now)
+    dates = calendar.block(chart.job.runs, end - chart.begin, width)
+    room = len(drawn) + len(dates) + 1 if height is None else height
+    return [_title(chart, width), *(dates if len(drawn) + len(dates) < room else []), *drawn]
+
+
+def _chart(chart: Chart, scale: "_Scale", width: int, now: float) -> Sequence[Text]:
     return [
-        _title(chart, width),
         _ruler(scale),
         *_lanes(chart, scale),
         *_row("blocked", scale, lambda start, stop: _crowd(chart, start, stop), "yellow", bool(chart.blocked)),
         *_row("marks", scale, lambda start, stop: _mark(chart, start, stop), "magenta", bool(chart.marks)),
-        *_outlook(chart, now, max(width, NARROWEST)),
-        *_legend(chart, max(width, NARROWEST)),
+        *_outlook(chart, now, width),
+        *_legend(chart, width),
     ]
 
 
@@ -60,7 +69,7 @@ class _Scale:
 def _title(chart: Chart, width: int) -> Text:
     job = chart.job
     text = Text.assemble((job.name, "bold"), "  ", styled(job_state(job)), f"  {subject(job)}  rev {job.revision}")
-    text.truncate(max(width, NARROWEST), overflow="ellipsis")
+    text.truncate(width, overflow="ellipsis")
     return text
 
 
@@ -84,10 +93,19 @@ def _lane(lane: Sequence[Bar], scale: _Scale) -> Text:
         if following is not None:
             last = min(last, scale.cell(following.start) - 1)  # each bar keeps a cell of its own where there is room
         if last < first and following is not None:
+            text = _signed(text, bar)
             continue
         text.append(" " * (first - len(text)))
         text.append_text(_bar(bar, min(max(first, last), scale.cells - 1) - first + 1))
     return text
+
+
+def _signed(text: Text, bar: Bar) -> Text:
+    """What is drawn so far, with the sign of a bar that has no cell of its own and is not to be missed."""
+    if bar.end is None or bar.ending not in _ENDS:
+        return text
+    style = _BODY.get(bar.ending, _OTHER)[1]
+    return Text.assemble(text[:-1], (_ENDS[bar.ending], style))
 
 
 def _bar(bar: Bar, cells: int) -> Text:

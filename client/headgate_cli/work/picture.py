@@ -1,4 +1,4 @@
-"""The moving picture of a job at a terminal: what it is, a lane per run, the last event."""
+"""The moving picture of a job at a terminal: what it is, a lane per run or a calendar of many, the last event."""
 
 import time
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headgate import pb
+from headgate_cli.work import calendar
 from headgate_cli.work.describe import (
     day,
     event_line,
@@ -78,13 +79,15 @@ class Picture:
         """Draw it."""
         now = self._now()
         lanes = ordered(self._timeline)
-        shown = _most_telling(lanes, max(4, options.size.height - _OTHER_LINES))
+        dates = self._dates(options.size.height - _OTHER_LINES, options.max_width, now)
+        shown = _most_telling(lanes, max(4, options.size.height - _OTHER_LINES - len(dates)))
         last = self._last.copy()
         last.truncate(options.max_width, overflow="ellipsis")
         yield Group(
             self._title(now),
             Text(),
-            self._table(shown, now, options.max_width),
+            *dates,
+            self._table(shown, now, 0 if dates else self._cells(shown, options.max_width)),
             *([Text(f"and {len(lanes) - len(shown)} more runs", style="dim")] if len(shown) < len(lanes) else []),
             Text(),
             Text(self._trouble, style="yellow") if self._trouble else last,
@@ -102,15 +105,24 @@ class Picture:
         name = (self._job.name or "waiting for the job", "bold")
         return Text.assemble(name, "  ", styled(job_state(self._job)), f"  {subject(self._job)}{done}{elapsed}")
 
-    def _table(self, lanes: Sequence[Lane], now: float, width: int) -> Table:
-        names = max((len(instance(lane.run)) for lane in lanes), default=0)
-        fixed = _DATE_WIDTH + max(names, _LEAST_NAME) + _STATE_WIDTH + _RAN_WIDTH + 5 * _GUTTER
-        cells = min(_WIDEST_BAR, max(_NARROWEST_BAR, width - fixed - _DETAIL_WIDTH))
+    def _dates(self, room: int, width: int, now: float) -> Sequence[Text]:
+        """A calendar instead of bars, where there are more dates than rows for them."""
+        runs = [lane.run for lane in ordered(self._timeline)]
+        block = calendar.block(runs, now - self._timeline.begin, width) if len(runs) > room else ()
+        return [*block, Text()] if block else ()
+
+    def _cells(self, lanes: Sequence[Lane], width: int) -> int:
+        """How wide a bar may be."""
+        fixed = _DATE_WIDTH + _name_width(lanes) + _STATE_WIDTH + _RAN_WIDTH + 5 * _GUTTER
+        return min(_WIDEST_BAR, max(_NARROWEST_BAR, width - fixed - _DETAIL_WIDTH))
+
+    def _table(self, lanes: Sequence[Lane], now: float, cells: int) -> Table:
         table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, _GUTTER, 0, 0))
         table.add_column("biz date", min_width=_DATE_WIDTH, no_wrap=True)
-        table.add_column("instance", min_width=max(names, _LEAST_NAME), no_wrap=True)
+        table.add_column("instance", min_width=_name_width(lanes), no_wrap=True)
         table.add_column("state", min_width=_STATE_WIDTH, no_wrap=True)
-        table.add_column(_scale(now - self._timeline.begin, cells), min_width=cells, no_wrap=True)
+        if cells:
+            table.add_column(_scale(now - self._timeline.begin, cells), min_width=cells, no_wrap=True)
         table.add_column("ran", justify="right", min_width=_RAN_WIDTH, no_wrap=True)
         table.add_column("", no_wrap=True, overflow="ellipsis")
         for lane in lanes:
@@ -125,10 +137,14 @@ class Picture:
             day(lane.run.biz_date) or "–",
             instance(lane.run) or "–",
             Text(f"{_MARKS.get(word, '·')} ", style=state.style) + state,
-            bar(lane, self._timeline.begin, now, cells),
+            *([bar(lane, self._timeline.begin, now, cells)] if cells else []),
             f"{seconds:.1f} s" if seconds else "",
             Text(run_detail(lane.run), style="dim"),
         )
+
+
+def _name_width(lanes: Sequence[Lane]) -> int:
+    return max(_LEAST_NAME, *(len(instance(lane.run)) for lane in lanes), 0)
 
 
 def _scale(seconds: float, cells: int) -> str:
