@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help env demo test lint format protos bench chaos soak simulate fuzz clean
+.PHONY: help env demo test lint format protos pictures bench chaos soak simulate fuzz clean
 help: ## List the verbs.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -34,6 +34,9 @@ format: $(STAMP) ## Rewrite the sources in house style.
 
 protos: $(STAMP) ## Generate the code from protos/headgate/v1/*.proto.
 	$(BIN)/python protos/generate.py
+
+pictures: $(STAMP) ## Record the terminal pictures of README and docs anew, from real runs; takes about 90 s.
+	$(BIN)/python -m docs.pictures
 
 simulate: $(STAMP) ## Run COUNT random job histories (default 10000) against the rules, with virtual time.
 	$(BIN)/python -m tests.simulator --count $(or $(COUNT),10000)
