@@ -37,7 +37,8 @@ def slow(emulator: RunningEmulator) -> RunningEmulator:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return write(tmp_path / "callers.toml", entry("noisy", rights=["read"]) + entry("quiet", rights=["read"]))
+    rights = ["read", "plan"]
+    return write(tmp_path / "callers.toml", entry("noisy", rights=rights) + entry("quiet", rights=rights))
 
 
 @pytest.fixture
