@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from bench.figures import quantile
 from bench.load.bodies import submit
@@ -26,7 +27,7 @@ async def round_trips(setting: Setting, *, seconds: float) -> float:
     return quantile(times, 0.5) * 1000
 
 
-def new_job(number: int, run: str) -> tuple[list[str], list[bytes | str | int]]:
+def new_job(number: int, run: str) -> tuple[Sequence[str], list[bytes | str | int]]:
     """KEYS and ARGV of the commit of a new job, as the server makes them."""
     request = pb.CreateBackfillRequest.FromString(submit(number, f"{run}-{time.monotonic_ns()}"))
     made = submission(request, Chance(int(time.time() * 1000), time.monotonic_ns().to_bytes(8, "big") * 3))

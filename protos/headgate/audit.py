@@ -13,20 +13,10 @@ LENGTH: Final = 100_000
 """About how many records are kept; the oldest go first."""
 
 FIELDS: Final = ("actor", "method", "peer", "job", "uid", "connection", "revision")
-"""Fields of a record, in the order of the script; its id begins with the time in ms."""
+"""Fields of a record, in the order of `write_audit.lua`; its id begins with the time in ms."""
 
 CONSTANTS: Final = {"AUDIT_LENGTH": LENGTH}
 """What scripts that write records must be given."""
-
-RECORD: Final = f"""
-local function record(key, actor, method, peer, job, uid, connection, revision)
-  if actor == '' then return end
-  redis.pcall('XADD', key, 'MAXLEN', '~', {LENGTH}, '*', 'actor', actor, 'method', method, 'peer', peer,
-    'job', job, 'uid', uid, 'connection', connection, 'revision', revision)
-end
-"""
-"""Part of the scripts that change jobs, at their beginning. What can't be recorded, such as when somebody has put
-something else under the key, does not hinder the change."""
 
 
 @dataclass(frozen=True, slots=True)

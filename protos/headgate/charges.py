@@ -80,63 +80,6 @@ def parse_exceeded(raw: bytes) -> Exceeded:
     return Exceeded(quota, int(limit), subject)
 
 
-FIELDS: Final = """
-local function charged_fields(by, on)
-  return {'jobs caller:' .. by, 'bytes caller:' .. by, 'jobs connection:' .. on, 'bytes connection:' .. on}
-end
-"""
-"""Fields of STORED by the names of caller and connection. Part of other scripts, as those below are."""
-
-CHANGE: Final = (
-    FIELDS
-    + """
-local function change_charge(stored, recount, by, on, jobs, bytes, seq)
-  local hashes, fields = {stored}, charged_fields(by, on)
-  local walked = redis.call('HGET', recount, 'walked')
-  if walked and tonumber(seq) <= tonumber(walked) then hashes[2] = recount end
-  for _, hash in ipairs(hashes) do
-    for i, change in ipairs({jobs, bytes, jobs, bytes}) do
-      if change ~= 0 and redis.call('HINCRBY', hash, fields[i], string.format('%d', change)) <= 0 then
-        redis.call('HDEL', hash, fields[i])
-      end
-    end
-  end
-end
-"""
-)
-"""Changes the charge of a job that stands at `seq`; a count of everything that has passed it already learns of it."""
-
-CHECK: Final = """
-local fields, held
-local owed = bytes + #ARGV[5]
-if rev == 0 and ARGV[36] ~= '' then
-  fields = charged_fields(ARGV[36], ARGV[29])
-  held = redis.call('HMGET', KEYS[20], fields[1], fields[2], fields[3], fields[4])
-  for i = 1, 4 do
-    held[i] = (held[i] or 0) + (i % 2 == 1 and 1 or owed)
-    if ARGV[36 + i] ~= '0' and held[i] > tonumber(ARGV[36 + i]) then
-      local quota = i % 2 == 1 and 'stored_jobs' or 'stored_bytes'
-      return {-11, quota .. ' ' .. ARGV[36 + i] .. ' ' .. string.match(fields[i], ' (.*)$'), now}
-    end
-  end
-end
-"""
-"""Part of the commit script, before its first write: whether there is room for a new job."""
-
-TAKE: Final = """
-if fields then
-  for i = 1, 4 do held[i] = string.format('%d', held[i]) end
-  redis.call('HSET', KEYS[20], fields[1], held[1], fields[2], held[2], fields[3], held[3], fields[4], held[4])
-  put('by', ARGV[36])
-  put('owed', string.format('%d', owed))
-elseif had[8] and count > 0 and (ARGV[3] == '' or ARGV[4] == '1') then
-  change_charge(KEYS[20], KEYS[21], ARGV[36], ARGV[29], 0, owed - tonumber(had[8]), had[4] or '0')
-  put('owed', string.format('%d', owed))
-end
-"""
-"""Part of the commit script, after its first write: charges a new job, or what an older one has grown by."""
-
-
 class RecountKeys(NamedTuple):
     """KEYS of `recount.lua`."""
 

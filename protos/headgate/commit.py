@@ -27,6 +27,7 @@ from headgate import (
     snapshot,
 )
 from headgate.charges import NO_LIMITS, Exceeded, Shares
+from headgate.commit_script import CommitAnswer, CommitArguments, CommitKeys
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.log_bounds import Bounds
 from headgate.overlap import Hold, Joined, LineFull, Overlapping
@@ -210,29 +211,55 @@ class NoRoom:
 Answer = Committed | Stale | Fenced | Duplicate | Damaged | Overlapping | Joined | LineFull | Exceeded | NoRoom
 
 
-def script_keys(commit: Commit, default_connection: str = "") -> list[str]:
-    """KEYS of the script; the default connection's name is empty where it has none, or none is known."""
+def script_keys(commit: Commit, default_connection: str = "") -> CommitKeys:
+    """KEYS of the script, in order; the default connection's name is empty where it has none, or none is known."""
     job_id = keys.job_id(commit.job.name)
-    after = keys.state(commit.job.state)
-    before = keys.state(commit.before)
-    entry = commit.wake.entry.id if commit.wake else "none"
     request = commit.request.key if commit.request else keys.NO_REQUEST
-    indexes = [keys.FEED, keys.DUE, keys.JOBS, keys.SEQUENCE, before, after, request, keys.EXPIRING]
-    arq = [keys.arq_job(entry), keys.TICKS, keys.kick(keys.TICKS)]
     name, other_name = commit.claim.keys(default_connection) if commit.claim else ("hg:name:none", "hg:name:none")
     dates = commit.hold.keys(default_connection) if commit.hold else overlap.NO_KEYS
-    last = [keys.request_life(request), keys.AUDIT, charges.STORED, charges.RECOUNT, *dates[3:], other_name]
-    return [keys.job(job_id), keys.log(job_id), *indexes, *arq, name, *dates[:3], *last]
+    return CommitKeys(
+        keys.job(job_id),
+        keys.log(job_id),
+        keys.FEED,
+        keys.DUE,
+        keys.JOBS,
+        keys.SEQUENCE,
+        keys.state(commit.before),
+        keys.state(commit.job.state),
+        request,
+        keys.EXPIRING,
+        keys.arq_job(commit.wake.entry.id if commit.wake else "none"),
+        keys.TICKS,
+        keys.kick(keys.TICKS),
+        name,
+        dates.dates,
+        dates.line,
+        dates.wants,
+        keys.request_life(request),
+        keys.AUDIT,
+        charges.STORED,
+        charges.RECOUNT,
+        dates.other_dates,
+        dates.other_line,
+        dates.other_wants,
+        other_name,
+    )
 
 
 def script_arguments(commit: Commit) -> list[bytes | str | int]:
-    """ARGV of the script."""
+    """ARGV of the script: those with a name, the events, and how the feed shows them."""
+    shown = feed.shown(commit.expected_revision, commit.events) if commit.shown is None else commit.shown
+    return [*named_arguments(commit), *commit.events, *shown]
+
+
+def named_arguments(commit: Commit) -> CommitArguments:
+    """The arguments of the script that have a name, in order: by name they would take 4 us more."""
     job_id = keys.job_id(commit.job.name)
     terminal = commit.job.state in JOB_TERMINAL
-    wake = commit.wake
-    usage = commit.usage
+    wake, usage, polls = commit.wake, commit.usage, commit.polls
     bounds = _bounds(commit, terminal=terminal)
-    return [
+    caller_jobs, caller_bytes, connection_jobs, connection_bytes = commit.shares.arguments()
+    return CommitArguments(
         job_id,
         commit.expected_revision,
         "" if commit.fence is None else commit.fence,
@@ -256,8 +283,8 @@ def script_arguments(commit: Commit) -> list[bytes | str | int]:
         ",".join(commit.hold.days) if commit.hold else "",
         keys.job(""),
         usage.waited_ms,
-        "" if commit.polls.last_ms is None else commit.polls.last_ms,
-        "" if terminal or commit.polls.next_ms is None else commit.polls.next_ms,
+        "" if polls.last_ms is None else polls.last_ms,
+        "" if terminal or polls.next_ms is None else polls.next_ms,
         commit.hold.mode if commit.hold else "",
         overlap.MOST_WAITING,
         commit.job.uid,
@@ -269,11 +296,12 @@ def script_arguments(commit: Commit) -> list[bytes | str | int]:
         bounds.bytes,
         (commit.memory if commit.fence is None else Memory.RESERVE).value,
         commit.job.creator,
-        *commit.shares.arguments(),
+        caller_jobs,
+        caller_bytes,
+        connection_jobs,
+        connection_bytes,
         len(commit.events),
-        *commit.events,
-        *(feed.shown(commit.expected_revision, commit.events) if commit.shown is None else commit.shown),
-    ]
+    )
 
 
 def _bounds(commit: Commit, *, terminal: bool) -> Bounds:
@@ -293,7 +321,9 @@ def parse_answer(raw: Sequence[int | bytes]) -> Answer:
     """What the script answered; less than three words where the job's revision is no number."""
     if len(raw) < 3:
         return Damaged(0)
-    return Committed(int(raw[1]), int(raw[2])) if raw[0] == 1 else _REFUSALS[int(raw[0])](raw)
+    if raw[0] == CommitAnswer.COMMITTED:
+        return Committed(int(raw[1]), int(raw[2]))
+    return _REFUSALS[CommitAnswer(int(raw[0]))](raw)
 
 
 def recorded(record: bytes, life: bytes | None) -> Duplicate:
@@ -302,15 +332,15 @@ def recorded(record: bytes, life: bytes | None) -> Duplicate:
     return Duplicate(job_id, digest, (life or b"").decode())
 
 
-_REFUSALS: Final[Mapping[int, Callable[[Sequence[int | bytes]], Answer]]] = {
-    -1: lambda raw: Stale(int(raw[1])),
-    -2: lambda _: Fenced(),
-    -3: lambda raw: recorded(bytes(raw[1]), bytes(raw[3])),
-    -4: lambda raw: Damaged(int(raw[1])),
-    -5: lambda raw: Overlapping(overlap.parse_taken(bytes(raw[1]))),
-    -6: lambda raw: Joined(bytes(raw[1]).decode(), bytes(raw[3]).decode()),
-    -7: lambda raw: LineFull(int(raw[1])),
-    -11: lambda raw: charges.parse_exceeded(bytes(raw[1])),
-    -12: lambda _: NoRoom(),
+_REFUSALS: Final[Mapping[CommitAnswer, Callable[[Sequence[int | bytes]], Answer]]] = {
+    CommitAnswer.STALE: lambda raw: Stale(int(raw[1])),
+    CommitAnswer.FENCED: lambda _: Fenced(),
+    CommitAnswer.DUPLICATE: lambda raw: recorded(bytes(raw[1]), bytes(raw[3])),
+    CommitAnswer.DAMAGED: lambda raw: Damaged(int(raw[1])),
+    CommitAnswer.OVERLAPPING: lambda raw: Overlapping(overlap.parse_taken(bytes(raw[1]))),
+    CommitAnswer.JOINED: lambda raw: Joined(bytes(raw[1]).decode(), bytes(raw[3]).decode()),
+    CommitAnswer.LINE_FULL: lambda raw: LineFull(int(raw[1])),
+    CommitAnswer.EXCEEDED: lambda raw: charges.parse_exceeded(bytes(raw[1])),
+    CommitAnswer.NO_ROOM: lambda _: NoRoom(),
 }
 """What the script's codes mean, from the whole of its answer."""

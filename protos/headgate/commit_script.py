@@ -1,135 +1,158 @@
-"""The text of the commit script; `headgate.commit` has its arguments and its answers.
+"""The commit script's sides in Python: its keys, its arguments and the codes of its answers.
 
-Lua does not roll back, so everything that can refuse comes before the first write, and the first write is the one that
-can fail. What concerns dates, bounds and charges alone stands in modules of its own, and is put in here.
+`scripts/commit.lua` is the script; `headgate.commit` makes keys and arguments of a change, and reads the answers.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from enum import IntEnum
+from typing import Final, NamedTuple
 
-from headgate import audit, charges, keys, log_bounds, overlap
+from headgate import audit, keys, overlap
 from headgate.lifecycle import JOB_TERMINAL
+from headgate.scripts import loader
 
-SCRIPT: Final = (
-    audit.RECORD
-    + overlap.FUNCTIONS
-    + charges.CHANGE
-    + """
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-if ARGV[13] ~= '' then
-  local seen = redis.call('GET', KEYS[9])
-  if seen then return {-3, seen, now, redis.call('GET', KEYS[18]) or ''} end
-end
-local had = redis.call('HMGET', KEYS[1], 'rev', 'uid', 'fence', 'seq', 'wake', 'ring', 'lb', 'owed')
-local rev = tonumber(had[1] or '0')
-if had[2] and had[2] ~= ARGV[28] then return {ARGV[3] == '' and -1 or -2, rev, now} end
-if rev ~= tonumber(ARGV[2]) then return {-1, rev, now} end
-if ARGV[3] ~= '' and had[3] ~= ARGV[3] then return {-2, rev, now} end
-if redis.call('LLEN', KEYS[2]) ~= rev then return {-4, rev, now} end
-if ARGV[35] == 'refuse' then return {-12, rev, now} end
-"""
-    + log_bounds.CHECK
-    + overlap.CHECK
-    + charges.CHECK
-    + """
-local wakes_anew = ARGV[8] ~= '' or ARGV[4] == '1'
-if ARGV[35] == 'reserve' then redis.call('ZREM', KEYS[12], wakes_anew and had[5] or '') end
-for i = 0, count - 1 do
-  redis.call('RPUSH', KEYS[2], ARGV[first + i])
-end
-for i = 0, count - 1 do
-  local shown, number = ARGV[first + count + i], string.format('%d', rev + i + 1)
-  if shown and shown ~= '' then
-    redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', ARGV[7], '*', 'i', ARGV[1], 'r', number,
-      'e', string.sub(shown, 17), 'd', string.sub(shown, 1, 16))
-  else
-    redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', ARGV[7], '*', 'i', ARGV[1], 'r', number, 'e', ARGV[first + i])
-  end
-end
-local values = {'rev', string.format('%d', rev + count), 'st', ARGV[15], 'att', '0', 'lb', string.format('%d', bytes)}
-local filled = 8
-local function put(field, value)
-  values[filled + 1], values[filled + 2] = field, value
-  filled = filled + 2
-end
-if ARGV[5] ~= '' then put('snap', ARGV[5]) end
-if ARGV[6] ~= '' then put('hints', string.sub(ARGV[6], 2)) end
-for i, field in ipairs({'reads', 'writes', 'throttled'}) do
-  if ARGV[15 + i] ~= '0' then redis.call('HINCRBY', KEYS[1], field, ARGV[15 + i]) end
-end
-if ARGV[23] ~= '0' then redis.call('HINCRBY', KEYS[1], 'waited', ARGV[23]) end
-if ARGV[24] ~= '' then put('polled', ARGV[24]) end
-if ARGV[25] ~= '' then put('polls_at', ARGV[25]) end
-local delay = ARGV[10]
-if ARGV[19] ~= '' then
-  if ARGV[8] ~= '' and had[6] then
-    redis.call('HDEL', KEYS[1], 'ring')
-    delay = '0'
-  end
-  put('lease', ARGV[19] == '0' and '0' or string.format('%d', now + ARGV[19]))
-end
-local seq = had[4]
-if not seq then
-  seq = redis.call('INCR', KEYS[6])
-  put('seq', seq)
-  put('uid', ARGV[28])
-  put('conn', ARGV[29])
-  put('fence', string.format('%d', seq * 1048576))
-  redis.call('ZADD', KEYS[5], seq, ARGV[1])
-end
-if ARGV[8] ~= '' then put('wake', ARGV[8]) end
-"""
-    + charges.TAKE
-    + """
-redis.call('HSET', KEYS[1], unpack(values))
-if KEYS[7] ~= KEYS[8] then
-  if had[1] then redis.call('ZREM', KEYS[7], ARGV[1]) end
-  redis.call('ZADD', KEYS[8], seq, ARGV[1])
-end
-if ARGV[4] == '1' then
-  redis.call('ZREM', KEYS[4], ARGV[1])
-  redis.call('ZADD', KEYS[10], now + ARGV[12], ARGV[1])
-else
-  if ENDED then redis.call('ZREM', KEYS[10], ARGV[1]) end
-  redis.call('ZADD', KEYS[4], now + delay + ARGV[12], ARGV[1])
-end
-if wakes_anew then
-  if had[5] then
-    if ARGV[35] ~= 'reserve' then redis.call('ZREM', KEYS[12], had[5]) end
-    redis.call('DEL', 'arq:job:' .. had[5])
-  end
-  if ARGV[8] == '' then redis.call('HDEL', KEYS[1], 'wake', 'att', 'polls_at') end
-end
-if ARGV[8] ~= '' then
-  redis.call('PSETEX', KEYS[11], delay + ARGV[11], ARGV[9])
-  redis.call('ZADD', KEYS[12], now + delay, ARGV[8])
-  if delay == '0' then
-    if redis.call('LPUSH', KEYS[13], ARGV[8]) > 1000 then redis.call('LTRIM', KEYS[13], 0, 999) end
-  end
-end
-if ARGV[13] ~= '' then
-  redis.call('SET', KEYS[9], ARGV[13], 'PX', ARGV[14])
-  redis.call('SET', KEYS[18], ARGV[28], 'PX', ARGV[14])
-end
-for _, name in ipairs(ARGV[20] == '' and {} or KEYS[14] == KEYS[25] and {KEYS[14]} or {KEYS[14], KEYS[25]}) do
-  if not redis.call('SET', name, ARGV[20], 'NX', 'PX', ARGV[14] * 5) and redis.call('GET', name) ~= ARGV[20] then
-    redis.call('HSET', KEYS[1], 'marked', '1')
-  end
-end
-"""
-    + overlap.CHANGE
-    + """
-record(KEYS[19], ARGV[30], ARGV[31], ARGV[32], 'jobs/' .. ARGV[1], ARGV[28], ARGV[29], string.format('%d', rev + count))
-return {1, rev + count, now}
-"""
-).replace("ENDED", " or ".join(f"KEYS[7] == '{keys.state(state)}'" for state in sorted(JOB_TERMINAL)))
-"""A job has one next tick: a commit that brings another takes the one before off the queue, so that a tick too many
-never becomes a second chain of ticks. A store whose memory is used up refuses a script's first write, and only that, if
-it needs memory: what may use the reserve begins with one that takes something away. Each life of an id has a million
-fences of its own, so that a tick of an earlier one renews and gives back nothing. KEYS: 1 job 2 log 3 feed 4 due
-5 jobs 6 sequence 7 state before 8 state after 9 request 10 expiring 11 definition 12 queue 13 kick 14 name 15 dates
-16 line 17 wants 18 life of the request's job 19 audit 20 stored 21 recount, and under the connection's other name
-22 to 24 as 15 to 17 and 25 as 14. ARGV: see `commit.script_arguments`. Answers {code, revision or record, now in ms},
-and for a record the uid of its job."""
+
+class CommitKeys(NamedTuple):
+    """KEYS of `commit.lua`; `other_...` are those under the connection's other name."""
+
+    job: str
+    log: str
+    feed: str
+    due: str
+    jobs: str
+    sequence: str
+    state_before: str
+    state_after: str
+    request: str
+    expiring: str
+    definition: str
+    queue: str
+    kick: str
+    name: str
+    dates: str
+    line: str
+    wants: str
+    request_uid: str
+    audit: str
+    stored: str
+    recount: str
+    other_dates: str
+    other_line: str
+    other_wants: str
+    other_name: str
+
+
+class CommitArguments(NamedTuple):
+    """ARGV of `commit.lua`; then come the events, and for each how the feed shows it.
+
+    Args:
+        job_id: whose log.
+        expected_revision: where the change was decided; 0 for a new job.
+        fence: the writer's; empty for one without a tick.
+        is_terminal: 1 where the job has ended.
+        snapshot: what is kept of the job beside its log; empty to leave it.
+        hints: "=" and the scratch; empty to leave it.
+        feed_length: about how many events the feed keeps.
+        wake_id: entry of the next tick; empty without one.
+        wake_definition: its definition.
+        wake_delay_ms: when it is due, from now; 0 kicks a worker.
+        definition_ttl_ms: how long the definition outlives that.
+        grace_ms: how long after its next tick the job counts as late; of one that has ended, how long it is kept.
+        request_record: what the request id was used for; empty without one.
+        request_ttl_ms: how long that is kept, and a fifth of how long the name is.
+        state: the job's state.
+        reads: calls upstream since the last commit, as the next two.
+        writes: see `reads`.
+        throttled: see `reads`.
+        lease_ms: for how long the writer keeps the job; 0 gives it back, empty leaves it.
+        name_uid: who claims the name of the job's instances; empty for none.
+        days: dates that are taken, waited for or given back, with commas between.
+        job_prefix: what the keys of jobs begin with.
+        waited_ms: for how long slots of the quota were waited for.
+        polled_ms: when upstream was last read; empty to leave it.
+        next_poll_ms: when it will be; empty to leave it.
+        dates_mode: how to get the dates; see `overlap`.
+        most_waiting: how many may stand in a line.
+        uid: the job's.
+        connection: the job's.
+        actor: who makes the change; empty for a worker.
+        method: by which RPC.
+        peer: from which address.
+        most_events: how long the log may become; 0 for no bound.
+        most_bytes: the same in bytes.
+        memory: see `commit.Memory`.
+        creator: the caller that the job is charged to.
+        caller_jobs: how much of that caller may be stored; 0 for no limit.
+        caller_bytes: the same in bytes.
+        connection_jobs: how much of the connection may be stored; 0 for no limit.
+        connection_bytes: the same in bytes.
+        event_count: how many events follow.
+    """
+
+    job_id: str
+    expected_revision: int
+    fence: int | str
+    is_terminal: int
+    snapshot: bytes
+    hints: bytes
+    feed_length: int
+    wake_id: str
+    wake_definition: bytes | str
+    wake_delay_ms: int
+    definition_ttl_ms: int
+    grace_ms: int
+    request_record: str
+    request_ttl_ms: int
+    state: int
+    reads: int
+    writes: int
+    throttled: int
+    lease_ms: int | str
+    name_uid: str
+    days: str
+    job_prefix: str
+    waited_ms: int
+    polled_ms: int | str
+    next_poll_ms: int | str
+    dates_mode: str
+    most_waiting: int
+    uid: str
+    connection: str
+    actor: str
+    method: str
+    peer: str
+    most_events: int
+    most_bytes: int
+    memory: str
+    creator: str
+    caller_jobs: int
+    caller_bytes: int
+    connection_jobs: int
+    connection_bytes: int
+    event_count: int
+
+
+class CommitAnswer(IntEnum):
+    """Codes of `commit.lua`; all but one say that nothing was written, or in `JOINED` only the request's record."""
+
+    COMMITTED = 1
+    STALE = -1
+    FENCED = -2
+    DUPLICATE = -3
+    DAMAGED = -4
+    OVERLAPPING = -5
+    JOINED = -6
+    LINE_FULL = -7
+    EXCEEDED = -11
+    NO_ROOM = -12
+
+
+_CONSTANTS: Final[dict[str, loader.Constant]] = {
+    **audit.CONSTANTS,
+    **overlap.CONSTANTS,
+    "TERMINAL_INDEXES": [keys.state(state) for state in sorted(JOB_TERMINAL)],
+}
+
+SCRIPT: Final = loader.load("commit", CommitKeys, CommitArguments, answers=CommitAnswer, constants=_CONSTANTS)
+"""Adds to a job's log with everything that follows from it, or changes nothing."""

@@ -33,17 +33,3 @@ CALLERS: Final = Bounds(200_000, 128 * 1024 * 1024)
 
 WORKERS: Final = Bounds(400_000, 256 * 1024 * 1024)
 """For what a worker adds."""
-
-CHECK: Final = """
-local first, count = 42, tonumber(ARGV[41])
-local bytes = tonumber(had[7] or '0')
-for i = first, first + count - 1 do bytes = bytes + #ARGV[i] end
-if count > 0 and ARGV[33] ~= '0' and rev + count > tonumber(ARGV[33]) then
-  return {-11, 'log_events ' .. ARGV[33] .. ' ', now}
-end
-if count > 0 and ARGV[34] ~= '0' and bytes > tonumber(ARGV[34]) then
-  return {-11, 'log_bytes ' .. ARGV[34] .. ' ', now}
-end
-"""
-"""Part of the commit script, before its first write. A job whose hash has no bytes yet, since only older versions have
-written it, is counted from here on."""
