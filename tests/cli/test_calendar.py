@@ -79,6 +79,12 @@ def test_the_pace_is_told_in_the_smallest_unit_that_has_a_date(seconds: float, s
     assert "dates" not in drawn(runs(count, lambda _: pb.RUN_STATE_PLANNED), seconds)[0]
 
 
+def test_dates_that_are_left_alone_do_not_quicken_the_pace() -> None:
+    text = drawn(runs(90, lambda index: pb.RUN_STATE_SKIPPED if index < 80 else pb.RUN_STATE_SUCCEEDED), 10)
+
+    assert text[0].split()[-4:] == ["1.0", "dates", "a", "second"] and text[1].endswith("10 succeeded")
+
+
 def test_only_many_dates_whose_weeks_fit_are_a_calendar() -> None:
     assert calendar.block(runs(365), 1, 80) and calendar.block(runs(calendar.FEWEST_DATES), 1, 80)
     assert not calendar.block(runs(calendar.FEWEST_DATES - 1), 1, 80)

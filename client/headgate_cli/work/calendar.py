@@ -10,7 +10,6 @@ from datetime import date, timedelta
 from rich.text import Text
 
 from headgate import pb
-from headgate.lifecycle import RUN_TERMINAL
 from headgate_cli.work.output import clean
 
 FEWEST_DATES = 60
@@ -129,8 +128,8 @@ def _counts(days: Mapping[date, str]) -> Iterator[Text]:
 
 
 def _pace(runs: Sequence[pb.InstanceRun], seconds: float) -> Text:
-    """How many dates have ended in a unit of time: the smallest in which one has."""
-    ended = sum(run.state in RUN_TERMINAL for run in runs) / max(seconds, 1e-3)
+    """How many dates that were not left alone have ended in a unit of time: the smallest in which one has."""
+    ended = sum(run.state in _ENDED and run.state != pb.RUN_STATE_SKIPPED for run in runs) / max(seconds, 1e-3)
     span, unit = next((pace for pace in _PACES if ended * pace[0] >= 1), _PACES[-1])
     return Text(f"{ended * span:.1f} dates {unit}" if ended else "", style="bold")
 
