@@ -12,7 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from headgate.scripts import loader
 
 TTL_MS: Final = 24 * 3600 * 1000
 """How long an observation is kept: the API's longest max_staleness."""
@@ -23,46 +26,90 @@ LEASE_MS: Final = 3_000
 FLIGHT_TTL_MS: Final = 3_600_000
 """How long it is remembered when an observation was claimed; one that is older serves no job any more."""
 
-CLAIM_SCRIPT: Final = """
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local since = ARGV[1] == '' and now or tonumber(ARGV[1])
-local flight = redis.call('HMGET', KEYS[1], 'at', 'until')
-if flight[1] and tonumber(flight[1]) >= since then
-  local seen = redis.call('GET', KEYS[2])
-  if seen then return {1, tonumber(flight[1]), seen} end
-end
-if flight[2] and tonumber(flight[2]) > now then return {2, since, tonumber(flight[2]) - now} end
-redis.call('HDEL', KEYS[1], '')
-redis.call('HSET', KEYS[1], 'token', ARGV[2], 'until', string.format('%d', now + ARGV[3]))
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
-return {3, since, now}
-"""
-"""KEYS: 1 flight 2 observation. ARGV: 1 claimed no earlier than this ms, empty for now 2 token 3 lease in ms 4 life
-of the flight. Answers {1, claimed at, observation}, {2, since, ms until the claim of somebody else ends} or, when it is
-claimed now, {3, since, now}."""
 
-LAND_SCRIPT: Final = """
-local flight = redis.call('HMGET', KEYS[1], 'at', 'token')
-redis.call('HDEL', KEYS[1], '')
-if not flight[1] or tonumber(flight[1]) <= tonumber(ARGV[2]) then
-  redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
-  redis.call('HSET', KEYS[1], 'at', ARGV[2])
-  redis.call('PEXPIRE', KEYS[1], ARGV[5])
-end
-if ARGV[1] ~= '' and flight[2] == ARGV[1] then redis.call('HDEL', KEYS[1], 'token', 'until') end
-if ARGV[6] ~= '0' then redis.call('SET', KEYS[3], ARGV[7], 'PX', ARGV[6]) end
-return 1
-"""
-"""Keeps an answer, unless a later one is there, ends the claim that it was read under, and says for how long a job will
-make the next read. KEYS: 1 flight 2 observation 3 look. ARGV: 1 token, empty for a read without a claim 2 claimed at ms
-3 answer 4 its life in ms 5 life of the flight 6 ms that the next read is left to a job, 0 for none 7 what says so."""
+class ClaimKeys(NamedTuple):
+    """KEYS of `claim_observation.lua`."""
 
-DROP_SCRIPT: Final = """
-if redis.call('HGET', KEYS[1], 'token') == ARGV[1] then redis.call('HDEL', KEYS[1], 'token', 'until') end
-return 1
-"""
-"""Ends a claim without an answer. KEYS: 1 flight. ARGV: 1 token."""
+    flight: str
+    observation: str
+
+
+class ClaimArguments(NamedTuple):
+    """ARGV of `claim_observation.lua`.
+
+    Args:
+        since_ms: the observation must be claimed no earlier; empty for now.
+        token: what the claim is known by.
+        lease_ms: for how long it holds others back.
+        flight_ttl_ms: how long it is remembered.
+    """
+
+    since_ms: int | str
+    token: str
+    lease_ms: int
+    flight_ttl_ms: int
+
+
+class ClaimAnswer(IntEnum):
+    """Codes of `claim_observation.lua`: what `Seen`, `Elsewhere` and `Claimed` say."""
+
+    SEEN = 1
+    ELSEWHERE = 2
+    CLAIMED = 3
+
+
+CLAIM_SCRIPT: Final = loader.load("claim_observation", ClaimKeys, ClaimArguments, answers=ClaimAnswer)
+"""Takes an observation that is fresh enough, or claims the read of a new one."""
+
+
+class LandKeys(NamedTuple):
+    """KEYS of `land_observation.lua`."""
+
+    flight: str
+    observation: str
+    look: str
+
+
+class LandArguments(NamedTuple):
+    """ARGV of `land_observation.lua`.
+
+    Args:
+        token: of the claim; empty for a read without one.
+        claimed_at: when it was claimed, in ms.
+        answer: what was read.
+        answer_ttl_ms: how long that is kept.
+        flight_ttl_ms: how long it is remembered when it was claimed.
+        follow_ms: for how long the next read is left to a job; 0 for none.
+        follower: what says so.
+    """
+
+    token: str
+    claimed_at: int
+    answer: bytes
+    answer_ttl_ms: int
+    flight_ttl_ms: int
+    follow_ms: int
+    follower: bytes
+
+
+LAND_SCRIPT: Final = loader.load("land_observation", LandKeys, LandArguments)
+"""Keeps an answer, unless a later one is there, and ends the claim that it was read under."""
+
+
+class DropKeys(NamedTuple):
+    """KEYS of `drop_observation.lua`."""
+
+    flight: str
+
+
+class DropArguments(NamedTuple):
+    """ARGV of `drop_observation.lua`."""
+
+    token: str
+
+
+DROP_SCRIPT: Final = loader.load("drop_observation", DropKeys, DropArguments)
+"""Ends a claim without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +138,7 @@ class Claimed:
 def parse_claim(raw: Sequence[int | bytes]) -> Seen | Elsewhere | Claimed:
     """What CLAIM_SCRIPT answered."""
     code, first, second = raw
-    if code == 1:
+    if code == ClaimAnswer.SEEN:
         assert isinstance(second, bytes)  # noqa: S101  # the script's contract
         return Seen(int(first), second)
-    return Elsewhere(int(first), int(second)) if code == 2 else Claimed(int(second))
+    return Elsewhere(int(first), int(second)) if code == ClaimAnswer.ELSEWHERE else Claimed(int(second))

@@ -16,10 +16,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from enum import IntEnum
+from typing import Any, Final, NamedTuple
 
 from headgate import shares
 from headgate.ranking import URGENT_MS, Rank
+from headgate.scripts import loader
 
 PLAIN: Final = Rank()
 """A call of no job, with no priority, that has not waited yet."""
@@ -40,128 +42,98 @@ when no worker runs, since jobs are accepted all the same, and are to be kept un
 LOWEST_FACTOR: Final = 100
 """Thousandths of the rate below which throttling does not push it."""
 
-SCRIPT: Final = (
-    """
-local t = redis.call('TIME')
-local now = t[1] * 1000000 + t[2]
-local class, pool = ARGV[1], ARGV[18]
-local had = {}
-local function fetch(...)
-  local values = redis.call('HMGET', KEYS[1], ...)
-  for i, name in ipairs({...}) do had[name] = values[i] end
-end
-local function number(field) return tonumber(had[field] or '0') end
-fetch('day', 'epoch', 'factor', 'factor_at', 'frozen:' .. class)
-redis.call('HDEL', KEYS[1], '')
-local day = math.floor((t[1] + 28800) / 86400)
-if number('day') ~= day then
-  redis.call('HDEL', KEYS[1], 'used:read', 'used:write')
-  redis.call('HSET', KEYS[1], 'day', string.format('%d', day))
-end
-local midnight = ((day + 1) * 86400 - 28800) * 1000
-local frozen = number('frozen:' .. class)
-if frozen * 1000 > now then return {2, frozen} end
-local epoch = number('epoch')
-local factor = had['factor'] and number('factor') or 1000
-if factor < 1000 and now - number('factor_at') > 1000000 then
-  factor = math.min(1000, factor + 10 * math.floor((now - number('factor_at')) / 1000000))
-  redis.call('HSET', KEYS[1], 'factor', string.format('%d', factor), 'factor_at', string.format('%d', now))
-end
-local lanes = {}
-for i, lane in ipairs({class, 'total'}) do
-  local rate = tonumber(ARGV[2 + i]) * factor / 1000
-  if rate > 0 then
-    local room = math.max(1, math.floor(rate + 0.000001))
-    lanes[#lanes + 1] = {tat = 'tat:' .. lane, step = 1000000 / (rate * ARGV[14]), sent = KEYS[1 + i],
-      room = room, window = 1000000 * room / rate * ARGV[15], most = math.ceil(ARGV[2 + i])}
-  end
-end
-local open = now
-for _, lane in ipairs(lanes) do
-  local before = redis.call('LINDEX', lane.sent, lane.room - 1)
-  if before then open = math.max(open, before + lane.window) end
-end
-local function let_out()
-  for _, lane in ipairs(lanes) do
-    redis.call('LPUSH', lane.sent, string.format('%d', now))
-    redis.call('LTRIM', lane.sent, 0, lane.most)
-    redis.call('PEXPIRE', lane.sent, ARGV[9])
-  end
-  return {1, math.floor(now / 1000), epoch}
-end
-if ARGV[13] == string.format('%d', epoch) then
-  if open > now then return {4, math.ceil(open / 1000), epoch} end
-  return let_out()
-end
-fetch('used:read', 'used:write', 'tat:' .. class, 'tat:total', 'tat:cancel', 'alone:' .. pool, 'alone_at:' .. pool,
-  'several:' .. pool)
-local counted = ARGV[13] ~= ''
-local reserve = ARGV[2] == '1' and 0 or tonumber(ARGV[7])
-local used = number('used:' .. class)
-if not counted and tonumber(ARGV[5]) > 0 and used + 1 > tonumber(ARGV[5]) - reserve then return {2, midnight} end
-local all = number('used:read') + number('used:write')
-if not counted and tonumber(ARGV[6]) > 0 and all + 1 > tonumber(ARGV[6]) - reserve then
-  return {2, midnight}
-end
-local start, news = open, {}
-for _, lane in ipairs(lanes) do
-  if ARGV[2] ~= '1' then start = math.max(start, number(lane.tat)) end
-end
-if ARGV[2] == '1' then start = math.max(start, number('tat:cancel')) end
-local reach = tonumber(ARGV[8]) * 1000
-"""
-    + shares.SCRIPT
-    + """
-if ARGV[2] ~= '1' and not several then
-  local urgent = redis.call('HMGET', KEYS[1], 'urgent:1', 'urgent:2', 'urgent:3', 'urgent:4', 'urgent:5', 'urgent:6',
-    'urgent:7', 'urgent:8', 'urgent:9')
-  for other = ARGV[10] + 1, 9 do
-    if urgent[other] and now - urgent[other] < ARGV[12] * 1000 then reach = math.min(reach, ARGV[11] * 1000) end
-  end
-  if ARGV[10] ~= '0' then redis.call('HSET', KEYS[1], 'urgent:' .. ARGV[10], string.format('%d', now)) end
-end
-if start - now > reach then return {3, math.ceil(start / 1000)} end
-for _, lane in ipairs(lanes) do
-  local from = math.max(number(lane.tat), start)
-  news[#news + 1] = lane.tat
-  news[#news + 1] = string.format('%d', from + lane.step)
-  if ARGV[2] == '1' then redis.call('HSET', KEYS[1], 'tat:cancel', string.format('%d', start + lane.step)) end
-end
-if #news > 0 then redis.call('HSET', KEYS[1], unpack(news)) end
-if not counted then redis.call('HINCRBY', KEYS[1], 'used:' .. class, 1) end
-redis.call('PEXPIRE', KEYS[1], ARGV[9])
-if start > now then return {4, math.ceil(start / 1000), epoch} end
-return let_out()
-"""
-)
-"""KEYS: see `script_keys`. ARGV: see `script_arguments`. Answers {1 let out at | 2 frozen until | 3 too far ahead |
-4 slot at | 5 ask again at}, ms, and for 1 and 4 the epoch. A slot is shown again before it is used: one of an earlier
-epoch was handed out at a rate that has proved too high, or when nobody else asked, and its call gets another one; so
-may one whose calls before it came late."""
 
-THROTTLED_SCRIPT: Final = """
-local t = redis.call('TIME')
-local now = t[1] * 1000000 + t[2]
-local factor = tonumber(redis.call('HGET', KEYS[1], 'factor') or '1000')
-redis.call('HDEL', KEYS[1], '')
-if now > tonumber(redis.call('HGET', KEYS[1], 'deaf') or '0') then
-  factor = math.max(tonumber(ARGV[1]), math.floor(factor * 0.8))
-  redis.call('HSET', KEYS[1], 'factor', string.format('%d', factor), 'factor_at', string.format('%d', now),
-    'deaf', string.format('%d', now + 1000000))
-  redis.call('HINCRBY', KEYS[1], 'epoch', 1)
-  for _, lane in ipairs({'tat:read', 'tat:write', 'tat:total'}) do
-    if tonumber(redis.call('HGET', KEYS[1], lane) or '0') > now then
-      redis.call('HSET', KEYS[1], lane, string.format('%d', now))
-    end
-  end
-end
-redis.call('HINCRBY', KEYS[1], 'throttled', 1)
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return factor
-"""
-"""Upstream throttled: a fifth off the rate, and a new epoch: slots that are still waited for are handed out anew. What
-is on its way was let out at the rate before, so that for a second further throttling says nothing about the new one. It
-comes back by a hundredth a second. KEYS: 1 quota. ARGV: 1 lowest factor 2 life."""
+class QuotaKeys(NamedTuple):
+    """KEYS of `quota.lua`.
+
+    Args:
+        quota: hash of the connection's quota.
+        sent_class: list of when the last calls of the class were let out.
+        sent_total: the same of both classes.
+        creators: those who ask, by when they last did; see `headgate.shares`.
+        turns: what each of them has had.
+    """
+
+    quota: str
+    sent_class: str
+    sent_total: str
+    creators: str
+    turns: str
+
+
+class QuotaArguments(NamedTuple):
+    """ARGV of `quota.lua`.
+
+    Args:
+        klass: "read" or "write".
+        is_cancel: 1 for a call that goes ahead of the queue and may use the reserve.
+        own_qps: calls a second of the class that upstream allows; 0 for no limit, here and below.
+        total_qps: the same of both classes.
+        own_daily: calls a day of the class.
+        total_daily: the same of both classes.
+        cancel_reserve: calls of a day that only a cancel may use.
+        patience_ms: how far ahead a slot may lie.
+        keep_ms: how long the quota is kept.
+        priority: of the call's job.
+        reach_ms: how far ahead a slot may lie while a job of higher priority asks.
+        urgent_ms: for how long after it asked such a job counts as asking.
+        held_epoch: of the slot that the call has waited for; empty for one that asks for the first time.
+        share: how much of a rate is used.
+        window_length: how much longer a window is than upstream's.
+        creator: whose job the call is for.
+        waited_ms: for how long the call has waited.
+        pool: which calls share slots; see `pool`.
+    """
+
+    klass: str
+    is_cancel: int
+    own_qps: float
+    total_qps: float
+    own_daily: int
+    total_daily: int
+    cancel_reserve: int
+    patience_ms: int
+    keep_ms: int
+    priority: int
+    reach_ms: int
+    urgent_ms: int
+    held_epoch: int | str
+    share: float
+    window_length: float
+    creator: str
+    waited_ms: int
+    pool: str
+
+
+class QuotaAnswer(IntEnum):
+    """Codes of `quota.lua`: what the types under `Verdict` say."""
+
+    LET_OUT = 1
+    FROZEN = 2
+    CROWDED = 3
+    SLOT = 4
+    LATER = 5
+
+
+SCRIPT: Final = loader.load("quota", QuotaKeys, QuotaArguments, answers=QuotaAnswer, constants=shares.CONSTANTS)
+"""Lets a call out, or hands it a slot."""
+
+
+class ThrottledKeys(NamedTuple):
+    """KEYS of `throttled.lua`."""
+
+    quota: str
+
+
+class ThrottledArguments(NamedTuple):
+    """ARGV of `throttled.lua`: below which factor the rate is not pushed, and how long the hash is kept."""
+
+    lowest_factor: int
+    keep_ms: int
+
+
+THROTTLED_SCRIPT: Final = loader.load("throttled", ThrottledKeys, ThrottledArguments)
+"""Upstream throttled: a fifth off the rate, and slots that are still waited for are handed out anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,14 +227,11 @@ def pool(limits: Limits, klass: str) -> str:
     return klass if (limits.write_qps if klass == WRITE else limits.read_qps) else "total"
 
 
-def script_keys(connection: str, klass: str, limits: Limits) -> list[str]:
-    """KEYS of the script.
-
-    The quota; lists of when the last calls of the class, and of both, were let out; then what `headgate.shares` keeps:
-    the creators by when they last asked, and what each has had.
-    """
+def script_keys(connection: str, klass: str, limits: Limits) -> QuotaKeys:
+    """KEYS of the script."""
     own, shared = key(connection), pool(limits, klass)
-    return [own, f"{own}:sent:{klass}", f"{own}:sent:total", f"{own}:creators:{shared}", f"{own}:turns:{shared}"]
+    sent = (f"{own}:sent:{klass}", f"{own}:sent:total")
+    return QuotaKeys(own, *sent, creators=f"{own}:creators:{shared}", turns=f"{own}:turns:{shared}")
 
 
 def edition_of(limits: Limits) -> str:
@@ -294,45 +263,43 @@ def announced_limits(found: Mapping[str, str]) -> Limits | None:
 
 def script_arguments(
     limits: Limits, klass: str, *, cancel: bool, patience_ms: int, rank: Rank = PLAIN, held: int | None = None
-) -> list[str | int | float]:
+) -> QuotaArguments:
     """ARGV of the script: a call of class "read" or "write" whose caller would wait for `patience_ms`.
 
-    `held` is the epoch of the slot that the call has waited for; None for a call that asks for the first time. Rates
-    are what upstream allows; the share of them that is used, and the length of a window by it, come later. Last comes
-    what `headgate.shares` goes by.
+    `held` is the epoch of the slot that the call has waited for; None for a call that asks for the first time.
     """
     own_qps, own_daily = (
         (limits.write_qps, limits.write_daily) if klass == WRITE else (limits.read_qps, limits.read_daily)
     )
-    return [
-        klass,
-        int(cancel),
-        own_qps,
-        limits.total_qps,
-        own_daily,
-        limits.total_daily,
-        limits.cancel_reserve,
-        patience_ms,
-        KEEP_MS,
-        rank.priority,
-        rank.reach_ms,
-        URGENT_MS,
-        "" if held is None else held,
-        limits.share,
-        1 + WINDOW_SHARE * (1 / limits.share - 1),
-        rank.creator,
-        rank.waited_ms,
-        pool(limits, klass),
-    ]
+    return QuotaArguments(
+        klass=klass,
+        is_cancel=int(cancel),
+        own_qps=own_qps,
+        total_qps=limits.total_qps,
+        own_daily=own_daily,
+        total_daily=limits.total_daily,
+        cancel_reserve=limits.cancel_reserve,
+        patience_ms=patience_ms,
+        keep_ms=KEEP_MS,
+        priority=rank.priority,
+        reach_ms=rank.reach_ms,
+        urgent_ms=URGENT_MS,
+        held_epoch="" if held is None else held,
+        share=limits.share,
+        window_length=1 + WINDOW_SHARE * (1 / limits.share - 1),
+        creator=rank.creator,
+        waited_ms=rank.waited_ms,
+        pool=pool(limits, klass),
+    )
 
 
 def parse_verdict(raw: Sequence[int]) -> Verdict:
     """What the script answered."""
-    code, at_ms = int(raw[0]), int(raw[1])
-    if code == 1:
+    code, at_ms = QuotaAnswer(int(raw[0])), int(raw[1])
+    if code is QuotaAnswer.LET_OUT:
         return Go()
-    if code == 4:
+    if code is QuotaAnswer.SLOT:
         return Slot(at_ms, int(raw[2]))
-    if code == 5:
+    if code is QuotaAnswer.LATER:
         return Later(at_ms)
-    return Frozen(at_ms) if code == 2 else Crowded(at_ms)
+    return Frozen(at_ms) if code is QuotaAnswer.FROZEN else Crowded(at_ms)

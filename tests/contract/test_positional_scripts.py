@@ -15,11 +15,12 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from headgate import charges, commit, deletion, entries, keys, late, leases, log, overlap, pb
+from headgate import charges, commit, deletion, entries, keys, late, leases, log, observations, overlap, pb, quota
 from headgate.audit import Origin
 from headgate.charges import Shares
 from headgate.commit import Commit, Memory, NameClaim, Polls, RequestRecord, Usage, Wake
 from headgate.overlap import hold_of, hold_of_new
+from headgate.ranking import Rank
 from headgate_cli.dev.redis_server import RedisServer
 from tests.worker.submitting import backfill_job, seed_backfill
 
@@ -39,6 +40,11 @@ NOW: Final[dict[str, str]] = {
     "clean_dates": deletion.CLEAN_SCRIPT,
     "date_line": overlap.LINE_SCRIPT,
     "recount": charges.RECOUNT_SCRIPT,
+    "quota": quota.SCRIPT,
+    "throttled": quota.THROTTLED_SCRIPT,
+    "claim_observation": observations.CLAIM_SCRIPT,
+    "land_observation": observations.LAND_SCRIPT,
+    "drop_observation": observations.DROP_SCRIPT,
 }
 TURNS: Final = {"earlier": "e", "now": "n", "earlier-now": "en", "now-earlier": "ne"}
 
@@ -257,6 +263,51 @@ async def charges_that_are_counted_anew(teller: Teller) -> None:
         await teller.run("recount", names, charges.RecountArguments(2, keys.job(""), 1_000))
 
 
+RANKS: Final = [Rank(3, creator="bob"), Rank(waited_ms=70_000, creator="carol"), Rank(), Rank(creator="alice")]
+"""Where calls stand, by turns; alice is the only creator at first."""
+
+
+async def ask(teller: Teller, i: int, limits: quota.Limits, held: int | None) -> int | None:
+    klass, rank = (quota.READ, quota.WRITE)[i % 3 == 0], RANKS[i % 4 if i > 20 else 3]
+    patience_ms = 0 if i % 5 == 0 else 60_000
+    arguments = quota.script_arguments(limits, klass, cancel=i % 23 == 0, patience_ms=patience_ms, rank=rank, held=held)
+    await teller.run("quota", quota.script_keys("eu", klass, limits), arguments)
+    answer = teller.answers[-1][1]
+    return int(answer[2]) if answer[0] == quota.QuotaAnswer.SLOT and i % 2 else None
+
+
+async def calls_that_share_a_quota(teller: Teller) -> None:
+    for edition in ("standard", "basic", "enterprise"):
+        held = None
+        for i in range(160):
+            held = await ask(teller, i, quota.EDITIONS[edition], held)
+            if i in (40, 41, 90):
+                names = quota.ThrottledKeys(quota.key("eu"))
+                await teller.run("throttled", names, quota.ThrottledArguments(quota.LOWEST_FACTOR, quota.KEEP_MS))
+            teller.now_ms += 1_300 if i > 100 and i % 3 == 0 else 0
+        await teller.redis.hset(quota.key("eu"), "frozen:read", teller.now_ms + 40)
+        for i in (1, 3):
+            await ask(teller, i, quota.EDITIONS[edition], None)
+        teller.now_ms += 86_400_000
+    codes = {answer[0] for name, answer in teller.answers if name == "quota"}
+    assert codes == {int(code) for code in quota.QuotaAnswer}
+
+
+async def reads_that_are_shared(teller: Teller) -> None:
+    names = observations.ClaimKeys("hg:flight:eu:1", "hg:seen:eu:1")
+    landing = observations.LandKeys(*names, "hg:look:eu:1")
+    for since, token in (("", "a"), ("", "b"), (BEGIN_MS, "c")):
+        await teller.run("claim_observation", names, observations.ClaimArguments(since, token, 3_000, 60_000))
+    for token, at_ms, follow_ms in (("a", BEGIN_MS, 0), ("", BEGIN_MS - 5, 500), ("x", BEGIN_MS + 9, 0)):
+        answer = observations.LandArguments(token, at_ms, b"row", 60_000, 60_000, follow_ms, keys.LOOK_JOB)
+        await teller.run("land_observation", landing, answer)
+        await teller.run("claim_observation", names, observations.ClaimArguments(BEGIN_MS, "d", 3_000, 60_000))
+    for token in ("d", "e"):
+        teller.now_ms += 5_000
+        await teller.run("claim_observation", names, observations.ClaimArguments("", token, 3_000, 60_000))
+        await teller.run("drop_observation", names[:1], observations.DropArguments("d"))
+
+
 STORIES: Final[list[Story]] = [
     a_job_from_submit_to_deletion,
     a_change_that_is_refused,
@@ -264,6 +315,8 @@ STORIES: Final[list[Story]] = [
     a_line_that_is_full,
     jobs_that_are_late_lost_or_damaged,
     charges_that_are_counted_anew,
+    calls_that_share_a_quota,
+    reads_that_are_shared,
 ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from headgate import quota, reserve
-from headgate.quota import PLAIN, Limits, Verdict
+from headgate.quota import PLAIN, Limits, ThrottledArguments, ThrottledKeys, Verdict
 from headgate.ranking import Rank
 from headgate.reserve import PutFieldsArguments, PutFieldsKeys
 from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, Outcome
@@ -59,7 +59,9 @@ class Governor:
         if not isinstance(outcome, Failure):
             return
         if outcome.kind is FailureKind.THROTTLED:
-            await self._throttled(keys=[self._key], args=[quota.LOWEST_FACTOR, quota.KEEP_MS])
+            await self._throttled(
+                keys=ThrottledKeys(self._key), args=ThrottledArguments(quota.LOWEST_FACTOR, quota.KEEP_MS)
+            )
         if outcome.kind is FailureKind.FROZEN:
             await self.freeze(class_of(call), next_day_ms(now_ms))
 

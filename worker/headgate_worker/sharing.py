@@ -23,8 +23,14 @@ from headgate.observations import (
     LAND_SCRIPT,
     LEASE_MS,
     TTL_MS,
+    ClaimArguments,
     Claimed,
+    ClaimKeys,
+    DropArguments,
+    DropKeys,
     Elsewhere,
+    LandArguments,
+    LandKeys,
     Seen,
     parse_claim,
 )
@@ -92,7 +98,9 @@ class Sharing:
     ) -> Seen | Elsewhere | Claimed | None:
         since, names = "" if since_ms is None else since_ms, _names(connection, instance_id)
         try:
-            return parse_claim(await self._claim(keys=names, args=[since, token, LEASE_MS, FLIGHT_TTL_MS]))
+            return parse_claim(
+                await self._claim(keys=names, args=ClaimArguments(since, token, LEASE_MS, FLIGHT_TTL_MS))
+            )
         except ResponseError as error:
             if not is_damage(error):
                 raise
@@ -107,17 +115,20 @@ class Sharing:
             follow_ms: for how long from now on the next read is left to the job that made this one; 0 without a job.
         """
         where, id_ = flight.connection, seen.id
-        names = [keys.flight(where, id_), keys.observation(where, id_), keys.look(where, id_)]
-        args = [flight.token, flight.at_ms, seen.SerializeToString(), TTL_MS, FLIGHT_TTL_MS, follow_ms, keys.LOOK_JOB]
-        await self._land(keys=names, args=args)
+        names = LandKeys(keys.flight(where, id_), keys.observation(where, id_), keys.look(where, id_))
+        body, life = seen.SerializeToString(), (TTL_MS, FLIGHT_TTL_MS)
+        arguments = LandArguments(flight.token, flight.at_ms, body, *life, follow_ms, keys.LOOK_JOB)
+        await self._land(keys=names, args=arguments)
 
     async def drop(self, flight: Flight) -> None:
         """Let somebody else read: this one brought nothing, or was not sent."""
-        await self._drop(keys=[keys.flight(flight.connection, flight.instance_id)], args=[flight.token])
+        await self._drop(
+            keys=DropKeys(keys.flight(flight.connection, flight.instance_id)), args=DropArguments(flight.token)
+        )
 
 
-def _names(connection: str, instance_id: int) -> list[str]:
-    return [keys.flight(connection, instance_id), keys.observation(connection, instance_id)]
+def _names(connection: str, instance_id: int) -> ClaimKeys:
+    return ClaimKeys(keys.flight(connection, instance_id), keys.observation(connection, instance_id))
 
 
 def _is_row(body: bytes, instance_id: int) -> bool:
