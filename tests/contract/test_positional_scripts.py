@@ -22,6 +22,7 @@ from headgate.commit import Commit, Memory, NameClaim, Polls, RequestRecord, Usa
 from headgate.overlap import hold_of, hold_of_new
 from headgate.ranking import Rank
 from headgate_cli.dev.redis_server import RedisServer
+from headgate_worker import claim_scripts, lane_shares
 from tests.worker.submitting import backfill_job, seed_backfill
 
 POSITIONAL: Final = Path(__file__).parent / "positional"
@@ -45,6 +46,10 @@ NOW: Final[dict[str, str]] = {
     "claim_observation": observations.CLAIM_SCRIPT,
     "land_observation": observations.LAND_SCRIPT,
     "drop_observation": observations.DROP_SCRIPT,
+    "claim_entries": claim_scripts.CLAIM,
+    "claim_shared_entries": lane_shares.CLAIM,
+    "renew_claims": claim_scripts.RENEW,
+    "end_claims": claim_scripts.FINISH,
 }
 TURNS: Final = {"earlier": "e", "now": "n", "earlier-now": "en", "now-earlier": "ne"}
 
@@ -308,6 +313,28 @@ async def reads_that_are_shared(teller: Teller) -> None:
         await teller.run("drop_observation", names[:1], observations.DropArguments("d"))
 
 
+async def entries_that_a_lane_claims(teller: Teller) -> None:
+    names = claim_scripts.ClaimKeys(keys.READS, keys.kick(keys.READS))
+    owner = "worker"
+    ids = [f"read:{i}:{'alice' if i % 3 else 'anonymous'}:eu" for i in range(12)]
+    for place, entry_id in enumerate([*ids, "odd", "later"]):
+        await teller.redis.zadd(keys.READS, {entry_id: BEGIN_MS + (10_000 if entry_id == "later" else place)})
+        await teller.redis.set(keys.arq_job(entry_id), b"definition")
+    await teller.redis.lpush(names.kick, "x")
+    await teller.redis.set(keys.arq_in_progress(ids[1]), "other", px=600_000)
+    teller.now_ms += 100
+    await teller.run("claim_entries", names, [*claim_scripts.ClaimArguments(3, 3_000, owner), ids[0], "odd"])
+    for most in (lane_shares.CHUNK, lane_shares.FAR):
+        shared = lane_shares.ClaimSharedArguments(4, 3_000, owner, most, 2)
+        others = ("caller:alice", 2, "connection:eu", 5, "odd")
+        await teller.run("claim_shared_entries", names, [*shared, *others])
+    await teller.run("renew_claims", names[:1], [*claim_scripts.RenewArguments(3_000, owner), *ids, "gone"])
+    ends = [word for entry_id in (ids[2], ids[3], "gone") for word in (entry_id, "")]
+    await teller.run("end_claims", names[:1], [*claim_scripts.EndArguments(owner), *ends, ids[4], 500])
+    await teller.run("claim_entries", names, claim_scripts.ClaimArguments(50, 3_000, owner))
+    await teller.run("claim_shared_entries", names, lane_shares.ClaimSharedArguments(9, 3_000, owner, 64, 0))
+
+
 STORIES: Final[list[Story]] = [
     a_job_from_submit_to_deletion,
     a_change_that_is_refused,
@@ -317,6 +344,7 @@ STORIES: Final[list[Story]] = [
     charges_that_are_counted_anew,
     calls_that_share_a_quota,
     reads_that_are_shared,
+    entries_that_a_lane_claims,
 ]
 
 

@@ -21,7 +21,8 @@ from redis.asyncio import Redis
 
 from headgate import entries, keys
 from headgate_worker import claim_scripts, lane_shares
-from headgate_worker.lane_shares import LaneShares
+from headgate_worker.claim_scripts import ClaimArguments, ClaimKeys, EndArguments, QueueKeys, RenewArguments
+from headgate_worker.lane_shares import ClaimSharedArguments, LaneShares
 from headgate_worker.redis_clients import STORE_AWAY
 
 _log = logging.getLogger(__name__)
@@ -158,14 +159,19 @@ class LeasedWorker(Worker):
 
     async def _claim_entries(self, free: int) -> tuple[list[tuple[str, bytes]], int, bool]:
         """Entries that are due, the ms until the next one is, and whether some are held back for their callers."""
-        common: list[Any] = [free, self._options.lease_ms, self._owner]
-        shares = [self._passing(), *self._shares.arguments()] if self._options.shared else []
         raw, next_ms, *held = await self._claim(
-            keys=[self._options.queue, keys.kick(self._options.queue)],
-            args=[*common, *shares, *self._left_now()],
+            keys=ClaimKeys(self._options.queue, keys.kick(self._options.queue)),
+            args=[*self._claim_arguments(free), *self._left_now()],
         )
         pairs = zip(raw[::2], raw[1::2], strict=True)
         return [(keys.text(entry_id), bytes(definition)) for entry_id, definition in pairs], int(next_ms), held == [1]
+
+    def _claim_arguments(self, free: int) -> Sequence[Any]:
+        common = ClaimArguments(free, self._options.lease_ms, self._owner)
+        if not self._options.shared:
+            return common
+        pair_count, *running = self._shares.arguments()
+        return [*ClaimSharedArguments(*common, self._passing(), int(pair_count)), *running]
 
     def _passing(self) -> int:
         """How many entries a claim may pass over: now and then many, to find those that are not held back."""
@@ -283,7 +289,7 @@ class LeasedWorker(Worker):
     async def _finish_all(self, ends: Sequence[_End]) -> None:
         words = [word for end in ends for word in (end.entry_id, end.again_ms)]
         try:
-            await self._finish(keys=[self._options.queue], args=[self._owner, *words])
+            await self._finish(keys=QueueKeys(self._options.queue), args=[*EndArguments(self._owner), *words])
         except STORE_AWAY as error:
             # The leases end by themselves, and the entries are claimed again: ticks too many, which are harmless.
             _log.warning("the end of %d entries could not be recorded (%s)", len(ends), type(error).__name__)
@@ -305,9 +311,9 @@ class LeasedWorker(Worker):
             before = now
 
     async def _renew_once(self, ids: Sequence[str]) -> None:
-        arguments: list[Any] = [self._options.lease_ms, self._owner, *ids]
+        arguments: list[Any] = [*RenewArguments(self._options.lease_ms, self._owner), *ids]
         try:
-            lost = await self._renew(keys=[self._options.queue], args=arguments)
+            lost = await self._renew(keys=QueueKeys(self._options.queue), args=arguments)
         except STORE_AWAY as error:
             _log.warning("lane %s: leases not renewed (%s)", self._options.queue, type(error).__name__)
             return

@@ -1,0 +1,1 @@
+"""The Lua scripts that only a worker runs; see `headgate.scripts.loader`."""

@@ -1,0 +1,21 @@
+-- End claims, those that are still the owner's. `ends` has of each an entry's id and the ms until it is due again, empty when
+-- it is done.
+-- @keys queue
+-- @argv owner ; ends...
+-- @include now_ms
+
+local now = now_ms()
+for i = 1, #ends, 2 do
+  local id, again_ms = ends[i], ends[i + 1]
+  local claim = 'arq:in-progress:' .. id
+  if redis.call('GET', claim) == owner then
+    if again_ms == '' then
+      redis.call('ZREM', queue, id)
+      redis.pcall('DEL', claim, 'arq:retry:' .. id, 'arq:job:' .. id)
+    else
+      redis.call('DEL', claim, 'arq:retry:' .. id)
+      redis.call('ZADD', queue, 'XX', now + again_ms, id)
+    end
+  end
+end
+return 1
