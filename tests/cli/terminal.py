@@ -3,7 +3,9 @@
 import asyncio
 import os
 import pty
+import signal
 import sys
+from contextlib import suppress
 
 from tests.cli.processes import environment
 
@@ -14,6 +16,7 @@ class Terminal:
     def __init__(self, *words: str, target: str) -> None:
         self.pid, self._master = pty.fork()
         if not self.pid:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # what a shell starts in the background ignores it
             argv = [sys.executable, "-m", "headgate_cli", *words]
             os.execve(sys.executable, argv, {**environment(target), "TERM": "dumb", "NO_COLOR": "1"})
         self.text = ""
@@ -44,9 +47,15 @@ class Terminal:
 
 
 async def at_terminal(target: str, reply: str, *words: str) -> tuple[int, str]:
+    terminal = Terminal(*words, target=target)
+
     def run() -> tuple[int, str]:
-        terminal = Terminal(*words, target=target)
         return (terminal.answer("[y/N]", reply) if reply else terminal.end()), terminal.text
 
-    async with asyncio.timeout(50):
-        return await asyncio.to_thread(run)
+    try:
+        async with asyncio.timeout(50):
+            return await asyncio.to_thread(run)
+    except BaseException:
+        with suppress(ProcessLookupError):
+            os.kill(terminal.pid, signal.SIGKILL)  # or the thread would wait for it, and the tests for the thread
+        raise
