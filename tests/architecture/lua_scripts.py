@@ -24,7 +24,7 @@ def lua_files() -> list[Path]:
 def source_of(path: Path) -> loader.Source:
     """A Lua file as the loader reads it."""
     package, _, name = path.relative_to(ROOT / path.relative_to(ROOT).parts[0]).as_posix().partition("/scripts/")
-    return loader.read(name.removesuffix(".lua"), f"{package}.scripts")
+    return loader.read(name.removesuffix(".lua"), f"{package.replace('/', '.')}.scripts")
 
 
 def scripts() -> list[loader.Source]:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from headgate import keys, quota
+from headgate.scripts import loader
 from headgate_redis.pipe import Pipe
 from headgate_redis.script import Script
 from headgate_server.ports.clock import StoreClock
 from headgate_server.ports.facts import Facts
+from headgate_server.store.job_scripts import PACKAGE, NoArguments
 from headgate_server.store.retry import insist
 
-_FACTS: Final = Script("""
-return {redis.call('TIME'), redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES'), redis.call('HGETALL', KEYS[2])}
-""")
-"""A script, since a full Redis refuses every MULTI. KEYS: 1 workers 2 quota."""
+
+class FactsKeys(NamedTuple):
+    """KEYS of `read_facts.lua`."""
+
+    workers: str
+    quota: str
+
+
+_FACTS: Final = Script(loader.load("read_facts", FactsKeys, NoArguments, package=PACKAGE))
+"""Reads the time, the last heartbeat of a worker, and a connection's quota."""
 
 
 class RedisFacts:
@@ -35,8 +43,8 @@ class RedisFacts:
         return found if same is None else await self._look(same)
 
     async def _look(self, connection: str) -> Facts:
-        names = (keys.WORKERS, quota.key(connection))
-        (now, seen, found), _ = await insist(lambda: _FACTS.run(self._reads, names, ()))
+        names = FactsKeys(keys.WORKERS, quota.key(connection))
+        (now, seen, found), _ = await insist(lambda: _FACTS.run(self._reads, names))
         now_ms = int(now[0]) * 1_000 + int(now[1]) // 1_000
         self._clock.learn(now_ms)
         fields = dict(zip(found[::2], found[1::2], strict=True))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from headgate import commit, keys, pb
 from headgate.lifecycle import JOB_TERMINAL
+from headgate.scripts import loader
 from headgate_redis.pipe import Command, Pipe
 from headgate_redis.script import Script
 from headgate_server.ports.feed import START, Entry, FeedId, Position, event_of, position_of, without_event
 from headgate_server.store.feed import entry_of, id_of
+from headgate_server.store.job_scripts import PACKAGE, NoArguments, NoKeys
 from headgate_server.store.retry import insist
 from headgate_server.store.stored_rows import indexed
 
@@ -17,19 +19,26 @@ _ACTIVE: Final = tuple(
     state for state in pb.JobState.values() if state not in JOB_TERMINAL and state != pb.JOB_STATE_UNSPECIFIED
 )
 
-_ENDS: Final = Script("""
-return {redis.call('XLEN', KEYS[1]), redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)}
-""")
-"""Length and oldest entry of the feed, in one moment. Scripts here, since a full Redis refuses every MULTI."""
 
-_WALKS: Final = Script("""
-local found = {}
-for i, key in ipairs(KEYS) do
-  found[i] = redis.call('ZRANGEBYSCORE', key, '(' .. ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[2])
-end
-return found
-""")
-"""The next members of several sorted sets, in one moment. KEYS: the sets. ARGV: 1 score to begin after 2 at most."""
+class FeedKeys(NamedTuple):
+    """KEYS of `feed_ends.lua`."""
+
+    feed: str
+
+
+_ENDS: Final = Script(loader.load("feed_ends", FeedKeys, NoArguments, package=PACKAGE))
+"""Length and oldest entry of the feed, in one moment."""
+
+
+class NextArguments(NamedTuple):
+    """ARGV of `next_members.lua`: the score to begin after, and how many members at most of each set."""
+
+    after: int
+    most: int
+
+
+_NEXT: Final = Script(loader.load("next_members", NoKeys, NextArguments, package=PACKAGE))
+"""The next members of several sorted sets, in one moment."""
 
 
 def _readable(entry: Entry) -> Entry:
@@ -54,7 +63,7 @@ class RedisHistory:
 
     async def begins_after(self, position: FeedId) -> bool:
         """Whether entries after the position may have been trimmed; a feed that is not full was never trimmed."""
-        (length, oldest), _ = await insist(lambda: _ENDS.run(self._reads, (keys.FEED,), ()))
+        (length, oldest), _ = await insist(lambda: _ENDS.run(self._reads, FeedKeys(keys.FEED)))
         return bool(oldest) and position < id_of(oldest[0][0]) and (position > START.id or length >= commit.FEED_LENGTH)
 
     async def active(self, after: int, count: int) -> list[tuple[str, int]]:
@@ -63,7 +72,7 @@ class RedisHistory:
         All states are read in one moment, so a job that moves between them is neither missed nor met twice.
         """
         names = [keys.state(state) for state in _ACTIVE]
-        found, _ = await insist(lambda: _WALKS.run(self._reads, names, (after, count)))
+        found, _ = await insist(lambda: _NEXT.run(self._reads, names, NextArguments(after, count)))
         jobs = [job for row in found for job in indexed(row)]
         return sorted(jobs, key=lambda job: job[1])[:count]
 

@@ -22,9 +22,10 @@ from headgate_server.errors.exceptions import JobDamaged, RowDamaged
 from headgate_server.logs.damaged_rows import Damage
 from headgate_server.ports.clock import StoreClock
 from headgate_server.ports.jobs import Page, Stored
-from headgate_server.store import stored_rows
+from headgate_server.store import job_scripts, stored_rows
 from headgate_server.store.default_connection import DefaultConnection
 from headgate_server.store.errors import translated
+from headgate_server.store.job_scripts import CountKeys, JobKeys, ReadLogArguments
 from headgate_server.store.retry import insist
 from headgate_server.store.stored_rows import COLUMNS, LOG_COLUMNS
 
@@ -44,61 +45,13 @@ _LIFE: Final = Script(lives.SCRIPT)
 _FORGET: Final = Script(deletion.FORGET_SCRIPT)
 _CLEAN: Final = Script(deletion.CLEAN_SCRIPT)
 
-_LOAD: Final = Script(f"""
-local row = redis.call('HMGET', KEYS[1], {", ".join(f"'{column}'" for column in COLUMNS)})
-local first = row[1] and not row[{COLUMNS.index("snap") + 1}] and redis.pcall('LINDEX', KEYS[2], 0)
-row[#row + 1] = type(first) == 'string' and first
-row[#row + 1] = row[1] and 1 or redis.call('EXISTS', KEYS[1])
-return row
-""")
-"""Reads a job, and the first event of its log when it has no snapshot, in one moment. KEYS: 1 job 2 log. Answers the
-columns, the event, and whether there is anything of the job."""
-
-_PAGE: Final = Script("""
-local columns = redis.call('HMGET', KEYS[1], unpack(ARGV, 4))
-local length, at = redis.call('LLEN', KEYS[2]), tonumber(ARGV[1])
-local last, bytes, events = math.min(at + tonumber(ARGV[2]), length) - 1, 0, {}
-while at <= last and bytes < tonumber(ARGV[3]) do
-  for _, event in ipairs(redis.call('LRANGE', KEYS[2], at, math.min(at + 63, last))) do
-    bytes = bytes + #event
-    if #events > 0 and bytes > tonumber(ARGV[3]) then break end
-    events[#events + 1] = event
-  end
-  at = at + 64
-end
-local exists = columns[1] and 1 or redis.call('EXISTS', KEYS[1])
-return {columns, length, events, redis.call('LRANGE', KEYS[2], -1, -1), exists}
-""")
-"""Reads a part of a log and its job in one moment. A script, since a full Redis refuses every MULTI, even one that only
-reads. KEYS: 1 job 2 log. ARGV: 1 first position 2 most events 3 most bytes, but one event at least 4.. columns of the
-job. Answers the columns, the log's length, the part, the last event, and whether there is anything of the job."""
+_LOAD: Final = Script(job_scripts.LOAD)
+_READ_LOG: Final = Script(job_scripts.READ_LOG)
+_CONNECTIONS: Final = Script(job_scripts.READ_CONNECTIONS)
+_COUNT: Final = Script(job_scripts.COUNT)
 
 _LAST_POSITION: Final = 2**48
 """Far behind the end of every log; a caller may ask for any revision, and Lua's numbers are doubles."""
-
-
-_CONNECTIONS: Final = Script("""
-local found = {}
-for i, job in ipairs(KEYS) do
-  local name = redis.pcall('HGET', job, 'conn')
-  found[i] = type(name) == 'string' and name or false
-end
-return found
-""")
-"""Reads the connections of jobs, without the jobs. KEYS: the jobs. Answers a name, or nothing, for each; a job of a
-version before has none beside its state."""
-
-_COUNT: Final = Script("""
-local damaged, counts = redis.call('ZRANGE', KEYS[1], 0, -1), {}
-for i = 2, #KEYS do
-  counts[i - 1] = redis.call('ZCARD', KEYS[i])
-  for _, id in ipairs(damaged) do
-    if redis.call('ZSCORE', KEYS[i], id) then counts[i - 1] = counts[i - 1] - 1 end
-  end
-end
-return counts
-""")
-"""Counts the members of sorted sets that are in no other. KEYS: 1 the other 2.. the sets. Answers how many of each."""
 
 
 class RedisStore:
@@ -168,9 +121,9 @@ class RedisStore:
         Raises:
             JobDamaged: it can't be read.
         """
-        names = (keys.job(job_id), keys.log(job_id))
+        names = JobKeys(keys.job(job_id), keys.log(job_id))
         with self._noting(job_id):
-            row, _ = await insist(lambda: _LOAD.run(self._reads, names, ()))
+            row, _ = await insist(lambda: _LOAD.run(self._reads, names))
             return stored_rows.stored(job_id, row)
 
     async def load_many(self, job_ids: Sequence[str]) -> list[Stored | None]:
@@ -187,7 +140,7 @@ class RedisStore:
     async def connections_of(self, job_ids: Sequence[str]) -> list[str | None]:
         """The connections of jobs, in the order asked for; None where the job's hash has none, or is none."""
         names = [keys.job(job_id) for job_id in job_ids]
-        raw, _ = await insist(lambda: _CONNECTIONS.run(self._reads, names, ()))
+        raw, _ = await insist(lambda: _CONNECTIONS.run(self._reads, names))
         return [None if name is None else name.decode() for name in raw]
 
     async def read_log(self, job_id: str, *, first: int, count: int, with_job: bool = False) -> Page | None:
@@ -209,9 +162,10 @@ class RedisStore:
 
     async def _read_page(self, job_id: str, first: int, count: int, cut: int, *, with_job: bool) -> Page | None:
         columns = COLUMNS if with_job else LOG_COLUMNS
-        names, begin = (keys.job(job_id), keys.log(job_id)), min(first - 1 - cut, _LAST_POSITION)
+        names = JobKeys(keys.job(job_id), keys.log(job_id))
+        arguments = (*ReadLogArguments(min(first - 1 - cut, _LAST_POSITION), count, PAGE_BYTES), *columns)
         with self._noting(job_id):
-            raw, _ = await insist(lambda: _PAGE.run(self._reads, names, (begin, count, PAGE_BYTES, *columns)))
+            raw, _ = await insist(lambda: _READ_LOG.run(self._reads, names, arguments))
             page = stored_rows.page(job_id, raw, first, with_job=with_job)
         if page is not None and page.unreadable:
             self._damage.note(f"event {page.unreadable[0]} of {keys.job_name(job_id)}")
@@ -251,8 +205,8 @@ class RedisStore:
     async def count(self) -> dict[pb.JobState.ValueType, int]:
         """How many jobs are in each state, without those that workers have given up since they can't be read."""
         states = [state for state in pb.JobState.values() if state != pb.JOB_STATE_UNSPECIFIED]
-        names = (keys.DAMAGED, *map(keys.state, states))
-        sizes, _ = await insist(lambda: _COUNT.run(self._reads, names, ()))
+        names = (*CountKeys(keys.DAMAGED), *map(keys.state, states))
+        sizes, _ = await insist(lambda: _COUNT.run(self._reads, names))
         return dict(zip(states, sizes, strict=True))
 
     async def delete(self, job: pb.Job, *, revision: int, origin: Origin = NOBODY) -> bool:
