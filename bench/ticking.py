@@ -22,14 +22,14 @@ from headgate import entries, keys, pb
 from headgate.quota import PLAIN, Go, Verdict
 from headgate.ranking import Rank
 from headgate_worker.__main__ import COLLECTOR
-from headgate_worker.clock import StoreClock, SystemDice
-from headgate_worker.core.calls import Call, Failure, GetInstance, Outcome, Reply
-from headgate_worker.core.view import Policy
-from headgate_worker.engine import Engine
-from headgate_worker.leased import LaneOptions, LeasedWorker
-from headgate_worker.redis_clients import blocking_client, close, command_client
-from headgate_worker.store import Store
-from headgate_worker.tick import TickLimits
+from headgate_worker.core.model.calls import Call, Failure, GetInstance, Outcome, Reply
+from headgate_worker.core.model.view import Policy
+from headgate_worker.queue.leased_worker import LaneOptions, LeasedWorker
+from headgate_worker.store.clients import blocking_client, close, command_client
+from headgate_worker.store.clock import StoreClock, SystemDice
+from headgate_worker.store.jobs import Store
+from headgate_worker.ticks.engine import Engine
+from headgate_worker.ticks.tick import TickLimits
 
 SLOTS = 100
 POLL = Policy(poll_min_ms=1_000, poll_max_ms=1_000, poll_far_ms=1_000, poll_idle_ms=1_000)

@@ -21,7 +21,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from redis.asyncio import Redis
 
 from headgate import entries, keys, pb
-from headgate_worker.leased import LaneOptions, LeasedWorker
+from headgate_worker.queue.leased_worker import LaneOptions, LeasedWorker
 
 MEGABYTES = 1_024
 """Address space of a worker: a sound one takes less than half of it, and 2 GB at once are far above."""

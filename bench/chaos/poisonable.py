@@ -16,11 +16,11 @@ from typing import Final, NoReturn
 from unittest.mock import patch
 
 from headgate import keys
-from headgate_worker import engine
-from headgate_worker.core import plan as core
-from headgate_worker.core.calls import Outcome
-from headgate_worker.core.steps import Act, Change, Step
-from headgate_worker.core.view import View
+from headgate_worker.core import planner as core
+from headgate_worker.core.model.calls import Outcome
+from headgate_worker.core.model.steps import Act, Change, Step
+from headgate_worker.core.model.view import View
+from headgate_worker.ticks import engine
 
 PREFIX: Final = "poison-"
 """Beginning of the id of a job that is poisoned."""

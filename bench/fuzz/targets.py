@@ -25,10 +25,10 @@ from headgate_server.jobs import new_job, operation_view, plan_token
 from headgate_server.ports import feed
 from headgate_server.requests import filters, validator
 from headgate_server.requests.fast_validator import Sound
-from headgate_worker.core import calls, flow_calls, stored_hints
-from headgate_worker.dataworks import fields, replies
-from headgate_worker.enos import graph
-from headgate_worker.enos import replies as enos_replies
+from headgate_worker.core.model import calls, flow_calls, hints_codec
+from headgate_worker.upstream.dataworks.replies import fields, reading
+from headgate_worker.upstream.enos import graph
+from headgate_worker.upstream.enos import replies as enos_replies
 
 SMALLEST_CLIENT_BYTES: Final = 4 * 1024 * 1024
 """What a gRPC client takes unless it is told otherwise. Every answer has to fit."""
@@ -116,7 +116,7 @@ def queue_entry(raw: bytes) -> None:
 
 def stored_row(raw: bytes) -> None:
     """What Redis has of a job beside its log: hints lose nothing but time, announced limits may be no limits."""
-    stored_hints.decode_hints(raw)
+    hints_codec.decode_hints(raw)
     quota.announced_limits({"limits": raw.decode("utf-8", "ignore")})
 
 
@@ -125,7 +125,7 @@ def dataworks_reply(raw: bytes) -> None:
     body = _json(raw)
     for call in _CALLS if isinstance(body, dict) else ():
         with suppress(fields.MalformedReply):
-            replies.read(call, fields.Members(body), replies.Reading(Timestamp(), "r"))
+            reading.read(call, fields.Members(body), reading.Reading(Timestamp(), "r"))
 
 
 def enos_reply(raw: bytes) -> None:

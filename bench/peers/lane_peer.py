@@ -14,8 +14,8 @@ from bench.peers.driving import drive
 from redis.asyncio import Redis
 
 from headgate import entries, keys
-from headgate_worker.leased import LaneOptions, LeasedWorker
-from headgate_worker.redis_clients import blocking_client, close, command_client
+from headgate_worker.queue.leased_worker import LaneOptions, LeasedWorker
+from headgate_worker.store.clients import blocking_client, close, command_client
 
 QUEUE = "bench"
 

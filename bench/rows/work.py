@@ -15,9 +15,9 @@ from bench.setting import CREATE, GET_INSTANCE, GET_JOB, OTHER, Setting, Size
 from bench.wire import Wire
 
 from headgate import pb
-from headgate_worker.core.calls import GetInstance, Reply
-from headgate_worker.dataworks.client import DataWorks
-from headgate_worker.dataworks.settings import Credentials, DataWorksSettings
+from headgate_worker.core.model.calls import GetInstance, Reply
+from headgate_worker.upstream.dataworks.client import DataWorks
+from headgate_worker.upstream.dataworks.settings import Credentials, DataWorksSettings
 
 PATIENCE_SECONDS = 15.0
 """How long one job may take until its call is seen."""

@@ -24,9 +24,9 @@ Ask = Callable[[int], Awaitable[None]]
 
 
 async def _headgate(stack: AsyncExitStack, endpoint: str, ca_file: Path) -> Ask:
-    from headgate_worker.core.calls import GetInstance, Reply
-    from headgate_worker.dataworks.client import DataWorks
-    from headgate_worker.dataworks.settings import Credentials, DataWorksSettings
+    from headgate_worker.core.model.calls import GetInstance, Reply
+    from headgate_worker.upstream.dataworks.client import DataWorks
+    from headgate_worker.upstream.dataworks.settings import Credentials, DataWorksSettings
 
     settings = DataWorksSettings(endpoint=endpoint, credentials=Credentials("id", "secret"), ca_file=ca_file)
     client = await stack.enter_async_context(DataWorks(settings))

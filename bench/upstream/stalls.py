@@ -18,8 +18,8 @@ from pathlib import Path
 import uvloop
 from bench.upstream.caller import IN_FLIGHT, WHO
 
-from headgate_worker.dataworks.credentials import CredentialCache
-from headgate_worker.dataworks.settings import Credentials
+from headgate_worker.upstream.dataworks.credentials import CredentialCache
+from headgate_worker.upstream.dataworks.settings import Credentials
 
 BEAT_SECONDS = 0.001
 

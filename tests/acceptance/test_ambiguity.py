@@ -11,9 +11,9 @@ from itertools import product
 import pytest
 
 from headgate import pb
-from headgate_worker.core.calls import CreateInstances
-from headgate_worker.core.view import Policy
-from headgate_worker.tick import POINTS
+from headgate_worker.core.model.calls import CreateInstances
+from headgate_worker.core.model.view import Policy
+from headgate_worker.ticks.tick import POINTS
 from tests.acceptance.virtual import Fixed, World, backfill, rules
 from tests.simulator.chance import Fate
 

@@ -23,9 +23,9 @@ from headgate_cli.dev.redis_server import RedisServer
 from headgate_emulator.app import RunningEmulator, serve
 from headgate_emulator.faults import AppliedLate, CallFault, Latency, LostReply, LostRequest
 from headgate_emulator.settings import Settings as EmulatorSettings
-from headgate_worker.redis_clients import command_client
-from headgate_worker.settings import Settings
-from headgate_worker.store import Store
+from headgate_worker.process.settings import Settings
+from headgate_worker.store.clients import command_client
+from headgate_worker.store.jobs import Store
 from tests.worker.conftest import credentials as credentials
 from tests.worker.conftest import eventually, running
 from tests.worker.submitting import backfill_job, seed_backfill, submit

@@ -10,9 +10,9 @@ from statistics import mean, median
 import pytest
 
 from headgate import dates, pb
-from headgate_worker.core.calls import WRITES
-from headgate_worker.core.rehearsing import forecast
-from headgate_worker.core.view import Policy
+from headgate_worker.core.forecast import forecast
+from headgate_worker.core.model.calls import WRITES
+from headgate_worker.core.model.view import Policy
 from tests.acceptance.virtual import World, backfill
 
 TOLERANCE = 0.10

@@ -8,8 +8,8 @@ import pytest
 
 from headgate import pb
 from headgate.lifecycle import JOB_TERMINAL
-from headgate_worker.core.calls import StartInstances
-from headgate_worker.core.view import Policy
+from headgate_worker.core.model.calls import StartInstances
+from headgate_worker.core.model.view import Policy
 from tests.acceptance.test_parents import states
 from tests.acceptance.virtual import Fixed, World, backfill, rules
 from tests.simulator.chance import Fate

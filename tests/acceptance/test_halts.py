@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headgate import pb
-from headgate_worker.core.calls import GetInstance, StopInstances
+from headgate_worker.core.model.calls import GetInstance, StopInstances
 from tests.acceptance.test_parents import states
 from tests.acceptance.virtual import Fixed, World, backfill, days, rules
 from tests.simulator.chance import Fate

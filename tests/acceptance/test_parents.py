@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from headgate import pb
-from headgate_worker.core.calls import StartInstances
-from headgate_worker.core.view import Policy
+from headgate_worker.core.model.calls import StartInstances
+from headgate_worker.core.model.view import Policy
 from tests.acceptance.virtual import BEGIN_MS, LATENCY_MS, World, backfill, days, rules
 from tests.simulator.upstream import FAILURE, SUCCESS, Instance
 

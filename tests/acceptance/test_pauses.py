@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headgate import pb
-from headgate_worker.core.calls import CreateInstances, StartInstances
+from headgate_worker.core.model.calls import CreateInstances, StartInstances
 from tests.acceptance.test_parents import WORLDS, states
 from tests.acceptance.virtual import World, backfill, rules
 from tests.simulator.callers import Callers

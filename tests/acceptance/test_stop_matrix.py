@@ -15,8 +15,8 @@ import pytest
 
 from headgate import pb
 from headgate.lifecycle import JOB_TERMINAL
-from headgate_worker.core.calls import Call, ListTasks, StopInstances
-from headgate_worker.core.view import Policy
+from headgate_worker.core.model.calls import Call, ListTasks, StopInstances
+from headgate_worker.core.model.view import Policy
 from tests.acceptance.virtual import Fixed, World, backfill, days, rules
 from tests.simulator.chance import Blow, Fate
 from tests.simulator.upstream import ENDED, FAILURE, NOT_RUN, RUNNING, SUCCESS, Instance

@@ -7,8 +7,8 @@ from itertools import product
 import pytest
 
 from headgate import pb
-from headgate_worker.core.calls import CreateInstances, StartInstances, StopInstances
-from headgate_worker.core.view import Policy
+from headgate_worker.core.model.calls import CreateInstances, StartInstances, StopInstances
+from headgate_worker.core.model.view import Policy
 from tests.acceptance.test_parents import states
 from tests.acceptance.virtual import Fixed, World, backfill, rules
 from tests.simulator.chance import Fate

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate import pb
-from headgate_worker.core.calls import InstancePage
-from headgate_worker.walk import Walk
+from headgate_worker.core.model.calls import InstancePage
+from headgate_worker.reads.list_cursor import Walk
 from tests.worker.submitting import days
 
 UPSTREAM_PAGE = 4

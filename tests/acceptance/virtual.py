@@ -13,9 +13,9 @@ from datetime import date, timedelta
 from headgate import dates, entries, log, pb
 from headgate.commit import Commit, Wake
 from headgate.lifecycle import JOB_TERMINAL
-from headgate_worker.core.calls import WRITES, Call, GetInstance, ListInstances, StartInstances
-from headgate_worker.core.steps import Act, Rest, Wait, timestamp
-from headgate_worker.core.view import Policy, View
+from headgate_worker.core.model.calls import WRITES, Call, GetInstance, ListInstances, StartInstances
+from headgate_worker.core.model.steps import Act, Rest, Wait, timestamp
+from headgate_worker.core.model.view import Policy, View
 from tests.simulator.callers import Callers
 from tests.simulator.chance import Blow, Chance, Fate, Profile
 from tests.simulator.line import Line

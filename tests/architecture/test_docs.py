@@ -21,7 +21,7 @@ from headgate import pb
 from headgate_cli.app import app
 from headgate_cli.launch import PROCESSES
 from headgate_server.requests.unbuilt import UNBUILT
-from headgate_worker.core import plan
+from headgate_worker.core import planner
 from tests.architecture import variables
 from tests.architecture.repository import ROOT, documents, relative, tracked
 
@@ -245,6 +245,6 @@ def fits(path: str, name: str) -> bool:
 
 def test_every_rule_of_the_core_is_on_the_map() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text()
-    rules = {rule.__module__.rpartition(".")[2] for rule in (*plan.RULES, *plan.CALLING_RULES)} - {"plan"}
+    rules = {rule.__module__.rpartition(".")[2] for rule in (*planner.RULES, *planner.CALLING_RULES)} - {"plan"}
 
     assert not {rule for rule in rules if f"`{rule}`" not in text}

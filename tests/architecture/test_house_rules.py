@@ -94,8 +94,8 @@ def test_only_settings_modules_and_the_client_read_the_environment() -> None:
 
     assert {name for name in readers if name.startswith(("server/", "worker/", "emulator/"))} <= {
         "server/headgate_server/process/supervisor.py",  # hands its own environment on to the processes that it starts
-        "worker/headgate_worker/connection_file.py",  # variables that its file names
-        "worker/headgate_worker/dataworks/credentials.py",  # Alibaba's variables
+        "worker/headgate_worker/upstream/connection_file.py",  # variables that its file names
+        "worker/headgate_worker/upstream/dataworks/credentials.py",  # Alibaba's variables
     }
 
 

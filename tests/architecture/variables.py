@@ -14,14 +14,14 @@ from pydantic_settings import BaseSettings
 
 import headgate_emulator.settings
 import headgate_server.process.settings
-import headgate_worker.settings
+import headgate_worker.process.settings
 from tests.architecture.repository import ROOT
 
 TABLE: Final = ROOT / "docs/settings.md"
 
 SETTINGS: Final[Mapping[str, type[BaseSettings]]] = {
     "server": headgate_server.process.settings.Settings,
-    "worker": headgate_worker.settings.Settings,
+    "worker": headgate_worker.process.settings.Settings,
     "emulator": headgate_emulator.settings.Settings,
 }
 

@@ -16,7 +16,7 @@ from headgate import commit, deletion, entries, keys, log, pb
 from headgate.commit import Commit, Committed, Duplicate, RequestRecord, Stale, Wake
 from headgate.overlap import Joined, hold_of, hold_of_new
 from headgate_cli.dev.redis_server import RedisServer
-from headgate_worker.redis_clients import command_client
+from headgate_worker.store.clients import command_client
 from tests.worker.submitting import backfill_job, seed_backfill
 
 EARLIER = Path(__file__).parent / "earlier"

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from headgate import pb
-from headgate_worker.core import flow_calls
-from headgate_worker.core.calls import (
+from headgate_worker.core.model import flow_calls
+from headgate_worker.core.model.calls import (
     NOT_REPEATABLE,
     Call,
     CreateInstances,
@@ -24,11 +24,11 @@ from headgate_worker.core.calls import (
     Reply,
     StopInstances,
 )
-from headgate_worker.dataworks.client import DataWorks
-from headgate_worker.dataworks.settings import Credentials, DataWorksSettings
-from headgate_worker.enos.client import Enos
-from headgate_worker.enos.settings import EnosSettings
-from headgate_worker.ports import Upstream
+from headgate_worker.ports.upstreams import Upstream
+from headgate_worker.upstream.dataworks.client import DataWorks
+from headgate_worker.upstream.dataworks.settings import Credentials, DataWorksSettings
+from headgate_worker.upstream.enos.client import Enos
+from headgate_worker.upstream.enos.settings import EnosSettings
 from tests.dataworks.server import PROPER, Behave, Seen, Server, always, answer, http, listening
 
 LONG, SHORT = 5.0, 0.3

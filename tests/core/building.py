@@ -6,10 +6,10 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from headgate import dates, pb
-from headgate_worker.core.calls import Body, Call, Failure, FailureKind, PerInstance, Reply
-from headgate_worker.core.plan import absorb
-from headgate_worker.core.steps import Act, Change, Step, apply, timestamp
-from headgate_worker.core.view import Hints, Policy, View
+from headgate_worker.core.model.calls import Body, Call, Failure, FailureKind, PerInstance, Reply
+from headgate_worker.core.model.steps import Act, Change, Step, apply, timestamp
+from headgate_worker.core.model.view import Hints, Policy, View
+from headgate_worker.core.planner import absorb
 
 NOW_MS = 1_739_019_600_000
 """The afternoon of seed 000, 2025-02-08."""

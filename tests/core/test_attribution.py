@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from headgate import pb
-from headgate_worker.core.attribution import SETTLES_MS, noted, starter, stopper
-from headgate_worker.core.calls import StopRecord
-from headgate_worker.core.runs import NOBODY, THIS_JOB, Stopper
-from headgate_worker.core.steps import timestamp
-from headgate_worker.core.view import Hints
+from headgate_worker.core.facts.attribution import SETTLES_MS, noted, starter, stopper
+from headgate_worker.core.facts.runs import NOBODY, THIS_JOB, Stopper
+from headgate_worker.core.model.calls import StopRecord
+from headgate_worker.core.model.steps import timestamp
+from headgate_worker.core.model.view import Hints
 from tests.core.building import FAILURE, NOW_MS, RUNNING, job, operation, row, seen, view
 
 OURS, THEIRS = "1000", "2000"

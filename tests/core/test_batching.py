@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from headgate import dates, pb
-from headgate_worker.core.batching import ALONE, FEWEST
-from headgate_worker.core.calls import Failure, FailureKind, GetInstance, InstancePage, ListInstances
-from headgate_worker.core.plan import absorb, plan
-from headgate_worker.core.steps import Act
-from headgate_worker.core.view import Hints, View
+from headgate_worker.core.facts.batch_reads import ALONE, FEWEST
+from headgate_worker.core.model.calls import Failure, FailureKind, GetInstance, InstancePage, ListInstances
+from headgate_worker.core.model.steps import Act
+from headgate_worker.core.model.view import Hints, View
+from headgate_worker.core.planner import absorb, plan
 from tests.core.building import NOW_MS, RUNNING, SUCCESS, day, job, reply, row, seen, view
 
 PROJECT = 257880

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from headgate import pb
-from headgate_worker.core.cancelling import drop, overdue, stuck, stuck_at_ms
-from headgate_worker.core.steps import timestamp
+from headgate_worker.core.model.steps import timestamp
+from headgate_worker.core.rules.cancelling import drop, overdue, stuck, stuck_at_ms
 from tests.core.building import NOW_MS, cancel, committed, confirmed, job, operation, reason, row, states, view
 
 _DEADLINE = {"deadline_time": timestamp(NOW_MS)}

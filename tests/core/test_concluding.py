@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from headgate import pb
-from headgate_worker.core.concluding import conclude
-from headgate_worker.core.steps import timestamp
+from headgate_worker.core.model.steps import timestamp
+from headgate_worker.core.rules.job_end import conclude
 from tests.core.building import NOW_MS, cancel, committed, confirmed, job, operation, reason, row, spec, view
 
 _SUCCEEDED = pb.JOB_STATE_SUCCEEDED

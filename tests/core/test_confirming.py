@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from headgate import pb
-from headgate_worker.core.calls import (
+from headgate_worker.core.model.calls import (
     FailureKind,
     GetCreateResult,
     GetRerunResult,
     OperationResult,
     OperationStatus,
 )
-from headgate_worker.core.confirming import FORGOTTEN_AFTER, confirm
-from headgate_worker.core.view import Hints
+from headgate_worker.core.model.view import Hints
+from headgate_worker.core.rules.async_operations import FORGOTTEN_AFTER, confirm
 from tests.core.building import (
     NOW_MS,
     absorbed,

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate import dates, pb
-from headgate_worker.core.calls import CreateInstances, ExecuteAdhoc, FailureKind, RerunInstances
-from headgate_worker.core.creating import create, instance_name
-from headgate_worker.core.view import View
-from headgate_worker.core.windows import create_spec
+from headgate_worker.core.facts.create_windows import create_spec
+from headgate_worker.core.model.calls import CreateInstances, ExecuteAdhoc, FailureKind, RerunInstances
+from headgate_worker.core.model.view import View
+from headgate_worker.core.rules.creating import create, instance_name
 from tests.core.building import (
     NOW_MS,
     absorbed,

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from headgate import pb
-from headgate_worker.core import inquiring
-from headgate_worker.core.calls import GetInstance, ListTasks, TaskFilter, TaskPage
-from headgate_worker.core.plan import plan
-from headgate_worker.core.view import Policy, View
+from headgate_worker.core.model.calls import GetInstance, ListTasks, TaskFilter, TaskPage
+from headgate_worker.core.model.view import Policy, View
+from headgate_worker.core.planner import plan
+from headgate_worker.core.rules import diagnosis
 from tests.core.building import SUCCESS, absorbed, acted, confirmed, job, row, seen, states, taken, view
 from tests.core.test_inquiring import BOTH, FEBRUARY_5, LIST, goes_on, task
 
@@ -25,7 +25,7 @@ def succeeded(*tasks: pb.TaskInstance, **policy: Any) -> View:
 def test_a_success_by_dry_run_is_a_warning() -> None:
     asks = acted(plan(succeeded()))
     assert asks.call == ListTasks(
-        9, FEBRUARY_5, 100, page_size=inquiring.ROWS, filter=TaskFilter(status="Success", trigger_recurrence="Skip")
+        9, FEBRUARY_5, 100, page_size=diagnosis.ROWS, filter=TaskFilter(status="Success", trigger_recurrence="Skip")
     )
     dry = task(7, "load", "Success", trigger_recurrence="Skip")
     change = absorbed(succeeded(), LIST, TaskPage((dry, task(8, "sum", "Success")), 2), 0)

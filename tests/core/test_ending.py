@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from headgate import pb
-from headgate_worker.core.calls import GetInstance
-from headgate_worker.core.steps import timestamp
-from headgate_worker.core.view import Hints, View
+from headgate_worker.core.model.calls import GetInstance
+from headgate_worker.core.model.steps import timestamp
+from headgate_worker.core.model.view import Hints, View
 from tests.core.building import (
     FAILURE,
     NOT_RUN,

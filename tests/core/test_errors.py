@@ -7,8 +7,8 @@ from google.rpc.code_pb2 import Code
 from google.rpc.error_details_pb2 import ErrorInfo
 
 from headgate.reasons import DOMAIN, Reason
-from headgate_worker.core import errors
-from headgate_worker.core.calls import Failure, FailureKind
+from headgate_worker.core.model import errors
+from headgate_worker.core.model.calls import Failure, FailureKind
 from tests.core.building import failure, reason
 
 

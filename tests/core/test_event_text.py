@@ -6,7 +6,7 @@ import pytest
 
 from headgate import pb
 from headgate.lifecycle import JOB_TRANSITIONS
-from headgate_worker.core.steps import operation_changed, runs_changed, stamp
+from headgate_worker.core.model.steps import operation_changed, runs_changed, stamp
 
 ROW = pb.InstanceRun(workflow_instance_id=7, state=pb.RUN_STATE_CREATED)
 MOVES = [(before, after) for before, others in JOB_TRANSITIONS.items() for after in [before, *others]]

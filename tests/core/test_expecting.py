@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate import pb
-from headgate_worker.core.expecting import RECENT, Window, expectation, from_durations
-from headgate_worker.core.steps import timestamp
+from headgate_worker.core.facts.durations import RECENT, Window, expectation, from_durations
+from headgate_worker.core.model.steps import timestamp
 from tests.core.building import NOW_MS, job, row, view
 
 minutes = st.integers(1, 10**8)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from headgate import pb
-from headgate_worker.core.inquiring import first_failed
-from headgate_worker.core.steps import timestamp
+from headgate_worker.core.model.steps import timestamp
+from headgate_worker.core.rules.diagnosis import first_failed
 from tests.core.test_inquiring import task
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from headgate import pb, tries
-from headgate_worker.core.event_text import label
-from headgate_worker.core.halting import current_operation, halt, halted, halts
+from headgate_worker.core.model.event_text import label
+from headgate_worker.core.rules.failure_policy import current_operation, halt, halted, halts
 from tests.core.building import cancel, committed, confirmed, job, operation, row, spec, states, view
 
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from headgate import dates, pb
-from headgate_worker.core import inquiring
-from headgate_worker.core.calls import (
+from headgate_worker.core.model.calls import (
     Failure,
     FailureKind,
     GetInstance,
@@ -20,9 +19,10 @@ from headgate_worker.core.calls import (
     TaskFilter,
     TaskPage,
 )
-from headgate_worker.core.plan import plan
-from headgate_worker.core.steps import Act, Wait, run_with, timestamp
-from headgate_worker.core.view import Hints, Inquiry, View
+from headgate_worker.core.model.steps import Act, Wait, run_with, timestamp
+from headgate_worker.core.model.view import Hints, Inquiry, View
+from headgate_worker.core.planner import plan
+from headgate_worker.core.rules import diagnosis
 from tests.core.building import (
     FAILURE,
     NOT_RUN,
@@ -46,7 +46,7 @@ from tests.core.building import (
 WAIT_MS = 10_000
 FEBRUARY_5 = 1738684800000
 LIST = ListTasks(
-    9, FEBRUARY_5, 100, page_size=inquiring.ROWS, filter=TaskFilter(status="Failure"), sort_by="FinishedTime Asc"
+    9, FEBRUARY_5, 100, page_size=diagnosis.ROWS, filter=TaskFilter(status="Failure"), sort_by="FinishedTime Asc"
 )
 BOTH: dict[str, Any] = {"digest_ms": WAIT_MS, "dry_run_ms": WAIT_MS}
 
@@ -155,8 +155,8 @@ def test_only_a_job_at_work_looks_into_failures(fields: Any) -> None:
     of = last_one_failed()
     moved = job(*of.job.runs, operations=[confirmed(0)], **fields)
 
-    assert not inquiring.pending(replace(of, job=moved))
-    assert inquiring.inquire(replace(of, job=moved)) is None
+    assert not diagnosis.pending(replace(of, job=moved))
+    assert diagnosis.inquire(replace(of, job=moved)) is None
     late = absorbed(replace(of, job=moved), LIST, TaskPage((task(7),), 1), 0)
     assert (late.drafts, late.hints.inquiries) == ((), {})
 
@@ -164,7 +164,7 @@ def test_only_a_job_at_work_looks_into_failures(fields: Any) -> None:
 def test_a_paused_job_does() -> None:
     of = last_one_failed()
 
-    assert inquiring.pending(replace(of, job=job(*of.job.runs, state=pb.JOB_STATE_PAUSED)))
+    assert diagnosis.pending(replace(of, job=job(*of.job.runs, state=pb.JOB_STATE_PAUSED)))
 
 
 def test_the_jobs_end_waits_no_longer_than_it_was_told_to() -> None:
@@ -199,7 +199,7 @@ def test_a_call_that_may_do_better_later_is_tried_three_times(kind: FailureKind)
         of = goes_on(of, acted(step), failure(kind))
         assert (of.hints.failures, of.hints.retry_at_ms) == (0, 0)
 
-    assert tries == inquiring.MOST_TRIES
+    assert tries == diagnosis.MOST_TRIES
     assert of.now_ms < NOW_MS + WAIT_MS
     assert acted(plan(of)).drafts[0].state == pb.JOB_STATE_FAILED
 
@@ -299,18 +299,18 @@ def test_hints_that_name_a_run_that_is_not_there_are_harmless() -> None:
 
 
 def test_tails_are_short_once_a_job_has_many() -> None:
-    there = pb.FailureDigest(log_tail="x" * inquiring.TAIL_BYTES)
-    full = [row(n, pb.RUN_STATE_FAILED, failure_digest=there) for n in range(1, inquiring.FULL_TAILS)]
+    there = pb.FailureDigest(log_tail="x" * diagnosis.TAIL_BYTES)
+    full = [row(n, pb.RUN_STATE_FAILED, failure_digest=there) for n in range(1, diagnosis.FULL_TAILS)]
     log = "表" * 5_000
 
-    for rows, most in ((full, inquiring.TAIL_BYTES), ([*full, row(32, full[0].state, failure_digest=there)], 512)):
+    for rows, most in ((full, diagnosis.TAIL_BYTES), ([*full, row(32, full[0].state, failure_digest=there)], 512)):
         of = last_one_failed()
         of = replace(of, job=job(*of.job.runs, *rows, operations=[confirmed(0)]))
         of = goes_on(of, acted(plan(of)), TaskPage((task(7, name="n" * 999),), 1))
         of = goes_on(of, acted(plan(of)), log)
         digest = of.job.runs[0].failure_digest
         assert most - 3 < len(digest.log_tail.encode()) <= most
-        assert (digest.truncated, digest.task_name) == (True, "n" * inquiring.NAME_LENGTH)
+        assert (digest.truncated, digest.task_name) == (True, "n" * diagnosis.NAME_LENGTH)
 
 
 @pytest.mark.parametrize("dry", [False, True])
@@ -318,7 +318,7 @@ def test_what_is_found_out_keeps_the_largest_job_far_below_a_message(dry: bool) 
     name = "\U0001f600" * 2_000
     of = view(job(*[row(n, pb.RUN_STATE_RUNNING) for n in range(dates.MAX_DATES)], backfill=spec(1)), **BOTH)
     for n in range(dates.MAX_DATES):
-        hints = Hints().inquire(n, Inquiry(NOW_MS + WAIT_MS, task_id="7", task_name=name[: inquiring.NAME_LENGTH]))
+        hints = Hints().inquire(n, Inquiry(NOW_MS + WAIT_MS, task_id="7", task_name=name[: diagnosis.NAME_LENGTH]))
         ended = run_with(of.job.runs[n], state=pb.RUN_STATE_SUCCEEDED if dry else pb.RUN_STATE_FAILED)
         of.job.runs[n].CopyFrom(ended)
         asks = replace(of, hints=hints)
@@ -358,7 +358,7 @@ def test_what_is_begun_is_finished_before_the_next_one_begins() -> None:
     hints = Hints().inquire(0, Inquiry(NOW_MS + 5, project_id=1, day_ms=1)).inquire(1, Inquiry(NOW_MS + 9, task_id="7"))
     of = view(job(*rows, operations=[confirmed(0, 1, 2)]), hints, **BOTH)
 
-    assert acted(inquiring.inquire(of)).call == GetTaskLog(7, 0)
+    assert acted(diagnosis.inquire(of)).call == GetTaskLog(7, 0)
 
 
 def test_inquiries_that_nobody_waits_for_any_more_are_forgotten() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headgate import pb
-from headgate_worker.core.kinds import expected_parent, may_start, newest_first, starts_first, starts_itself
+from headgate_worker.core.facts.job_kinds import expected_parent, may_start, newest_first, starts_first, starts_itself
 from tests.core.building import job, row, spec, view
 
 _UPSTREAM = spec(start_mode=pb.START_MODE_UPSTREAM)

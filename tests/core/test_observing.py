@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from headgate import pb
-from headgate_worker.core.calls import FailureKind, GetInstance, Reply
-from headgate_worker.core.observing import looks, next_look_ms, read
-from headgate_worker.core.plan import absorb
-from headgate_worker.core.steps import Act, timestamp
-from headgate_worker.core.stored_hints import decode_hints, encode_hints
-from headgate_worker.core.view import Hints
+from headgate_worker.core.model.calls import FailureKind, GetInstance, Reply
+from headgate_worker.core.model.hints_codec import decode_hints, encode_hints
+from headgate_worker.core.model.steps import Act, timestamp
+from headgate_worker.core.model.view import Hints
+from headgate_worker.core.planner import absorb
+from headgate_worker.core.rules.observing import looks, next_look_ms, read
 from tests.core.building import (
     NOT_RUN,
     NOW_MS,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from headgate import pb
-from headgate_worker.core import errors
-from headgate_worker.core.calls import FailureKind
-from headgate_worker.core.operations import done, made, refused, to_be_sent_again, unplaced
-from headgate_worker.core.steps import apply
+from headgate_worker.core.facts.operations import done, made, refused, to_be_sent_again, unplaced
+from headgate_worker.core.model import errors
+from headgate_worker.core.model.calls import FailureKind
+from headgate_worker.core.model.steps import apply
 from tests.core.building import NOW_MS, cancel, confirmed, failure, job, operation, row, states, taken, view
 
 _NOT_SENT = operation(pb.OPERATION_OUTCOME_NOT_SENT, 0, 1)

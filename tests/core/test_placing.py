@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from headgate import pb
-from headgate_worker.core.calls import FailureKind, GetInstance
-from headgate_worker.core.placing import missing, place
-from headgate_worker.core.plan import plan
-from headgate_worker.core.steps import Wait
-from headgate_worker.core.view import Hints
+from headgate_worker.core.model.calls import FailureKind, GetInstance
+from headgate_worker.core.model.steps import Wait
+from headgate_worker.core.model.view import Hints
+from headgate_worker.core.planner import plan
+from headgate_worker.core.rules.instance_mapping import missing, place
 from tests.core.building import (
     NOT_RUN,
     NOW_MS,

@@ -6,10 +6,16 @@ import pytest
 
 from headgate import pb
 from headgate.lifecycle import JOB_TERMINAL
-from headgate_worker.core.calls import CreateInstances, GetCreateResult, GetInstance, StartInstances, StopInstances
-from headgate_worker.core.plan import IDLE_MS, plan
-from headgate_worker.core.steps import Act, Rest, Wait, timestamp
-from headgate_worker.core.view import Hints, View
+from headgate_worker.core.model.calls import (
+    CreateInstances,
+    GetCreateResult,
+    GetInstance,
+    StartInstances,
+    StopInstances,
+)
+from headgate_worker.core.model.steps import Act, Rest, Wait, timestamp
+from headgate_worker.core.model.view import Hints, View
+from headgate_worker.core.planner import IDLE_MS, plan
 from tests.core.building import (
     NOT_RUN,
     NOW_MS,
@@ -131,7 +137,7 @@ def _drive(of: View, body: object) -> View:
 
 
 def test_the_request_sequence_of_seed_000() -> None:
-    from headgate_worker.core.calls import OperationResult, OperationStatus, PerInstance
+    from headgate_worker.core.model.calls import OperationResult, OperationStatus, PerInstance
 
     runs = row(0, pb.RUN_STATE_PLANNED), row(1, pb.RUN_STATE_PLANNED)
     of = view(job(*runs, state=pb.JOB_STATE_QUEUED))

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from headgate import dates, pb
-from headgate_worker.core.calls import FailureKind, GetInstance, InstancePage, ListInstances
-from headgate_worker.core.plan import plan
-from headgate_worker.core.reconciling import SEARCH_AGAIN_MS, reconcile, search_days
-from headgate_worker.core.steps import Act, Change, timestamp
-from headgate_worker.core.view import Hints, View
+from headgate_worker.core.model.calls import FailureKind, GetInstance, InstancePage, ListInstances
+from headgate_worker.core.model.steps import Act, Change, timestamp
+from headgate_worker.core.model.view import Hints, View
+from headgate_worker.core.planner import plan
+from headgate_worker.core.rules.reconciling import SEARCH_AGAIN_MS, reconcile, search_days
 from tests.core.building import (
     FAILURE,
     NOT_RUN,

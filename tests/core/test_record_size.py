@@ -11,8 +11,8 @@ from google.rpc.status_pb2 import Status
 
 from headgate import log, pb, sizes
 from headgate.reasons import Reason
-from headgate_worker.core import errors, record_size
-from headgate_worker.core.steps import apply, operation_changed, run_with, runs_changed, timestamp
+from headgate_worker.core.model import errors, record_size
+from headgate_worker.core.model.steps import apply, operation_changed, run_with, runs_changed, timestamp
 from tests.core.building import NOW_MS, row
 
 RUNS: Final = 1_100

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from headgate import pb
-from headgate_worker.core.calls import (
+from headgate_worker.core.model.calls import (
     CreateInstances,
     FailureKind,
     GetInstance,
@@ -16,10 +16,10 @@ from headgate_worker.core.calls import (
     StartInstances,
     StopInstances,
 )
-from headgate_worker.core.plan import plan
-from headgate_worker.core.retrying import due_ms, wait_ms
-from headgate_worker.core.steps import Act, Wait, timestamp
-from headgate_worker.core.view import Hints, Inquiry, Policy, View
+from headgate_worker.core.model.steps import Act, Wait, timestamp
+from headgate_worker.core.model.view import Hints, Inquiry, Policy, View
+from headgate_worker.core.planner import plan
+from headgate_worker.core.rules.retrying import due_ms, wait_ms
 from tests.core.building import (
     FAILURE,
     NOT_RUN,

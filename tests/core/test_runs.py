@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headgate import pb
-from headgate_worker.core.runs import (
+from headgate_worker.core.facts.runs import (
     BAD,
     IDLE,
     NOBODY,

@@ -3,8 +3,8 @@
 import pytest
 
 from headgate import pb
-from headgate_worker.core.sharing import MARGIN_MS, RELEASED_MS, UNTOUCHED_MS, follow_ms
-from headgate_worker.core.view import Hints
+from headgate_worker.core.facts.follow_window import MARGIN_MS, RELEASED_MS, UNTOUCHED_MS, follow_ms
+from headgate_worker.core.model.view import Hints
 
 NOW_MS = 1_000_000
 

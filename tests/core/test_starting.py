@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate import pb
-from headgate_worker.core.calls import FailureKind, GetInstance, PerInstance, StartInstances
-from headgate_worker.core.observing import looks
-from headgate_worker.core.starting import parent_id, queue, restart, start
-from headgate_worker.core.steps import timestamp
-from headgate_worker.core.view import Hints, View
+from headgate_worker.core.model.calls import FailureKind, GetInstance, PerInstance, StartInstances
+from headgate_worker.core.model.steps import timestamp
+from headgate_worker.core.model.view import Hints, View
+from headgate_worker.core.rules.observing import looks
+from headgate_worker.core.rules.starting import parent_id, queue, restart, start
 from tests.core.building import (
     NO_STARTER,
     NOW_MS,

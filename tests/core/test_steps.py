@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from headgate import log, pb
-from headgate_worker.core.calls import ACTIONS, NOT_REPEATABLE, WRITES, StartInstances
-from headgate_worker.core.steps import Act, after, apply, operation_changed, operation_with, run_with, runs_changed
+from headgate_worker.core.model.calls import ACTIONS, NOT_REPEATABLE, WRITES, StartInstances
+from headgate_worker.core.model.steps import (
+    Act,
+    after,
+    apply,
+    operation_changed,
+    operation_with,
+    run_with,
+    runs_changed,
+)
 from tests.core.building import NOW_MS, confirmed, job, row, view
 
 

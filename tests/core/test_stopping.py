@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from headgate import pb
-from headgate_worker.core.calls import Failure, FailureKind, GetInstance, PerInstance, StopInstances
-from headgate_worker.core.not_begun import FRESH_MS
-from headgate_worker.core.steps import timestamp
-from headgate_worker.core.stopping import again_ms, stop, wants_end
-from headgate_worker.core.stored_hints import decode_hints, encode_hints
-from headgate_worker.core.view import Hints
+from headgate_worker.core.model.calls import Failure, FailureKind, GetInstance, PerInstance, StopInstances
+from headgate_worker.core.model.hints_codec import decode_hints, encode_hints
+from headgate_worker.core.model.steps import timestamp
+from headgate_worker.core.model.view import Hints
+from headgate_worker.core.rules.not_begun import FRESH_MS
+from headgate_worker.core.rules.stopping import again_ms, stop, wants_end
 from tests.core.building import (
     FAILURE,
     NOW_MS,

@@ -9,11 +9,11 @@ import pytest
 
 from headgate import dates, pb
 from headgate.reprocess import is_left_alone
-from headgate_worker.core.calls import CreateInstances, FailureKind, InstancePage, ListInstances
-from headgate_worker.core.plan import plan
-from headgate_worker.core.steps import Act, Change, timestamp
-from headgate_worker.core.surveying import MOST_PAGES, PAGE, survey
-from headgate_worker.core.view import Sighting, View
+from headgate_worker.core.model.calls import CreateInstances, FailureKind, InstancePage, ListInstances
+from headgate_worker.core.model.steps import Act, Change, timestamp
+from headgate_worker.core.model.view import Sighting, View
+from headgate_worker.core.planner import plan
+from headgate_worker.core.rules.surveying import MOST_PAGES, PAGE, survey
 from tests.core.building import (
     FAILURE,
     NOT_RUN,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate_worker.core.tails import tail
+from headgate_worker.core.model.log_tail import tail
 
 
 @pytest.mark.parametrize(

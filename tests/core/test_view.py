@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate import pb
-from headgate_worker.core.stored_hints import decode_hints, encode_hints
-from headgate_worker.core.view import Hints, Inquiry, Sighting, View
+from headgate_worker.core.model.hints_codec import decode_hints, encode_hints
+from headgate_worker.core.model.view import Hints, Inquiry, Sighting, View
 from tests.core.building import job
 
 times = st.integers(0, 2**53)

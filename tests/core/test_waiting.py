@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from headgate import pb
-from headgate_worker.core.calls import GetInstance, StartInstances
-from headgate_worker.core.steps import timestamp
-from headgate_worker.core.view import Hints
-from headgate_worker.core.waiting import look
+from headgate_worker.core.model.calls import GetInstance, StartInstances
+from headgate_worker.core.model.steps import timestamp
+from headgate_worker.core.model.view import Hints
+from headgate_worker.core.rules.blocked_runs import look
 from tests.core.building import NO_STARTER, NOW_MS, job, row, view
 
 _CHILD = row(1, pb.RUN_STATE_BLOCKED, blocked_by_id=100)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate import dates, pb
-from headgate_worker.core.windows import DEFAULT_AHEAD, all_ranges, next_ranges
+from headgate_worker.core.facts.create_windows import DEFAULT_AHEAD, all_ranges, next_ranges
 from tests.core.building import day, spec
 
 FIRST = date(2024, 1, 1)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from headgate_worker.dataworks.client import DataWorks
-from headgate_worker.dataworks.credentials import CredentialCache
-from headgate_worker.dataworks.settings import Credentials, DataWorksSettings
+from headgate_worker.upstream.dataworks.client import DataWorks
+from headgate_worker.upstream.dataworks.credentials import CredentialCache
+from headgate_worker.upstream.dataworks.settings import Credentials, DataWorksSettings
 from tests.dataworks.server import Server, listening
 
 MakeClient = Callable[..., DataWorks]

@@ -7,9 +7,9 @@ from typing import TypeVar
 from google.type.date_pb2 import Date
 
 from headgate import pb
-from headgate_worker.core import calls
-from headgate_worker.core.calls import Failure, Outcome, Reply
-from headgate_worker.ports import Upstream
+from headgate_worker.core.model import calls
+from headgate_worker.core.model.calls import Failure, Outcome, Reply
+from headgate_worker.ports.upstreams import Upstream
 
 B = TypeVar("B")
 

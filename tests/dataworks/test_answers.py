@@ -9,12 +9,12 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from headgate import pb
-from headgate_worker.core import calls
-from headgate_worker.core.calls import FailureKind
-from headgate_worker.dataworks import answers
-from headgate_worker.dataworks.replies import Reading
-from headgate_worker.transport.connections import Answer, ReplyTooLarge, Stage
-from headgate_worker.transport.failures import no_answer
+from headgate_worker.core.model import calls
+from headgate_worker.core.model.calls import FailureKind
+from headgate_worker.upstream.dataworks.replies import answers
+from headgate_worker.upstream.dataworks.replies.reading import Reading
+from headgate_worker.upstream.http.connections import Answer, ReplyTooLarge, Stage
+from headgate_worker.upstream.http.failures import no_answer
 from tests.dataworks.server import REQUEST_ID
 from tests.dataworks.specs import FIRST, adhoc_spec, failure_of, seed_spec
 

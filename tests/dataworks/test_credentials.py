@@ -11,11 +11,11 @@ import pytest
 from alibabacloud_credentials.provider import URLCredentialsProvider
 from alibabacloud_credentials.utils import auth_util
 
-from headgate_worker.core import calls
-from headgate_worker.core.calls import FailureKind
-from headgate_worker.dataworks import credentials as module
-from headgate_worker.dataworks.credentials import CredentialCache, CredentialsUnavailable, DefaultChain
-from headgate_worker.dataworks.settings import Credentials
+from headgate_worker.core.model import calls
+from headgate_worker.core.model.calls import FailureKind
+from headgate_worker.upstream.dataworks import credentials as module
+from headgate_worker.upstream.dataworks.credentials import CredentialCache, CredentialsUnavailable, DefaultChain
+from headgate_worker.upstream.dataworks.settings import Credentials
 from tests.dataworks.conftest import MakeClient
 from tests.dataworks.server import Seen, Server, always, http, listening, properly, refusal
 from tests.dataworks.specs import CREATE, GET, SECONDS, SHORT, START, ask, failure_of

@@ -7,7 +7,7 @@ from google.type.date_pb2 import Date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate_worker.dataworks.dates import LAST_MILLIS, business_date, iso_text, midnight_millis
+from headgate_worker.upstream.dataworks.dates import LAST_MILLIS, business_date, iso_text, midnight_millis
 
 
 @pytest.mark.parametrize(

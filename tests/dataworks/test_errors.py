@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from headgate_worker.core.calls import (
+from headgate_worker.core.model.calls import (
     ACTIONS,
     NOT_REPEATABLE,
     CreateInstances,
@@ -13,8 +13,8 @@ from headgate_worker.core.calls import (
     StartInstances,
     StopInstances,
 )
-from headgate_worker.dataworks import errors
-from headgate_worker.dataworks.errors import Envelope, classify
+from headgate_worker.upstream.dataworks import errors
+from headgate_worker.upstream.dataworks.errors import Envelope, classify
 
 THROTTLED, FROZEN, TRANSIENT = FailureKind.THROTTLED, FailureKind.FROZEN, FailureKind.TRANSIENT
 AMBIGUOUS, REFUSED, DENIED = FailureKind.AMBIGUOUS, FailureKind.REFUSED, FailureKind.DENIED

@@ -19,9 +19,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.date_pb2 import Date
 
 from headgate import pb
-from headgate_worker.core import calls
-from headgate_worker.dataworks.extra import Unsendable
-from headgate_worker.dataworks.requests import prepare
+from headgate_worker.core.model import calls
+from headgate_worker.upstream.dataworks.requests.extra import Unsendable
+from headgate_worker.upstream.dataworks.requests.prepared import prepare
 
 KNOWN_WELL: Final[dict[str, Message]] = {
     Date.DESCRIPTOR.full_name: Date(year=2025, month=2, day=5),

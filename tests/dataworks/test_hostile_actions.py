@@ -10,11 +10,11 @@ import pytest
 from headgate import pb
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.faults import MalformedReply, Shape
-from headgate_worker.core import calls, flow_calls
-from headgate_worker.core.calls import ACTIONS, NOT_REPEATABLE, FailureKind
-from headgate_worker.dataworks.client import DataWorks
-from headgate_worker.dataworks.settings import Credentials, DataWorksSettings
-from headgate_worker.ports import Upstream
+from headgate_worker.core.model import calls, flow_calls
+from headgate_worker.core.model.calls import ACTIONS, NOT_REPEATABLE, FailureKind
+from headgate_worker.ports.upstreams import Upstream
+from headgate_worker.upstream.dataworks.client import DataWorks
+from headgate_worker.upstream.dataworks.settings import Credentials, DataWorksSettings
 from tests.dataworks.specs import ADHOC, CREATE, FEBRUARY_5, FIRST, RERUN, SHORT, ask, body_of, failure_of
 from tests.dataworks.test_with_emulator import created
 from tests.dataworks.test_with_emulator import emulator as emulator

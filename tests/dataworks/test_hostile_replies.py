@@ -13,11 +13,11 @@ from aiohttp.client_proto import ResponseHandler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headgate_worker.core import calls
-from headgate_worker.core.calls import FailureKind
-from headgate_worker.dataworks.client import DataWorks
-from headgate_worker.dataworks.settings import Credentials, DataWorksSettings
-from headgate_worker.transport.handler import MAX_INTERIM
+from headgate_worker.core.model import calls
+from headgate_worker.core.model.calls import FailureKind
+from headgate_worker.upstream.dataworks.client import DataWorks
+from headgate_worker.upstream.dataworks.settings import Credentials, DataWorksSettings
+from headgate_worker.upstream.http.handler import MAX_INTERIM
 from tests.dataworks.conftest import MakeClient
 from tests.dataworks.server import PROPER, Seen, Server, always, answer, http, listening, properly
 from tests.dataworks.specs import CREATE, GET, SHORT, START, ask, body_of, failure_of

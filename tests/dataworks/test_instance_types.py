@@ -9,9 +9,9 @@ import pytest
 from headgate import pb
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.dataworks.instances import Scheduled
-from headgate_worker.core import calls
-from headgate_worker.dataworks import words
-from headgate_worker.ports import Upstream
+from headgate_worker.core.model import calls
+from headgate_worker.ports.upstreams import Upstream
+from headgate_worker.upstream.dataworks import words
 from tests.dataworks.specs import FEBRUARY_5, ask, body_of, failure_of, seed_spec
 from tests.dataworks.test_with_emulator import dataworks as dataworks
 from tests.dataworks.test_with_emulator import emulator as emulator

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate import pb
-from headgate_worker.core import calls
-from headgate_worker.dataworks.dates import LAST_MILLIS
-from headgate_worker.dataworks.fields import MalformedReply, Members
-from headgate_worker.dataworks.replies import NothingThere, Reading, read
+from headgate_worker.core.model import calls
+from headgate_worker.upstream.dataworks.dates import LAST_MILLIS
+from headgate_worker.upstream.dataworks.replies.fields import MalformedReply, Members
+from headgate_worker.upstream.dataworks.replies.reading import NothingThere, Reading, read
 from tests.dataworks.specs import FEBRUARY_5, FIRST, SECOND, adhoc_spec, seed_spec
 
 NOW = Reading(Timestamp(seconds=1739022300), "request")

@@ -12,8 +12,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.date_pb2 import Date
 
 from headgate import pb
-from headgate_worker.core import calls
-from headgate_worker.dataworks.client import DataWorks
+from headgate_worker.core.model import calls
+from headgate_worker.upstream.dataworks.client import DataWorks
 from tests.dataworks.server import Seen, Server, always, http
 from tests.dataworks.specs import FEBRUARY_5, adhoc_spec, failure_of, seed_spec
 

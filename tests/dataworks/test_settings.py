@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headgate_worker.dataworks.settings import Credentials, DataWorksSettings, Endpoint
+from headgate_worker.upstream.dataworks.settings import Credentials, DataWorksSettings, Endpoint
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,9 @@ def test_credentials_do_not_show_their_secrets() -> None:
 
 
 def test_settings_are_read_without_the_sdk() -> None:
-    script = "import sys, headgate_worker.dataworks.settings; sys.exit('alibabacloud_tea_openapi' in sys.modules)"
+    script = (
+        "import sys, headgate_worker.upstream.dataworks.settings; sys.exit('alibabacloud_tea_openapi' in sys.modules)"
+    )
     ended = subprocess.run([sys.executable, "-c", script], check=False, timeout=30)
 
     assert ended.returncode == 0

@@ -13,10 +13,10 @@ from darabonba.runtime import RuntimeOptions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate_worker.core import calls
-from headgate_worker.dataworks.client import DataWorks
-from headgate_worker.dataworks.settings import Credentials
-from headgate_worker.dataworks.signing import ALGORITHM, FORM, Unsigned, query_text, signed_headers
+from headgate_worker.core.model import calls
+from headgate_worker.upstream.dataworks.client import DataWorks
+from headgate_worker.upstream.dataworks.settings import Credentials
+from headgate_worker.upstream.dataworks.signing import ALGORITHM, FORM, Unsigned, query_text, signed_headers
 from tests.dataworks.server import Seen, Server
 
 SECONDS_2025_02_08_13H = 1739019600.0

@@ -10,9 +10,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.date_pb2 import Date
 
 from headgate import pb
-from headgate_worker.core import calls
-from headgate_worker.dataworks.client import DataWorks
-from headgate_worker.dataworks.fields import MalformedReply
+from headgate_worker.core.model import calls
+from headgate_worker.upstream.dataworks.client import DataWorks
+from headgate_worker.upstream.dataworks.replies.fields import MalformedReply
 from tests.dataworks.server import Server, always, http
 from tests.dataworks.specs import FEBRUARY_5, FIRST, ask
 from tests.dataworks.test_replies import NOW, TASK, TASKS, page, reply_to

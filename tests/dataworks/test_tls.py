@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from headgate_worker.core import calls
-from headgate_worker.core.calls import FailureKind
-from headgate_worker.dataworks.client import DataWorks
-from headgate_worker.dataworks.settings import DataWorksSettings
+from headgate_worker.core.model import calls
+from headgate_worker.core.model.calls import FailureKind
+from headgate_worker.upstream.dataworks.client import DataWorks
+from headgate_worker.upstream.dataworks.settings import DataWorksSettings
 from tests.dataworks.conftest import MakeClient
 from tests.dataworks.server import Server, listening
 from tests.dataworks.specs import CREATE, GET, ask, failure_of

@@ -8,11 +8,11 @@ import logging
 import pytest
 from blockbuster import blockbuster_ctx
 
-from headgate_worker.core import calls
-from headgate_worker.core.calls import FailureKind
-from headgate_worker.dataworks.client import DataWorks
-from headgate_worker.dataworks.settings import Credentials, DataWorksSettings
-from headgate_worker.dataworks.transport import open_transport
+from headgate_worker.core.model import calls
+from headgate_worker.core.model.calls import FailureKind
+from headgate_worker.upstream.dataworks.client import DataWorks
+from headgate_worker.upstream.dataworks.settings import Credentials, DataWorksSettings
+from headgate_worker.upstream.dataworks.transport import open_transport
 from tests.dataworks.conftest import MakeClient
 from tests.dataworks.server import PROPER, Seen, Server, always, answer, http, listening, properly, refusal
 from tests.dataworks.specs import ADHOC, CREATE, GET, RERUN, SECONDS, SHORT, START, ask, failure_of

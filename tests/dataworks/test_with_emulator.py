@@ -11,10 +11,10 @@ from headgate_emulator.app import RunningEmulator, serve
 from headgate_emulator.faults import ErrorReply, LostReply
 from headgate_emulator.scenario import load
 from headgate_emulator.settings import Settings
-from headgate_worker.core import calls
-from headgate_worker.dataworks.client import DataWorks
-from headgate_worker.dataworks.settings import Credentials, DataWorksSettings
-from headgate_worker.ports import Upstream
+from headgate_worker.core.model import calls
+from headgate_worker.ports.upstreams import Upstream
+from headgate_worker.upstream.dataworks.client import DataWorks
+from headgate_worker.upstream.dataworks.settings import Credentials, DataWorksSettings
 from tests.dataworks.specs import ADHOC, CREATE, FEBRUARY_5, FIRST, SECOND, ask, body_of, failure_of, seed_spec
 
 

@@ -12,10 +12,10 @@ import pytest
 from headgate import pb
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.faults import ErrorReply, LostReply, MalformedReply
-from headgate_worker.core import flow_calls
-from headgate_worker.core.calls import Call, Failure, FailureKind, Reply
-from headgate_worker.enos.client import Enos
-from headgate_worker.enos.settings import EnosSettings, Generation
+from headgate_worker.core.model import flow_calls
+from headgate_worker.core.model.calls import Call, Failure, FailureKind, Reply
+from headgate_worker.upstream.enos.client import Enos
+from headgate_worker.upstream.enos.settings import EnosSettings, Generation
 from tests.enos.samples import SECOND_ID
 
 NOW_MS = 1_739_022_200_000

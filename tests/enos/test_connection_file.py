@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from headgate.quota import EDITIONS
-from headgate_worker.connection_file import DataWorksEntry, EnosEntry, Secrets, load
+from headgate_worker.upstream.connection_file import DataWorksEntry, EnosEntry, Secrets, load
 
 GOOD = """
 default = "plant"

@@ -26,7 +26,7 @@ from headgate_emulator.settings import Settings as EmulatorSettings
 from headgate_server import app as server_app
 from headgate_server.process.settings import Settings as ServerSettings
 from headgate_worker import app as worker_app
-from headgate_worker.settings import Settings as WorkerSettings
+from headgate_worker.process.settings import Settings as WorkerSettings
 from tests.architecture.repository import ROOT, SOURCE_ROOTS
 from tests.enos.samples import FIRST_ID, SECOND_ID, SECOND_PRINTED
 from tests.enos.test_graph import row_of

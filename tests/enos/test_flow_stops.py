@@ -8,9 +8,9 @@ import pytest
 
 from headgate import pb
 from headgate_emulator.enos.world import Trigger
-from headgate_worker.core.calls import StopRecord
-from headgate_worker.core.flow_calls import CancelFlow, GetFlowTaskLog
-from headgate_worker.core.view import Policy
+from headgate_worker.core.model.calls import StopRecord
+from headgate_worker.core.model.flow_calls import CancelFlow, GetFlowTaskLog
+from headgate_worker.core.model.view import Policy
 from tests.enos.test_flows import START_MS, Drive, Loss, cancel_job, lose, trigger_job
 
 

@@ -20,19 +20,19 @@ from headgate_emulator.enos.statuses import Status
 from headgate_emulator.enos.world import FlowWorld, Trigger
 from headgate_emulator.fault_book import FaultBook
 from headgate_emulator.faults import FailRun, StuckStop
-from headgate_worker.core import stop_records
-from headgate_worker.core.calls import Call, Failure, FailureKind, Outcome, Reply, StopRecord
-from headgate_worker.core.flow_calls import CancelFlow, GetFlow, ListFlows, TriggerFlow
-from headgate_worker.core.flows import Marker
-from headgate_worker.core.plan import absorb, plan
-from headgate_worker.core.steps import Act, Wait, apply, timestamp
-from headgate_worker.core.stored_hints import decode_hints, encode_hints
-from headgate_worker.core.view import Hints, Policy, View
-from headgate_worker.enos import answers
-from headgate_worker.enos.replies import Reading, decode
-from headgate_worker.enos.requests import prepare
-from headgate_worker.enos.settings import EnosSettings, zone_of
-from headgate_worker.transport.connections import Answer
+from headgate_worker.core.facts import stop_records
+from headgate_worker.core.model.calls import Call, Failure, FailureKind, Outcome, Reply, StopRecord
+from headgate_worker.core.model.flow_calls import CancelFlow, GetFlow, ListFlows, TriggerFlow
+from headgate_worker.core.model.hints_codec import decode_hints, encode_hints
+from headgate_worker.core.model.steps import Act, Wait, apply, timestamp
+from headgate_worker.core.model.view import Hints, Policy, View
+from headgate_worker.core.planner import absorb, plan
+from headgate_worker.core.rules.flow.flows import Marker
+from headgate_worker.upstream.enos import answers
+from headgate_worker.upstream.enos.replies import Reading, decode
+from headgate_worker.upstream.enos.requests import prepare
+from headgate_worker.upstream.enos.settings import EnosSettings, zone_of
+from headgate_worker.upstream.http.connections import Answer
 
 START_MS = 1_739_022_200_500
 SETTINGS = EnosSettings(

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate import pb
-from headgate_worker.enos.graph import graph_of, mended
-from headgate_worker.enos.replies import decode
-from headgate_worker.enos.rows import flow_instance
-from headgate_worker.enos.settings import zone_of
+from headgate_worker.upstream.enos.graph import graph_of, mended
+from headgate_worker.upstream.enos.replies import decode
+from headgate_worker.upstream.enos.rows import flow_instance
+from headgate_worker.upstream.enos.settings import zone_of
 from tests.enos.samples import FIRST_PRINTED, SECOND_PRINTED
 
 GRAPH = {"creator": "c", "id": 2809, "tasks": [{"taskId": 1, "taskInstId": "1-2", "x": 0.5, "status": "RUNNING"}]}

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from headgate import pb
-from headgate_worker.core import flow_calls
-from headgate_worker.core.calls import FailureKind, GetInstance
-from headgate_worker.enos import errors, statuses
-from headgate_worker.enos.requests import Unsendable, prepare
-from headgate_worker.enos.settings import EnosSettings, zone_of
-from headgate_worker.enos.signing import signature
+from headgate_worker.core.model import flow_calls
+from headgate_worker.core.model.calls import FailureKind, GetInstance
+from headgate_worker.upstream.enos import errors, statuses
+from headgate_worker.upstream.enos.requests import Unsendable, prepare
+from headgate_worker.upstream.enos.settings import EnosSettings, zone_of
+from headgate_worker.upstream.enos.signing import signature
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,7 +52,7 @@ def test_only_the_adapter_the_emulator_and_the_proto_know_status_numbers() -> No
         rf"""\b(?:FLOW_INSTANCE_STATUS_)?(?:{words})["']?\s*[:=]\s*-?\d|"""
         rf"""(?<![\w.])-?\d+\s*[:=]\s*["']?(?:pb\.FLOW_INSTANCE_STATUS_)?(?:{words})\b"""
     )
-    allowed = ("worker/headgate_worker/enos/", "emulator/headgate_emulator/enos/")
+    allowed = ("worker/headgate_worker/upstream/enos/", "emulator/headgate_emulator/enos/")
     found = [
         str(path.relative_to(ROOT))
         for folder in ("worker", "server", "client", "emulator", "protos/headgate")
@@ -61,7 +61,7 @@ def test_only_the_adapter_the_emulator_and_the_proto_know_status_numbers() -> No
         if pattern.search(path.read_text())
     ]
 
-    assert pattern.search((ROOT / "worker/headgate_worker/enos/statuses.py").read_text())
+    assert pattern.search((ROOT / "worker/headgate_worker/upstream/enos/statuses.py").read_text())
     assert not found
 
 

@@ -11,10 +11,10 @@ from google.rpc.status_pb2 import Status
 from headgate import keys, log, pb
 from headgate_server.errors.exceptions import Refused
 from headgate_server.jobs import resolve as jobs_resolve
-from headgate_worker.core.calls import CreateInstances, GetInstance
-from headgate_worker.core.plan import plan
-from headgate_worker.core.steps import Act
-from headgate_worker.core.view import Hints, View
+from headgate_worker.core.model.calls import CreateInstances, GetInstance
+from headgate_worker.core.model.steps import Act
+from headgate_worker.core.model.view import Hints, View
+from headgate_worker.core.planner import plan
 from tests.server.world import World, backfill, fields_of, reason_of, status_of
 
 NOW_MS = 1_739_019_600_000

@@ -14,10 +14,10 @@ from headgate import dates, keys, log, pb, sizes, tries
 from headgate.overlap import hold_of
 from headgate_server.errors.exceptions import Refused
 from headgate_server.jobs import retry as jobs_retry
-from headgate_worker.core.calls import CreateInstances
-from headgate_worker.core.plan import plan
-from headgate_worker.core.steps import Act
-from headgate_worker.core.view import Hints, View
+from headgate_worker.core.model.calls import CreateInstances
+from headgate_worker.core.model.steps import Act
+from headgate_worker.core.model.view import Hints, View
+from headgate_worker.core.planner import plan
 from tests.server.world import DAY, World, backfill, fields_of, metadata_of, reason_of, status_of
 
 NOW_MS = 1_739_019_600_000

@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 
 from headgate import pb
 from headgate_cli.dev.redis_server import RedisServer
-from headgate_worker.redis_clients import close, command_client
+from headgate_worker.store.clients import close, command_client
 from tests.server.world import backfill, serving
 from tests.worker.conftest import eventually
 from tests.worker.test_redis_clients import sentinel

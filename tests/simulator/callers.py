@@ -7,7 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from headgate import dates, entries, log, overlap, pb
 from headgate.commit import Commit, Committed, Wake
 from headgate.lifecycle import JOB_TERMINAL
-from headgate_worker.core.steps import timestamp
+from headgate_worker.core.model.steps import timestamp
 from tests.simulator.chance import Chance
 from tests.simulator.store import ModelStore
 from tests.simulator.timeline import Action, Timeline

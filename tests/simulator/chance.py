@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
-from headgate_worker.core.calls import (
+from headgate_worker.core.model.calls import (
     NOT_REPEATABLE,
     WRITES,
     Call,

@@ -9,7 +9,7 @@ from datetime import date
 from headgate import dates, log, marker, pb, reprocess
 from headgate.lifecycle import JOB_TERMINAL, RUN_FRONTIER
 from headgate.reprocess import is_left_alone
-from headgate_worker.core.calls import (
+from headgate_worker.core.model.calls import (
     NOT_REPEATABLE,
     Call,
     CreateInstances,
@@ -18,8 +18,8 @@ from headgate_worker.core.calls import (
     ListTasks,
     StartInstances,
 )
-from headgate_worker.core.steps import Act, Rest, Wait
-from headgate_worker.core.view import View
+from headgate_worker.core.model.steps import Act, Rest, Wait
+from headgate_worker.core.model.view import View
 from tests.simulator.timeline import Timeline
 from tests.simulator.upstream import RUNNING, SUCCESS, Instance, ModelUpstream
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from headgate import entries, log, pb
 from headgate.commit import Commit, Wake
 from headgate.lifecycle import JOB_TERMINAL
-from headgate_worker.core.steps import timestamp
-from headgate_worker.core.view import Policy
+from headgate_worker.core.model.steps import timestamp
+from headgate_worker.core.model.view import Policy
 from tests.simulator.callers import Callers
 from tests.simulator.chance import Chance
 from tests.simulator.checks import Broken, Checks

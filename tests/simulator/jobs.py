@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from headgate import dates, pb
-from headgate_worker.core.steps import timestamp
+from headgate_worker.core.model.steps import timestamp
 from tests.simulator.chance import Chance
 from tests.simulator.upstream import FAILURE, NOT_RUN, RUNNING, SUCCESS, Instance, ModelUpstream
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from headgate_worker.core.calls import NOT_REPEATABLE, Call, Failure, FailureKind, Outcome, Reply
+from headgate_worker.core.model.calls import NOT_REPEATABLE, Call, Failure, FailureKind, Outcome, Reply
 from tests.simulator.chance import Chance, Fate
 from tests.simulator.timeline import Timeline
 from tests.simulator.upstream import ModelUpstream

@@ -9,7 +9,7 @@ from headgate import pb
 from headgate.commit import GRACE_MS, Answer, Commit, Committed, Fenced, Stale, Usage
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.overlap import Overlapping
-from headgate_worker.core.calls import StopRecord
+from headgate_worker.core.model.calls import StopRecord
 from tests.simulator.timeline import Timeline
 
 LEASE_MS = 6_000

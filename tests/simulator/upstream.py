@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from headgate import dates, pb
-from headgate_worker.core.calls import (
+from headgate_worker.core.model.calls import (
     Body,
     Call,
     CreateInstances,
@@ -35,7 +35,7 @@ from headgate_worker.core.calls import (
     StopInstances,
     TaskPage,
 )
-from headgate_worker.core.steps import timestamp
+from headgate_worker.core.model.steps import timestamp
 from tests.simulator.chance import Chance
 from tests.simulator.rules import Rules
 from tests.simulator.timeline import Timeline

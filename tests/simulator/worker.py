@@ -1,6 +1,6 @@
 """A worker's tick as the engine drives it, step by step, so that anything may happen between any two steps.
 
-What `headgate_worker.engine` and `tick` do with asyncio is done here with generators that yield how long they wait. The
+What `ticks.engine` and `ticks.tick` do with asyncio is done here with generators that yield how long they wait. The
 decisions are the real ones.
 """
 
@@ -15,14 +15,15 @@ from headgate.commit import Commit, Committed, Stale, Usage, Wake
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.overlap import Overlapping
 from headgate.reasons import Reason
-from headgate_worker.core import errors, stop_records
-from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, Outcome
-from headgate_worker.core.plan import absorb, plan
-from headgate_worker.core.steps import Act, Change, Rest, Wait, apply
-from headgate_worker.core.stored_hints import decode_hints, encode_hints
-from headgate_worker.core.view import Policy, View
-from headgate_worker.engine import LINE_MS
-from headgate_worker.tick import InLine, hold_at
+from headgate_worker.core.facts import stop_records
+from headgate_worker.core.model import errors
+from headgate_worker.core.model.calls import WRITES, Call, Failure, FailureKind, Outcome
+from headgate_worker.core.model.hints_codec import decode_hints, encode_hints
+from headgate_worker.core.model.steps import Act, Change, Rest, Wait, apply
+from headgate_worker.core.model.view import Policy, View
+from headgate_worker.core.planner import absorb, plan
+from headgate_worker.ticks.engine import LINE_MS
+from headgate_worker.ticks.tick import InLine, hold_at
 from tests.simulator.chance import Blow, Chance
 from tests.simulator.line import Line
 from tests.simulator.store import LEASE_MS, ModelStore, Taken

@@ -16,9 +16,9 @@ from headgate_cli.dev.redis_server import RedisServer
 from headgate_emulator.app import RunningEmulator, serve
 from headgate_emulator.settings import Settings as EmulatorSettings
 from headgate_worker import app
-from headgate_worker.redis_clients import command_client
-from headgate_worker.settings import Settings
-from headgate_worker.store import Store
+from headgate_worker.process.settings import Settings
+from headgate_worker.store.clients import command_client
+from headgate_worker.store.jobs import Store
 
 RunWorker = Callable[..., Any]
 

@@ -9,8 +9,8 @@ from headgate import dates, entries, keys, pb
 from headgate.commit import Commit, Committed, Stale, Wake
 from headgate.log import fold
 from headgate.overlap import hold_of
-from headgate_worker.core.steps import apply, timestamp
-from headgate_worker.store import Store
+from headgate_worker.core.model.steps import apply, timestamp
+from headgate_worker.store.jobs import Store
 
 SEED_ROOT_TASK = 1023697426
 SEED_PROJECT = 257880

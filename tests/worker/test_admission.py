@@ -11,14 +11,14 @@ from redis.asyncio import Redis
 from headgate import keys
 from headgate.quota import PLAIN, Crowded, Frozen, Go, Later, Slot, Verdict
 from headgate.ranking import Rank
-from headgate_worker.admission import leaves_out
-from headgate_worker.clock import StoreClock, SystemDice
-from headgate_worker.core.calls import Call, Failure, FailureKind, GetInstance, Outcome
-from headgate_worker.core.steps import Act
-from headgate_worker.core.view import Policy
-from headgate_worker.engine import Engine
-from headgate_worker.store import Store
-from headgate_worker.tick import TickLimits
+from headgate_worker.core.model.calls import Call, Failure, FailureKind, GetInstance, Outcome
+from headgate_worker.core.model.steps import Act
+from headgate_worker.core.model.view import Policy
+from headgate_worker.store.clock import StoreClock, SystemDice
+from headgate_worker.store.jobs import Store
+from headgate_worker.ticks.admission import leaves_out
+from headgate_worker.ticks.engine import Engine
+from headgate_worker.ticks.tick import TickLimits
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 
 

@@ -12,8 +12,8 @@ from headgate.lifecycle import JOB_TERMINAL
 from headgate.overlap import hold_of
 from headgate.reprocess import is_left_alone
 from headgate_emulator.app import RunningEmulator
-from headgate_worker.settings import Settings
-from headgate_worker.store import Store
+from headgate_worker.process.settings import Settings
+from headgate_worker.store.jobs import Store
 from tests.worker.conftest import RunWorker, eventually
 from tests.worker.submitting import backfill_job, days, new_job, seed_backfill, submit
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from headgate import pb
 from headgate_emulator.app import RunningEmulator
-from headgate_worker.settings import Settings
-from headgate_worker.store import Store
+from headgate_worker.process.settings import Settings
+from headgate_worker.store.jobs import Store
 from tests.worker.conftest import RunWorker
 from tests.worker.submitting import SEED_PROJECT, days, new_job, seed_backfill, submit
 from tests.worker.test_backfill import ended

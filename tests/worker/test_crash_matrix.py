@@ -16,9 +16,9 @@ from headgate import log, pb
 from headgate.reprocess import is_left_alone
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_emulator.app import RunningEmulator
-from headgate_worker.settings import Settings
-from headgate_worker.store import Store
-from headgate_worker.tick import POINTS
+from headgate_worker.process.settings import Settings
+from headgate_worker.store.jobs import Store
+from headgate_worker.ticks.tick import POINTS
 from tests.worker.conftest import RunWorker
 from tests.worker.submitting import backfill_job, cancel, seed_backfill, submit
 from tests.worker.test_backfill import ended, events_of

@@ -12,11 +12,11 @@ from headgate import keys, pb
 from headgate.commit import Commit, Committed, Damaged
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.overlap import hold_of
-from headgate_worker.core.steps import apply
-from headgate_worker.engine import GIVEN_UP_AFTER, Engine
-from headgate_worker.settings import Settings
-from headgate_worker.store import Store, Unreadable
-from headgate_worker.tick import TickLimits, hold_at
+from headgate_worker.core.model.steps import apply
+from headgate_worker.process.settings import Settings
+from headgate_worker.store.jobs import Store, Unreadable
+from headgate_worker.ticks.engine import GIVEN_UP_AFTER, Engine
+from headgate_worker.ticks.tick import TickLimits, hold_at
 from tests.worker.conftest import RunWorker, eventually
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 from tests.worker.test_reaper import reaper

@@ -12,8 +12,8 @@ from headgate import log, pb
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.faults import FailRun
-from headgate_worker.settings import Settings
-from headgate_worker.store import Store
+from headgate_worker.process.settings import Settings
+from headgate_worker.store.jobs import Store
 from tests.worker.conftest import RunWorker
 from tests.worker.submitting import backfill_job, days, seed_backfill, submit
 from tests.worker.test_backfill import ended, events_of

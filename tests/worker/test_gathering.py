@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from headgate_cli.dev.redis_server import RedisServer
-from headgate_worker.redis_clients import close, command_client
+from headgate_worker.store.clients import close, command_client
 from tests.worker.conftest import eventually
 
 

@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from headgate import quota
 from headgate.quota import Crowded, Frozen, Go, Limits, Slot
 from headgate.ranking import Rank
-from headgate_worker.core.calls import Call, Failure, FailureKind, GetInstance, StopInstances
-from headgate_worker.governor import Governor
+from headgate_worker.core.model.calls import Call, Failure, FailureKind, GetInstance, StopInstances
+from headgate_worker.upstream.governor import Governor
 
 READ: Call = GetInstance(1)
 WRITE: Call = StopInstances((1,))

@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 
 from headgate import entries, keys
 from headgate_cli.dev.redis_server import RedisServer
-from headgate_worker import lane_shares
-from headgate_worker.lane_shares import LaneShares
+from headgate_worker.queue import lane_shares
+from headgate_worker.queue.lane_shares import LaneShares
 from tests.worker.conftest import eventually
 from tests.worker.test_leased import QUEUE, definition, idle, lane
 

@@ -15,8 +15,8 @@ from redis.asyncio import Redis
 
 from headgate import entries, keys
 from headgate_cli.dev.redis_server import RedisServer
-from headgate_worker.leased import Function, LaneOptions, LeasedWorker
-from headgate_worker.redis_clients import blocking_client
+from headgate_worker.queue.leased_worker import Function, LaneOptions, LeasedWorker
+from headgate_worker.store.clients import blocking_client
 from tests.worker.conftest import eventually
 
 QUEUE = "headgate:test"

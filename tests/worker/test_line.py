@@ -18,8 +18,8 @@ from headgate.lifecycle import JOB_TERMINAL
 from headgate.overlap import MOST_WAITING, hold_of
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_emulator.app import RunningEmulator
-from headgate_worker.settings import Settings
-from headgate_worker.store import Store
+from headgate_worker.process.settings import Settings
+from headgate_worker.store.jobs import Store
 from tests.server.test_overlap_join import wanting
 from tests.server.world import DAY, World, metadata_of, ranges, reason_of, serving
 from tests.worker.conftest import RunWorker, eventually
@@ -189,7 +189,7 @@ async def test_a_line_whose_ring_was_lost_is_looked_at_again(
     run_worker: RunWorker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("headgate_worker.engine.LINE_MS", 300)
+    monkeypatch.setattr("headgate_worker.ticks.engine.LINE_MS", 300)
     async with serving(redis_server.url) as world, run_worker(worker_settings):
         await world.backfills.CreateBackfill(_wanting(0, 1, REJECT, "first"))
         await world.jobs.PauseJob(pb.PauseJobRequest(name="jobs/first"))

@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 from headgate import dates, entries, keys, pb
 from headgate.commit import Commit, Committed, Wake
 from headgate.overlap import LINE_SCRIPT, Joined, Overlapping, hold_of, hold_of_new, line_arguments, parse_taken
-from headgate_worker.core.steps import apply, timestamp
-from headgate_worker.store import Store
+from headgate_worker.core.model.steps import apply, timestamp
+from headgate_worker.store.jobs import Store
 from tests.core.building import day
 from tests.worker.submitting import new_job
 

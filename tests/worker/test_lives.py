@@ -6,7 +6,7 @@ from redis.asyncio import Redis
 
 from headgate import keys
 from headgate.commit import Committed, Fenced
-from headgate_worker.store import Store
+from headgate_worker.store.jobs import Store
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 from tests.worker.test_store import RUNNING, change, everything, taken
 

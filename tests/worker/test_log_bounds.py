@@ -8,8 +8,8 @@ from redis.asyncio import Redis
 
 from headgate import keys, log_bounds, pb
 from headgate.log_bounds import Bounds
-from headgate_worker.settings import Settings
-from headgate_worker.store import Store
+from headgate_worker.process.settings import Settings
+from headgate_worker.store.jobs import Store
 from tests.worker.conftest import RunWorker, eventually
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 

@@ -18,7 +18,7 @@ from headgate import dates, keys, pb
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.faults import Latency
-from headgate_worker.settings import Settings
+from headgate_worker.process.settings import Settings
 from tests.server.callers import entry, known, write
 from tests.server.world import World, backfill, metadata_of, reason_of, serving
 from tests.worker.conftest import RunWorker, eventually

@@ -3,8 +3,8 @@
 import pytest
 
 from headgate import pb
-from headgate_worker import page_tokens
-from headgate_worker.page_tokens import OTHER_ARGUMENTS, UNREADABLE, BadToken
+from headgate_worker.reads import page_tokens
+from headgate_worker.reads.page_tokens import OTHER_ARGUMENTS, UNREADABLE, BadToken
 
 
 def test_a_token_names_its_place_whatever_the_size_of_the_page() -> None:

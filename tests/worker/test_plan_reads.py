@@ -10,10 +10,10 @@ from redis.asyncio import Redis
 from headgate import dates, keys, pb
 from headgate.overlap import target
 from headgate_emulator.app import RunningEmulator
-from headgate_worker.core.view import Policy
-from headgate_worker.plan_reads import MOST_BYTES, planned
-from headgate_worker.settings import Settings
-from headgate_worker.store import Store
+from headgate_worker.core.model.view import Policy
+from headgate_worker.process.settings import Settings
+from headgate_worker.reads.plan import MOST_BYTES, planned
+from headgate_worker.store.jobs import Store
 from tests.worker.conftest import RunWorker
 from tests.worker.submitting import backfill_job, days, seed_backfill, submit
 from tests.worker.test_backfill import ended

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from headgate import keys
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_emulator.app import RunningEmulator
-from headgate_worker.store import Store
+from headgate_worker.store.jobs import Store
 from tests.worker.conftest import eventually
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 

@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 from headgate import entries, pb, quota
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.dataworks.quota import Limits
-from headgate_worker.settings import Settings
-from headgate_worker.store import Store
+from headgate_worker.process.settings import Settings
+from headgate_worker.store.jobs import Store
 from tests.worker.conftest import RunWorker, eventually
 from tests.worker.submitting import backfill_job, cancel, days, seed_backfill, submit
 from tests.worker.test_backfill import ended

@@ -11,11 +11,11 @@ from redis.asyncio import Redis
 from headgate import entries, keys, pb
 from headgate.quota import PLAIN, Go, Slot, Verdict
 from headgate.ranking import Rank
-from headgate_worker.clock import StoreClock
-from headgate_worker.core.calls import Call, Failure, FailureKind, Outcome
-from headgate_worker.core.view import Policy
-from headgate_worker.reads import Reader
-from headgate_worker.store import Store
+from headgate_worker.core.model.calls import Call, Failure, FailureKind, Outcome
+from headgate_worker.core.model.view import Policy
+from headgate_worker.reads.reader import Reader
+from headgate_worker.store.clock import StoreClock
+from headgate_worker.store.jobs import Store
 from tests.worker.submitting import seed_backfill
 from tests.worker.test_tick_lease import Upstream
 

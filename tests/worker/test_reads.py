@@ -13,11 +13,11 @@ from redis.asyncio import Redis
 from headgate import dates, entries, keys, pb
 from headgate.entries import ReadReply
 from headgate_emulator.app import RunningEmulator
-from headgate_worker.core.calls import InstancePage
-from headgate_worker.page_tokens import BadToken
-from headgate_worker.settings import Settings
-from headgate_worker.store import Store
-from headgate_worker.walk import Walk
+from headgate_worker.core.model.calls import InstancePage
+from headgate_worker.process.settings import Settings
+from headgate_worker.reads.list_cursor import Walk
+from headgate_worker.reads.page_tokens import BadToken
+from headgate_worker.store.jobs import Store
 from tests.worker.conftest import RunWorker
 from tests.worker.submitting import SEED_PROJECT, backfill_job, days, seed_backfill, submit
 from tests.worker.test_backfill import ended

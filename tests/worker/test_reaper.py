@@ -9,11 +9,11 @@ from redis.asyncio import Redis
 
 from headgate import keys
 from headgate_cli.dev.redis_server import RedisServer
-from headgate_worker import metrics
-from headgate_worker.clock import StoreClock, SystemDice
-from headgate_worker.leased import LaneOptions, LeasedWorker
-from headgate_worker.reaper import Reaper
-from headgate_worker.store import Busy, Store, Taken
+from headgate_worker.process import metrics
+from headgate_worker.queue.leased_worker import LaneOptions, LeasedWorker
+from headgate_worker.store.clock import StoreClock, SystemDice
+from headgate_worker.store.jobs import Busy, Store, Taken
+from headgate_worker.ticks.reaper import Reaper
 from tests.worker.conftest import eventually
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 

@@ -21,8 +21,8 @@ from redis.exceptions import RedisError
 from headgate import pb
 from headgate_cli.dev.ports import free_port
 from headgate_cli.dev.redis_server import RedisServer, find_redis_server
-from headgate_worker.redis_clients import UnfitStore, blocking_client, check_store, close, command_client
-from headgate_worker.store import Store
+from headgate_worker.store.clients import UnfitStore, blocking_client, check_store, close, command_client
+from headgate_worker.store.jobs import Store
 from tests.worker.conftest import eventually
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 from tests.worker.test_store import RUNNING, change, taken

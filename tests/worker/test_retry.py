@@ -7,8 +7,8 @@ from redis.asyncio import Redis
 from headgate import keys, log, pb
 from headgate.overlap import hold_of
 from headgate_cli.dev.redis_server import RedisServer
-from headgate_worker.settings import Settings
-from headgate_worker.store import Store
+from headgate_worker.process.settings import Settings
+from headgate_worker.store.jobs import Store
 from tests.server.world import serving
 from tests.worker.conftest import RunWorker
 from tests.worker.submitting import backfill_job, seed_backfill, submit

@@ -12,10 +12,10 @@ from redis.asyncio import Redis
 from headgate import dates, keys, pb
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.faults import FailRun, Latency, RunFor
-from headgate_worker.core.calls import StopRecord
-from headgate_worker.settings import Settings
-from headgate_worker.stops import Stops
-from headgate_worker.store import Store
+from headgate_worker.core.model.calls import StopRecord
+from headgate_worker.process.settings import Settings
+from headgate_worker.store.jobs import Store
+from headgate_worker.store.stop_records import Stops
 from tests.worker.conftest import RunWorker, eventually
 from tests.worker.submitting import backfill_job, days, new_job, seed_backfill, submit
 from tests.worker.test_backfill import ended

@@ -11,8 +11,7 @@ from redis.asyncio import Redis
 from headgate import dates, pb
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.faults import DryRun, ErrorReply, FailRun
-from headgate_worker import page_tokens, task_reads
-from headgate_worker.core.calls import (
+from headgate_worker.core.model.calls import (
     Body,
     Call,
     Failure,
@@ -23,11 +22,13 @@ from headgate_worker.core.calls import (
     TaskFilter,
     TaskPage,
 )
-from headgate_worker.read_failed import ReadFailed
-from headgate_worker.reads import of_failure
-from headgate_worker.settings import Settings
-from headgate_worker.store import Store
-from headgate_worker.task_reads import TaskReader
+from headgate_worker.process.settings import Settings
+from headgate_worker.reads import page_tokens
+from headgate_worker.reads import tasks as reads_tasks
+from headgate_worker.reads.errors import ReadFailed
+from headgate_worker.reads.reader import of_failure
+from headgate_worker.reads.tasks import TaskReader
+from headgate_worker.store.jobs import Store
 from tests.worker.conftest import RunWorker
 from tests.worker.submitting import SEED_PROJECT, backfill_job, days, seed_backfill, submit
 from tests.worker.test_backfill import ended, requests
@@ -189,7 +190,7 @@ async def test_large_rows_make_short_pages_and_none_is_left_out() -> None:
 
     assert [row.id for page in pages for row in page.task_instances] == list(range(1, 12))
     assert [len(page.task_instances) for page in pages] == [4, 4, 1, 2]
-    assert all(page.ByteSize() < task_reads.PAGE_BYTES + 400_000 for page in pages)
+    assert all(page.ByteSize() < reads_tasks.PAGE_BYTES + 400_000 for page in pages)
     assert {call.page_size for call in upstream.asked if isinstance(call, ListTasks)} == {9}
 
 

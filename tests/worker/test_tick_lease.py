@@ -11,13 +11,13 @@ from headgate import keys, pb
 from headgate.commit import Answer, Commit
 from headgate.quota import PLAIN, Go, Verdict
 from headgate.ranking import Rank
-from headgate_worker.clock import StoreClock, SystemDice
-from headgate_worker.core.calls import WRITES, Call, Failure, FailureKind, Outcome
-from headgate_worker.core.steps import apply
-from headgate_worker.core.view import Policy
-from headgate_worker.engine import Engine
-from headgate_worker.store import Store
-from headgate_worker.tick import TickLimits
+from headgate_worker.core.model.calls import WRITES, Call, Failure, FailureKind, Outcome
+from headgate_worker.core.model.steps import apply
+from headgate_worker.core.model.view import Policy
+from headgate_worker.store.clock import StoreClock, SystemDice
+from headgate_worker.store.jobs import Store
+from headgate_worker.ticks.engine import Engine
+from headgate_worker.ticks.tick import TickLimits
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 
 LEASE_MS = 400

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from headgate_worker import app
-from headgate_worker.logs import configure
-from headgate_worker.redis_clients import UnfitStore
-from headgate_worker.settings import Settings
+from headgate_worker.process.log_format import configure
+from headgate_worker.process.settings import Settings
+from headgate_worker.store.clients import UnfitStore
 
 COLLECTOR: Final = (50_000, 1, 1)
 """When the garbage collector looks for cycles: after so many new objects, and at older ones every second time. With

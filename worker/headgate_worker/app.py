@@ -17,19 +17,19 @@ from redis.asyncio import Redis
 from headgate import entries, keys
 from headgate.exposure import EXPLAINED, VARIABLE, Exposure
 from headgate_ops import http_endpoint
-from headgate_worker import metrics
-from headgate_worker.clock import StoreClock, SystemDice
-from headgate_worker.connections import Connections, connect
-from headgate_worker.core.view import Policy
-from headgate_worker.crash import crash_point
-from headgate_worker.engine import Engine
-from headgate_worker.leased import Function, LaneOptions, LeasedWorker
-from headgate_worker.reads import Reader
-from headgate_worker.reaper import Reaper
-from headgate_worker.redis_clients import STORE_AWAY, blocking_client, check_store, close, command_client
-from headgate_worker.settings import Settings
-from headgate_worker.store import Store
-from headgate_worker.tick import TickLimits
+from headgate_worker.core.model.view import Policy
+from headgate_worker.process import metrics
+from headgate_worker.process.settings import Settings
+from headgate_worker.queue.leased_worker import Function, LaneOptions, LeasedWorker
+from headgate_worker.reads.reader import Reader
+from headgate_worker.store.clients import STORE_AWAY, blocking_client, check_store, close, command_client
+from headgate_worker.store.clock import StoreClock, SystemDice
+from headgate_worker.store.jobs import Store
+from headgate_worker.ticks.engine import Engine
+from headgate_worker.ticks.fault_injection import crash_point
+from headgate_worker.ticks.reaper import Reaper
+from headgate_worker.ticks.tick import TickLimits
+from headgate_worker.upstream.connections import Connections, connect
 
 _log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""The rules of EnOS flows: trigger or cancel one, and follow it."""

@@ -1,0 +1,82 @@
+"""What the engine needs of the world, as protocols. Adapters are short and live in their own modules."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from headgate.quota import PLAIN, Verdict
+from headgate.ranking import Rank
+from headgate_worker.core.model.calls import Call, Failure, Outcome
+
+
+class Upstream(Protocol):
+    """A cloud that runs workflows."""
+
+    async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
+        """Send exactly one request and say what came of it, within `timeout_seconds` in all.
+
+        Raises nothing for what an upstream may do; CancelledError passes through.
+        """
+        ...
+
+    async def reach(self, *, timeout_seconds: float) -> Failure | None:
+        """Why no connection can be had now; None when one can. Sends nothing, and raises as `call` does."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections; calls after it are an error."""
+        ...
+
+
+class GovernedUpstream(Upstream, Protocol):
+    """A cloud with the quota that all workers share."""
+
+    async def admit(
+        self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
+    ) -> Verdict:
+        """Whether the call may go out, or when. A `Slot` is to be shown then, by its epoch as `held`.
+
+        Raises:
+            redis.exceptions.RedisError: the quota can't be asked.
+        """
+        ...
+
+
+class Upstreams(Protocol):
+    """The upstreams of a deployment, by the name of their connection."""
+
+    def get(self, connection: str) -> GovernedUpstream:
+        """The upstream of a connection; "" is the default one.
+
+        Raises:
+            KeyError: there is no such connection.
+        """
+        ...
+
+
+class Clock(Protocol):
+    """Time, by the store's clock."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970 by the store's clock."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, for measuring how long something took."""
+        ...
+
+    def set(self, now_ms: int) -> None:
+        """Take over what the store has just said."""
+        ...
+
+
+class Dice(Protocol):
+    """Randomness."""
+
+    def roll(self) -> float:
+        """A number, 0 <= number < 1."""
+        ...
+
+    def nonce(self) -> str:
+        """12 hex digits, never the same twice."""
+        ...

@@ -1,0 +1,46 @@
+"""Figures of a worker for Prometheus, read from its parts when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from headgate.exposure import Exposure
+from headgate_worker.queue.leased_worker import LeasedWorker
+from headgate_worker.ticks.reaper import Reaper
+
+Family = GaugeMetricFamily | CounterMetricFamily
+
+
+class _Parts(Collector):
+    def __init__(self, ticks: LeasedWorker, reads: LeasedWorker, reaper: Reaper) -> None:
+        self._lanes = {"ticks": ticks, "reads": reads}
+        self._reaper = reaper
+
+    def collect(self) -> Iterator[Family]:
+        running = GaugeMetricFamily("headgate_worker_running", "Entries that run now.", labels=["lane"])
+        done = CounterMetricFamily("headgate_worker_entries", "Entries that were run.", labels=["lane"])
+        for name, lane in self._lanes.items():
+            running.add_metric([name], len(lane.running))
+            done.add_metric([name], lane.jobs_complete)
+        yield running
+        yield done
+        yield CounterMetricFamily("headgate_worker_late", "Late ticks that were seen.", value=self._reaper.late)
+        rung = "Late jobs whose entry was lost, and that were rung for."
+        yield CounterMetricFamily("headgate_worker_rung", rung, value=self._reaper.rung)
+        left = "Jobs that were given up since they can't be read, or not be ended."
+        yield CounterMetricFamily("headgate_worker_given_up", left, value=self._reaper.given_up)
+
+
+def registry(
+    ticks: LeasedWorker, reads: LeasedWorker, reaper: Reaper, exposures: Collection[Exposure] = ()
+) -> CollectorRegistry:
+    """The figures of one worker."""
+    found = CollectorRegistry()
+    found.register(_Parts(ticks, reads, reaper))
+    shown = Gauge("headgate_insecure", "Whether this is open beyond the machine.", ["fact"], registry=found)
+    shown.labels(Exposure.PLAINTEXT_UPSTREAM.value).set(Exposure.PLAINTEXT_UPSTREAM in exposures)
+    return found

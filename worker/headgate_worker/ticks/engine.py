@@ -1,0 +1,382 @@
+"""A tick: take a job, decide, act upstream, commit, and say when to look again. The decisions are in `core`.
+
+What holds here, whatever dies: an effect that is not safe to repeat goes out only after its intent was committed under
+this tick's fence and while its lease lasts; what came of it is committed on top of whatever the job has become
+meanwhile; and a tick that lost its job writes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from typing import Final
+
+from google.rpc.status_pb2 import Status
+
+from headgate import pb, sizes
+from headgate.lifecycle import JOB_TERMINAL, RUN_FRONTIER
+from headgate.overlap import target
+from headgate.reasons import Reason
+from headgate_worker.core.facts import follow_window, poll_schedule, stop_records
+from headgate_worker.core.facts.durations import durations
+from headgate_worker.core.model import errors
+from headgate_worker.core.model.calls import (
+    NOT_REPEATABLE,
+    WRITES,
+    Call,
+    Failure,
+    FailureKind,
+    GetInstance,
+    InstancePage,
+    Outcome,
+    Reply,
+    StopRecord,
+)
+from headgate_worker.core.model.steps import Act, Rest, Wait
+from headgate_worker.core.model.view import Policy, View
+from headgate_worker.core.planner import absorb, plan
+from headgate_worker.ports.upstreams import Clock, Dice, Upstreams
+from headgate_worker.store.jobs import Busy, Store, Taken, Unreadable
+from headgate_worker.store.shared_reads import Flight
+from headgate_worker.ticks.admission import Admission, leaves_out
+from headgate_worker.ticks.lease_keeper import Keeping
+from headgate_worker.ticks.tick import (
+    DECISIONS,
+    Checkpoint,
+    DamagedJob,
+    InLine,
+    LogFull,
+    LostJob,
+    Moved,
+    Tick,
+    TickLimits,
+    described,
+    no_checkpoint,
+)
+
+_log = logging.getLogger(__name__)
+
+STEPS_PER_TICK: Final = 400
+"""Most steps of one tick; the job goes on in the next one."""
+
+LINE_MS: Final = 60_000
+"""How long a job in line for its dates is left alone when nobody rings."""
+
+SUSPECT_PAUSE_SECONDS: Final = 0.2
+"""How long a job that may end the process waits before it is looked at: what was taken with it is back by then."""
+
+SUSPECT_AGAIN_MS: Final = 250
+"""When one that would not be alone comes again."""
+
+UNREADABLE_AGAIN_MS: Final = 2_000
+"""When a job that can't be read is tried again: another worker may be newer."""
+
+GIVEN_UP_AFTER: Final = 2
+"""After this many times the ticks that end a job as poisoned, not even that has worked: it is left alone."""
+
+LEFT_OUT: Final = Failure(FailureKind.FROZEN, "left_out", "the shared quota had no room for it in time")
+"""What becomes of a call that is not worth waiting for."""
+
+
+class Engine:
+    """Drives jobs, one tick at a time.
+
+    Args:
+        checkpoint: called with the name of each point of a tick, for fault experiments; see docs/reliability.md.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        upstreams: Upstreams,
+        clock: Clock,
+        dice: Dice,
+        *,
+        policy: Policy,
+        limits: TickLimits,
+        checkpoint: Checkpoint = no_checkpoint,
+    ) -> None:
+        self._store = store
+        self._upstreams = upstreams
+        self._admission = Admission(upstreams, clock)
+        self._clock = clock
+        self._dice = dice
+        self._policy = policy
+        self._limits = limits
+        self._checkpoint = checkpoint
+        self._suspect = False
+
+    async def tick(self, job_id: str) -> int | None:
+        """Look at a job once; the ms until its entry is to come again, None when it is done with.
+
+        A tick too many is harmless; a job that is gone or terminal is left alone. Of a busy one the entry comes again
+        when the lease ends: its owner rings by itself, unless it is dead.
+        """
+        began = self._clock.monotonic()
+        taken = await self._store.begin(job_id)
+        if taken is None:
+            return None
+        if isinstance(taken, Busy):
+            return taken.for_ms
+        if isinstance(taken, Unreadable) or taken.attempts > GIVEN_UP_AFTER * self._limits.attempts:
+            return await self._bear(job_id, taken)
+        self._clock.set(taken.now_ms)
+        self._checkpoint("taken")
+        if taken.job.state in JOB_TERMINAL:
+            await self._store.release(job_id, taken.fence, uncount=True)
+            return None
+        if self._is_suspect(taken):
+            return await self._alone(job_id, taken, began)
+        await self._with_job(job_id, taken, began)
+        return None
+
+    async def _bear(self, job_id: str, taken: Taken | Unreadable) -> int | None:
+        """Try a job that can't be read some more times; after that, or if it can't even be ended, leave it alone."""
+        if taken.fence is not None and taken.attempts <= self._limits.attempts:
+            await self._store.release(job_id, taken.fence, uncount=False)
+            _log.warning("job %s can't be read, at try %d of %d", job_id, taken.attempts, self._limits.attempts)
+            return UNREADABLE_AGAIN_MS
+        await self._store.give_up(job_id, taken.fence)
+        _log.error("job %s can't be read, or not be ended: given up until an operator deletes it", job_id)
+        return None
+
+    def _is_suspect(self, taken: Taken) -> bool:
+        """Whether this is the last attempt but one, or the last: those before broke, or ended their worker together.
+
+        Ticks that end together come due together: who is in bad company once would stay in it, and be given up.
+        """
+        return taken.attempts >= max(2, self._limits.attempts - 1)
+
+    async def _alone(self, job_id: str, taken: Taken, began: float) -> int | None:
+        """Look at a job that may end this process, with no other of the kind beside it; else it comes again."""
+        if self._suspect:
+            await self._store.release(job_id, taken.fence, uncount=True)
+            return SUSPECT_AGAIN_MS
+        self._suspect = True
+        try:
+            await self._with_job(job_id, taken, began)
+        finally:
+            self._suspect = False
+        return None
+
+    async def _with_job(self, job_id: str, taken: Taken, began: float) -> None:
+        tick = Tick(self._store, self._clock, self._dice, taken, began, self._checkpoint)
+        try:
+            async with Keeping(tick, self._store.lease_ms / 3000):
+                await self._drive_while_logged(tick)
+            await self._remember(tick.job)
+        except LostJob:
+            _log.info("job %s was taken over; this tick wrote nothing more", job_id)
+        except DamagedJob:
+            await self._store.release(job_id, taken.fence, uncount=False)
+            _log.warning("job %s and its log disagree, at try %d", job_id, taken.attempts)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._store.release(job_id, taken.fence, uncount=True))
+            raise
+        except (Exception, SystemExit):
+            await self._store.release(job_id, taken.fence, uncount=False)
+            raise
+
+    async def _remember(self, job: pb.Job) -> None:
+        """Keep how long the dates of a backfill took; a worker that dies before that costs the next plan its guess."""
+        took = durations(job.runs) if job.state in JOB_TERMINAL and job.HasField("backfill") else []
+        if took:
+            await self._store.put_durations(target(job.connection, job.backfill), took)
+
+    async def _drive_while_logged(self, tick: Tick) -> None:
+        try:
+            await self._drive(tick)
+        except LogFull as full:
+            await tick.end(_log_full(str(full)))
+
+    async def _drive(self, tick: Tick) -> None:
+        if end := self._giving_up(tick):
+            await tick.commit(end)
+            return
+        if self._is_suspect(tick.taken):
+            await asyncio.sleep(SUSPECT_PAUSE_SECONDS)
+        for _ in range(STEPS_PER_TICK):
+            if tick.elapsed() > self._limits.seconds:
+                break
+            try:
+                if await self._step(tick):
+                    return
+            except Moved:
+                await tick.reload()
+            except InLine:
+                await self._wait_in_line(tick)
+                return
+        await tick.go_on_later()
+
+    def _giving_up(self, tick: Tick) -> tuple[pb.JobEvent, ...]:
+        """What ends a job that can't go on, whatever its rules say; empty for all others."""
+        if tick.taken.attempts > self._limits.attempts:
+            return _poisoned(tick)
+        return _too_large(tick) if tick.job.ByteSize() >= sizes.END_BYTES else ()
+
+    async def _wait_in_line(self, tick: Tick) -> None:
+        """End the tick of a job whose dates others have: who gives some back rings, and this is the net below."""
+        now_ms = self._clock.now_ms()
+        bounds = [now_ms + LINE_MS, *([tick.job.deadline_time.ToMilliseconds()] * tick.job.HasField("deadline_time"))]
+        try:
+            await tick.commit((), wake_ms=max(now_ms, min(bounds)))
+        except Moved:
+            await tick.reload()
+            await tick.go_on_later()
+
+    async def _step(self, tick: Tick) -> bool:
+        """Take one step; whether the tick is over."""
+        step = plan(self._view(tick))
+        if isinstance(step, Act):
+            over = not await self._act(tick, step)
+            return over or tick.job.state in JOB_TERMINAL
+        if isinstance(step, Wait):
+            tick.waits_no_more()
+            await tick.commit((), wake_ms=step.until_ms, poll_ms=step.poll_ms)
+        assert isinstance(step, Wait | Rest)  # noqa: S101  # nothing else is left, told to the type checker
+        return True
+
+    def _view(self, tick: Tick) -> View:
+        now_ms, die = self._clock.now_ms(), self._dice.roll()
+        return View(tick.job, tick.hints, now_ms, die, self._policy, marked=tick.taken.marked)
+
+    async def _act(self, tick: Tick, act: Act) -> bool:
+        """Do what was decided; False when it has to wait for the quota, and the tick is over."""
+        if isinstance(act.call, GetInstance) and act.since_ms:
+            return await self._look(tick, act, act.call)
+        return await self._do(tick, act)
+
+    async def _look(self, tick: Tick, act: Act, call: GetInstance) -> bool:
+        """Take what another job or a caller has read of an instance since; else read it, for all of them."""
+        found = await self._store.sharing.ask(tick.job.connection, call.id, act.since_ms)
+        if isinstance(found, Flight):
+            done = await self._do(tick, act, found)
+            if not done:
+                await self._store.sharing.drop(found)
+            return done
+        body = pb.WorkflowInstance.FromString(found.body)
+        known = Reply(body, body.upstream_request_id, 0.0, at_ms=found.at_ms)
+        await self._absorb(tick, act, await self._with_stops(tick, call, known))
+        await self._store.follow(tick.job.connection, call.id, self._follow_ms(tick, act, body))
+        return True
+
+    async def _do(self, tick: Tick, act: Act, flight: Flight | None = None) -> bool:
+        """Commit and call; False when the call has to wait for the quota, and the tick is over."""
+        if act.call is not None:
+            if await self._is_out_of_reach(tick, act.call):
+                return True
+            verdict = await self._admission.verdict(tick, act, act.call)
+            if leaves_out(act, verdict):
+                await self._absorb(tick, act, LEFT_OUT)
+                return True
+            if not await self._admission.admits(tick, act, act.call, verdict):
+                return False
+        if act.needs_commit:
+            await tick.commit(act.drafts)
+        if act.call is None:
+            return True
+        self._checkpoint("intended")
+        sent_ms = self._clock.now_ms()
+        outcome = await self._sent(tick, act, act.call)
+        await self._share(tick, act, outcome, flight or Flight(tick.job.connection, "", sent_ms))
+        return True
+
+    async def _sent(self, tick: Tick, act: Act, call: Call) -> Outcome:
+        """Send a call that may go out and take in what came of it; a stop is on record before it is sent."""
+        stop, ids = StopRecord(tick.job.name, self._clock.now_ms()), stop_records.stopped_ids(call)
+        if ids:
+            await self._store.stops.record(tick.job.connection, ids, stop)
+        if type(call) in WRITES:
+            await tick.hold()
+        outcome = await self._call(tick, call)
+        self._checkpoint("answered")
+        await self._absorb(tick, act, await self._with_stops(tick, call, outcome))
+        answers = stop_records.answers(call, outcome)
+        if answers:
+            await self._store.stops.answered(tick.job.connection, answers, stop)
+        return outcome
+
+    async def _with_stops(self, tick: Tick, call: Call, outcome: Outcome) -> Outcome:
+        """What was read, with the stops on record where they say more about it."""
+        instance_id = stop_records.recorded_for(call, outcome)
+        if instance_id is None or not isinstance(outcome, Reply):
+            return outcome
+        return replace(outcome, stops=await self._store.stops.of(tick.job.connection, instance_id))
+
+    async def _is_out_of_reach(self, tick: Tick, call: Call) -> bool:
+        """Whether a call whose intent would be recorded can't get out; then its wait begins, and no event tells of it.
+
+        Asked only after a failure: every try of a long outage would leave an intent and its end in the log.
+        """
+        if not tick.hints.failures or type(call) not in NOT_REPEATABLE:
+            return False
+        upstream = self._upstreams.get(tick.job.connection)
+        failure = await upstream.reach(timeout_seconds=self._limits.call_seconds)
+        if failure is not None:
+            tick.hints = poll_schedule.after_failure(self._view(tick), failure)
+        return failure is not None
+
+    async def _call(self, tick: Tick, call: Call) -> Outcome:
+        upstream = self._upstreams.get(tick.job.connection)
+        outcome = await upstream.call(call, timeout_seconds=self._limits.call_seconds)
+        tick.count(call, outcome)
+        return outcome
+
+    async def _share(self, tick: Tick, act: Act, outcome: Outcome, flight: Flight) -> None:
+        """Keep what was read for others, and say for how long they can rely on this job to read it again."""
+        body = outcome.body if isinstance(outcome, Reply) else None
+        if isinstance(body, pb.WorkflowInstance):
+            await self._store.sharing.land(flight, body, follow_ms=self._follow_ms(tick, act, body))
+        elif isinstance(body, InstancePage):
+            await self._share_page(tick, body, flight)
+        elif isinstance(body, pb.FlowInstance):
+            ms = self._follow_ms(tick, act, body)
+            await self._store.put_observation(tick.job.connection, body, follow_ms=ms)
+        elif flight.token:
+            await self._store.sharing.drop(flight)
+
+    async def _share_page(self, tick: Tick, page: InstancePage, flight: Flight) -> None:
+        """The same for a list; of rows that are not the job's own nothing is kept."""
+        own = {run.workflow_instance_id: run.index for run in tick.job.runs if run.state in RUN_FRONTIER}
+        for seen in page.instances:
+            if seen.id in own:
+                ms = follow_window.follow_ms(tick.job, tick.hints, own[seen.id], seen, self._clock.now_ms())
+                await self._store.sharing.land(flight, seen, follow_ms=ms)
+
+    def _follow_ms(self, tick: Tick, act: Act, seen: pb.WorkflowInstance | pb.FlowInstance) -> int:
+        return follow_window.follow_ms(tick.job, tick.hints, act.subject, seen, self._clock.now_ms())
+
+    async def _absorb(self, tick: Tick, act: Act, outcome: Outcome) -> None:
+        for _ in range(DECISIONS):
+            if tick.job.state in JOB_TERMINAL:
+                return  # somebody has ended it meanwhile: an ended job takes nothing in
+            change = absorb(self._view(tick), act, outcome)
+            try:
+                await tick.take(change, described(act, outcome))
+                return
+            except Moved:
+                await tick.reload()
+        raise LostJob
+
+
+def _log_full(bound: str) -> tuple[pb.JobEvent, ...]:
+    said = f"its log has reached its bound ({bound}); what runs upstream runs on and is not followed any more"
+    return _given_up(errors.status(Reason.LOG_FULL, said, bound=bound), said)
+
+
+def _too_large(tick: Tick) -> tuple[pb.JobEvent, ...]:
+    said = f"its record has {tick.job.ByteSize():,} bytes; what runs upstream runs on and is not followed any more"
+    return _given_up(errors.status(Reason.JOB_TOO_LARGE, said), said)
+
+
+def _poisoned(tick: Tick) -> tuple[pb.JobEvent, ...]:
+    deaths = tick.taken.attempts - 1
+    said = f"looking at the job broke off, or ended its worker, {deaths} times in a row"
+    error = errors.status(Reason.JOB_POISONED, said, attempts=str(deaths))
+    return _given_up(error, said)
+
+
+def _given_up(error: Status, said: str) -> tuple[pb.JobEvent, ...]:
+    state = pb.JOB_STATE_FAILED
+    return (pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=state, error=error, message=said),)

@@ -1,0 +1,1 @@
+"""From replies of any shape to what a call brings. Pure."""

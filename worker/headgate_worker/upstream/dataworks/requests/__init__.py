@@ -1,0 +1,1 @@
+"""From calls to the SDK's request models. Nothing is sent here. Pure."""

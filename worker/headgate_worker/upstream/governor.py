@@ -1,0 +1,80 @@
+"""The governor: one quota for all workers. It says when a call may go out, and learns from what upstream answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redis.asyncio import Redis
+
+from headgate import quota, reserve
+from headgate.quota import PLAIN, Limits, ThrottledArguments, ThrottledKeys, Verdict
+from headgate.ranking import Rank
+from headgate.reserve import PutFieldsArguments, PutFieldsKeys
+from headgate_worker.core.facts.poll_schedule import next_day_ms
+from headgate_worker.core.model.calls import WRITES, Call, Failure, FailureKind, Outcome
+
+
+def class_of(call: Call) -> str:
+    """Which quota a call counts against: "write" where it changes something, else "read"."""
+    return quota.WRITE if type(call) in WRITES else quota.READ
+
+
+class Governor:
+    """The quota of one connection, shared through Redis.
+
+    Args:
+        limits: what upstream allows; every worker of a connection must be told the same.
+    """
+
+    def __init__(self, redis: Redis, connection: str, limits: Limits) -> None:
+        self.connection = connection
+        self._key = quota.key(connection)
+        self._keys = {klass: quota.script_keys(connection, klass, limits) for klass in (quota.READ, quota.WRITE)}
+        self._limits = limits
+        self._ask = redis.register_script(quota.SCRIPT)
+        self._throttled = redis.register_script(quota.THROTTLED_SCRIPT)
+        self._redis: Any = redis
+        self._put_fields: Any = redis.register_script(reserve.PUT_FIELDS_SCRIPT)
+
+    async def admit(
+        self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
+    ) -> Verdict:
+        """Whether the call may go out, or when. A `Go` or a `Slot` counts as made, whatever becomes of it.
+
+        Args:
+            call: what is to be asked of upstream.
+            patience_ms: how far ahead a slot may lie; with 0 only a call that goes out now.
+            cancel: goes ahead of the queue, and may use the day's reserve.
+            rank: whose call it is and where it stands among others that wait; see `headgate.ranking`.
+            held: epoch of the slot that the call has waited for, and that is shown now.
+        """
+        klass = class_of(call)
+        arguments = quota.script_arguments(
+            self._limits, klass, cancel=cancel, patience_ms=patience_ms, rank=rank, held=held
+        )
+        return quota.parse_verdict(await self._ask(keys=self._keys[klass], args=arguments))
+
+    async def learn(self, call: Call, outcome: Outcome, now_ms: int) -> None:
+        """Take over what an answer says about the quota: slow down, or stop until the day is over."""
+        if not isinstance(outcome, Failure):
+            return
+        if outcome.kind is FailureKind.THROTTLED:
+            await self._throttled(
+                keys=ThrottledKeys(self._key), args=ThrottledArguments(quota.LOWEST_FACTOR, quota.KEEP_MS)
+            )
+        if outcome.kind is FailureKind.FROZEN:
+            await self.freeze(class_of(call), next_day_ms(now_ms))
+
+    async def announce(self, name: str, now_ms: int) -> None:
+        """Tell whoever reads the quota that this worker serves the connection under a name, and by which limits."""
+        key, is_own = quota.key(name), name == self.connection
+        said = quota.announcement(self._limits, now_ms) if is_own else quota.alias(self.connection, now_ms)
+        words = [word for field in said.items() for word in field]
+        await self._put_fields(keys=PutFieldsKeys(key), args=[*PutFieldsArguments(quota.KEEP_MS), *words])
+        # Neither needs memory: what the name stood for before goes; what it stands for stays when no worker runs.
+        await (self._redis.hdel(key, quota.ALIAS) if is_own else self._redis.persist(key))
+
+    async def freeze(self, klass: str, until_ms: int) -> None:
+        """Let no call of a class out before a time."""
+        arguments = [*PutFieldsArguments(quota.KEEP_MS), f"frozen:{klass}", until_ms]
+        await self._put_fields(keys=PutFieldsKeys(self._key), args=arguments)
