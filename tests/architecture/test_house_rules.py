@@ -13,7 +13,7 @@ LONGEST: Final = 400
 ROOM: Final = 16
 """Most modules of a package, so that its listing is read at a glance."""
 
-ROOMS: Final = ("server/headgate_server",)
+ROOMS: Final = ("server/headgate_server", "worker/headgate_worker")
 """Packages that are divided into rooms."""
 
 AT_THE_TOP: Final = {"__init__", "__main__", "app"}

@@ -17,7 +17,7 @@ from headgate.commit import Commit, Memory, NameClaim, Polls, RequestRecord, Usa
 from headgate.overlap import hold_of, hold_of_new
 from headgate.ranking import Rank
 from headgate_server.store import connection_facts, feed_history, job_scripts, stored_rows
-from headgate_worker import claim_scripts, lane_shares
+from headgate_worker.queue import claim_scripts, lane_shares
 from tests.worker.submitting import backfill_job, seed_backfill
 
 POSITIONAL: Final = Path(__file__).parent / "positional"

@@ -11,7 +11,7 @@ from headgate import charges, commit, deletion, keys, pb, reserve
 from headgate.commit import Commit, Committed
 from headgate.lifecycle import JOB_TERMINAL
 from headgate_cli.dev.redis_server import RedisServer, wheel_server
-from headgate_worker.core.steps import apply
+from headgate_worker.core.model.steps import apply
 from tests.worker.submitting import backfill_job, seed_backfill
 
 REFUSED = (OutOfMemoryError, ResponseError)

@@ -16,8 +16,9 @@ from headgate import commit, entries, keys, pb
 from headgate.commit import Commit, Committed, Fenced, Stale, Usage, Wake
 from headgate_cli.dev.redis_server import RedisServer, find_redis_server, wheel_server
 from headgate_worker.core.model.steps import apply
+from headgate_worker.ports.store import Taken
 from headgate_worker.store.clients import command_client
-from headgate_worker.store.jobs import Store, Taken
+from headgate_worker.store.jobs import Store
 from tests.simulator.store import LEASE_MS, ModelStore
 from tests.simulator.timeline import Timeline
 from tests.worker.submitting import backfill_job, seed_backfill, submit

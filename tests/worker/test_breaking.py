@@ -14,9 +14,10 @@ from headgate.quota import PLAIN, Verdict
 from headgate.ranking import Rank
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_worker.core.model.calls import Call
+from headgate_worker.ports.store import Taken
 from headgate_worker.queue.leased_worker import LaneOptions, LeasedWorker
 from headgate_worker.store.clients import blocking_client
-from headgate_worker.store.jobs import Store, Taken
+from headgate_worker.store.jobs import Store
 from headgate_worker.ticks.engine import SUSPECT_AGAIN_MS
 from tests.worker.conftest import eventually
 from tests.worker.submitting import backfill_job, seed_backfill, submit

@@ -8,8 +8,9 @@ from redis.asyncio import Redis
 from headgate import charges, keys, pb
 from headgate.commit import Commit, Committed
 from headgate_worker.core.model.steps import apply
+from headgate_worker.ports.store import Taken
 from headgate_worker.store import jobs as store_module
-from headgate_worker.store.jobs import Store, Taken
+from headgate_worker.store.jobs import Store
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 
 RUNNING = pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=pb.JOB_STATE_RUNNING)

@@ -13,8 +13,9 @@ from headgate.commit import Commit, Committed, Damaged
 from headgate.lifecycle import JOB_TERMINAL
 from headgate.overlap import hold_of
 from headgate_worker.core.model.steps import apply
+from headgate_worker.ports.store import Unreadable
 from headgate_worker.process.settings import Settings
-from headgate_worker.store.jobs import Store, Unreadable
+from headgate_worker.store.jobs import Store
 from headgate_worker.ticks.engine import GIVEN_UP_AFTER, Engine
 from headgate_worker.ticks.tick import TickLimits, hold_at
 from tests.worker.conftest import RunWorker, eventually

@@ -9,8 +9,9 @@ from redis.exceptions import OutOfMemoryError, ResponseError
 from headgate import charges, commit, entries, keys, pb
 from headgate.commit import Commit, Committed, Wake
 from headgate_worker.core.model.steps import apply
+from headgate_worker.ports.store import Busy, Taken
 from headgate_worker.process.settings import Settings
-from headgate_worker.store.jobs import Busy, Store, Taken
+from headgate_worker.store.jobs import Store
 from tests.worker.conftest import RunWorker, eventually
 from tests.worker.submitting import backfill_job, cancel, new_job, seed_backfill, submit
 

@@ -12,9 +12,10 @@ from headgate import keys, pb
 from headgate.observations import LEASE_MS, Seen
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.faults import ErrorReply, Latency, RunFor
+from headgate_worker.ports.store import Flight
 from headgate_worker.process.settings import Settings
 from headgate_worker.store.jobs import Store
-from headgate_worker.store.shared_reads import Flight, Sharing
+from headgate_worker.store.shared_reads import Sharing
 from tests.worker.conftest import RunWorker, eventually
 from tests.worker.submitting import backfill_job, new_job, seed_backfill, submit
 from tests.worker.test_backfill import ended

@@ -17,7 +17,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from headgate import entries, keys, log, pb
 from headgate.commit import Commit, Committed, Damaged, Fenced, Polls, Stale, Wake
 from headgate_worker.core.model.steps import apply
-from headgate_worker.store.jobs import CAUTION_MS, Busy, Store, Taken
+from headgate_worker.ports.store import Busy, Taken
+from headgate_worker.store.jobs import CAUTION_MS, Store
 from tests.worker.conftest import eventually
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 

@@ -18,11 +18,12 @@ from headgate import entries, keys
 from headgate.exposure import EXPLAINED, VARIABLE, Exposure
 from headgate_ops import http_endpoint
 from headgate_worker.core.model.view import Policy
+from headgate_worker.ports.store import STORE_AWAY
 from headgate_worker.process import metrics
 from headgate_worker.process.settings import Settings
 from headgate_worker.queue.leased_worker import Function, LaneOptions, LeasedWorker
 from headgate_worker.reads.reader import Reader
-from headgate_worker.store.clients import STORE_AWAY, blocking_client, check_store, close, command_client
+from headgate_worker.store.clients import blocking_client, check_store, close, command_client
 from headgate_worker.store.clock import StoreClock, SystemDice
 from headgate_worker.store.jobs import Store
 from headgate_worker.ticks.engine import Engine

@@ -1,12 +1,13 @@
-"""What the engine needs of the world, as protocols. Adapters are short and live in their own modules."""
+"""Clouds that run workflows, and their shared quota, as protocols."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from headgate import quota
 from headgate.quota import PLAIN, Verdict
 from headgate.ranking import Rank
-from headgate_worker.core.model.calls import Call, Failure, Outcome
+from headgate_worker.core.model.calls import WRITES, Call, Failure, Outcome
 
 
 class Upstream(Protocol):
@@ -54,29 +55,6 @@ class Upstreams(Protocol):
         ...
 
 
-class Clock(Protocol):
-    """Time, by the store's clock."""
-
-    def now_ms(self) -> int:
-        """Milliseconds since 1970 by the store's clock."""
-        ...
-
-    def monotonic(self) -> float:
-        """Seconds that never go back, for measuring how long something took."""
-        ...
-
-    def set(self, now_ms: int) -> None:
-        """Take over what the store has just said."""
-        ...
-
-
-class Dice(Protocol):
-    """Randomness."""
-
-    def roll(self) -> float:
-        """A number, 0 <= number < 1."""
-        ...
-
-    def nonce(self) -> str:
-        """12 hex digits, never the same twice."""
-        ...
+def class_of(call: Call) -> str:
+    """Which quota a call counts against: "write" where it changes something, else "read"."""
+    return quota.WRITE if type(call) in WRITES else quota.READ

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sized
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from headgate.exposure import Exposure
-from headgate_worker.queue.leased_worker import LeasedWorker
-from headgate_worker.ticks.reaper import Reaper
 
 Family = GaugeMetricFamily | CounterMetricFamily
 
 
+class LaneCounts(Protocol):
+    """A lane of entries: those that run now, and how many were run."""
+
+    jobs_complete: int
+
+    @property
+    def running(self) -> Sized:
+        """The entries that run now."""
+
+
+class ReaperCounts(Protocol):
+    """Rounds over late ticks: how many were seen, and what became of them."""
+
+    late: int
+    rung: int
+
+    @property
+    def given_up(self) -> int:
+        """Jobs that were given up."""
+
+
 class _Parts(Collector):
-    def __init__(self, ticks: LeasedWorker, reads: LeasedWorker, reaper: Reaper) -> None:
+    def __init__(self, ticks: LaneCounts, reads: LaneCounts, reaper: ReaperCounts) -> None:
         self._lanes = {"ticks": ticks, "reads": reads}
         self._reaper = reaper
 
@@ -36,7 +56,7 @@ class _Parts(Collector):
 
 
 def registry(
-    ticks: LeasedWorker, reads: LeasedWorker, reaper: Reaper, exposures: Collection[Exposure] = ()
+    ticks: LaneCounts, reads: LaneCounts, reaper: ReaperCounts, exposures: Collection[Exposure] = ()
 ) -> CollectorRegistry:
     """The figures of one worker."""
     found = CollectorRegistry()

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from headgate import entries
 from headgate.scripts import loader
-from headgate_worker.claim_scripts import PACKAGE, ClaimKeys
+from headgate_worker.queue.claim_scripts import PACKAGE, ClaimKeys
 
 CHUNK: Final = 32
 """Entries that a claim looks at at a time; where one is held back, it goes no further."""

@@ -20,10 +20,10 @@ from arq.worker import Worker, func
 from redis.asyncio import Redis
 
 from headgate import entries, keys
+from headgate_worker.ports.store import STORE_AWAY
 from headgate_worker.queue import claim_scripts, lane_shares
 from headgate_worker.queue.claim_scripts import ClaimArguments, ClaimKeys, EndArguments, QueueKeys, RenewArguments
 from headgate_worker.queue.lane_shares import ClaimSharedArguments, LaneShares
-from headgate_worker.store.clients import STORE_AWAY
 
 _log = logging.getLogger(__name__)
 

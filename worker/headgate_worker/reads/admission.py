@@ -17,7 +17,8 @@ from headgate.ranking import Rank
 from headgate.reasons import Reason
 from headgate_worker.core.model import errors
 from headgate_worker.core.model.calls import Call
-from headgate_worker.ports.upstreams import Clock, GovernedUpstream
+from headgate_worker.ports.clock import Clock
+from headgate_worker.ports.upstreams import GovernedUpstream
 from headgate_worker.reads.errors import ReadFailed, retryable
 
 SURVEY_REACH_MS: Final = 1_000

@@ -1,4 +1,4 @@
-"""Answering reads of EnOS flows: what each RPC asks of upstream, and its answer. The reading itself is `reads`'."""
+"""Answering reads of EnOS flows: what each RPC asks of upstream, and its answer. The reading itself is `reader`'."""
 
 from __future__ import annotations
 

@@ -26,7 +26,9 @@ from headgate_worker.core.model.calls import (
     ListInstances,
 )
 from headgate_worker.core.model.view import Policy
-from headgate_worker.ports.upstreams import Clock, GovernedUpstream, Upstreams
+from headgate_worker.ports.clock import Clock
+from headgate_worker.ports.store import Flight, ReadStore
+from headgate_worker.ports.upstreams import GovernedUpstream, Upstreams
 from headgate_worker.reads.admission import ReadAdmission
 from headgate_worker.reads.errors import ReadFailed, retryable
 from headgate_worker.reads.flows import FlowReader
@@ -34,8 +36,6 @@ from headgate_worker.reads.list_cursor import Walk
 from headgate_worker.reads.page_tokens import BadToken
 from headgate_worker.reads.plan import PLAN, PlanReader
 from headgate_worker.reads.tasks import TaskReader
-from headgate_worker.store.jobs import Store
-from headgate_worker.store.shared_reads import Flight
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def of_failure(failure: Failure, call: Call) -> Status:
 class Reader:
     """Answers the reads of servers."""
 
-    def __init__(self, store: Store, upstreams: Upstreams, clock: Clock, policy: Policy) -> None:
+    def __init__(self, store: ReadStore, upstreams: Upstreams, clock: Clock, policy: Policy) -> None:
         self._store = store
         self._upstreams = upstreams
         self._clock = clock

@@ -86,9 +86,6 @@ async def close(client: Redis) -> None:
         await sentinel.aclose()
 
 
-STORE_AWAY: Final = (RedisError, OSError)
-"""What a store that is away looks like: redis-py lets a reset connection's own error through here and there."""
-
 _REFUSALS: Final = (
     *("READONLY", "read only replica", "OOM ", "command not allowed when used memory"),
     *("MISCONF", "MASTERDOWN", "NOREPLICAS"),

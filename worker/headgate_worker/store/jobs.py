@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError
@@ -38,6 +37,7 @@ from headgate.observations import TTL_MS as OBSERVATION_TTL_MS
 from headgate.reserve import HeartbeatArguments, HeartbeatKeys, PutArguments, PutKeys
 from headgate_redis import apart
 from headgate_redis.row_errors import is_damage
+from headgate_worker.ports.store import Busy, Late, Taken, Unreadable
 from headgate_worker.store.clients import refuses_writes
 from headgate_worker.store.shared_reads import Sharing
 from headgate_worker.store.stop_records import Stops
@@ -58,62 +58,6 @@ RECOUNTED_JOBS: Final = 500
 """Jobs whose charges one script counts: about a millisecond of the store's time."""
 
 _LOST_REPLY: Final = (RedisConnectionError, RedisTimeoutError, OSError)
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A job taken for one tick.
-
-    Args:
-        fence: shuts out whoever had the job before.
-        attempts: ticks that began since the last commit, this one included.
-        now_ms: the store's clock.
-        marked: another job gave its instances the same name first, so that this one needs a name of its own.
-    """
-
-    job: pb.Job
-    fence: int
-    attempts: int
-    hints: bytes
-    now_ms: int
-    marked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Busy:
-    """Another tick has the job for `for_ms` more, unless it renews; it was asked to ring again at its end."""
-
-    for_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A job that was to be taken and can't be read.
-
-    Args:
-        fence: shuts out whoever had it before; None where not even that can be kept of it.
-        attempts: ticks that began since the last commit, this one included.
-    """
-
-    fence: int | None
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Late:
-    """What a look for late ticks found.
-
-    Args:
-        now_ms: the store's clock.
-        lost: jobs whose next entry is gone.
-        looked_at: how many jobs were late, those included whose entry only waits in a long queue.
-        first_ms: score of the head of the queue; what is put there is claimed next.
-    """
-
-    now_ms: int
-    lost: tuple[str, ...]
-    looked_at: int
-    first_ms: int
 
 
 class Store:

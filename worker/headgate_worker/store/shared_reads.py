@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from dataclasses import dataclass
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError
@@ -35,27 +34,12 @@ from headgate.observations import (
     parse_claim,
 )
 from headgate_redis.row_errors import is_damage
+from headgate_worker.ports.store import Flight
 
 _log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1)
 """Pauses between two looks whether another's read has landed; the last one again and again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flight:
-    """A read of an instance. One that was claimed is to be landed, or dropped.
-
-    Args:
-        token: of the claim; empty for a read that nobody waits for.
-        at_ms: when it was claimed, or sent, by the store's clock.
-        instance_id: of a claimed read.
-    """
-
-    connection: str
-    token: str
-    at_ms: int
-    instance_id: int = 0
 
 
 class Sharing:

@@ -1,4 +1,4 @@
-"""Stops on record in the store, for all jobs that follow an instance; see `core.stop_records`. Adapter to Redis.
+"""Stops on record in the store, for all jobs that follow an instance; see `core.facts.stop_records`. Adapter to Redis.
 
 A record costs one round trip before a stop and one after it, however many instances it names, and is read only with an
 end that a stop may have caused. Losing one loses who stopped the instance: it counts as failed then.

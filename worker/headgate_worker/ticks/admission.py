@@ -12,9 +12,9 @@ from headgate.ranking import Rank
 from headgate_worker.core.model.calls import Call
 from headgate_worker.core.model.steps import Act
 from headgate_worker.core.planner import IDLE_MS
-from headgate_worker.ports.upstreams import Clock, Upstreams
+from headgate_worker.ports.clock import Clock
+from headgate_worker.ports.upstreams import Upstreams, class_of
 from headgate_worker.ticks.tick import Tick
-from headgate_worker.upstream.governor import class_of
 
 SLOT_NEAR_MS: Final = 1_000
 """A slot of the quota that is so near is waited for within the tick; a later one ends it."""

@@ -36,9 +36,9 @@ from headgate_worker.core.model.calls import (
 from headgate_worker.core.model.steps import Act, Rest, Wait
 from headgate_worker.core.model.view import Policy, View
 from headgate_worker.core.planner import absorb, plan
-from headgate_worker.ports.upstreams import Clock, Dice, Upstreams
-from headgate_worker.store.jobs import Busy, Store, Taken, Unreadable
-from headgate_worker.store.shared_reads import Flight
+from headgate_worker.ports.clock import Clock, Dice
+from headgate_worker.ports.store import Busy, Flight, Taken, TickStore, Unreadable
+from headgate_worker.ports.upstreams import Upstreams
 from headgate_worker.ticks.admission import Admission, leaves_out
 from headgate_worker.ticks.lease_keeper import Keeping
 from headgate_worker.ticks.tick import (
@@ -88,7 +88,7 @@ class Engine:
 
     def __init__(
         self,
-        store: Store,
+        store: TickStore,
         upstreams: Upstreams,
         clock: Clock,
         dice: Dice,

@@ -8,9 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from headgate import entries
-from headgate_worker.ports.upstreams import Clock, Dice
-from headgate_worker.store.clients import STORE_AWAY
-from headgate_worker.store.jobs import Late, Store
+from headgate_worker.ports.clock import Clock, Dice
+from headgate_worker.ports.store import STORE_AWAY, Late, ReaperStore
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +37,7 @@ class Reaper:
 
     def __init__(
         self,
-        store: Store,
+        store: ReaperStore,
         clock: Clock,
         dice: Dice,
         worker_id: str,

@@ -15,9 +15,8 @@ from headgate.overlap import Hold, Overlapping, hold_of, waits
 from headgate_worker.core.model.calls import ACTIONS, WRITES, Call, Failure, FailureKind, Outcome
 from headgate_worker.core.model.hints_codec import decode_hints, encode_hints
 from headgate_worker.core.model.steps import Act, Change, apply
-from headgate_worker.ports.upstreams import Clock, Dice
-from headgate_worker.store.clients import STORE_AWAY
-from headgate_worker.store.jobs import Store, Taken
+from headgate_worker.ports.clock import Clock, Dice
+from headgate_worker.ports.store import STORE_AWAY, Taken, TickStore
 
 Checkpoint = Callable[[str], None]
 """Called with the name of a point of a tick."""
@@ -72,7 +71,7 @@ class Tick:
     """A job while one tick has it."""
 
     def __init__(
-        self, store: Store, clock: Clock, dice: Dice, taken: Taken, began: float, checkpoint: Checkpoint
+        self, store: TickStore, clock: Clock, dice: Dice, taken: Taken, began: float, checkpoint: Checkpoint
     ) -> None:
         self._store = store
         self._clock = clock

@@ -13,7 +13,8 @@ from headgate.exposure import Exposure
 from headgate.quota import PLAIN, Go, Limits, Verdict
 from headgate.ranking import Rank
 from headgate_worker.core.model.calls import Call, Failure, FailureKind, Outcome
-from headgate_worker.ports.upstreams import Clock, GovernedUpstream, Upstream, Upstreams
+from headgate_worker.ports.clock import Clock
+from headgate_worker.ports.upstreams import GovernedUpstream, Upstream, Upstreams
 from headgate_worker.process.settings import Settings
 from headgate_worker.upstream import connection_file
 from headgate_worker.upstream.connection_file import ConnectionFile, DataWorksEntry, EnosEntry, limits_from

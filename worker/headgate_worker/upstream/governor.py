@@ -11,12 +11,8 @@ from headgate.quota import PLAIN, Limits, ThrottledArguments, ThrottledKeys, Ver
 from headgate.ranking import Rank
 from headgate.reserve import PutFieldsArguments, PutFieldsKeys
 from headgate_worker.core.facts.poll_schedule import next_day_ms
-from headgate_worker.core.model.calls import WRITES, Call, Failure, FailureKind, Outcome
-
-
-def class_of(call: Call) -> str:
-    """Which quota a call counts against: "write" where it changes something, else "read"."""
-    return quota.WRITE if type(call) in WRITES else quota.READ
+from headgate_worker.core.model.calls import Call, Failure, FailureKind, Outcome
+from headgate_worker.ports.upstreams import class_of
 
 
 class Governor:

@@ -135,7 +135,7 @@ class Hints:
         read_at_ms: run index to when its instance was last known, for those that are read again and again.
         parents_doubted: indexes of blocked runs for whose ended parent upstream waits all the same: it may run again.
         absent: indexes of runs whose instance the last read did not find; a second one in a row is believed.
-        projects: run index to the project of its instance, where a list may ask for it; see `batching`.
+        projects: run index to the project of its instance, where a list may ask for it; see `batch_reads`.
         found: business date in ms to the instance ids that the present search has found.
         survey: run index to what the survey has found of its date.
         inquiries: run index to what is being found out about its end; losing it loses what would have been told.
@@ -170,7 +170,7 @@ class Hints:
         return replace(self, modify_users={**self.modify_users, run_index: (user, at_ms)})
 
     def project(self, run_index: int, project_id: int) -> Hints:
-        """The hints with the project of a run's instance; see `batching`."""
+        """The hints with the project of a run's instance; see `batch_reads`."""
         return replace(self, projects={**self.projects, run_index: project_id})
 
     def looked(self, run_index: int, known_ms: int, next_ms: int) -> Hints:

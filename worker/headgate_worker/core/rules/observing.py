@@ -57,7 +57,7 @@ def _first_to_end(view: View, left: list[pb.InstanceRun], ending: list[pb.Instan
     """Which of the runs that are not to run any more may be read now.
 
     What runs may release what waits, and what waits the next, so they are read in the order in which they would run,
-    once nothing runs. Of instances that others made the order is not known: all are read, and `ending` compares.
+    once nothing runs. Of instances that others made the order is not known: all are read, and `run_end` compares.
     """
     if not ending or any(run.state in RUN_FRONTIER for run in left):
         return []

@@ -1,8 +1,8 @@
 """Starting instances: all of one create at once, and what upstream says of each.
 
 "Because of parallelism config, wait for parent workflowInstance[ID] to finish" is no error: the run is BLOCKED on that
-id (seed 000) and is looked after in `waiting`. Any other refusal decides nothing: the instance is read, and its status
-decides.
+id (seed 000) and is looked after in `blocked_runs`. Any other refusal decides nothing: the instance is read, and its
+status decides.
 """
 
 from __future__ import annotations

@@ -1,0 +1,33 @@
+"""Time and randomness, as protocols."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Time, by the store's clock."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970 by the store's clock."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, for measuring how long something took."""
+        ...
+
+    def set(self, now_ms: int) -> None:
+        """Take over what the store has just said."""
+        ...
+
+
+class Dice(Protocol):
+    """Randomness."""
+
+    def roll(self) -> float:
+        """A number, 0 <= number < 1."""
+        ...
+
+    def nonce(self) -> str:
+        """12 hex digits, never the same twice."""
+        ...
