@@ -12,7 +12,7 @@ from bench.chaos.stage import Plan, Stage, Trial
 from bench.chaos.submits import backfill
 from bench.chaos.waiting import until, until_true
 
-from headgate import keys, pb, quota
+from headgate import keys, pb
 from headgate_client import Client
 from headgate_emulator.dataworks.quota import Limits
 from headgate_emulator.ledger import LedgerRow
@@ -103,7 +103,7 @@ async def _cancel_while_reads_are_frozen(stage: Stage, client: Client) -> float:
     """Seconds from the cancel of a running job to its stop upstream, with no read let out."""
     name = await _that_runs(stage)
     hour = int((time.time() + 3600) * 1000)
-    await stage.truth.redis.hset(quota.key(""), "frozen:read", str(hour))
+    await stage.truth.redis.hset(keys.quota(""), "frozen:read", str(hour))
     before = stage.emulator.ledger.total
     await client.jobs.cancel(keys.job_id(name), reason="reads are frozen")
 

@@ -15,15 +15,6 @@ from typing import Final, NamedTuple
 
 from headgate.scripts import loader
 
-STORED: Final = "hg:stored"
-"""Hash of what is charged: "jobs" and "bytes" of "caller:NAME" and of "connection:NAME". No field stands at 0."""
-
-RECOUNT: Final = "hg:stored:recount"
-"""Hash as `STORED` while everything is counted anew, and `walked`: the acceptance number that it has come to."""
-
-RECOUNTED: Final = "hg:stored:recounted"
-"""String that is there for `RECOUNT_EVERY_MS` after everything was counted anew."""
-
 RECOUNT_EVERY_MS: Final = 3_600_000
 """How long after one count of everything the next one begins."""
 

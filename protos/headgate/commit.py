@@ -44,6 +44,8 @@ REQUEST_TTL_MS: Final = 8 * 24 * 3600 * 1000
 SCRIPT: Final = commit_script.SCRIPT
 """Adds to a job's log with everything that follows from it, or changes nothing."""
 
+_NO_NAMES: Final = (keys.NO_INSTANCE_NAME, keys.NO_INSTANCE_NAME)
+
 
 @dataclass(frozen=True, slots=True)
 class Wake:
@@ -215,7 +217,7 @@ def script_keys(commit: Commit, default_connection: str = "") -> CommitKeys:
     """KEYS of the script, in order; the default connection's name is empty where it has none, or none is known."""
     job_id = keys.job_id(commit.job.name)
     request = commit.request.key if commit.request else keys.NO_REQUEST
-    name, other_name = commit.claim.keys(default_connection) if commit.claim else ("hg:name:none", "hg:name:none")
+    name, other_name = commit.claim.keys(default_connection) if commit.claim else _NO_NAMES
     dates = commit.hold.keys(default_connection) if commit.hold else overlap.NO_KEYS
     return CommitKeys(
         keys.job(job_id),
@@ -237,8 +239,8 @@ def script_keys(commit: Commit, default_connection: str = "") -> CommitKeys:
         dates.wants,
         keys.request_life(request),
         keys.AUDIT,
-        charges.STORED,
-        charges.RECOUNT,
+        keys.STORED,
+        keys.RECOUNT,
         dates.other_dates,
         dates.other_line,
         dates.other_wants,

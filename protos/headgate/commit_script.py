@@ -152,6 +152,7 @@ _CONSTANTS: Final[dict[str, loader.Constant]] = {
     **audit.CONSTANTS,
     **overlap.CONSTANTS,
     "TERMINAL_INDEXES": [keys.state(state) for state in sorted(JOB_TERMINAL)],
+    "ARQ_JOB": keys.ARQ_JOB,
 }
 
 SCRIPT: Final = loader.load("commit", CommitKeys, CommitArguments, answers=CommitAnswer, constants=_CONSTANTS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from headgate import audit, charges, commit, keys, pb
+from headgate import audit, commit, keys, pb
 from headgate.audit import NOBODY, Origin
 from headgate.scripts import loader
 
@@ -76,8 +76,8 @@ def script_keys(job_id: str, state: int) -> DeleteKeys:
         expiring=keys.EXPIRING,
         feed=keys.FEED,
         audit=keys.AUDIT,
-        stored=charges.STORED,
-        recount=charges.RECOUNT,
+        stored=keys.STORED,
+        recount=keys.RECOUNT,
     )
 
 
@@ -121,7 +121,11 @@ class ForgetAnswer(IntEnum):
 
 
 FORGET_SCRIPT: Final = loader.load(
-    "forget", ForgetKeys, ForgetArguments, answers=ForgetAnswer, constants=audit.CONSTANTS
+    "forget",
+    ForgetKeys,
+    ForgetArguments,
+    answers=ForgetAnswer,
+    constants={**audit.CONSTANTS, "ARQ_JOB": keys.ARQ_JOB},
 )
 """Deletes a job that can't be read, and gives back what its row says that it was charged."""
 
@@ -129,7 +133,7 @@ FORGET_SCRIPT: Final = loader.load(
 def forget_keys(job_id: str) -> list[str]:
     """KEYS of `forget.lua`."""
     sets = (keys.JOBS, keys.DUE, keys.EXPIRING, keys.DAMAGED, *map(keys.state, pb.JobState.values()))
-    others = (keys.FEED, keys.TICKS, keys.AUDIT, charges.STORED, charges.RECOUNT)
+    others = (keys.FEED, keys.TICKS, keys.AUDIT, keys.STORED, keys.RECOUNT)
     return [*ForgetKeys(keys.job(job_id), keys.log(job_id), *others), *sets]
 
 

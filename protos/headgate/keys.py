@@ -42,6 +42,19 @@ WORKERS: Final = "hg:workers"
 AUDIT: Final = "hg:audit"
 """Stream of the changes that callers made, trimmed; see `audit`."""
 
+STORED: Final = "hg:stored"
+"""Hash of what stored jobs are charged to: "jobs" and "bytes" of "caller:NAME" and of "connection:NAME"; see `charges`.
+No field stands at 0."""
+
+RECOUNT: Final = f"{STORED}:recount"
+"""Hash as `STORED` while everything is counted anew, and `walked`: the acceptance number that the count has reached."""
+
+RECOUNTED: Final = f"{STORED}:recounted"
+"""String that exists for `charges.RECOUNT_EVERY_MS` after everything was counted anew."""
+
+PROBE: Final = "hg:probe"
+"""String that a server writes to see whether writing works."""
+
 _JOB_NAME: Final = re.compile(r"jobs/([a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)\Z")
 
 
@@ -97,6 +110,48 @@ def instance_name(connection: str, project_id: int, name: str) -> str:
     return f"hg:name:{digest(text.encode())}"
 
 
+NO_INSTANCE_NAME: Final = "hg:name:none"
+"""Stands where a key of an instance's name is needed and there is none."""
+
+DATES: Final = "hg:dates:"
+"""What the names of `dates` begin with."""
+
+
+def dates(target: str) -> str:
+    """Hash of the dates that jobs hold of a backfill's target, as `overlap.target` names it: "yyyymmdd" to job id."""
+    return f"{DATES}{target}"
+
+
+def dates_line(target: str) -> str:
+    """Sorted set of the jobs that wait for dates of a target; score = place in line."""
+    return f"{dates(target)}:line"
+
+
+def dates_wants(target: str) -> str:
+    """Hash of the dates that each job in that line wants: job id to "yyyymmdd", with commas between."""
+    return f"{dates(target)}:wants"
+
+
+def quota(connection: str) -> str:
+    """Hash of a connection's quota; see `quota`."""
+    return f"hg:quota:{connection}"
+
+
+def quota_sent(connection: str, klass: str) -> str:
+    """List of when the last calls of a class, or of all ("total"), were let out, in us; the newest first."""
+    return f"{quota(connection)}:sent:{klass}"
+
+
+def quota_creators(connection: str, pool: str) -> str:
+    """Sorted set of the creators that ask for calls of a pool; score = when they last did, in us; see `shares`."""
+    return f"{quota(connection)}:creators:{pool}"
+
+
+def quota_turns(connection: str, pool: str) -> str:
+    """Hash of what each of those creators has had."""
+    return f"{quota(connection)}:turns:{pool}"
+
+
 def observation(connection: str, instance_id: int | str) -> str:
     """String with the last observation of an instance, as bytes."""
     return f"hg:seen:{connection}:{instance_id}"
@@ -142,19 +197,29 @@ def kick(queue: str) -> str:
     return f"{queue}:kick"
 
 
+ARQ_JOB: Final = "arq:job:"
+"""What the names of `arq_job` begin with."""
+
+ARQ_IN_PROGRESS: Final = "arq:in-progress:"
+"""What the names of `arq_in_progress` begin with."""
+
+ARQ_RETRY: Final = "arq:retry:"
+"""What the names of `arq_retry` begin with."""
+
+
 def arq_job(entry_id: str) -> str:
     """ARQ's own key of an entry's definition (arq 0.28)."""
-    return f"arq:job:{entry_id}"
+    return f"{ARQ_JOB}{entry_id}"
 
 
 def arq_in_progress(entry_id: str) -> str:
     """ARQ's own key that marks a running entry (arq 0.28)."""
-    return f"arq:in-progress:{entry_id}"
+    return f"{ARQ_IN_PROGRESS}{entry_id}"
 
 
 def arq_retry(entry_id: str) -> str:
     """ARQ's own key that counts an entry's starts (arq 0.28)."""
-    return f"arq:retry:{entry_id}"
+    return f"{ARQ_RETRY}{entry_id}"
 
 
 def job_name(job_id: str) -> str:

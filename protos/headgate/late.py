@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from headgate import keys
 from headgate.scripts import loader
 
 
@@ -42,5 +43,5 @@ class RingArguments(NamedTuple):
     due_at: int
 
 
-RING_SCRIPT: Final = loader.load("ring", RingKeys, RingArguments)
+RING_SCRIPT: Final = loader.load("ring", RingKeys, RingArguments, constants={"ARQ_JOB": keys.ARQ_JOB})
 """Gives jobs whose next entry is gone another one."""

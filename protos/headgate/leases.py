@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from headgate import keys
 from headgate.scripts import loader
 
 
@@ -122,5 +123,7 @@ class GiveUpAnswer(IntEnum):
     GIVEN_UP = 1
 
 
-GIVE_UP_SCRIPT: Final = loader.load("give_up", GiveUpKeys, GiveUpArguments, answers=GiveUpAnswer)
+GIVE_UP_SCRIPT: Final = loader.load(
+    "give_up", GiveUpKeys, GiveUpArguments, answers=GiveUpAnswer, constants={"ARQ_JOB": keys.ARQ_JOB}
+)
 """Takes a job that can't be read out of all that would have it looked at again, and marks it."""

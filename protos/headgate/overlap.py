@@ -81,7 +81,7 @@ class Hold:
     @property
     def key(self) -> str:
         """Hash of date to holder, under the connection's name as the job has it."""
-        return _key(self.connection, self.work)
+        return keys.dates(_target(self.connection, self.work))
 
     def keys(self, default: str = "") -> DateLineKeys:
         """Hash of date to holder, the line as a sorted set of job ids, and the hash of what each of those wants.
@@ -89,19 +89,15 @@ class Hold:
         Then the same under the other name of the connection, of which `default` is the default one.
         """
         name, other = connection_names.both(self.connection, default)
-        first = _keys(_key(name, self.work))
-        return DateLineKeys(*first, *(first if other == name else _keys(_key(other, self.work))))
+        first = _keys(_target(name, self.work))
+        return DateLineKeys(*first, *(first if other == name else _keys(_target(other, self.work))))
 
 
-PREFIX: Final = f"{keys.PREFIX}dates:"
-"""What the names of everything begin with that is kept of dates."""
+def _keys(target: str) -> tuple[str, str, str]:
+    return keys.dates(target), keys.dates_line(target), keys.dates_wants(target)
 
 
-def _keys(key: str) -> tuple[str, str, str]:
-    return key, f"{key}:line", f"{key}:wants"
-
-
-NO_KEYS: Final = DateLineKeys(*2 * _keys(f"{PREFIX}none"))
+NO_KEYS: Final = DateLineKeys(*2 * _keys("none"))
 """Keys of a job that holds nothing."""
 
 
@@ -177,7 +173,3 @@ def _work(spec: pb.BackfillSpec) -> str:
 
 def _target(connection: str, work: str) -> str:
     return keys.digest(f"{connection}\n{work}".encode())
-
-
-def _key(connection: str, work: str) -> str:
-    return f"{PREFIX}{_target(connection, work)}"

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
-from headgate import shares
+from headgate import keys, shares
 from headgate.ranking import URGENT_MS, Rank
 from headgate.scripts import loader
 
@@ -28,6 +28,9 @@ PLAIN: Final = Rank()
 
 READ: Final = "read"
 WRITE: Final = "write"
+
+TOTAL: Final = "total"
+"""Calls of both classes."""
 
 KEEP_MS: Final = 2 * 24 * 3600 * 1000
 """How long the hash of an unused connection is kept."""
@@ -217,21 +220,21 @@ WINDOW_SHARE: Final = 0.8
 """How much of the room that `Limits.share` leaves is kept where calls are let out; the rest is for their way there."""
 
 
-def key(connection: str) -> str:
-    """Hash of a connection's quota."""
-    return f"hg:quota:{connection}"
-
-
 def pool(limits: Limits, klass: str) -> str:
     """Which calls creators share with each other: those of the class where it has a rate of its own, else all."""
-    return klass if (limits.write_qps if klass == WRITE else limits.read_qps) else "total"
+    return klass if (limits.write_qps if klass == WRITE else limits.read_qps) else TOTAL
 
 
 def script_keys(connection: str, klass: str, limits: Limits) -> QuotaKeys:
     """KEYS of the script."""
-    own, shared = key(connection), pool(limits, klass)
-    sent = (f"{own}:sent:{klass}", f"{own}:sent:total")
-    return QuotaKeys(own, *sent, creators=f"{own}:creators:{shared}", turns=f"{own}:turns:{shared}")
+    shared = pool(limits, klass)
+    return QuotaKeys(
+        keys.quota(connection),
+        keys.quota_sent(connection, klass),
+        keys.quota_sent(connection, TOTAL),
+        keys.quota_creators(connection, shared),
+        keys.quota_turns(connection, shared),
+    )
 
 
 def edition_of(limits: Limits) -> str:

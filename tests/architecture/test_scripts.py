@@ -6,12 +6,15 @@ That a header is what its Python side says is checked when its module is importe
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from headgate import keys
 from headgate.scripts import loader
 from tests.architecture import lua_names, lua_scripts
 from tests.architecture.lua_scripts import includes, name_line, scripts, texts
+from tests.architecture.repository import SOURCE_ROOTS, relative, written_by_hand
 
 
 def test_every_script_is_loaded_by_a_module_and_every_include_by_a_script() -> None:
@@ -54,3 +57,12 @@ def test_an_include_reads_only_what_it_is_given(include: loader.Source) -> None:
 )
 def test_what_is_wrong_with_names_is_found(text: str, found: list[str]) -> None:
     assert sorted(lua_names.findings(text)) == sorted(found)
+
+
+def test_only_one_module_names_what_stands_in_redis() -> None:
+    """A name that two places write may differ in one of them; scripts get theirs as keys, arguments or constants."""
+    literal = re.compile(r"""["'](?:hg|arq|headgate):[a-z]""")
+    sources = [path for path in written_by_hand() if path.suffix in {".py", ".lua"}]
+    product = [path for path in sources if relative(path).startswith(SOURCE_ROOTS)]
+
+    assert [path for path in product if literal.search(path.read_text())] == [Path(keys.__file__)]

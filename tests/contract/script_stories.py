@@ -255,7 +255,7 @@ async def jobs_that_are_late_lost_or_damaged(teller: Teller) -> None:
 async def charges_that_are_counted_anew(teller: Teller) -> None:
     for name in ("a", "b", "c"):
         await teller.commit(new(name, hold=None))
-    names = charges.RecountKeys(keys.JOBS, charges.STORED, charges.RECOUNT, charges.RECOUNTED)
+    names = charges.RecountKeys(keys.JOBS, keys.STORED, keys.RECOUNT, keys.RECOUNTED)
     await teller.run("recount", names, charges.RecountArguments(2, keys.job(""), 1_000))
     job = new("a", hold=None).job
     await teller.commit(moved(job, pb.JOB_STATE_CANCELLING, hold=None))
@@ -283,10 +283,10 @@ async def calls_that_share_a_quota(teller: Teller) -> None:
         for i in range(160):
             held = await ask(teller, i, quota.EDITIONS[edition], held)
             if i in (40, 41, 90):
-                names = quota.ThrottledKeys(quota.key("eu"))
+                names = quota.ThrottledKeys(keys.quota("eu"))
                 await teller.run("throttled", names, quota.ThrottledArguments(quota.LOWEST_FACTOR, quota.KEEP_MS))
             teller.now_ms += 1_300 if i > 100 and i % 3 == 0 else 0
-        await teller.redis.hset(quota.key("eu"), "frozen:read", teller.now_ms + 40)
+        await teller.redis.hset(keys.quota("eu"), "frozen:read", teller.now_ms + 40)
         for i in (1, 3):
             await ask(teller, i, quota.EDITIONS[edition], None)
         teller.now_ms += 86_400_000
@@ -338,7 +338,7 @@ async def a_server_that_reads(teller: Teller) -> None:
     await teller.redis.set(keys.job("odd"), "no hash")
     await teller.redis.zadd(keys.DAMAGED, {"a": 1})
     await teller.redis.zadd(keys.WORKERS, {"worker": 5})
-    await teller.redis.hset(quota.key("eu"), "day", 1)
+    await teller.redis.hset(keys.quota("eu"), "day", 1)
     for job_id in ("a", "b", "odd", "gone"):
         names = job_scripts.JobKeys(keys.job(job_id), keys.log(job_id))
         await teller.run("load_job", names, ())
@@ -348,7 +348,7 @@ async def a_server_that_reads(teller: Teller) -> None:
     states = [keys.state(state) for state in (pb.JOB_STATE_QUEUED, RUNS)]
     await teller.run("count_members", (keys.DAMAGED, *states), ())
     await teller.run("next_members", states, (0, 1))
-    await teller.run("read_facts", (keys.WORKERS, quota.key("eu")), ())
+    await teller.run("read_facts", (keys.WORKERS, keys.quota("eu")), ())
     await teller.run("feed_ends", (keys.FEED,), ())
     teller.answers[-1][1][1][0][0] = "an id by the server's time"
 

@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError, ResponseError
 
-from headgate import charges, commit, deletion, keys, pb, reserve
+from headgate import commit, deletion, keys, pb, reserve
 from headgate.commit import Commit, Committed
 from headgate.lifecycle import JOB_TERMINAL
 from headgate_cli.dev.redis_server import RedisServer, wheel_server
@@ -85,4 +85,4 @@ async def test_an_ended_job_is_deleted_from_a_full_store(redis: "Redis") -> None
     arguments = deletion.script_arguments(job_id, 1, job.uid)
     assert await script(keys=deletion.script_keys(job_id, job.state), args=arguments) == 1
 
-    assert not await redis.exists(keys.job(job_id), keys.log(job_id), charges.STORED)
+    assert not await redis.exists(keys.job(job_id), keys.log(job_id), keys.STORED)

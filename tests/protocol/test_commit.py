@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from headgate import charges, commit, entries, keys, late, leases, log_bounds, overlap, pb, snapshot
+from headgate import commit, entries, keys, late, leases, log_bounds, overlap, pb, snapshot
 from headgate.audit import Origin
 from headgate.charges import Exceeded, Shares
 from headgate.commit import (
@@ -85,8 +85,8 @@ def test_every_key_stands_at_its_name() -> None:
         "name": name,
         "other_name": other_name,
         "audit": keys.AUDIT,
-        "stored": charges.STORED,
-        "recount": charges.RECOUNT,
+        "stored": keys.STORED,
+        "recount": keys.RECOUNT,
         **held._asdict(),
     }
 

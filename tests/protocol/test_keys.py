@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate import keys, pb
+from headgate import keys, overlap, pb, quota
 
 names = st.from_regex(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
 
@@ -38,6 +38,10 @@ def test_every_key_of_ours_has_our_prefix() -> None:
         *(keys.FEED, keys.DUE, keys.EXPIRING, keys.JOBS, keys.SEQUENCE, keys.WORKERS),
         *(keys.job("t"), keys.log("t"), keys.state(pb.JOB_STATE_RUNNING), keys.request("me", "r")),
         *(keys.observation("", 7), keys.replies("p"), keys.instance_name("", 1, "n")),
+        *(keys.STORED, keys.RECOUNT, keys.RECOUNTED, keys.PROBE, keys.NO_INSTANCE_NAME, keys.NO_REQUEST),
+        *(keys.dates("t"), keys.dates_line("t"), keys.dates_wants("t")),
+        *(keys.quota("eu"), keys.quota_sent("eu", "read"), keys.quota_creators("eu", "read")),
+        *(keys.quota_turns("eu", "read"), keys.durations("t"), keys.look("", 7), keys.flight("", 7), keys.stops("", 7)),
     ]
 
     assert all(key.startswith(keys.PREFIX) for key in ours)
@@ -55,6 +59,16 @@ def test_a_request_id_is_the_callers_own(a: str, b: str) -> None:
 def test_a_digest_is_short_and_of_one_text_only(one: bytes, other: bytes) -> None:
     assert re.fullmatch("[A-Za-z0-9+/]{22}", keys.digest(one))
     assert (keys.digest(one) == keys.digest(other)) == (one == other)
+
+
+def test_names_in_redis_stay_what_other_versions_call_them() -> None:
+    assert (keys.STORED, keys.RECOUNT, keys.RECOUNTED) == ("hg:stored", "hg:stored:recount", "hg:stored:recounted")
+    assert keys.NO_INSTANCE_NAME == "hg:name:none"
+    assert overlap.NO_KEYS == 2 * ("hg:dates:none", "hg:dates:none:line", "hg:dates:none:wants")
+    assert quota.script_keys("eu", quota.READ, quota.Limits()) == (
+        *("hg:quota:eu", "hg:quota:eu:sent:read", "hg:quota:eu:sent:total"),
+        *("hg:quota:eu:creators:total", "hg:quota:eu:turns:total"),
+    )
 
 
 def test_arqs_keys_are_arqs() -> None:

@@ -13,7 +13,7 @@ from aiohttp import ClientSession
 from google.longrunning import operations_grpc_pb2
 from google.longrunning import operations_proto_pb2 as lro
 
-from headgate import keys, overlap, pb
+from headgate import keys, pb
 from headgate_server.auth.permissions import RULES, Scope
 from headgate_server.logs.damaged_rows import TELL_SECONDS, Damage
 from tests.server.callers import METHODS, known, outcome, request_of, write
@@ -254,7 +254,7 @@ async def test_a_deletion_gives_its_dates_back(world: World) -> None:
         await spoil_first_event(world, job_id)
         await world.jobs.DeleteJob(pb.DeleteJobRequest(name=keys.job_name(job_id)))
 
-    assert not [name async for name in store(world).scan_iter(f"{overlap.PREFIX}*")]
+    assert not [name async for name in store(world).scan_iter(f"{keys.DATES}*")]
     assert (await world.backfills.CreateBackfill(request)).name == "jobs/broken"
 
 

@@ -22,8 +22,8 @@ NAMES = [("", NAME), (NAME, "")]
 async def announced(redis_url: str, *, default: str = NAME) -> None:
     """What workers say in a store whose default connection has a name."""
     redis: Any = Redis.from_url(redis_url)
-    await redis.hset(quota.key(""), mapping=quota.alias(default, 1))
-    await redis.hset(quota.key(default), mapping=quota.announcement(quota.EDITIONS["standard"], 1))
+    await redis.hset(keys.quota(""), mapping=quota.alias(default, 1))
+    await redis.hset(keys.quota(default), mapping=quota.announcement(quota.EDITIONS["standard"], 1))
     await redis.aclose()
 
 

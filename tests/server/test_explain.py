@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate import dates, keys, pb, quota
+from headgate import dates, keys, pb
 from headgate.lifecycle import JOB_TERMINAL
 from headgate_server.jobs.explain import DEAD_MS, MOST_RUNS, causes
 from headgate_server.ports.facts import Facts
@@ -130,7 +130,7 @@ async def test_a_job_is_explained_over_the_wire(world: World) -> None:
     first = await world.jobs.ExplainJob(request)
     seconds, _ = await world.redis.time()
     await world.redis.zadd(keys.WORKERS, {"w": int(seconds) * 1_000})
-    await world.redis.hset(quota.key(""), "frozen:read", str((int(seconds) + 60) * 1_000))  # type: ignore[misc]
+    await world.redis.hset(keys.quota(""), "frozen:read", str((int(seconds) + 60) * 1_000))  # type: ignore[misc]
     second = await world.jobs.ExplainJob(request)
     await world.worker.finish(job_id)
     third = await world.jobs.ExplainJob(request)

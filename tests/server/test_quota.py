@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 import pytest
 
-from headgate import pb, quota
+from headgate import keys, pb, quota
 from headgate.quota import EDITIONS, Limits
 from headgate_server.jobs.quota_status import standing
 from headgate_server.ports.facts import Facts
@@ -28,7 +28,7 @@ def buckets(found: pb.Quota) -> dict[str, pb.QuotaBucket]:
 
 
 async def announce(world: World, connection: str, limits: Limits) -> None:
-    await world.redis.hset(quota.key(connection), mapping=dict(quota.announcement(limits, NOW_MS)))  # type: ignore[misc]
+    await world.redis.hset(keys.quota(connection), mapping=dict(quota.announcement(limits, NOW_MS)))  # type: ignore[misc]
 
 
 async def test_a_connection_that_no_worker_serves_is_unknown(world: World) -> None:
@@ -60,7 +60,7 @@ async def test_what_was_let_out_is_told(world: World) -> None:
 
 async def test_a_name_that_stands_for_another_connection_shows_that_ones_quota(world: World) -> None:
     await announce(world, "eu", EDITIONS["enterprise"])
-    await world.redis.hset(quota.key(""), mapping=dict(quota.alias("eu", NOW_MS)))  # type: ignore[misc]
+    await world.redis.hset(keys.quota(""), mapping=dict(quota.alias("eu", NOW_MS)))  # type: ignore[misc]
 
     found = await world.admin.GetQuota(pb.GetQuotaRequest())
 

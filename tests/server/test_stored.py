@@ -7,7 +7,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 
-from headgate import charges, keys, log_bounds, pb
+from headgate import keys, log_bounds, pb
 from headgate.log_bounds import Bounds
 from tests.server.callers import entry, known, write
 from tests.server.world import World, backfill, detail, metadata_of, reason_of, serving, status_of
@@ -28,7 +28,7 @@ def quota_of(error: grpc.RpcError) -> tuple[str, str, str]:
 
 
 async def charged(world: World) -> dict[str, int]:
-    found = await world.redis.hgetall(charges.STORED)  # type: ignore[misc]
+    found = await world.redis.hgetall(keys.STORED)  # type: ignore[misc]
     return {field.decode(): int(value) for field, value in found.items()}
 
 
@@ -127,7 +127,7 @@ async def test_a_job_that_was_never_charged_gives_nothing_back(world: World) -> 
     before = await charged(world)
     await world.submit(job_id="old")
     await world.redis.hdel(keys.job("old"), "by", "owed")  # type: ignore[misc]
-    await world.redis.hset(charges.STORED, mapping=before)  # type: ignore[misc]
+    await world.redis.hset(keys.STORED, mapping=before)  # type: ignore[misc]
 
     await world.worker.finish("old")
     await delete(world, "old")

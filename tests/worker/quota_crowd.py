@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from redis import Redis
 
-from headgate import quota, ranking
+from headgate import keys, quota, ranking
 from headgate.quota import Crowded, Frozen, Go, Limits, Slot, Verdict
 from headgate.ranking import Rank
 
@@ -105,7 +105,7 @@ class World:
 
     def _throttle(self, now_ms: int) -> None:
         throttled = self.redis.register_script(THROTTLED_SCRIPT)
-        throttled(keys=[quota.key(CONNECTION)], args=[quota.LOWEST_FACTOR, quota.KEEP_MS, (BEGIN_MS + now_ms) * 1_000])
+        throttled(keys=[keys.quota(CONNECTION)], args=[quota.LOWEST_FACTOR, quota.KEEP_MS, (BEGIN_MS + now_ms) * 1_000])
 
     def _ask(self, ask: object, job: Job, now_ms: int) -> Verdict:
         assert callable(ask)

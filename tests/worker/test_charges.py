@@ -38,13 +38,13 @@ async def finish_and_delete(store: Store, redis: Redis, job_id: str) -> None:
 
 
 async def charged(redis: Redis) -> dict[str, int]:
-    found = await redis.hgetall(charges.STORED)  # type: ignore[misc]
+    found = await redis.hgetall(keys.STORED)  # type: ignore[misc]
     return {field.decode(): int(value) for field, value in found.items()}
 
 
 async def recount(store: Store, redis: Redis) -> int:
     """Counts everything anew; in how many steps."""
-    await redis.delete(charges.RECOUNTED)
+    await redis.delete(keys.RECOUNTED)
     steps = 1
     while await store.recount():
         steps += 1
@@ -59,13 +59,13 @@ async def test_a_count_of_everything_finds_what_was_charged(store: Store, redis:
 
     assert await recount(store, redis) == 3
     assert await charged(redis) == before
-    assert not await redis.exists(charges.RECOUNT)
+    assert not await redis.exists(keys.RECOUNT)
 
 
 async def test_drift_is_mended(store: Store, redis: Redis) -> None:
     await new(store, "alice")
     right = await charged(redis)
-    await redis.hset(charges.STORED, mapping={"jobs caller:alice": 70, "jobs caller:gone": 3})  # type: ignore[misc]
+    await redis.hset(keys.STORED, mapping={"jobs caller:alice": 70, "jobs caller:gone": 3})  # type: ignore[misc]
 
     await recount(store, redis)
     assert await charged(redis) == right
@@ -92,14 +92,14 @@ async def test_charges_that_change_behind_and_before_the_count_are_right_at_its_
 async def test_the_next_count_waits(store: Store, redis: Redis) -> None:
     await new(store, "alice")
     await recount(store, redis)
-    await redis.hset(charges.STORED, "jobs caller:alice", "70")  # type: ignore[misc]
+    await redis.hset(keys.STORED, "jobs caller:alice", "70")  # type: ignore[misc]
 
     assert not await store.recount()
     assert (await charged(redis))["jobs caller:alice"] == 70
-    assert 0 < await redis.pttl(charges.RECOUNTED) <= charges.RECOUNT_EVERY_MS
+    assert 0 < await redis.pttl(keys.RECOUNTED) <= charges.RECOUNT_EVERY_MS
 
 
 async def test_without_jobs_nothing_is_charged(store: Store, redis: Redis) -> None:
-    await redis.hset(charges.STORED, "jobs caller:gone", "3")  # type: ignore[misc]
+    await redis.hset(keys.STORED, "jobs caller:gone", "3")  # type: ignore[misc]
     await recount(store, redis)
     assert await charged(redis) == {}

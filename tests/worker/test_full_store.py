@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError, ResponseError
 
-from headgate import charges, commit, entries, keys, pb
+from headgate import commit, entries, keys, pb
 from headgate.commit import Commit, Committed, Wake
 from headgate_worker.core.model.steps import apply
 from headgate_worker.ports.store import Busy, Taken
@@ -81,7 +81,7 @@ async def test_what_has_expired_is_deleted(
         await expire(redis, job_id)
         await eventually(lambda: is_gone(redis, job_id))
 
-    assert await redis.hgetall(charges.STORED) == {}  # type: ignore[misc]
+    assert await redis.hgetall(keys.STORED) == {}  # type: ignore[misc]
 
 
 async def expire(redis: Redis, job_id: str) -> None:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from redis.asyncio import Redis
 
-from headgate import quota
+from headgate import keys, quota
 from headgate.quota import Crowded, Frozen, Go, Limits, Slot
 from headgate.ranking import Rank
 from headgate_worker.core.model.calls import Call, Failure, FailureKind, GetInstance, StopInstances
@@ -63,7 +63,7 @@ async def test_a_crowded_slot_is_not_counted(redis: Redis) -> None:
     governor = Governor(redis, "a", Limits(read_qps=1))
     await slots(governor, 3)
     assert isinstance(await governor.admit(READ, patience_ms=100), Crowded)
-    assert await redis.hget(quota.key("a"), "used:read") == b"3"  # type: ignore[misc]
+    assert await redis.hget(keys.quota("a"), "used:read") == b"3"  # type: ignore[misc]
 
 
 async def test_a_cancel_goes_ahead_of_the_queue(redis: Redis) -> None:
@@ -153,7 +153,7 @@ async def test_a_slot_that_was_waited_for_still_counts(redis: Redis) -> None:
     (last,) = await slots(governor, 2)
 
     assert await shown(governor, redis, last) == Go()
-    assert await redis.hget(quota.key("a"), "used:read") == b"2"  # type: ignore[misc]
+    assert await redis.hget(keys.quota("a"), "used:read") == b"2"  # type: ignore[misc]
 
 
 async def test_slots_of_a_rate_that_was_too_high_are_handed_out_anew(redis: Redis) -> None:
@@ -165,7 +165,7 @@ async def test_slots_of_a_rate_that_was_too_high_are_handed_out_anew(redis: Redi
     fresh = [slot for slot in again if isinstance(slot, Slot)]
     assert {slot.epoch for slot in fresh} == {given[0].epoch + 1}
     assert gaps(fresh)[1:] == [pytest.approx(125, abs=2)] * (len(fresh) - 2)
-    assert await redis.hget(quota.key("a"), "used:read") == b"31"  # type: ignore[misc]
+    assert await redis.hget(keys.quota("a"), "used:read") == b"31"  # type: ignore[misc]
 
 
 def test_editions_have_the_published_numbers() -> None:
@@ -212,8 +212,8 @@ async def test_what_was_let_out_before_does_not_lower_the_rate_again(redis: Redi
     throttled = Failure(FailureKind.THROTTLED, "Throttling.User", "slow down")
     await slots(governor, 40)  # twenty seconds of slots, all at the rate before
     await governor.learn(READ, throttled, 0)
-    await redis.hset(quota.key("a"), "factor_at", "0")  # type: ignore[misc]  # as if it were long ago
+    await redis.hset(keys.quota("a"), "factor_at", "0")  # type: ignore[misc]  # as if it were long ago
     await governor.learn(READ, throttled, 0)
 
-    assert int(await redis.hget(quota.key("a"), "factor") or 0) == 800  # type: ignore[misc]
-    assert int(await redis.hget(quota.key("a"), "throttled") or 0) == 2  # type: ignore[misc]
+    assert int(await redis.hget(keys.quota("a"), "factor") or 0) == 800  # type: ignore[misc]
+    assert int(await redis.hget(keys.quota("a"), "throttled") or 0) == 2  # type: ignore[misc]

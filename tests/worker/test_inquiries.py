@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import pytest
 from redis.asyncio import Redis
 
-from headgate import log, pb, quota
+from headgate import keys, log, pb
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.faults import DryRun, ErrorReply, FailRun, Latency, MalformedReply
 from headgate_worker.process.settings import Settings
@@ -120,7 +120,7 @@ async def test_a_frozen_quota_leaves_the_log_out(
 
         await eventually(asked)
         far = await store.now_ms() + 3_600_000
-        await redis.hset(quota.key(""), "frozen:read", str(far))  # type: ignore[misc]
+        await redis.hset(keys.quota(""), "frozen:read", str(far))  # type: ignore[misc]
         job = await ended(store, job_id)
 
     assert (job.state, job.runs[0].HasField("failure_digest")) == (pb.JOB_STATE_FAILED, False)

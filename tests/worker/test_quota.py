@@ -9,7 +9,7 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from headgate import entries, pb, quota
+from headgate import entries, keys, pb, quota
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.dataworks.quota import Limits
 from headgate_worker.process.settings import Settings
@@ -64,7 +64,7 @@ async def test_a_cancel_goes_through_while_reads_are_frozen(
 
         await eventually(runs)
         far = await store.now_ms() + 3_600_000
-        await redis.hset(quota.key(""), "frozen:read", str(far))  # type: ignore[misc]
+        await redis.hset(keys.quota(""), "frozen:read", str(far))  # type: ignore[misc]
         job = await store.load(job_id)
         assert job is not None
         await cancel(store, job)
@@ -73,7 +73,7 @@ async def test_a_cancel_goes_through_while_reads_are_frozen(
             return bool(emulator.ledger.rows(action="StopWorkflowInstances"))
 
         await eventually(stopped)
-        await redis.hdel(quota.key(""), "frozen:read")  # type: ignore[misc]
+        await redis.hdel(keys.quota(""), "frozen:read")  # type: ignore[misc]
         await eventually(lambda: _rung(store, job_id))
         job = await ended(store, job_id)
 
@@ -100,7 +100,7 @@ async def test_a_worker_says_which_connections_it_serves(
     )
 
     async def said(name: str) -> dict[str, str]:
-        raw = await redis.hgetall(quota.key(name))  # type: ignore[misc]
+        raw = await redis.hgetall(keys.quota(name))  # type: ignore[misc]
         return {key.decode(): value.decode() for key, value in raw.items()}
 
     async def announced() -> bool:
@@ -112,12 +112,12 @@ async def test_a_worker_says_which_connections_it_serves(
     assert quota.announced_limits(await said("eu")) == quota.EDITIONS["basic"]
     assert quota.announced_limits(await said("us")) == quota.EDITIONS["unlimited"]
     assert (await said(""))[quota.ALIAS] == "eu"
-    assert 0 < await redis.pttl(quota.key("eu")) <= quota.KEEP_MS
-    assert await redis.pttl(quota.key("")) == -1, "what the empty name stands for is not forgotten while no worker runs"
+    assert 0 < await redis.pttl(keys.quota("eu")) <= quota.KEEP_MS
+    assert await redis.pttl(keys.quota("")) == -1, "the alias stays while no worker runs"
 
     async def is_its_own() -> bool:
         return quota.ALIAS not in await said("") and "limits" in await said("")
 
     async with run_worker(worker_settings):
         await eventually(is_its_own)
-    assert 0 < await redis.pttl(quota.key("")) <= quota.KEEP_MS
+    assert 0 < await redis.pttl(keys.quota("")) <= quota.KEEP_MS

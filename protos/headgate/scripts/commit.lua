@@ -20,7 +20,7 @@
 -- @returns COMMITTED revision now | STALE revision now | FENCED revision now | DUPLICATE record now uid
 -- @returns | DAMAGED revision now | OVERLAPPING taken now | JOINED job now uid | LINE_FULL count now
 -- @returns | EXCEEDED bound now | NO_ROOM revision now
--- @constants TERMINAL_INDEXES
+-- @constants TERMINAL_INDEXES ARQ_JOB
 -- @include now_ms write_audit charge_fields change_charge
 -- @include date_targets date_conflicts change_dates ring_line
 
@@ -160,7 +160,7 @@ end
 if wakes_anew then
   if had_wake then
     if memory ~= 'reserve' then redis.call('ZREM', queue, had_wake) end
-    redis.call('DEL', 'arq:job:' .. had_wake)
+    redis.call('DEL', ARQ_JOB .. had_wake)
   end
   if wake_id == '' then redis.call('HDEL', job, 'wake', 'att', 'polls_at') end
 end

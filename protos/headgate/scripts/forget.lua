@@ -3,6 +3,7 @@
 -- @keys job log feed queue audit stored recount ; indexes...
 -- @argv job_id feed_length revision uid actor method peer
 -- @returns DELETED | CHANGED
+-- @constants ARQ_JOB
 -- @include write_audit change_charge
 
 local function field(name)
@@ -15,7 +16,7 @@ local wake, charged, owed = field('wake'), field('by'), tonumber(field('owed'))
 local connection, sequence = field('conn'), tonumber(field('seq')) or 0
 redis.call('DEL', job, log)
 redis.call('ZREM', queue, wake)
-redis.call('DEL', 'arq:job:' .. (wake ~= '' and wake or 'none'))
+redis.call('DEL', ARQ_JOB .. (wake ~= '' and wake or 'none'))
 for _, index in ipairs(indexes) do redis.call('ZREM', index, job_id) end
 redis.pcall('XADD', feed, 'MAXLEN', '~', feed_length, '*', 'i', job_id, 'r', '0', 'e', '')
 if charged ~= '' and owed then change_charge(stored, recount, charged, connection, -1, -owed, sequence) end

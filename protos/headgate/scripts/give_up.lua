@@ -3,6 +3,7 @@
 -- @keys job due queue damaged
 -- @argv job_id fence
 -- @returns FENCED | GIVEN_UP
+-- @constants ARQ_JOB
 -- @include now_ms
 
 local now = now_ms()
@@ -11,7 +12,7 @@ if fence ~= '' and held ~= fence then return FENCED end
 redis.call('ZREM', due, job_id)
 if type(wake) == 'string' then
   redis.call('ZREM', queue, wake)
-  redis.call('DEL', 'arq:job:' .. wake)
+  redis.call('DEL', ARQ_JOB .. wake)
 end
 if redis.call('TYPE', job).ok == 'hash' then
   redis.call('HSET', job, 'bad', '1', 'lease', '0')

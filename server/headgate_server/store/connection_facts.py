@@ -43,7 +43,7 @@ class RedisFacts:
         return found if same is None else await self._look(same)
 
     async def _look(self, connection: str) -> Facts:
-        names = FactsKeys(keys.WORKERS, quota.key(connection))
+        names = FactsKeys(keys.WORKERS, keys.quota(connection))
         (now, seen, found), _ = await insist(lambda: _FACTS.run(self._reads, names))
         now_ms = int(now[0]) * 1_000 + int(now[1]) // 1_000
         self._clock.learn(now_ms)

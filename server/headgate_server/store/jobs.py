@@ -29,11 +29,8 @@ from headgate_server.store.job_scripts import CountKeys, JobKeys, ReadLogArgumen
 from headgate_server.store.retry import insist
 from headgate_server.store.stored_rows import COLUMNS, LOG_COLUMNS
 
-PROBE: Final = f"{keys.PREFIX}probe"
-"""Key that is written to see whether writing works."""
-
 PROBE_MS: Final = 60_000
-"""How long it stays."""
+"""How long what `probe` writes stays."""
 
 PAGE_BYTES: Final = 2 * 1024 * 1024
 """Most bytes of events that one look into a log reads, but one event at least."""
@@ -74,7 +71,7 @@ class RedisStore:
         self.default = DefaultConnection(self._default_connection)
 
     async def _default_connection(self) -> str:
-        return (await self._read(("HGET", quota.key(""), quota.ALIAS)) or b"").decode()
+        return (await self._read(("HGET", keys.quota(""), quota.ALIAS)) or b"").decode()
 
     async def submit(self, change: commit.Commit) -> commit.Answer:
         """Make a change, all or nothing.
@@ -241,7 +238,7 @@ class RedisStore:
     async def _forget_dates(self, job_id: str) -> None:
         cursor = b""
         while cursor != b"0":
-            cursor, found = await self._read(("SCAN", cursor or b"0", "MATCH", f"{overlap.PREFIX}*", "COUNT", 1_000))
+            cursor, found = await self._read(("SCAN", cursor or b"0", "MATCH", f"{keys.DATES}*", "COUNT", 1_000))
             for name in found:
                 await insist(partial(_CLEAN.run, self._writes, CleanKeys(name), CleanArguments(job_id)))
 
@@ -264,7 +261,7 @@ class RedisStore:
             StoreFull: it has no room.
         """
         with translated():
-            await self._writes.call(("SET", PROBE, "1", "PX", PROBE_MS))
+            await self._writes.call(("SET", keys.PROBE, "1", "PX", PROBE_MS))
 
     async def observations(self, connection: str, ids: Sequence[int | str]) -> list[bytes | None]:
         """The last observations of instances as bytes, in the order asked for."""

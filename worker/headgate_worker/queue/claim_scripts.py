@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from headgate import keys
 from headgate.scripts import loader
 
 PACKAGE: Final = "headgate_worker.scripts"
 """Where the scripts of a worker are."""
+
+CLAIM_CONSTANTS: Final[dict[str, loader.Constant]] = {
+    "ARQ_JOB": keys.ARQ_JOB,
+    "ARQ_IN_PROGRESS": keys.ARQ_IN_PROGRESS,
+}
+"""What the scripts that claim entries must be given."""
 
 
 class ClaimKeys(NamedTuple):
@@ -25,7 +32,7 @@ class ClaimArguments(NamedTuple):
     owner: str
 
 
-CLAIM: Final = loader.load("claim_entries", ClaimKeys, ClaimArguments, package=PACKAGE)
+CLAIM: Final = loader.load("claim_entries", ClaimKeys, ClaimArguments, constants=CLAIM_CONSTANTS, package=PACKAGE)
 """Claims due entries. Answers ids with definitions, and the ms until the next entry is due (-1: none)."""
 
 
@@ -42,7 +49,13 @@ class RenewArguments(NamedTuple):
     owner: str
 
 
-RENEW: Final = loader.load("renew_claims", QueueKeys, RenewArguments, package=PACKAGE)
+RENEW: Final = loader.load(
+    "renew_claims",
+    QueueKeys,
+    RenewArguments,
+    constants={"ARQ_IN_PROGRESS": keys.ARQ_IN_PROGRESS},
+    package=PACKAGE,
+)
 """Renews leases. Answers the ids that are somebody else's."""
 
 
@@ -52,5 +65,11 @@ class EndArguments(NamedTuple):
     owner: str
 
 
-FINISH: Final = loader.load("end_claims", QueueKeys, EndArguments, package=PACKAGE)
+FINISH: Final = loader.load(
+    "end_claims",
+    QueueKeys,
+    EndArguments,
+    constants={**CLAIM_CONSTANTS, "ARQ_RETRY": keys.ARQ_RETRY},
+    package=PACKAGE,
+)
 """Ends claims, those that are still the owner's."""

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from headgate import entries
 from headgate.scripts import loader
-from headgate_worker.queue.claim_scripts import PACKAGE, ClaimKeys
+from headgate_worker.queue.claim_scripts import CLAIM_CONSTANTS, PACKAGE, ClaimKeys
 
 CHUNK: Final = 32
 """Entries that a claim looks at at a time; where one is held back, it goes no further."""
@@ -47,7 +47,11 @@ class ClaimSharedArguments(NamedTuple):
 
 
 CLAIM: Final = loader.load(
-    "claim_shared_entries", ClaimKeys, ClaimSharedArguments, constants={"CHUNK": CHUNK}, package=PACKAGE
+    "claim_shared_entries",
+    ClaimKeys,
+    ClaimSharedArguments,
+    constants={**CLAIM_CONSTANTS, "CHUNK": CHUNK},
+    package=PACKAGE,
 )
 """Claims due entries as `claim_scripts.CLAIM` does, but holds back those of a caller that has its share of the slots.
 

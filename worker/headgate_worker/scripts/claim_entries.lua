@@ -8,6 +8,7 @@
 -- @keys queue kick
 -- @argv most lease_ms owner ; left...
 -- @returns ids_and_definitions ms_until_the_next_is_due_or_-1
+-- @constants ARQ_JOB ARQ_IN_PROGRESS
 -- @include now_ms
 
 local now = now_ms()
@@ -18,10 +19,10 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', queue, '-inf', now, 'LIMIT', 0, 
   if not skipped[id] and taken < wanted then
     if taken == 0 then redis.call('ZREM', queue, '') end
     taken = taken + 1
-    local claim, again_ms = 'arq:in-progress:' .. id, lease_ms
+    local claim, again_ms = ARQ_IN_PROGRESS .. id, lease_ms
     if redis.call('SET', claim, owner, 'NX', 'PX', lease_ms) then
       claimed[#claimed + 1] = id
-      local definition = redis.pcall('GET', 'arq:job:' .. id)
+      local definition = redis.pcall('GET', ARQ_JOB .. id)
       claimed[#claimed + 1] = type(definition) == 'string' and definition or ''
     else
       again_ms = math.max(1, redis.call('PTTL', claim))

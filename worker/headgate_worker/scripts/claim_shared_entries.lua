@@ -6,7 +6,7 @@
 -- @keys queue kick
 -- @argv free_slots lease_ms owner most_held pair_count ; others...
 -- @returns ids_and_definitions ms_until_the_next_is_due_or_-1 are_some_held_back
--- @constants CHUNK
+-- @constants CHUNK ARQ_JOB ARQ_IN_PROGRESS
 -- @include now_ms
 
 local now = now_ms()
@@ -17,10 +17,10 @@ for i = pairs_end + 1, #others do skipped[others[i]] = true end
 local claimed, passed, held, over, groups = {}, 0, 0, false, {}
 local function fits(subject, times) return (running[subject] or 0) < times * free end
 local function take(id, group)
-  local claim, again_ms = 'arq:in-progress:' .. id, lease_ms
+  local claim, again_ms = ARQ_IN_PROGRESS .. id, lease_ms
   if redis.call('SET', claim, owner, 'NX', 'PX', lease_ms) then
     claimed[#claimed + 1] = id
-    claimed[#claimed + 1] = redis.call('GET', 'arq:job:' .. id) or ''
+    claimed[#claimed + 1] = redis.call('GET', ARQ_JOB .. id) or ''
     running[group.who] = (running[group.who] or 0) + 1
     running[group.connection] = (running[group.connection] or 0) + 1
     free = free - 1

@@ -2,18 +2,19 @@
 -- it is done.
 -- @keys queue
 -- @argv owner ; ends...
+-- @constants ARQ_JOB ARQ_IN_PROGRESS ARQ_RETRY
 -- @include now_ms
 
 local now = now_ms()
 for i = 1, #ends, 2 do
   local id, again_ms = ends[i], ends[i + 1]
-  local claim = 'arq:in-progress:' .. id
+  local claim = ARQ_IN_PROGRESS .. id
   if redis.call('GET', claim) == owner then
     if again_ms == '' then
       redis.call('ZREM', queue, id)
-      redis.pcall('DEL', claim, 'arq:retry:' .. id, 'arq:job:' .. id)
+      redis.pcall('DEL', claim, ARQ_RETRY .. id, ARQ_JOB .. id)
     else
-      redis.call('DEL', claim, 'arq:retry:' .. id)
+      redis.call('DEL', claim, ARQ_RETRY .. id)
       redis.call('ZADD', queue, 'XX', now + again_ms, id)
     end
   end

@@ -228,7 +228,7 @@ class Store:
 
     async def recount(self) -> bool:
         """Count the charges of at most `RECOUNTED_JOBS` jobs anew, when it is time; whether there are more to count."""
-        names = RecountKeys(keys.JOBS, charges.STORED, charges.RECOUNT, charges.RECOUNTED)
+        names = RecountKeys(keys.JOBS, keys.STORED, keys.RECOUNT, keys.RECOUNTED)
         arguments = RecountArguments(RECOUNTED_JOBS, keys.job(""), charges.RECOUNT_EVERY_MS)
         return bool(await self._recount(keys=names, args=arguments) == RecountAnswer.MORE)
 

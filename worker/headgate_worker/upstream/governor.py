@@ -6,7 +6,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from headgate import quota, reserve
+from headgate import keys, quota, reserve
 from headgate.quota import PLAIN, Limits, ThrottledArguments, ThrottledKeys, Verdict
 from headgate.ranking import Rank
 from headgate.reserve import PutFieldsArguments, PutFieldsKeys
@@ -24,7 +24,7 @@ class Governor:
 
     def __init__(self, redis: Redis, connection: str, limits: Limits) -> None:
         self.connection = connection
-        self._key = quota.key(connection)
+        self._key = keys.quota(connection)
         self._keys = {klass: quota.script_keys(connection, klass, limits) for klass in (quota.READ, quota.WRITE)}
         self._limits = limits
         self._ask = redis.register_script(quota.SCRIPT)
@@ -63,7 +63,7 @@ class Governor:
 
     async def announce(self, name: str, now_ms: int) -> None:
         """Tell whoever reads the quota that this worker serves the connection under a name, and by which limits."""
-        key, is_own = quota.key(name), name == self.connection
+        key, is_own = keys.quota(name), name == self.connection
         said = quota.announcement(self._limits, now_ms) if is_own else quota.alias(self.connection, now_ms)
         words = [word for field in said.items() for word in field]
         await self._put_fields(keys=PutFieldsKeys(key), args=[*PutFieldsArguments(quota.KEEP_MS), *words])
