@@ -310,6 +310,29 @@ async def test_a_bad_backfill_never_reaches_the_store(world: World, name: str) -
     assert await world.redis.dbsize() <= before + 1  # the probe's own key
 
 
+@pytest.mark.parametrize("call", ["CreateBackfill", "RunJob", "StopWorkflowInstances"])
+async def test_a_request_is_checked_once(world: World, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    checked: list[Message] = []
+    check = validator.check
+
+    def counted(request: Message) -> None:
+        checked.append(request)
+        check(request)
+
+    monkeypatch.setattr(validator, "check", counted)
+    if call == "CreateBackfill":
+        await world.backfills.CreateBackfill(backfill())
+    elif call == "RunJob":
+        async for _ in world.jobs.RunJob(pb.RunJobRequest(backfill=backfill())):
+            break
+    else:
+        await world.instances.StopWorkflowInstances(
+            pb.StopWorkflowInstancesRequest(spec=pb.StopWorkflowInstancesSpec(ids=[1]))
+        )
+
+    assert len(checked) == 1
+
+
 async def test_a_name_that_makes_a_request_too_large_is_named(world: World) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         await world.backfills.CreateBackfill(spoiled(set_("name", "x" * 800_000)))

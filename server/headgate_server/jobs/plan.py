@@ -25,7 +25,7 @@ from headgate_server.ports.clock import StoreClock, timestamp
 from headgate_server.ports.default_name import DefaultName
 from headgate_server.ports.facts import ConnectionFacts
 from headgate_server.ports.reads import Cost, UpstreamReads
-from headgate_server.requests import date_rules, validator
+from headgate_server.requests import date_rules
 
 SECONDS_PER_DATE: Final = 0.5
 """How much longer than another read a plan may take for each date that is looked up, if its caller waits so long."""
@@ -51,14 +51,13 @@ class Planning:
         self._default = default
 
     async def plan(self, request: pb.PlanBackfillRequest, call: Call) -> pb.BackfillPlan:
-        """What CreateBackfill would do now.
+        """What CreateBackfill would do now with a request that has been checked.
 
         Raises:
-            Refused: the request breaks a rule, or no worker answered in time.
+            Refused: no worker answered in time.
             Relayed: upstream can't be asked, or refuses.
             StoreUnavailable: Redis can't be asked.
         """
-        validator.check(request)
         plain = _plain(request)
         self._default.resolve(plain)
         count = dates.span(plain.spec.biz_dates)

@@ -23,7 +23,6 @@ from headgate_server.ports.caller import Caller
 from headgate_server.ports.clock import StoreClock
 from headgate_server.ports.default_name import DefaultName
 from headgate_server.ports.jobs import Page, Stored
-from headgate_server.requests import validator
 
 _RANDOM_BYTES: Final = 24
 
@@ -104,14 +103,13 @@ class Intake:
         self._random = random
 
     async def submit(self, request: Any, call: Call) -> Accepted:
-        """Check a request and record its job; with validate_only make the job and record nothing.
+        """Record the job of a request that has been checked; with validate_only make the job and record nothing.
 
         Raises:
-            Refused: the request breaks a rule, its ids are taken, or it would go otherwise than planned.
+            Refused: its ids are taken, or it would go otherwise than planned.
             StoreUnavailable: whether it was recorded is not known; the same request_id finds out.
             StoreFull: nothing was recorded, since the store is full or nearly so.
         """
-        validator.check(request)
         chance = self._chance(call)
         await self._insist(request, call, chance.caller)
         made = submission(request, chance)

@@ -6,6 +6,7 @@ from headgate import pb
 from headgate_server.jobs.plan import Planning
 from headgate_server.jobs.submit import Intake
 from headgate_server.ports.call import Call
+from headgate_server.requests import validator
 
 
 class BackfillService:
@@ -17,8 +18,10 @@ class BackfillService:
 
     async def plan_backfill(self, request: pb.PlanBackfillRequest, call: Call) -> pb.BackfillPlan:
         """PlanBackfill."""
+        validator.check(request)
         return await self._planning.plan(request, call)
 
     async def create_backfill(self, request: pb.CreateBackfillRequest, call: Call) -> bytes:
         """CreateBackfill."""
+        validator.check(request)
         return (await self._intake.submit(request, call)).body

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from google.protobuf.message import Message
-
 from headgate import pb
-from headgate_server.instances.instance_stream import InstanceWatch
-from headgate_server.jobs.submit import Intake
 from headgate_server.ports.call import Call, Sink
 from headgate_server.ports.instance_kinds import FLOW
-from headgate_server.ports.reads import UpstreamReads
 from headgate_server.requests import validator
+from headgate_server.services.instances import InstanceService
 
 
-class FlowInstanceService:
+class FlowInstanceService(InstanceService):
     """EnOS flow instances."""
 
-    def __init__(self, intake: Intake, reading: UpstreamReads, watching: InstanceWatch) -> None:
-        self._intake = intake
-        self._reads = reading
-        self._watching = watching
-
-    async def _submit(self, request: Message, call: Call) -> bytes:
-        return (await self._intake.submit(request, call)).body
-
-    trigger_flow = _submit
-    cancel_flow_instance = _submit
+    trigger_flow = InstanceService.submit
+    cancel_flow_instance = InstanceService.submit
 
     async def get_flow_instance(self, request: pb.GetFlowInstanceRequest, call: Call) -> bytes:
         """GetFlowInstance."""

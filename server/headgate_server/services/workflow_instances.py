@@ -6,30 +6,21 @@ from google.protobuf.message import Message
 
 from headgate import pb
 from headgate_server.instances import upstream_reads
-from headgate_server.instances.instance_stream import InstanceWatch
-from headgate_server.jobs.submit import Intake
 from headgate_server.ports.call import Call, Sink
 from headgate_server.ports.instance_kinds import WORKFLOW
-from headgate_server.ports.reads import Cost, UpstreamReads
+from headgate_server.ports.reads import Cost
 from headgate_server.requests import validator
+from headgate_server.services.instances import InstanceService
 
 
-class WorkflowInstanceService:
+class WorkflowInstanceService(InstanceService):
     """DataWorks workflow instances."""
 
-    def __init__(self, intake: Intake, reading: UpstreamReads, watching: InstanceWatch) -> None:
-        self._intake = intake
-        self._reads = reading
-        self._watching = watching
-
-    async def _submit(self, request: Message, call: Call) -> bytes:
-        return (await self._intake.submit(request, call)).body
-
-    create_workflow_instances = _submit
-    start_workflow_instances = _submit
-    stop_workflow_instances = _submit
-    rerun_workflow_instances = _submit
-    execute_adhoc_workflow_instance = _submit
+    create_workflow_instances = InstanceService.submit
+    start_workflow_instances = InstanceService.submit
+    stop_workflow_instances = InstanceService.submit
+    rerun_workflow_instances = InstanceService.submit
+    execute_adhoc_workflow_instance = InstanceService.submit
 
     async def get_workflow_instance(self, request: pb.GetWorkflowInstanceRequest, call: Call) -> bytes:
         """GetWorkflowInstance."""
