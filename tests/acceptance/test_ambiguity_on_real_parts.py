@@ -28,8 +28,8 @@ from headgate_worker.store.clients import command_client
 from headgate_worker.store.jobs import Store
 from tests.worker.conftest import credentials as credentials
 from tests.worker.conftest import eventually, running
+from tests.worker.scenarios.test_backfill import ended, events_of
 from tests.worker.submitting import backfill_job, seed_backfill, submit
-from tests.worker.test_backfill import ended, events_of
 
 CREATE = "CreateWorkflowInstances"
 SETTLE_SECONDS = 2.5

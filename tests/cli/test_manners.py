@@ -15,7 +15,7 @@ from headgate_cli.dev.redis_server import RedisServer
 from headgate_cli.faults import INTERRUPTED, READER_GONE
 from tests.cli.processes import environment, headgate, start
 from tests.cli.terminal import at_terminal
-from tests.server.test_retry import ended
+from tests.server.jobs.test_retry import ended
 from tests.server.world import World, backfill, serving
 
 

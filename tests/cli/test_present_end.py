@@ -12,8 +12,8 @@ from headgate_cli.dev.redis_server import RedisServer
 from headgate_client import Client
 from tests.cli.processes import headgate, read_until, start
 from tests.cli.terminal import at_terminal
-from tests.server.test_resolve import in_doubt
-from tests.server.test_retry import ended
+from tests.server.jobs.test_resolve import in_doubt
+from tests.server.jobs.test_retry import ended
 from tests.server.world import DAY, World, serving
 
 FORMS: Mapping[str, tuple[str, ...]] = {

@@ -10,10 +10,10 @@ import pytest
 from headgate import keys, pb
 from headgate_cli.dev.redis_server import RedisServer
 from tests.cli.processes import ESCAPE, Done, end, headgate, read_until, start
-from tests.server.instances import RUNNING, SUCCESS, answering
-from tests.server.test_plan import planner
-from tests.server.test_resolve import in_doubt
-from tests.server.test_retry import ended
+from tests.server.instance_rows import RUNNING, SUCCESS, answering
+from tests.server.jobs.test_plan import planner
+from tests.server.jobs.test_resolve import in_doubt
+from tests.server.jobs.test_retry import ended
 from tests.server.world import DAY, World, serving, until
 
 

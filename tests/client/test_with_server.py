@@ -10,9 +10,9 @@ from headgate.dates import to_message
 from headgate.reasons import Reason
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_client import Client, EventItem, HeadgateError, JobFailed, JobNeedsAttention
-from tests.server.instances import RUNNING, SUCCESS, answering
-from tests.server.test_resolve import in_doubt
-from tests.server.test_retry import ended, states
+from tests.server.instance_rows import RUNNING, SUCCESS, answering
+from tests.server.jobs.test_resolve import in_doubt
+from tests.server.jobs.test_retry import ended, states
 from tests.server.world import DAY, World, backfill, serving
 
 

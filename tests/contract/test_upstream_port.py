@@ -29,7 +29,7 @@ from headgate_worker.upstream.dataworks.client import DataWorks
 from headgate_worker.upstream.dataworks.settings import Credentials, DataWorksSettings
 from headgate_worker.upstream.enos.client import Enos
 from headgate_worker.upstream.enos.settings import EnosSettings
-from tests.dataworks.server import PROPER, Behave, Seen, Server, always, answer, http, listening
+from tests.worker.upstream.scripted_server import PROPER, Behave, Seen, Server, always, answer, http, listening
 
 LONG, SHORT = 5.0, 0.3
 MOST = 100_000

@@ -1,0 +1,362 @@
+"""Streams of instances: what watchers are promised, and what watching costs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import grpc
+import pytest
+
+from headgate import keys, pb
+from headgate.reasons import Reason
+from headgate.v1.flow_instance_service_pb2_grpc import FlowInstanceServiceStub
+from headgate_server import app
+from headgate_server.ports.instance_kinds import FLOW, WORKFLOW, Pace, differ
+from tests.server.instance_rows import RUNNING, SUCCESS, Upstream, answering, rest, rows
+from tests.server.world import World, connected, fields_of, quick_settings, reason_of, serving, status_of, until
+
+QUICK: dict[str, Any] = {"watch_poll_min": 0.2, "watch_poll_max": 0.5}
+
+
+@pytest.fixture
+async def quick(redis_url: str) -> AsyncIterator[World]:
+    async with serving(redis_url, **QUICK) as found:
+        yield found
+
+
+@pytest.fixture
+async def upstream(quick: World) -> AsyncIterator[Upstream]:
+    async with answering(quick.redis) as found:
+        yield found
+
+
+def watch(world: World, *ids: int, **given: Any) -> Any:
+    return world.instances.WatchWorkflowInstances(pb.WatchWorkflowInstancesRequest(ids=ids, **given))
+
+
+async def test_the_present_rows_come_first_and_then_every_change(quick: World, upstream: Upstream) -> None:
+    upstream.set(5)
+    upstream.set(6, SUCCESS)
+    call = watch(quick, 5, 6)
+
+    assert sorted(await rows(call, 2)) == [(5, RUNNING), (6, SUCCESS)]
+    upstream.set(5, SUCCESS)
+    assert await rows(call, 1) == [(5, SUCCESS)]
+    call.cancel()
+
+
+async def test_it_ends_when_all_have_ended_if_that_was_asked_for(quick: World, upstream: Upstream) -> None:
+    upstream.set(5)
+    upstream.set(6, SUCCESS)
+    call = watch(quick, 5, 6, until_terminal=True)
+    await rows(call, 2)
+
+    upstream.set(5, SUCCESS)
+
+    row, end = await rest(call)
+    assert row.workflow_instance.status == SUCCESS
+    assert end.end.reason == pb.STREAM_END_REASON_JOB_TERMINAL
+
+
+async def test_an_end_seen_long_ago_is_not_believed(quick: World, upstream: Upstream) -> None:
+    upstream.set(5, SUCCESS)
+    await upstream.observe(5, age_ms=300)
+    upstream.set(5, RUNNING)  # somebody has run it again since
+    call = watch(quick, 5, until_terminal=True)
+
+    assert (await rows(call, 1))[-1] == (5, RUNNING)
+    call.cancel()
+
+
+async def test_what_has_not_changed_is_not_sent_again(quick: World, upstream: Upstream) -> None:
+    upstream.set(5)
+    call = watch(quick, 5)
+    await rows(call, 1)
+
+    await until(lambda: upstream.reads[5] >= 4)
+    upstream.set(5, SUCCESS)
+
+    assert await rows(call, 1) == [(5, SUCCESS)]
+    call.cancel()
+
+
+async def watched_by(world: World, upstream: Upstream, count: int) -> float:
+    """How often an instance is read within the shortest interval, while so many watch it."""
+    upstream.set(5)
+    await world.redis.flushall()
+    began = asyncio.get_running_loop().time()
+    before = upstream.reads[5]
+    calls = [watch(world, 5) for _ in range(count)]
+    await asyncio.gather(*(rows(call, 1) for call in calls))
+    await until(lambda: upstream.reads[5] >= before + 6)
+    found = (upstream.reads[5] - before - 1) * QUICK["watch_poll_min"] / (asyncio.get_running_loop().time() - began)
+    for call in calls:
+        call.cancel()
+    return float(found)
+
+
+async def test_two_hundred_watchers_cost_as_many_reads_as_one(quick: World, upstream: Upstream) -> None:
+    alone = await watched_by(quick, upstream, 1)
+
+    together = await watched_by(quick, upstream, 200)
+
+    assert 0 < alone <= 1.05 and 0 < together <= 1.05, f"{alone} reads an interval for one watcher, {together} for 200"
+
+
+async def test_servers_share_one_read(redis_url: str) -> None:
+    async with AsyncExitStack() as stack:
+        worlds = [await stack.enter_async_context(serving(redis_url, **QUICK)) for _ in range(4)]
+        upstream = await stack.enter_async_context(answering(worlds[0].redis))
+        upstream.set(5)
+        upstream.delay = 0.05
+        calls = [watch(world, 5) for world in worlds for _ in range(5)]
+        await asyncio.gather(*(rows(call, 1) for call in calls))
+        first, began = upstream.reads[5], asyncio.get_running_loop().time()
+        assert first <= 2, "one, or two where the machine was slow to tell all of the first"
+        await until(lambda: upstream.reads[5] >= first + 5)
+        assert asyncio.get_running_loop().time() - began >= 4 * QUICK["watch_poll_min"]
+
+        upstream.set(5, SUCCESS)
+        assert {tuple(found) for found in await asyncio.gather(*(rows(call, 1) for call in calls))} == {((5, SUCCESS),)}
+        for call in calls:
+            call.cancel()
+
+
+async def test_nobody_watches_and_nobody_reads(quick: World, upstream: Upstream) -> None:
+    upstream.set(5)
+    call = watch(quick, 5)
+    await rows(call, 1)
+    call.cancel()
+    await until(lambda: _is_idle(quick))
+    before = upstream.reads[5]
+
+    began = asyncio.get_running_loop().time()
+    await until(lambda: asyncio.get_running_loop().time() - began > 0.8)
+
+    assert upstream.reads[5] == before
+
+
+async def _is_idle(world: World) -> bool:
+    return "headgate_watched_instances 0.0" in await _metrics(world)
+
+
+async def _metrics(world: World) -> str:
+    from aiohttp import ClientSession
+
+    async with ClientSession() as session, session.get(f"{world.ops}/metrics") as answer:
+        return await answer.text()
+
+
+async def test_the_reads_of_a_job_are_enough(redis_url: str) -> None:
+    async with serving(redis_url) as world, answering(world.redis) as upstream:
+        upstream.set(5)
+        await upstream.observe(5, follow_ms=60_000, age_ms=10_000)
+        calls = [watch(world, 5, until_terminal=True) for _ in range(20)]
+        await asyncio.gather(*(rows(call, 1) for call in calls))
+
+        upstream.set(5, SUCCESS)
+        await upstream.observe(5, follow_ms=1)
+
+        ends = await asyncio.gather(*(rest(call) for call in calls))
+    told = {message.WhichOneof("payload") for messages in ends for message in messages}
+    assert told == {"workflow_instance", "end"}
+    assert upstream.reads[5] == 0
+
+
+async def test_when_its_job_is_gone_an_instance_is_read_again(quick: World, upstream: Upstream) -> None:
+    upstream.set(5)
+    await upstream.observe(5, follow_ms=300)
+    call = watch(quick, 5)
+    await rows(call, 1)
+
+    upstream.set(5, SUCCESS)
+
+    assert await rows(call, 1) == [(5, SUCCESS)]
+    call.cancel()
+
+
+async def test_a_server_that_dies_while_it_reads_is_succeeded(redis_url: str) -> None:
+    async with serving(redis_url, read_timeout=0.3, **QUICK) as world, answering(world.redis) as upstream:
+        upstream.set(5)
+        await world.redis.set(keys.look("", 5), keys.LOOK_WATCHERS, px=500)  # it will never answer
+        call = watch(world, 5)
+
+        assert await rows(call, 1) == [(5, RUNNING)]
+        call.cancel()
+
+
+async def test_an_instance_that_cant_be_read_for_now_is_told_and_the_others_go_on(
+    quick: World, upstream: Upstream
+) -> None:
+    upstream.set(5)
+    upstream.set(6)
+    upstream.refuse(6, Reason.UPSTREAM_QPS, retry_seconds=0.1)
+    call = watch(quick, 5, 6)
+
+    first = [await call.read() for _ in range(2)]
+    told = next(message.unreadable for message in first if message.HasField("unreadable"))
+    assert (told.id, told.error.code) == (6, grpc.StatusCode.RESOURCE_EXHAUSTED.value[0])
+    await until(lambda: upstream.reads[6] >= 3)
+    upstream.set(5, SUCCESS)
+    assert await rows(call, 1) == [(5, SUCCESS)]  # and the same error is not told again
+
+    del upstream.errors[6]
+    assert await rows(call, 1) == [(6, RUNNING)]
+    upstream.refuse(6, Reason.UPSTREAM_UNAVAILABLE)
+    await until(lambda: bool(upstream.reads[6]))
+    async with asyncio.timeout(10):
+        while not (message := await call.read()).HasField("unreadable"):
+            assert not message.HasField("workflow_instance")
+    del upstream.errors[6]
+    assert await rows(call, 1) == [(6, RUNNING)], "the row is sent again, though it has not changed"
+    call.cancel()
+
+
+async def test_a_wait_without_workers_is_told(redis_url: str) -> None:
+    async with serving(redis_url, read_timeout=0.2, **QUICK) as world:
+        call = watch(world, 5)
+
+        async with asyncio.timeout(5):
+            while not (message := await call.read()).HasField("unreadable"):
+                assert message.HasField("progress")
+        assert message.unreadable.error.code == grpc.StatusCode.UNAVAILABLE.value[0]
+        call.cancel()
+
+
+@pytest.mark.parametrize("reason", [Reason.INSTANCE_UNKNOWN, Reason.CONNECTION_UNKNOWN, Reason.UPSTREAM_DENIED])
+async def test_what_can_never_be_read_ends_the_stream(quick: World, upstream: Upstream, reason: Reason) -> None:
+    upstream.refuse(5, reason)
+    call = watch(quick, 5)
+
+    with pytest.raises(grpc.RpcError) as caught:
+        await rest(call)
+
+    assert reason_of(caught.value) == reason.name
+    assert upstream.reads[5] == 1
+
+
+async def test_ids_are_checked(quick: World) -> None:
+    for wrong, field in (((), "ids"), ((0,), "ids[0]"), ((5, 5), "ids"), (tuple(range(1, 102)), "ids")):
+        with pytest.raises(grpc.RpcError) as caught:
+            await rest(watch(quick, *wrong))
+        assert fields_of(status_of(caught.value)) == {field}
+
+
+async def test_a_hundred_instances_on_one_stream(redis_url: str) -> None:
+    async with serving(redis_url) as world, answering(world.redis) as upstream:
+        for id_ in range(1, 101):
+            upstream.set(id_, SUCCESS)
+
+        found = await rest(watch(world, *range(1, 101), until_terminal=True), seconds=20)
+
+    assert {message.workflow_instance.id for message in found[:-1]} == set(range(1, 101))
+    assert max(upstream.reads.values()) == 1
+
+
+async def test_signs_of_life_come_within_the_interval_and_at_once(quick: World, upstream: Upstream) -> None:
+    upstream.set(5)
+    upstream.delay = 1.0
+    began = asyncio.get_running_loop().time()
+    call = watch(quick, 5, progress_interval={"seconds": 1})
+
+    first: Any = await call.read()
+    assert first.HasField("progress") and not first.progress.HasField("last_upstream_poll_time")
+    assert asyncio.get_running_loop().time() - began < 1.0
+    await rows(call, 1)
+    second: Any = await call.read()
+    assert second.progress.HasField("last_upstream_poll_time")
+    call.cancel()
+
+
+async def test_a_draining_server_says_so(redis_url: str) -> None:
+    async with AsyncExitStack() as outer:
+        async with app.running(quick_settings(redis_url, reconnect_spread=2.0, **QUICK)) as server:
+            world = await outer.enter_async_context(connected(f"127.0.0.1:{server.grpc_port}", "", redis_url))
+            upstream = await outer.enter_async_context(answering(world.redis))
+            upstream.set(5)
+            upstream.rows["2-1"] = pb.FlowInstance(instance_id="2-1", status=pb.FLOW_INSTANCE_STATUS_RUNNING)
+            workflows = watch(world, 5)
+            flows = FlowInstanceServiceStub(world.channel).WatchFlowInstances(
+                pb.WatchFlowInstancesRequest(instance_ids=["2-1"])
+            )
+            await rows(workflows, 1)
+            await flows.read()
+        for call in (workflows, flows):
+            (end,) = await rest(call)
+            assert end.end.reason == pb.STREAM_END_REASON_SERVER_DRAINING
+            assert end.end.reconnect_delay.ToMilliseconds() <= 2_000
+
+
+async def test_a_stream_has_an_age(redis_url: str) -> None:
+    async with serving(redis_url, max_stream_age=0.5, **QUICK) as world, answering(world.redis) as upstream:
+        upstream.set(5)
+
+        *_, end = await rest(watch(world, 5))
+
+        assert end.end.reason == pb.STREAM_END_REASON_MAX_STREAM_AGE
+
+
+async def test_too_many_streams_are_refused(redis_url: str) -> None:
+    async with serving(redis_url, max_watches=1, **QUICK) as world, answering(world.redis) as upstream:
+        upstream.set(5)
+        call = watch(world, 5)
+        await rows(call, 1)
+
+        with pytest.raises(grpc.RpcError) as caught:
+            await rest(watch(world, 5))
+
+        assert reason_of(caught.value) == "CALLER_LIMIT"
+        call.cancel()
+
+
+async def test_too_many_instances_are_refused(
+    quick: World, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headgate_server.instances.watch_shares.MAX_INSTANCES", 2)
+    upstream.set(5)
+    call = watch(quick, 5)
+    await rows(call, 1)
+
+    with pytest.raises(grpc.RpcError) as caught:
+        await rest(watch(quick, 5, 6, 7))
+
+    assert reason_of(caught.value) == "CALLER_LIMIT"
+    call.cancel()
+
+
+async def test_flows_are_watched_the_same_way(quick: World, upstream: Upstream) -> None:
+    upstream.rows["2-1"] = pb.FlowInstance(instance_id="2-1", status=pb.FLOW_INSTANCE_STATUS_RUNNING)
+    upstream.refuse("2-2", Reason.UPSTREAM_QPS)
+    stub = FlowInstanceServiceStub(quick.channel)
+    call: Any = stub.WatchFlowInstances(pb.WatchFlowInstancesRequest(instance_ids=["2-1", "2-2"]))
+
+    found = {message.WhichOneof("payload"): message for message in [await call.read(), await call.read()]}
+
+    assert found["flow_instance"].flow_instance.instance_id == "2-1"
+    assert found["unreadable"].unreadable.instance_id == "2-2"
+    call.cancel()
+
+
+def row(state: int, *, changed: int, observed: int) -> pb.WorkflowInstance:
+    found = pb.WorkflowInstance(id=5, status=state)  # type: ignore[arg-type]
+    found.started_time.FromSeconds(changed)
+    found.observe_time.FromSeconds(observed)
+    return found
+
+
+def test_the_longer_nothing_changes_the_less_often_it_is_read() -> None:
+    pace = Pace(min_ms=2_000, max_ms=30_000, share=0.1)
+
+    assert pace.interval_ms(WORKFLOW, row(RUNNING, changed=1000, observed=1001)) == 2_000
+    assert pace.interval_ms(WORKFLOW, row(RUNNING, changed=1000, observed=1100)) == 10_000
+    assert pace.interval_ms(WORKFLOW, row(RUNNING, changed=1000, observed=9000)) == 30_000
+    assert pace.interval_ms(WORKFLOW, row(RUNNING, changed=1000, observed=900)) == 2_000
+    assert pace.interval_ms(WORKFLOW, row(SUCCESS, changed=1000, observed=1001)) == 30_000
+    assert pace.interval_ms(FLOW, pb.FlowInstance(status=pb.FLOW_INSTANCE_STATUS_RUNNING)) == 2_000
+    assert [pace.after_failures_ms(n) for n in (1, 2, 3, 99)] == [2_000, 4_000, 8_000, 30_000]
+
+
+def test_rows_that_were_only_read_again_do_not_differ() -> None:
+    assert not differ(row(RUNNING, changed=1, observed=2), row(RUNNING, changed=1, observed=3))
+    assert differ(row(RUNNING, changed=1, observed=2), row(SUCCESS, changed=1, observed=2))
