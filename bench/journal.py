@@ -11,9 +11,11 @@ from typing import Any
 from bench.load.bodies import submit
 from redis.asyncio import Redis
 
-from headgate import commit, entries, keys, log, pb
-from headgate.commit import Commit, Wake
-from headgate.lifecycle import JOB_TERMINAL
+from headgate import pb
+from headgate.job import event_log
+from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.store import commit, keys, queue_entries
+from headgate.store.commit import Commit, Wake
 from headgate_server.jobs.new_job import Chance, submission
 from headgate_server.ports.clock import timestamp
 
@@ -45,8 +47,8 @@ def event(
     more.event_time.CopyFrom(timestamp(_now_ms()))
     more.message = message
     more.runs.extend(rows)
-    after = log.fold(job, more)
-    tick = entries.tick(keys.job_id(job.name), nonce=os.urandom(6).hex(), now_ms=_now_ms())
+    after = event_log.fold(job, more)
+    tick = queue_entries.tick(keys.job_id(job.name), nonce=os.urandom(6).hex(), now_ms=_now_ms())
     wake = None if after.state in JOB_TERMINAL else Wake(tick, FAR_MS)
     return after, Commit(job.state, after, job.revision, (more.SerializeToString(),), wake=wake)
 

@@ -18,9 +18,10 @@ from contextlib import suppress
 from arq.worker import Worker, func
 from redis.asyncio import Redis
 
-from headgate import entries, keys, pb
-from headgate.quota import PLAIN, Go, Verdict
-from headgate.ranking import Rank
+from headgate import pb
+from headgate.quota.limits import PLAIN, Go, Verdict
+from headgate.quota.priority import Rank
+from headgate.store import keys, queue_entries
 from headgate_worker.__main__ import COLLECTOR
 from headgate_worker.core.model.calls import Call, Failure, GetInstance, Outcome, Reply
 from headgate_worker.core.model.view import Policy
@@ -110,7 +111,7 @@ async def main(who: str, url: str) -> None:
 async def _leased(counter: Counter, redis: object, url: str) -> None:
     blocking = blocking_client(url, block_seconds=1.0)
     options = LaneOptions(keys.TICKS, SLOTS, drain_seconds=1.0)
-    lane = LeasedWorker(redis, blocking, {entries.TICK: counter.leased}, options, f"bench-{time.monotonic_ns()}")  # type: ignore[arg-type]
+    lane = LeasedWorker(redis, blocking, {queue_entries.TICK: counter.leased}, options, f"bench-{time.monotonic_ns()}")  # type: ignore[arg-type]
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lane.stop)
     await lane.main()
     await close(blocking)
@@ -118,15 +119,15 @@ async def _leased(counter: Counter, redis: object, url: str) -> None:
 
 async def _stock(counter: Counter, redis: object) -> None:
     worker = Worker(
-        functions=[func(counter.arq, name=entries.TICK)],
+        functions=[func(counter.arq, name=queue_entries.TICK)],
         queue_name=keys.TICKS,
         redis_pool=redis,  # type: ignore[arg-type]
         max_jobs=SLOTS,
         poll_delay=0.01,
         queue_read_limit=5_000,
         keep_result=0,
-        job_serializer=entries.encode,
-        job_deserializer=entries.decode,
+        job_serializer=queue_entries.encode,
+        job_deserializer=queue_entries.decode,
     )
     with suppress(asyncio.CancelledError):
         await worker.async_run()

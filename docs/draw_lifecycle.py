@@ -1,4 +1,4 @@
-"""Draw docs/lifecycle.md from headgate.lifecycle: the diagram, and what each state means in the words of the API.
+"""Draw docs/lifecycle.md from headgate.job.lifecycle: the diagram, and what each state means in the words of the API.
 
 Usage: python docs/draw_lifecycle.py. Everything between the two markers is rewritten; a test compares.
 """
@@ -11,7 +11,8 @@ from typing import Final
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from headgate import lifecycle, pb
+from headgate import pb
+from headgate.job import lifecycle
 
 HERE: Final = Path(__file__).resolve().parent
 PAGE: Final = HERE / "lifecycle.md"

@@ -20,7 +20,8 @@ from bench.chaos.waiting import NEVER, until
 from bench.chaos.wall_clocks import NoCompilerError, WallClocks
 from bench.chaos.worker_faults import Load, under_load
 
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
 from headgate_cli.dev.redis_server import find_redis_server
 from headgate_emulator.faults import FailRun

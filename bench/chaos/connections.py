@@ -14,7 +14,7 @@ from bench.chaos.stage import Plan, Stage, Trial
 from bench.chaos.submits import mixed
 from bench.chaos.worker_faults import Load, under_load
 
-from headgate import commit
+from headgate.store import commit
 
 
 @dataclass(frozen=True, slots=True)

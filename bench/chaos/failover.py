@@ -21,8 +21,8 @@ from bench.chaos.watches import Crowd
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from headgate_cli.dev.child_process import Child
 from headgate_cli.dev.ports import free_port
-from headgate_cli.dev.processes import Child
 from headgate_cli.dev.redis_server import RedisServer, find_redis_server
 
 NAME = "headgate"

@@ -13,7 +13,7 @@ from bench.chaos.truth import SETTLED
 from bench.chaos.waiting import until
 from bench.chaos.worker_faults import Load, under_load
 
-from headgate import keys
+from headgate.store import keys
 from headgate_emulator.faults import Latency
 
 

@@ -18,7 +18,7 @@ from bench.fuzz import corpus, mutation
 from google.rpc.status_pb2 import Status
 
 from headgate import pb
-from headgate.lifecycle import JOB_TERMINAL
+from headgate.job.lifecycle import JOB_TERMINAL
 from headgate_client import Client, HeadgateError
 
 SERVICE = "/headgate.v1."

@@ -13,7 +13,9 @@ from bench.chaos.stage import Plan, Stage, Trial
 from bench.chaos.submits import adhoc
 from bench.chaos.waiting import until, until_true
 
-from headgate import commit, keys, log, pb
+from headgate import pb
+from headgate.job import event_log
+from headgate.store import commit, keys
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
 
 TEXT = "x" * 1024
@@ -43,7 +45,7 @@ class Writer:
 
     async def write(self, per_second: float, seconds: float) -> None:
         """Write for so long; `written` tells when each revision was committed."""
-        job = log.replay(map(pb.JobEvent.FromString, await self._redis.lrange(keys.log(self._job_id), 0, -1)))
+        job = event_log.replay(map(pb.JobEvent.FromString, await self._redis.lrange(keys.log(self._job_id), 0, -1)))
         began = time.monotonic()
         for number in range(int(per_second * seconds)):
             await asyncio.sleep(max(0.0, began + number / per_second - time.monotonic()))
@@ -52,7 +54,7 @@ class Writer:
     async def _commit(self, job: pb.Job) -> pb.Job:
         event = pb.JobEvent(revision=job.revision + 1, type=pb.EVENT_TYPE_RUN_CHANGED, state=job.state, message=TEXT)
         event.event_time.GetCurrentTime()
-        after = log.fold(job, event)
+        after = event_log.fold(job, event)
         change = commit.Commit(job.state, after, job.revision, (event.SerializeToString(deterministic=True),))
         names, arguments = commit.script_keys(change), commit.script_arguments(change)
         self.written[after.revision] = time.monotonic()

@@ -20,7 +20,8 @@ from bench.chaos.worker_faults import Load, under_load
 from google.rpc.error_details_pb2 import ErrorInfo
 from redis.asyncio import Redis
 
-from headgate import entries, keys, pb
+from headgate import pb
+from headgate.store import keys, queue_entries
 from headgate_worker.queue.leased_worker import LaneOptions, LeasedWorker
 
 MEGABYTES = 1_024
@@ -142,7 +143,7 @@ async def two_versions(trial: Trial, size: Versions | None = None) -> Report:
     size = size or Versions()
     async with Stage(Plan(workers=2)) as stage:
         tocks = [_entry("tock", number) for number in range(size.unknown)]
-        broken = [entries.Entry(f"tick:broken{number}:x", b"\x80\x04not json") for number in range(size.broken)]
+        broken = [queue_entries.Entry(f"tick:broken{number}:x", b"\x80\x04not json") for number in range(size.broken)]
         async with under_load(stage, size.load) as running:
             await _enqueue(stage, [*tocks, *broken])
             await asyncio.sleep(6.0)
@@ -160,28 +161,28 @@ async def two_versions(trial: Trial, size: Versions | None = None) -> Report:
     return Report(size.load.words, (*checks, *judged.checks), judged.figures)
 
 
-def _entry(function: str, number: int) -> entries.Entry:
+def _entry(function: str, number: int) -> queue_entries.Entry:
     name = f"t{number}"
-    definition = entries.encode({"t": None, "f": function, "a": [name], "k": {}, "et": 0})
-    return entries.Entry(f"{function}:{name}:{secrets.token_hex(6)}", definition)
+    definition = queue_entries.encode({"t": None, "f": function, "a": [name], "k": {}, "et": 0})
+    return queue_entries.Entry(f"{function}:{name}:{secrets.token_hex(6)}", definition)
 
 
-async def _enqueue(stage: Stage, found: list[entries.Entry]) -> None:
+async def _enqueue(stage: Stage, found: list[queue_entries.Entry]) -> None:
     now_ms = await stage.truth.now_ms()
     async with stage.truth.redis.pipeline(transaction=True) as pipe:
         for entry in found:
-            pipe.psetex(keys.arq_job(entry.id), entries.DEFINITION_TTL_MS, entry.definition)
+            pipe.psetex(keys.arq_job(entry.id), queue_entries.DEFINITION_TTL_MS, entry.definition)
             pipe.zadd(keys.TICKS, {entry.id: now_ms})
         await pipe.execute()
 
 
-async def _missing(stage: Stage, found: list[entries.Entry]) -> int:
+async def _missing(stage: Stage, found: list[queue_entries.Entry]) -> int:
     defined = await stage.truth.redis.exists(*(keys.arq_job(entry.id) for entry in found))
     scores = await stage.truth.redis.zmscore(keys.TICKS, [entry.id for entry in found])
     return max(len(found) - int(defined), sum(score is None for score in scores))
 
 
-async def _forget(stage: Stage, found: list[entries.Entry]) -> None:
+async def _forget(stage: Stage, found: list[queue_entries.Entry]) -> None:
     await stage.truth.redis.delete(*(keys.arq_job(entry.id) for entry in found))
     await stage.truth.redis.zrem(keys.TICKS, *(entry.id for entry in found))
 

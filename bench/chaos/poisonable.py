@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, NoReturn
 from unittest.mock import patch
 
-from headgate import keys
+from headgate.store import keys
 from headgate_worker.core import planner as core
 from headgate_worker.core.model.calls import Outcome
 from headgate_worker.core.model.steps import Act, Change, Step

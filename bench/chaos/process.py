@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from headgate_cli.dev.processes import Child
+from headgate_cli.dev.child_process import Child
 
 READY_SECONDS = 60.0
 """How long a process may take until it is ready; two busy cores are slow."""

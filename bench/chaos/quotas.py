@@ -12,7 +12,8 @@ from bench.chaos.stage import Plan, Stage, Trial
 from bench.chaos.submits import backfill
 from bench.chaos.waiting import until, until_true
 
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 from headgate_client import Client
 from headgate_emulator.dataworks.quota import Limits
 from headgate_emulator.ledger import LedgerRow

@@ -10,8 +10,8 @@ from typing import Self
 
 from bench.chaos.truth import Truth
 
-from headgate import keys
-from headgate.lifecycle import JOB_TERMINAL
+from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.store import keys
 
 
 @dataclass(frozen=True, slots=True)

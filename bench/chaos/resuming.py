@@ -14,7 +14,8 @@ from bench.chaos.submits import adhoc, backfill
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
 
 LARGEST: Final = 2**63 - 1

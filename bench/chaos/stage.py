@@ -24,7 +24,7 @@ from bench.chaos.truth import Truth
 
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_client import Client, ClientOptions
-from headgate_client.backoff import RetryPolicy
+from headgate_client.rpc.backoff import RetryPolicy
 from headgate_emulator.app import RunningEmulator, serve
 from headgate_emulator.settings import Settings as EmulatorSettings
 

@@ -11,8 +11,9 @@ from typing import Any, Self
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from headgate import keys, pb, snapshot
-from headgate.lifecycle import JOB_TERMINAL
+from headgate import pb
+from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.store import keys, snapshot
 
 SETTLED = JOB_TERMINAL | {pb.JOB_STATE_NEEDS_ATTENTION}
 """States that a job does not leave by itself."""

@@ -10,8 +10,10 @@ from bench.chaos.results import Check, Figure, none
 from bench.chaos.truth import Stored, Truth
 from bench.chaos.watches import Record, canonical
 
-from headgate import keys, log, pb
-from headgate.lifecycle import JOB_TERMINAL, IllegalTransition
+from headgate import pb
+from headgate.job import event_log
+from headgate.job.lifecycle import JOB_TERMINAL, IllegalTransition
+from headgate.store import keys
 from headgate_emulator.ledger import Ledger
 
 Jobs = Mapping[str, Stored]
@@ -59,8 +61,8 @@ def folds(jobs: Jobs) -> list[Check]:
 
 def _folds(job: Stored) -> bool:
     try:
-        folded = log.replay(map(pb.JobEvent.FromString, job.events))
-    except (log.BrokenLog, IllegalTransition):
+        folded = event_log.replay(map(pb.JobEvent.FromString, job.events))
+    except (event_log.BrokenLog, IllegalTransition):
         return False
     return folded == job.job and job.revision == len(job.events) and job.state == folded.state
 

@@ -17,7 +17,7 @@ from bench.chaos.submits import Ack, Acks, Told, mixed
 from bench.chaos.waiting import until, until_true
 from bench.chaos.watches import Crowd
 
-from headgate import keys
+from headgate.store import keys
 from headgate_client import Client
 from headgate_emulator.faults import Latency
 

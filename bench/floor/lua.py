@@ -9,7 +9,8 @@ from bench.figures import quantile
 from bench.load.bodies import submit
 from bench.setting import Setting
 
-from headgate import commit, pb
+from headgate import pb
+from headgate.store import commit
 from headgate_server.jobs.new_job import Chance, submission
 
 

@@ -18,7 +18,11 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from headgate import commit, entries, log, pb, quota, snapshot, views
+from headgate import pb
+from headgate.job import event_log
+from headgate.messages import views
+from headgate.quota import limits
+from headgate.store import commit, queue_entries, snapshot
 from headgate_server.auth import callers
 from headgate_server.errors.exceptions import Refused
 from headgate_server.jobs import new_job, operation_view, plan_token
@@ -65,7 +69,7 @@ def _recorded(message: Message) -> None:
     for argument in commit.script_arguments(made.commit):
         assert isinstance(argument, bytes | str | int)
     event = pb.JobEvent.FromString(made.commit.events[0])
-    assert log.fold(None, event) == made.job
+    assert event_log.fold(None, event) == made.job
     assert snapshot.job_of(None, made.commit.events[0]) == made.job
     shown = pb.WatchJobResponse.FromString(pb.WatchJobResponse(event=event).SerializeToString())
     operation = operation_view.operation(made.job.SerializeToString())
@@ -108,16 +112,16 @@ def tokens(raw: bytes) -> None:
 def queue_entry(raw: bytes) -> None:
     """An ARQ entry that somebody else may have written, and an answer on a process's list."""
     with suppress(ValueError):
-        asked = entries.decode(raw).get("a")
-        entries.parse_read(asked if isinstance(asked, list) else [])
+        asked = queue_entries.decode(raw).get("a")
+        queue_entries.parse_read(asked if isinstance(asked, list) else [])
     with suppress(ValueError):
-        entries.decode_reply(raw)
+        queue_entries.decode_reply(raw)
 
 
 def stored_row(raw: bytes) -> None:
     """What Redis has of a job beside its log: hints lose nothing but time, announced limits may be no limits."""
     hints_codec.decode_hints(raw)
-    quota.announced_limits({"limits": raw.decode("utf-8", "ignore")})
+    limits.announced_limits({"limits": raw.decode("utf-8", "ignore")})
 
 
 def dataworks_reply(raw: bytes) -> None:

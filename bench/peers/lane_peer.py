@@ -13,7 +13,7 @@ from bench.peers import stamps
 from bench.peers.driving import drive
 from redis.asyncio import Redis
 
-from headgate import entries, keys
+from headgate.store import keys, queue_entries
 from headgate_worker.queue.leased_worker import LaneOptions, LeasedWorker
 from headgate_worker.store.clients import blocking_client, close, command_client
 
@@ -44,7 +44,7 @@ async def work(redis: Redis, url: str) -> None:
 async def enqueue(redis: Redis, name: str, value: float) -> None:
     """Put a job on the queue, with the commands that a commit uses for its tick."""
     now_ms, entry = int(time.time() * 1000), f"{name}:{os.urandom(8).hex()}"
-    definition = entries.encode({"t": None, "f": name, "a": [value], "k": {}, "et": now_ms})
+    definition = queue_entries.encode({"t": None, "f": name, "a": [value], "k": {}, "et": now_ms})
     async with redis.pipeline(transaction=True) as pipe:
         pipe.psetex(keys.arq_job(entry), 60_000, definition)
         pipe.zadd(QUEUE, {entry: now_ms})

@@ -7,7 +7,8 @@ from typing import Any
 import grpc
 from bench.setting import CREATE, Setting
 
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 
 
 async def ask(channel: grpc.aio.Channel, path: str, body: bytes) -> bytes:

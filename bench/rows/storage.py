@@ -12,8 +12,9 @@ from bench.load.bodies import submit
 from bench.rows.seeding import submit_one
 from bench.setting import CREATE, GET_JOB, LIST_JOBS, Setting, Size
 
-from headgate import keys, pb
-from headgate.commit import Commit
+from headgate import pb
+from headgate.store import keys
+from headgate.store.commit import Commit
 
 EVENTS = 20
 """Events of a finished job."""

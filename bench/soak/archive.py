@@ -11,7 +11,7 @@ from bench.chaos.watches import Record
 from bench.soak.tally import Tally
 from redis.exceptions import RedisError
 
-from headgate import keys
+from headgate.store import keys
 
 PERIOD_SECONDS = 5.0
 """Between two looks; much shorter than a job is kept."""

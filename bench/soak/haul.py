@@ -23,7 +23,8 @@ from bench.soak.tally import returned
 from bench.soak.trend import Trend, check, trend
 from redis.exceptions import RedisError
 
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 from headgate_client import Client
 
 RETENTION_SECONDS = 60

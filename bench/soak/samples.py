@@ -13,7 +13,7 @@ from bench.chaos.process import Process
 from bench.chaos.truth import Truth
 from bench.soak.trend import Bound, Sample
 
-from headgate import keys
+from headgate.store import keys
 
 REMEMBERED: Final = ("hg:request:", "hg:name:", "hg:seen:", "hg:flight:", "hg:stops:", "hg:took:")
 """Keys that outlive their job for a stated time: request ids, names of instances, observations, how long runs took."""

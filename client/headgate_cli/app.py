@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from headgate_cli.commands import deployment, flows, instances, jobs, submits, tasks, tokens
-from headgate_cli.faults import EXIT_STATUSES
+from headgate_cli.process.exit_codes import EXIT_STATUSES
 
 _EXITS = "  ".join(f"{status}: {meaning}." for status, meaning in EXIT_STATUSES.items())
 

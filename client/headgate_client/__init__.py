@@ -11,9 +11,11 @@
 Every public name is here; nothing inside the package imports from here.
 """
 
-from headgate_client.backoff import RetryPolicy
-from headgate_client.client import Client
-from headgate_client.errors import (
+from headgate_client.api.client import Client
+from headgate_client.api.handle import JobHandle
+from headgate_client.api.submitting import SubmitOptions, SubmitRequest
+from headgate_client.rpc.backoff import RetryPolicy
+from headgate_client.rpc.errors import (
     HeadgateError,
     JobCancelled,
     JobFailed,
@@ -21,14 +23,12 @@ from headgate_client.errors import (
     JobNotSucceeded,
     Violation,
 )
-from headgate_client.following import Following
-from headgate_client.handle import JobHandle
-from headgate_client.items import EndItem, EventItem, ProgressItem, SnapshotItem, WatchItem
-from headgate_client.options import ChannelOptions, ClientOptions, Keepalive, Tls, WatchOptions
-from headgate_client.submitting import SubmitOptions, SubmitRequest
-from headgate_client.token_file import TokenFile
-from headgate_client.watch import JobWatch
-from headgate_client.wire import date_range, duration, timestamp
+from headgate_client.rpc.options import ChannelOptions, ClientOptions, Keepalive, Tls, WatchOptions
+from headgate_client.rpc.token_file import TokenFile
+from headgate_client.values.conversions import date_range, duration, timestamp
+from headgate_client.watch.following import Following
+from headgate_client.watch.items import EndItem, EventItem, ProgressItem, SnapshotItem, WatchItem
+from headgate_client.watch.job_watch import JobWatch
 
 __all__ = [
     "ChannelOptions",

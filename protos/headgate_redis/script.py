@@ -8,7 +8,7 @@ from typing import Any
 
 from redis.exceptions import NoScriptError
 
-from headgate_redis.pipe import Pipe
+from headgate_redis.pipeline import Pipe
 
 
 class Script:

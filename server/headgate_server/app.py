@@ -12,9 +12,9 @@ from typing import Final
 
 import grpc
 
-from headgate.exposure import EXPLAINED, VARIABLE
+from headgate.process.exposure import EXPLAINED, VARIABLE
 from headgate_ops import http_endpoint
-from headgate_redis.pipe import Pipe
+from headgate_redis.pipeline import Pipe
 from headgate_server.auth import gate
 from headgate_server.auth.gate import Gate
 from headgate_server.auth.stream_shares import StreamShares

@@ -18,7 +18,8 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from headgate import log, pb
+from headgate import pb
+from headgate.job import event_log
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_emulator.app import RunningEmulator, serve
 from headgate_emulator.faults import AppliedLate, CallFault, Latency, LostReply, LostRequest
@@ -67,7 +68,7 @@ class Parts:
         async with running(self.settings.model_copy(update=settings)):
             job = await ended(self.store, job_id)
         self.emulator.advance(60)
-        assert log.replay(await events_of(self.redis, job_id)) == job
+        assert event_log.replay(await events_of(self.redis, job_id)) == job
         return job
 
 

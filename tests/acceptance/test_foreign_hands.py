@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from headgate import pb
-from headgate.lifecycle import JOB_TERMINAL
+from headgate.job.lifecycle import JOB_TERMINAL
 from headgate_worker.core.model.calls import StartInstances
 from headgate_worker.core.model.view import Policy
 from tests.acceptance.test_parents import states

@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from headgate import pb
-from headgate.lifecycle import JOB_TERMINAL
+from headgate.job.lifecycle import JOB_TERMINAL
 from headgate_worker.core.model.calls import Call, ListTasks, StopInstances
 from headgate_worker.core.model.view import Policy
 from tests.acceptance.virtual import Fixed, World, backfill, days, rules

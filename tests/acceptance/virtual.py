@@ -10,9 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
-from headgate import dates, entries, log, pb
-from headgate.commit import Commit, Wake
-from headgate.lifecycle import JOB_TERMINAL
+from headgate import pb
+from headgate.backfill import dates
+from headgate.job import event_log
+from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.store import queue_entries
+from headgate.store.commit import Commit, Wake
 from headgate_worker.core.model.calls import WRITES, Call, GetInstance, ListInstances, StartInstances
 from headgate_worker.core.model.steps import Act, Rest, Wait, timestamp
 from headgate_worker.core.model.view import Policy, View
@@ -238,8 +241,8 @@ class World:
         event = pb.JobEvent(revision=1, type=pb.EVENT_TYPE_ACCEPTED, state=pb.JOB_STATE_QUEUED, job=job)
         event.event_time.CopyFrom(timestamp(BEGIN_MS))
         raw = event.SerializeToString(deterministic=True)
-        wake = Wake(entries.tick("t", nonce="0", now_ms=0))
-        self.store.commit(Commit(pb.JOB_STATE_UNSPECIFIED, log.fold(None, event), 0, (raw,), wake=wake))
+        wake = Wake(queue_entries.tick("t", nonce="0", now_ms=0))
+        self.store.commit(Commit(pb.JOB_STATE_UNSPECIFIED, event_log.fold(None, event), 0, (raw,), wake=wake))
 
     def run(self, until: Callable[[World], bool] | None = None) -> World:
         """Let time pass until the job has ended or asks a person, or until something else holds."""

@@ -19,7 +19,7 @@ from google.protobuf import json_format
 
 from headgate import pb
 from headgate_cli.app import app
-from headgate_cli.launch import PROCESSES
+from headgate_cli.process.launch import PROCESSES
 from headgate_server.requests.unbuilt import UNBUILT
 from headgate_worker.core import planner
 from tests.architecture import variables

@@ -87,7 +87,7 @@ def test_the_emulator_loads_no_redis_and_no_sdk() -> None:
 
 @pytest.mark.parametrize("name", ["server", "worker", "emulator"])
 def test_launching_a_process_does_not_load_the_command_line(name: str) -> None:
-    program = f"import sys, headgate_cli.main; sys.exit('typer' in sys.modules or 'headgate_{name}' in sys.modules)"
+    program = f"import sys, headgate_cli.__main__; sys.exit('typer' in sys.modules or 'headgate_{name}' in sys.modules)"
     paths = {"PYTHONPATH": ":".join(str(ROOT / folder) for folder in SOURCE_ROOTS)}
 
     assert not subprocess.run([sys.executable, "-c", program], env=paths, check=False).returncode

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from headgate import keys
 from headgate.scripts import loader
+from headgate.store import keys
 from tests.architecture import lua_names, lua_scripts
 from tests.architecture.lua_scripts import includes, name_line, scripts, texts
 from tests.architecture.repository import SOURCE_ROOTS, relative, written_by_hand

@@ -19,7 +19,9 @@ from bench.setting import WATCH_JOB, Setting
 from bench.upstream import authority
 from bench.wire import Wire
 
-from headgate import keys, log, pb
+from headgate import pb
+from headgate.job import event_log
+from headgate.store import keys
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ async def test_the_journal_writes_jobs_as_servers_and_workers_do(setting: Settin
     await Journal(redis).write_all([*finished(0, "ended", 20), *running(0, "going")])
 
     events = [pb.JobEvent.FromString(raw) for raw in await redis.lrange(keys.log("ended-0"), 0, -1)]
-    assert log.replay(events).state == pb.JOB_STATE_SUCCEEDED
+    assert event_log.replay(events).state == pb.JOB_STATE_SUCCEEDED
     assert len(events) == 20
     going = pb.Job.FromString(await redis.hget(keys.job("going-0"), "snap"))
     assert going.runs[0].state == pb.RUN_STATE_RUNNING

@@ -9,7 +9,8 @@ from bench.chaos.results import Check, Report, Row, at_most, misses, none, quant
 from bench.chaos.truth import Stored
 from bench.chaos.watches import Record
 
-from headgate import log, pb
+from headgate import pb
+from headgate.job import event_log
 from headgate_emulator.ledger import Ledger, LedgerRow
 
 
@@ -20,7 +21,7 @@ def stored(*states: pb.JobState.ValueType, job_id: str = "a") -> Stored:
     events = [accepted]
     for number, state in enumerate(states, start=2):
         events.append(pb.JobEvent(revision=number, type=pb.EVENT_TYPE_STATE_CHANGED, state=state))
-    job = log.replay(events)
+    job = event_log.replay(events)
     raw = tuple(event.SerializeToString(deterministic=True) for event in events)
     return Stored(job_id, len(events), job.state, job, raw, attempts=0, lease_ms=0)
 

@@ -10,8 +10,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from headgate.reasons import Reason
 from headgate_cli.app import app
-from headgate_cli.expanding import _names
-from headgate_cli.work.advice import advice
+from headgate_cli.input.flag_groups import _names
+from headgate_cli.views.error_hints import advice
 from headgate_client import HeadgateError
 
 METHODS = {

@@ -2,8 +2,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from headgate_cli.arguments import choice, date_spans, ids, labels, span, word
-from headgate_cli.faults import UsageFault
+from headgate_cli.input.arguments import choice, date_spans, ids, labels, span, word
+from headgate_cli.process.exit_codes import UsageFault
 
 MODES = ["BACKFILL_MODE_UNSPECIFIED", "BACKFILL_MODE_GENERAL", "BACKFILL_MODE_ALL_DOWNSTREAM"]
 

@@ -3,8 +3,8 @@
 from rich.console import Console
 
 from headgate import pb
-from headgate_cli.work import board
-from headgate_cli.work.board import Board
+from headgate_cli.views import jobs_board
+from headgate_cli.views.jobs_board import Board
 
 
 def drawn(found: Board, *, width: int = 100, height: int = 20) -> list[str]:
@@ -57,13 +57,13 @@ def test_a_job_first_heard_of_by_an_event_is_shown_as_far_as_it_is_known() -> No
 def test_it_remembers_and_shows_only_so_many() -> None:
     found = Board()
     found.show(snapshot("ended", pb.JOB_STATE_SUCCEEDED))
-    for number in range(board.MOST_JOBS):
+    for number in range(jobs_board.MOST_JOBS):
         found.show(snapshot(f"n{number}", pb.JOB_STATE_RUNNING))
 
     lines = drawn(found, height=12)
 
-    assert lines[0].split()[0] == str(board.MOST_JOBS)
-    assert len(lines) <= 12 and lines[-1] == f"and {board.MOST_JOBS - 7} more"
+    assert lines[0].split()[0] == str(jobs_board.MOST_JOBS)
+    assert len(lines) <= 12 and lines[-1] == f"and {jobs_board.MOST_JOBS - 7} more"
     assert not any("ended" in line for line in lines)
 
 

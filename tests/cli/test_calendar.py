@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 
 from headgate import pb
-from headgate_cli.work import calendar
-from headgate_cli.work.chart import Bar, Chart
-from headgate_cli.work.gantt import lines
-from headgate_cli.work.picture import Picture
+from headgate_cli.views import calendar
+from headgate_cli.views.chart import Bar, Chart
+from headgate_cli.views.gantt import lines
+from headgate_cli.views.live_job import Picture
 from headgate_client import SnapshotItem
 
 StateOf = Callable[[int], pb.RunState.ValueType]

@@ -1,10 +1,10 @@
 import pytest
 
 from headgate import pb
-from headgate.lifecycle import JOB_TRANSITIONS
-from headgate_cli.work.describe import event_facts, failure_lines, job_row, run_line
-from headgate_cli.work.enums import plain
-from headgate_cli.work.output import aligned, clean
+from headgate.job.lifecycle import JOB_TRANSITIONS
+from headgate_cli.input.enums import plain
+from headgate_cli.views.describe import event_facts, failure_lines, job_row, run_line
+from headgate_cli.views.output import aligned, clean
 
 
 def run(

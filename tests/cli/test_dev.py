@@ -2,9 +2,9 @@
 
 import pytest
 
+from headgate_cli.actions.dev import show_endpoints
 from headgate_cli.dev.deployment import Endpoints
-from headgate_cli.work.dev import show_endpoints
-from headgate_cli.work.output import Printer
+from headgate_cli.views.output import Printer
 
 
 @pytest.mark.parametrize("scheme", ["redis", "rediss", "redis+sentinel"])

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from headgate import pb
-from headgate_cli.faults import EXIT_STATUSES, UsageFault
-from headgate_cli.work.specs import from_file
+from headgate_cli.input.specs import from_file
+from headgate_cli.process.exit_codes import EXIT_STATUSES, UsageFault
 from headgate_client import Client, JobHandle
-from headgate_client.admin import Admin
-from headgate_client.backfills import Backfills
-from headgate_client.flows import Flows
-from headgate_client.jobs import Jobs
-from headgate_client.tasks import Tasks
-from headgate_client.workflow_instances import WorkflowInstances
+from headgate_client.api.admin import Admin
+from headgate_client.api.backfills import Backfills
+from headgate_client.api.flow_instances import Flows
+from headgate_client.api.jobs import Jobs
+from headgate_client.api.task_instances import Tasks
+from headgate_client.api.workflow_instances import WorkflowInstances
 from tests.cli.test_help import COMMANDS, JOB_COMMANDS
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from headgate_cli.app import app
-from headgate_cli.faults import INTERRUPTED, JOB_NOT_SUCCEEDED, NOT_FOUND, OK, READER_GONE, REFUSED
+from headgate_cli.process.exit_codes import INTERRUPTED, JOB_NOT_SUCCEEDED, NOT_FOUND, OK, READER_GONE, REFUSED
 from tests.architecture.repository import ROOT, documents
 from tests.cli.processes import environment
 

@@ -14,10 +14,10 @@ from google.rpc import error_details_pb2
 from rich.console import Console
 
 from headgate import pb
-from headgate.log import BrokenLog
-from headgate_cli.work import charting
-from headgate_cli.work.chart import Bar, Chart, Mark, eta, packed, read
-from headgate_cli.work.gantt import MOST_LANES, lines
+from headgate.job.event_log import BrokenLog
+from headgate_cli.actions import chart as actions_chart
+from headgate_cli.views.chart import Bar, Chart, Mark, eta, packed, read
+from headgate_cli.views.gantt import MOST_LANES, lines
 
 GOLDEN = Path(__file__).with_name("golden")
 DRAWN = [(12, 100), (16, 60), (24, 100), (24, 40), (30, 80), (0, 60), (0, 100), (0, 160)]
@@ -83,7 +83,7 @@ def test_waits_retries_and_warnings_are_marked_where_they_happened() -> None:
 
 
 def test_the_moving_chart_goes_on_between_events() -> None:
-    moving = charting.Moving()
+    moving = actions_chart.Moving()
     console = Console(width=80, height=20, force_terminal=True, color_system=None, legacy_windows=False)
     for event in recorded()[:16]:
         moving.take(event)

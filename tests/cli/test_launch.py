@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-from headgate_cli.launch import launch
+from headgate_cli.process.launch import launch
 
 
 def loaded_by(code: str) -> set[str]:
@@ -60,7 +60,7 @@ def test_launching_a_process_loads_no_user_interface() -> None:
         "module = types.ModuleType('headgate_server.__main__')\n"
         "module.main = lambda argv: 0\n"
         "sys.modules['headgate_server.__main__'] = module\n"
-        "from headgate_cli.main import main\n"
+        "from headgate_cli.__main__ import main\n"
         "try:\n    main(['server'])\nexcept SystemExit as done:\n    assert done.code == 0\n"
     )
 
@@ -69,7 +69,7 @@ def test_launching_a_process_loads_no_user_interface() -> None:
 
 def test_help_loads_no_client() -> None:
     loaded = loaded_by(
-        "from headgate_cli.main import main\n"
+        "from headgate_cli.__main__ import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit as done:\n    assert done.code == 0\n"
     )
 

@@ -12,7 +12,7 @@ import pytest
 
 from headgate import pb
 from headgate_cli.dev.redis_server import RedisServer
-from headgate_cli.faults import INTERRUPTED, READER_GONE
+from headgate_cli.process.exit_codes import INTERRUPTED, READER_GONE
 from tests.cli.processes import environment, headgate, start
 from tests.cli.terminal import at_terminal
 from tests.server.jobs.test_retry import ended

@@ -5,9 +5,10 @@ from datetime import date, timedelta
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from headgate import dates, pb
-from headgate_cli.work.output import aligned
-from headgate_cli.work.plans import PLAN_COLUMNS, lasting, plan_lines, plan_rows
+from headgate import pb
+from headgate.backfill import dates
+from headgate_cli.views.output import aligned
+from headgate_cli.views.plans import PLAN_COLUMNS, lasting, plan_lines, plan_rows
 
 FIRST = date(2025, 2, 5)
 

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
-from headgate import keys, pb
-from headgate.dates import to_message
+from headgate import pb
+from headgate.backfill.dates import to_message
+from headgate.store import keys
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_client import Client
 from tests.cli.processes import headgate, read_until, start

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headgate_cli.dev import services
-from headgate_cli.dev.processes import Child
+from headgate_cli.dev.child_process import Child
 from headgate_cli.dev.services import Launch, Service, ServiceFailedError
 from tests.cli.processes import is_alive
 

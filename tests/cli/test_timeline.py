@@ -4,9 +4,9 @@ import pytest
 from rich.console import Console
 
 from headgate import pb
-from headgate.log import fold
-from headgate_cli.work.picture import Picture
-from headgate_cli.work.timeline import Timeline, after_event, after_snapshot, bar, ordered, worked
+from headgate.job.event_log import fold
+from headgate_cli.views.live_job import Picture
+from headgate_cli.views.timeline import Timeline, after_event, after_snapshot, bar, ordered, worked
 from headgate_client import EventItem, SnapshotItem
 
 FIRST, SECOND = 1000341554601, 1000341554605

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 from headgate_cli.dev.redis_server import RedisServer
 from tests.cli.processes import ESCAPE, Done, end, headgate, read_until, start
 from tests.server.instance_rows import RUNNING, SUCCESS, answering

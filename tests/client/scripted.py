@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from headgate import pb
-from headgate.log import incarnation, replay
+from headgate.job.event_log import incarnation, replay
 from headgate.v1 import backfill_service_pb2_grpc, job_service_pb2_grpc
 from headgate_client import Client, ClientOptions, RetryPolicy, WatchOptions
 

@@ -4,7 +4,7 @@ import pytest
 
 from headgate import pb
 from headgate_client import HeadgateError, JobCancelled, JobFailed, JobNeedsAttention, JobNotSucceeded
-from headgate_client.errors import failure_of
+from headgate_client.rpc.errors import failure_of
 from tests.client.scripted import JOB, Fault, Plan, Running, make_log, serve
 
 

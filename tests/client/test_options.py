@@ -5,7 +5,7 @@ import grpc
 import pytest
 
 from headgate_client import ChannelOptions, Client, ClientOptions, HeadgateError, Keepalive, RetryPolicy, Tls, TokenFile
-from headgate_client.options import target_of_environment
+from headgate_client.rpc.options import target_of_environment
 
 
 def test_the_target_comes_from_the_environment() -> None:

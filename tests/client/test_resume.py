@@ -4,9 +4,9 @@ import grpc
 import pytest
 
 from headgate import pb
-from headgate_client.errors import HeadgateError
-from headgate_client.items import EventItem, ProgressItem, SnapshotItem
-from headgate_client.resume import (
+from headgate_client.rpc.errors import HeadgateError
+from headgate_client.watch.items import EventItem, ProgressItem, SnapshotItem
+from headgate_client.watch.resume import (
     Drop,
     Finish,
     GiveUp,

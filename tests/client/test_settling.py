@@ -4,7 +4,7 @@ import pytest
 
 from headgate import pb
 from headgate_client import EventItem, ProgressItem, SnapshotItem
-from headgate_client.settling import Settling
+from headgate_client.watch.settling import Settling
 
 RUNNING, ATTENTION, DONE = pb.JOB_STATE_RUNNING, pb.JOB_STATE_NEEDS_ATTENTION, pb.JOB_STATE_SUCCEEDED
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate import pb
-from headgate.log import replay
+from headgate.job.event_log import replay
 from headgate_client import (
     Client,
     ClientOptions,

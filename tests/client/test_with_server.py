@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Awaitable
 
 import pytest
 
-from headgate import keys, pb
-from headgate.dates import to_message
+from headgate import pb
+from headgate.backfill.dates import to_message
 from headgate.reasons import Reason
+from headgate.store import keys
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_client import Client, EventItem, HeadgateError, JobFailed, JobNeedsAttention
 from tests.server.instance_rows import RUNNING, SUCCESS, answering

@@ -10,12 +10,15 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from headgate import charges, commit, deletion, entries, keys, late, leases, log, observations, overlap, pb, quota
-from headgate.audit import Origin
-from headgate.charges import Shares
-from headgate.commit import Commit, Memory, NameClaim, Polls, RequestRecord, Usage, Wake
-from headgate.overlap import hold_of, hold_of_new
-from headgate.ranking import Rank
+from headgate import pb
+from headgate.job import event_log
+from headgate.quota import limits as quota_limits
+from headgate.quota.priority import Rank
+from headgate.store import charges, commit, date_claims, deletion, keys, late_ticks, leases, observations, queue_entries
+from headgate.store.audit import Origin
+from headgate.store.charges import Shares
+from headgate.store.commit import Commit, Memory, NameClaim, Polls, RequestRecord, Usage, Wake
+from headgate.store.date_claims import hold_of, hold_of_new
 from headgate_server.store import connection_facts, feed_history, job_scripts, stored_rows
 from headgate_worker.queue import claim_scripts, lane_shares
 from tests.worker.submitting import backfill_job, seed_backfill
@@ -29,15 +32,15 @@ NOW: Final[dict[str, str]] = {
     "renew": leases.RENEW_SCRIPT,
     "release": leases.RELEASE_SCRIPT,
     "give_up": leases.GIVE_UP_SCRIPT,
-    "reap": late.REAP_SCRIPT,
-    "ring": late.RING_SCRIPT,
+    "reap": late_ticks.REAP_SCRIPT,
+    "ring": late_ticks.RING_SCRIPT,
     "delete": deletion.DELETE_SCRIPT,
     "forget": deletion.FORGET_SCRIPT,
     "clean_dates": deletion.CLEAN_SCRIPT,
-    "date_line": overlap.LINE_SCRIPT,
+    "date_line": date_claims.LINE_SCRIPT,
     "recount": charges.RECOUNT_SCRIPT,
-    "quota": quota.SCRIPT,
-    "throttled": quota.THROTTLED_SCRIPT,
+    "quota": quota_limits.SCRIPT,
+    "throttled": quota_limits.THROTTLED_SCRIPT,
     "claim_observation": observations.CLAIM_SCRIPT,
     "land_observation": observations.LAND_SCRIPT,
     "drop_observation": observations.DROP_SCRIPT,
@@ -91,8 +94,8 @@ class Teller:
         return int(await self.redis.hget(keys.job(job_id), "fence"))
 
     async def reap(self, most: int = 100) -> None:
-        names = late.ReapKeys(keys.DUE, keys.TICKS, keys.DAMAGED)
-        await self.run("reap", names, late.ReapArguments(most, 2_000, keys.job("")))
+        names = late_ticks.ReapKeys(keys.DUE, keys.TICKS, keys.DAMAGED)
+        await self.run("reap", names, late_ticks.ReapArguments(most, 2_000, keys.job("")))
 
     async def delete(self, job: pb.Job, revision: int, *, only_expired: bool = False) -> None:
         arguments = deletion.script_arguments(
@@ -108,9 +111,9 @@ def new(name: str = "x", policy: pb.Overlap.ValueType = pb.OVERLAP_REJECT, **fie
     job = backfill_job(seed_backfill(overlap=policy), name=f"jobs/{name}")
     job.uid, job.creator, job.connection = f"uid-{name}", "alice", "eu"
     event = pb.JobEvent(revision=1, type=pb.EVENT_TYPE_ACCEPTED, state=pb.JOB_STATE_QUEUED, job=job)
-    made = log.fold(None, event)
+    made = event_log.fold(None, event)
     chosen = {
-        "wake": Wake(entries.tick(name, nonce="0", now_ms=1)),
+        "wake": Wake(queue_entries.tick(name, nonce="0", now_ms=1)),
         "request": RequestRecord(keys.request("alice", name), "0123456789abcdefghijkl"),
         "hold": hold_of_new(made),
         "origin": ALICE,
@@ -123,7 +126,7 @@ def moved(job: pb.Job, *states: pb.JobState.ValueType, **fields: Any) -> Commit:
     after, events = job, []
     for state in states:
         event = pb.JobEvent(revision=after.revision + 1, type=pb.EVENT_TYPE_STATE_CHANGED, state=state)
-        after = log.fold(after, event)
+        after = event_log.fold(after, event)
         events.append(event.SerializeToString())
     return Commit(job.state, after, job.revision, tuple(events), **{"hold": hold_of(after), **fields})
 
@@ -153,7 +156,13 @@ async def a_job_from_submit_to_deletion(teller: Teller) -> None:
     await teller.run("renew", (keys.job("x"), keys.DUE), ("x", fence, 4_000, 2_000))
     await teller.run("renew", (keys.job("x"), keys.DUE), ("x", fence - 1, 4_000, 2_000))
     wakes = Commit(
-        RUNS, runs.job, runs.job.revision, (), fence, lease_ms=0, wake=Wake(entries.tick("x", nonce="1", now_ms=2), 500)
+        RUNS,
+        runs.job,
+        runs.job.revision,
+        (),
+        fence,
+        lease_ms=0,
+        wake=Wake(queue_entries.tick("x", nonce="1", now_ms=2), 500),
     )
     await teller.commit(wakes)
     for uncount in (0, 1, 1):
@@ -207,7 +216,7 @@ async def dates_that_several_jobs_want(teller: Teller) -> None:
             hold = hold_of(queued.job)
             assert hold is not None
             job_id = keys.job_id(queued.job.name)
-            await teller.run("date_line", hold.keys(default), overlap.line_arguments(job_id, hold))
+            await teller.run("date_line", hold.keys(default), date_claims.line_arguments(job_id, hold))
         await teller.redis.hset(keys.job("r"), "wake", "tick:r:0")
         ended = moved(first.job, RUNS, DONE)
         await teller.commit(ended, default)
@@ -223,7 +232,7 @@ async def dates_that_several_jobs_want(teller: Teller) -> None:
 
 async def a_line_that_is_full(teller: Teller) -> None:
     await teller.commit(new())
-    for i in range(overlap.MOST_WAITING + 1):
+    for i in range(date_claims.MOST_WAITING + 1):
         await teller.commit(new(f"q{i}", pb.OVERLAP_QUEUE_AFTER))
 
 
@@ -239,7 +248,7 @@ async def jobs_that_are_late_lost_or_damaged(teller: Teller) -> None:
     teller.now_ms += 20_000
     await teller.reap()
     words = [word for name in ("c", "none") for word in (name, f"tick:{name}:1", b"{}")]
-    ringing = late.RingArguments(keys.job(""), 1_000, teller.now_ms)
+    ringing = late_ticks.RingArguments(keys.job(""), 1_000, teller.now_ms)
     await teller.run("ring", (keys.TICKS, keys.kick(keys.TICKS)), [*ringing, *words])
     for job_id, fence in (("d", ""), ("a", ""), ("b", 7)):
         names = leases.GiveUpKeys(keys.job(job_id), keys.DUE, keys.TICKS, keys.DAMAGED)
@@ -268,30 +277,36 @@ RANKS: Final = [Rank(3, creator="bob"), Rank(waited_ms=70_000, creator="carol"),
 """Where calls stand, by turns; alice is the only creator at first."""
 
 
-async def ask(teller: Teller, i: int, limits: quota.Limits, held: int | None) -> int | None:
-    klass, rank = (quota.READ, quota.WRITE)[i % 3 == 0], RANKS[i % 4 if i > 20 else 3]
+async def ask(teller: Teller, i: int, limits: quota_limits.Limits, held: int | None) -> int | None:
+    klass, rank = (quota_limits.READ, quota_limits.WRITE)[i % 3 == 0], RANKS[i % 4 if i > 20 else 3]
     patience_ms = 0 if i % 5 == 0 else 60_000
-    arguments = quota.script_arguments(limits, klass, cancel=i % 23 == 0, patience_ms=patience_ms, rank=rank, held=held)
-    await teller.run("quota", quota.script_keys("eu", klass, limits), arguments)
+    arguments = quota_limits.script_arguments(
+        limits, klass, cancel=i % 23 == 0, patience_ms=patience_ms, rank=rank, held=held
+    )
+    await teller.run("quota", quota_limits.script_keys("eu", klass, limits), arguments)
     answer = teller.answers[-1][1]
-    return int(answer[2]) if answer[0] == quota.QuotaAnswer.SLOT and i % 2 else None
+    return int(answer[2]) if answer[0] == quota_limits.QuotaAnswer.SLOT and i % 2 else None
 
 
 async def calls_that_share_a_quota(teller: Teller) -> None:
     for edition in ("standard", "basic", "enterprise"):
         held = None
         for i in range(160):
-            held = await ask(teller, i, quota.EDITIONS[edition], held)
+            held = await ask(teller, i, quota_limits.EDITIONS[edition], held)
             if i in (40, 41, 90):
-                names = quota.ThrottledKeys(keys.quota("eu"))
-                await teller.run("throttled", names, quota.ThrottledArguments(quota.LOWEST_FACTOR, quota.KEEP_MS))
+                names = quota_limits.ThrottledKeys(keys.quota("eu"))
+                await teller.run(
+                    "throttled",
+                    names,
+                    quota_limits.ThrottledArguments(quota_limits.LOWEST_FACTOR, quota_limits.KEEP_MS),
+                )
             teller.now_ms += 1_300 if i > 100 and i % 3 == 0 else 0
         await teller.redis.hset(keys.quota("eu"), "frozen:read", teller.now_ms + 40)
         for i in (1, 3):
-            await ask(teller, i, quota.EDITIONS[edition], None)
+            await ask(teller, i, quota_limits.EDITIONS[edition], None)
         teller.now_ms += 86_400_000
     codes = {answer[0] for name, answer in teller.answers if name == "quota"}
-    assert codes == {int(code) for code in quota.QuotaAnswer}
+    assert codes == {int(code) for code in quota_limits.QuotaAnswer}
 
 
 async def reads_that_are_shared(teller: Teller) -> None:

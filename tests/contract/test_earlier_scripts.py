@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from headgate import commit, deletion, entries, keys, log, pb
-from headgate.commit import Commit, Committed, Duplicate, RequestRecord, Stale, Wake
-from headgate.overlap import Joined, hold_of, hold_of_new
+from headgate import pb
+from headgate.job import event_log
+from headgate.store import commit, deletion, keys, queue_entries
+from headgate.store.commit import Commit, Committed, Duplicate, RequestRecord, Stale, Wake
+from headgate.store.date_claims import Joined, hold_of, hold_of_new
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_worker.store.clients import command_client
 from tests.worker.submitting import backfill_job, seed_backfill
@@ -84,8 +86,8 @@ def _deletion(job: pb.Job) -> list[str | int]:
 def submit(overlap: pb.Overlap.ValueType = pb.OVERLAP_REJECT, *, name: str = "jobs/x") -> Commit:
     job = backfill_job(seed_backfill(overlap=overlap), name=name)
     event = pb.JobEvent(revision=1, type=pb.EVENT_TYPE_ACCEPTED, state=pb.JOB_STATE_QUEUED, job=job)
-    made = log.fold(None, event)
-    tick = Wake(entries.tick(keys.job_id(name), nonce="n", now_ms=1))
+    made = event_log.fold(None, event)
+    tick = Wake(queue_entries.tick(keys.job_id(name), nonce="n", now_ms=1))
     events = (event.SerializeToString(),)
     return Commit(pb.JOB_STATE_UNSPECIFIED, made, 0, events, wake=tick, request=RECORD, hold=hold_of_new(made))
 
@@ -94,7 +96,7 @@ def end(job: pb.Job) -> Commit:
     after, events = job, []
     for state in (pb.JOB_STATE_RUNNING, pb.JOB_STATE_SUCCEEDED):
         event = pb.JobEvent(revision=after.revision + 1, type=pb.EVENT_TYPE_STATE_CHANGED, state=state)
-        after = log.fold(after, event)
+        after = event_log.fold(after, event)
         events.append(event.SerializeToString())
     return Commit(job.state, after, job.revision, tuple(events), hold=hold_of(after))
 

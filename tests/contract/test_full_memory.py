@@ -7,9 +7,10 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError, ResponseError
 
-from headgate import commit, deletion, keys, pb, reserve
-from headgate.commit import Commit, Committed
-from headgate.lifecycle import JOB_TERMINAL
+from headgate import pb
+from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.store import commit, deletion, keys, reserve
+from headgate.store.commit import Commit, Committed
 from headgate_cli.dev.redis_server import RedisServer, wheel_server
 from headgate_worker.core.model.steps import apply
 from tests.worker.submitting import backfill_job, seed_backfill

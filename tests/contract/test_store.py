@@ -12,8 +12,9 @@ from typing import Protocol
 import pytest
 from redis.asyncio import Redis
 
-from headgate import commit, entries, keys, pb
-from headgate.commit import Commit, Committed, Fenced, Stale, Usage, Wake
+from headgate import pb
+from headgate.store import commit, keys, queue_entries
+from headgate.store.commit import Commit, Committed, Fenced, Stale, Usage, Wake
 from headgate_cli.dev.redis_server import RedisServer, find_redis_server, wheel_server
 from headgate_worker.core.model.steps import apply
 from headgate_worker.ports.store import Taken
@@ -77,7 +78,7 @@ class ModelStand:
         self._store = ModelStore(self._timeline, lambda: None, lambda *_: None)
         made, event = _accepted(job, self._timeline.now_ms)
         self._store.record.job = pb.Job()
-        wake = Wake(entries.tick("model", nonce="0", now_ms=0))
+        wake = Wake(queue_entries.tick("model", nonce="0", now_ms=0))
         self._store.commit(Commit(pb.JOB_STATE_UNSPECIFIED, made, 0, (event.SerializeToString(),), wake=wake))
 
     async def begin(self) -> Begun | None:
@@ -174,7 +175,7 @@ async def begun(stand: Stand) -> Begun:
 def change(found: Begun, *drafts: pb.JobEvent, wake_ms: int | None = None, **fields: object) -> Commit:
     """A tick's commit on top of what it has taken."""
     job, events = apply(found.job, drafts, now_ms=1_700_000_000_000)
-    entry = entries.tick(keys.job_id(job.name), nonce=secrets.token_hex(6), now_ms=0)
+    entry = queue_entries.tick(keys.job_id(job.name), nonce=secrets.token_hex(6), now_ms=0)
     given: dict[str, object] = {"fence": found.fence, "lease_ms": LEASE_MS if wake_ms is None else 0, **fields}
     return Commit(
         before=found.job.state,

@@ -10,11 +10,12 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 from headgate_cli.dev.deployment import Deployment, DeploymentOptions
 from headgate_cli.dev.redis_server import RedisServer, wheel_server
 from headgate_client import Client
-from headgate_client.items import EndItem
+from headgate_client.watch.items import EndItem
 from tests.worker.submitting import seed_backfill
 
 PAGE: Final = Path(__file__).parents[2] / "docs/operations.md"

@@ -9,7 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 from headgate_cli.dev.deployment import Deployment
 from headgate_client import Client, HeadgateError
 from tests.e2e.test_seed_000 import deployment as deployment

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 from headgate_cli.dev.deployment import Deployment, DeploymentOptions
 from headgate_client import Client, HeadgateError
 from tests.e2e.test_seed_000 import ledger

@@ -12,7 +12,7 @@ import pytest
 from headgate import pb
 from headgate_cli.dev.deployment import Deployment, DeploymentOptions
 from headgate_client import Client, HeadgateError
-from headgate_client.items import EndItem, EventItem, SnapshotItem
+from headgate_client.watch.items import EndItem, EventItem, SnapshotItem
 from tests.worker.submitting import days, seed_backfill
 
 SEED_COMMANDS: list[tuple[str, dict[str, Any]]] = [

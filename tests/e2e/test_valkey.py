@@ -8,7 +8,7 @@ from headgate import pb
 from headgate_cli.dev.deployment import Deployment, DeploymentOptions
 from headgate_cli.dev.redis_server import RedisServer, wheel_server
 from headgate_client import Client
-from headgate_client.items import EventItem
+from headgate_client.watch.items import EventItem
 from tests.worker.submitting import seed_backfill
 
 SETTINGS = {

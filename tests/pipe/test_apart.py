@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headgate_redis import apart
+from headgate_redis import backoff
 
 
 async def test_pauses_of_one_length_differ_within_a_half_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,7 +15,7 @@ async def test_pauses_of_one_length_differ_within_a_half_of_it(monkeypatch: pyte
 
     monkeypatch.setattr("asyncio.sleep", sleep)
     for _ in range(100):
-        await apart.pause(2.0)
+        await backoff.pause(2.0)
 
     assert all(1.0 <= seconds <= 3.0 for seconds in slept)
     assert len(set(slept)) > 90

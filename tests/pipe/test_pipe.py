@@ -13,9 +13,9 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import ResponseError
 
 from headgate_cli.dev.redis_server import RedisServer
-from headgate_redis import pipe
-from headgate_redis.load import Load
-from headgate_redis.pipe import Pipe, PipeFull, ReplyLost
+from headgate_redis import pipeline
+from headgate_redis.cpu_load import Load
+from headgate_redis.pipeline import Pipe, PipeFull, ReplyLost
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ async def test_calls_of_many_go_together_and_each_gets_its_own_answer(server: Re
     assert answers == [str(number).encode() for number in range(200)]
     assert sum(groups) == 200
     assert len(groups) < 50
-    assert max(groups) <= pipe.MAX_GROUP
+    assert max(groups) <= pipeline.MAX_GROUP
 
 
 async def test_commands_of_one_call_stay_together_and_the_last_answer_counts(server: RedisServer) -> None:
@@ -94,7 +94,7 @@ async def blocked(server: RedisServer) -> bool:
 async def test_a_connection_that_died_while_it_was_idle_costs_no_call(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipe, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(pipeline, "IDLE_SECONDS", 0.0)
     async with piped(server) as made:
         assert await made.call(("PING",)) == b"PONG"
         await kill_others(server)
@@ -210,7 +210,7 @@ async def test_calls_are_told_when_the_pipe_ends(server: RedisServer) -> None:
 async def test_more_callers_than_may_wait_are_refused_before_anything_is_sent(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipe, "MAX_WAITING", 2)
+    monkeypatch.setattr(pipeline, "MAX_WAITING", 2)
     async with piped(server) as made:
         found = await asyncio.gather(*(made.call(("INCR", "n")) for _ in range(3)), return_exceptions=True)
 

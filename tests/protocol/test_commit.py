@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from headgate import commit, entries, keys, late, leases, log_bounds, overlap, pb, snapshot
-from headgate.audit import Origin
-from headgate.charges import Exceeded, Shares
-from headgate.commit import (
+from headgate import pb
+from headgate.job import log_bounds
+from headgate.store import commit, date_claims, keys, late_ticks, leases, queue_entries, snapshot
+from headgate.store.audit import Origin
+from headgate.store.charges import Exceeded, Shares
+from headgate.store.commit import (
     Commit,
     Committed,
     Damaged,
@@ -24,7 +26,7 @@ from headgate.commit import (
     Usage,
     Wake,
 )
-from headgate.overlap import Hold
+from headgate.store.date_claims import Hold
 
 
 def _job(state: pb.JobState.ValueType = pb.JOB_STATE_RUNNING) -> pb.Job:
@@ -48,7 +50,7 @@ EVERYTHING: dict[str, Any] = {
     "job": pb.Job(name="jobs/t", uid="u", state=pb.JOB_STATE_RUNNING, connection="eu", creator="alice"),
     "fence": 9,
     "hints": b"{}",
-    "wake": Wake(entries.Entry("tick:t:1", b"definition"), 250),
+    "wake": Wake(queue_entries.Entry("tick:t:1", b"definition"), 250),
     "request": RequestRecord("hg:request:r", "digest"),
     "usage": Usage(1, 2, 3, 4),
     "lease_ms": 5,
@@ -64,7 +66,7 @@ EVERYTHING: dict[str, Any] = {
 def test_every_key_stands_at_its_name() -> None:
     change = _commit(**EVERYTHING)
     name, other_name = change.claim.keys("eu") if change.claim else ("", "")
-    held = change.hold.keys("eu") if change.hold else overlap.NO_KEYS
+    held = change.hold.keys("eu") if change.hold else date_claims.NO_KEYS
 
     assert other_name != name and held.other_dates != held.dates
     assert commit.script_keys(change, "eu")._asdict() == {
@@ -105,7 +107,7 @@ def test_every_argument_stands_at_its_name() -> None:
         "wake_id": "tick:t:1",
         "wake_definition": b"definition",
         "wake_delay_ms": 250,
-        "definition_ttl_ms": entries.DEFINITION_TTL_MS,
+        "definition_ttl_ms": queue_entries.DEFINITION_TTL_MS,
         "grace_ms": commit.GRACE_MS,
         "request_record": "t digest",
         "request_ttl_ms": commit.REQUEST_TTL_MS,
@@ -121,7 +123,7 @@ def test_every_argument_stands_at_its_name() -> None:
         "polled_ms": 6,
         "next_poll_ms": 7,
         "dates_mode": "queue",
-        "most_waiting": overlap.MOST_WAITING,
+        "most_waiting": date_claims.MOST_WAITING,
         "uid": "u",
         "connection": "eu",
         "actor": "alice",
@@ -168,12 +170,12 @@ def test_a_change_without_hints_leaves_them() -> None:
 
 def test_a_job_that_runs_on_under_a_lease_is_late_only_after_it() -> None:
     assert commit.named_arguments(_commit(lease_ms=4_000)).grace_ms == 4_000 + commit.GRACE_MS
-    waking = _commit(lease_ms=0, wake=Wake(entries.tick("t", nonce="0123456789ab", now_ms=1), 250))
+    waking = _commit(lease_ms=0, wake=Wake(queue_entries.tick("t", nonce="0123456789ab", now_ms=1), 250))
     assert commit.named_arguments(waking).grace_ms == commit.GRACE_MS
 
 
 def test_a_wake_is_an_entry_and_a_delay() -> None:
-    entry = entries.tick("t", nonce="0123456789ab", now_ms=1)
+    entry = queue_entries.tick("t", nonce="0123456789ab", now_ms=1)
     waking = _commit(wake=Wake(entry, 250))
 
     arguments = commit.named_arguments(waking)
@@ -236,7 +238,7 @@ def test_every_answer_has_a_meaning(raw: list[int | bytes], answer: commit.Answe
         leases.BEGIN_SCRIPT,
         leases.RENEW_SCRIPT,
         leases.RELEASE_SCRIPT,
-        late.REAP_SCRIPT,
+        late_ticks.REAP_SCRIPT,
     ],
 )
 def test_the_only_clock_is_the_stores(script: str) -> None:

@@ -10,7 +10,8 @@ from google.type.date_pb2 import Date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 
 days = st.dates(date(2000, 1, 1), date(2099, 12, 31))
 sets_of_days = st.sets(st.dates(date(2024, 1, 1), date(2024, 6, 30)), max_size=60).map(sorted)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from headgate import exposure
-from headgate.exposure import Exposure
+from headgate.process import exposure
+from headgate.process.exposure import Exposure
 
 HERE = ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost", "LOCALHOST"]
 ELSEWHERE = ["0.0.0.0", "::", "[::]", "192.0.2.1", "10.0.0.1", "2001:db8::1", "example", "localhost.example", ""]

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate import keys, overlap, pb, quota
+from headgate import pb
+from headgate.quota import limits
+from headgate.store import date_claims, keys
 
 names = st.from_regex(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
 
@@ -64,8 +66,8 @@ def test_a_digest_is_short_and_of_one_text_only(one: bytes, other: bytes) -> Non
 def test_names_in_redis_stay_what_other_versions_call_them() -> None:
     assert (keys.STORED, keys.RECOUNT, keys.RECOUNTED) == ("hg:stored", "hg:stored:recount", "hg:stored:recounted")
     assert keys.NO_INSTANCE_NAME == "hg:name:none"
-    assert overlap.NO_KEYS == 2 * ("hg:dates:none", "hg:dates:none:line", "hg:dates:none:wants")
-    assert quota.script_keys("eu", quota.READ, quota.Limits()) == (
+    assert date_claims.NO_KEYS == 2 * ("hg:dates:none", "hg:dates:none:line", "hg:dates:none:wants")
+    assert limits.script_keys("eu", limits.READ, limits.Limits()) == (
         *("hg:quota:eu", "hg:quota:eu:sent:read", "hg:quota:eu:sent:total"),
         *("hg:quota:eu:creators:total", "hg:quota:eu:turns:total"),
     )

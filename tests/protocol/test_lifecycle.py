@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from headgate import pb
-from headgate.lifecycle import (
+from headgate.job.lifecycle import (
     JOB_RESTING,
     JOB_TERMINAL,
     JOB_TRANSITIONS,

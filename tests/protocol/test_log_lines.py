@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.log_lines import MAX_CHARS, JsonFormatter, TextFormatter
+from headgate.process.log_lines import MAX_CHARS, JsonFormatter, TextFormatter
 
 FORGED: Final = "2025-02-05 00:00:00,000 INFO    headgate_worker: all is well"
 ENDS: Final = ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\0", "\x1b[2K\x1b[1A", "\u202e"]

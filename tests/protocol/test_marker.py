@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.marker import MOST_NAME, is_form_of, marked, stem
+from headgate.backfill.marker import MOST_NAME, is_form_of, marked, stem
 
 names = st.text(min_size=1, max_size=MOST_NAME)
 uids = st.text(alphabet="0123456789abcdef", min_size=16, max_size=16)

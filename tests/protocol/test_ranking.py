@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from headgate.ranking import LONGEST_MS, NEAR_MS, SHORTEST_MS, URGENT_MS, WAIT_SHARE, Rank, again_ms
+from headgate.quota.priority import LONGEST_MS, NEAR_MS, SHORTEST_MS, URGENT_MS, WAIT_SHARE, Rank, again_ms
 
 STEP_MS = 200
 """Five calls a second."""

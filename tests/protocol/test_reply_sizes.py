@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headgate import pb
-from headgate.reply_sizes import ROWS_BYTES, fit_flows, fit_instances
+from headgate.messages.reply_sizes import ROWS_BYTES, fit_flows, fit_instances
 
 CLIENT_BYTES = 4 * 1024 * 1024
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from headgate import log, pb, snapshot
+from headgate import pb
+from headgate.job import event_log
+from headgate.store import snapshot
 
 
 def accepted(runs: int = 3) -> tuple[pb.Job, bytes]:
@@ -12,8 +14,8 @@ def accepted(runs: int = 3) -> tuple[pb.Job, bytes]:
     job = pb.Job(name="jobs/t", uid="0123456789abcdef", labels={"a": "1", "b": "2"})
     job.runs.extend(pb.InstanceRun(index=index, state=pb.RUN_STATE_PLANNED) for index in range(runs))
     event = pb.JobEvent(revision=1, type=pb.EVENT_TYPE_ACCEPTED, state=pb.JOB_STATE_QUEUED, actor="me", job=job)
-    event.job.CopyFrom(log.fold(None, event))
-    return log.fold(None, event), event.SerializeToString(deterministic=True)
+    event.job.CopyFrom(event_log.fold(None, event))
+    return event_log.fold(None, event), event.SerializeToString(deterministic=True)
 
 
 @pytest.mark.parametrize("runs", [0, 1, 400])

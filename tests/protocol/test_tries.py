@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from headgate import pb, tries
+from headgate import pb
+from headgate.backfill import date_retries
 
 FAILED = pb.RUN_STATE_FAILED
 
@@ -24,7 +25,7 @@ def _job(*runs: pb.InstanceRun, most: int = 3, on_failure: int = 0, **fields: An
 
 
 def _awaiting(job: pb.Job) -> list[int]:
-    return [run.index for run in tries.awaiting(job)]
+    return [run.index for run in date_retries.awaiting(job)]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_a_retry_by_hand_begins_to_count_again() -> None:
 
 def test_the_record_of_a_job_stays_bounded() -> None:
     job = _job(_run(0))
-    job.operations.extend(pb.UpstreamOperation(index=n) for n in range(tries.MOST_OPERATIONS - 1))
+    job.operations.extend(pb.UpstreamOperation(index=n) for n in range(date_retries.MOST_OPERATIONS - 1))
     assert _awaiting(job) == [0]
     job.operations.add()
     assert _awaiting(job) == []
@@ -88,10 +89,10 @@ def test_the_next_attempt_keeps_nothing_but_its_place_and_date() -> None:
     run = _run(4, attempt=3, retries=1, recalls=1, operation_index=2, upstream_status="Failure")
     run.biz_date.year = 2025
 
-    again, back = tries.tried_again(run), tries.called_back(run)
+    again, back = date_retries.tried_again(run), date_retries.called_back(run)
     assert (again.attempt, again.retries, again.recalls) == (4, 2, 1)
     assert (back.attempt, back.retries, back.recalls) == (4, 1, 2)
     for row in (again, back):
         assert (row.index, row.biz_date, row.state, row.operation_index) == (4, run.biz_date, pb.RUN_STATE_PLANNED, -1)
-        assert tries.go(row) == tries.go(run)
+        assert date_retries.go(row) == date_retries.go(run)
         assert not row.workflow_instance_id and not row.upstream_status

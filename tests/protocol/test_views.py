@@ -9,7 +9,8 @@ import pytest
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from headgate import pb, views
+from headgate import pb
+from headgate.messages import views
 
 SECRET: Final = "s3cret"
 

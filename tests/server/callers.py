@@ -11,7 +11,7 @@ import grpc
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
-from headgate import keys
+from headgate.store import keys
 from headgate_server.auth import permissions
 from headgate_server.requests import operation_names
 from headgate_server.rpc import registry

@@ -11,8 +11,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.status_pb2 import Status
 from redis.asyncio import Redis
 
-from headgate import entries, keys, pb
+from headgate import pb
 from headgate.reasons import Reason
+from headgate.store import keys, queue_entries
 from headgate_server.errors import status
 from headgate_server.errors.exceptions import Refused
 from tests.server.instances.test_upstream_reads import take_question
@@ -53,7 +54,7 @@ class Upstream:
             with suppress(AssertionError):  # nobody asked within a second
                 await self._one(await take_question(self.redis, seconds=1))
 
-    async def _one(self, asked: entries.ReadRequest) -> None:
+    async def _one(self, asked: queue_entries.ReadRequest) -> None:
         workflow = asked.method == "GetWorkflowInstance"
         id_: int | str = (
             pb.GetWorkflowInstanceRequest.FromString(asked.request).id
@@ -65,13 +66,13 @@ class Upstream:
         if self.silent:
             return
         if error := self.errors.get(id_):
-            reply = entries.ReadReply(asked.id, False, error.SerializeToString())
+            reply = queue_entries.ReadReply(asked.id, False, error.SerializeToString())
         else:
             row = self.rows[id_]
             row.observe_time.CopyFrom(await self._now(0))
             await self.redis.set(keys.observation("", id_), row.SerializeToString())
-            reply = entries.ReadReply(asked.id, True, row.SerializeToString())
-        await self.redis.rpush(asked.reply_to, entries.encode_reply(reply))  # type: ignore[misc]
+            reply = queue_entries.ReadReply(asked.id, True, row.SerializeToString())
+        await self.redis.rpush(asked.reply_to, queue_entries.encode_reply(reply))  # type: ignore[misc]
 
     async def _now(self, age_ms: int) -> Timestamp:
         seconds, micros = await self.redis.time()

@@ -8,8 +8,11 @@ from google.rpc import error_details_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate import commit, dates, entries, keys, log, pb
+from headgate import pb
+from headgate.backfill import dates
+from headgate.job import event_log
 from headgate.reasons import Reason
+from headgate.store import commit, keys, queue_entries
 from headgate_server.errors import status
 from headgate_server.errors.exceptions import Refused, Relayed, RowDamaged, StoreFull, StoreUnavailable
 from headgate_server.jobs import listing, transitions
@@ -108,7 +111,7 @@ def test_a_start_that_the_log_does_not_have_is_refused(start: int, kept_from: in
 
 
 def test_a_page_is_checked_against_what_was_sent() -> None:
-    digest = log.incarnation(b"event 3")
+    digest = event_log.incarnation(b"event 3")
 
     assert not Cursor(3, digest).lost_by(page(5, 3))
     assert not Cursor(0).lost_by(page(5, 1))
@@ -148,12 +151,12 @@ def test_a_submission_is_the_job_its_event_and_their_commit() -> None:
 
     event = pb.JobEvent.FromString(made.commit.events[0])
     assert event.type == pb.EVENT_TYPE_ACCEPTED and event.revision == 1
-    assert event.job == made.job == log.fold(None, event)
+    assert event.job == made.job == event_log.fold(None, event)
     assert event.event_time == timestamp(CHANCE.now_ms) == made.job.create_time
     assert (made.job.creator, made.job.priority, dict(made.job.labels)) == ("anonymous", 3, {"team": "orders"})
     assert made.commit.request == commit.RequestRecord(keys.request("anonymous", "r"), made.digest)
     assert made.commit.wake is not None and made.commit.wake.delay_ms == 0
-    assert entries.decode(made.commit.wake.entry.definition)["a"] == [keys.job_id(made.job.name)]
+    assert queue_entries.decode(made.commit.wake.entry.definition)["a"] == [keys.job_id(made.job.name)]
 
 
 def test_a_chosen_id_begins_with_the_kind_and_is_a_good_name() -> None:
@@ -242,7 +245,7 @@ def test_cancel_pause_and_resume_follow_the_life_cycle(state: pb.JobState.ValueT
         except Refused as refused:
             assert refused.reason is Reason.STATE_CONFLICT
         else:
-            assert event is None or log.fold(job, event).revision == 2
+            assert event is None or event_log.fold(job, event).revision == 2
 
 
 def test_a_cancel_is_recorded_with_its_mode() -> None:
@@ -251,7 +254,7 @@ def test_a_cancel_is_recorded_with_its_mode() -> None:
     event = transitions.cancel(job, pb.CancelJobRequest(reason="why"), "me", 5)
 
     assert event is not None
-    after = log.fold(job, event)
+    after = event_log.fold(job, event)
     assert (after.state, after.cancel.mode) == (pb.JOB_STATE_CANCELLING, pb.CANCEL_MODE_STOP)
     assert (after.cancel.actor, after.cancel.reason) == ("me", "why")
     assert transitions.cancel(after, pb.CancelJobRequest(), "me", 6) is None

@@ -5,7 +5,8 @@ from typing import Any
 
 import grpc
 
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 from tests.server.world import World
 
 

@@ -13,8 +13,11 @@ from google.rpc import error_details_pb2
 from google.rpc.status_pb2 import Status
 from redis.asyncio import Redis
 
-from headgate import commit, dates, entries, keys, log, pb, snapshot
-from headgate.lifecycle import JOB_TERMINAL
+from headgate import pb
+from headgate.backfill import dates
+from headgate.job import event_log
+from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.store import commit, keys, queue_entries, snapshot
 from headgate.v1.admin_service_pb2_grpc import AdminServiceStub
 from headgate.v1.backfill_service_pb2_grpc import BackfillServiceStub
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
@@ -58,9 +61,9 @@ class FakeWorker:
             change.revision = after.revision + 1
             change.state = change.state or after.state
             change.event_time.GetCurrentTime()
-            after = log.fold(after, change)
+            after = event_log.fold(after, change)
             events.append(change.SerializeToString())
-        tick = commit.Wake(entries.tick(job_id, nonce=secrets.token_hex(8), now_ms=0), 1000)
+        tick = commit.Wake(queue_entries.tick(job_id, nonce=secrets.token_hex(8), now_ms=0), 1000)
         wake = None if after.state in JOB_TERMINAL else tick
         fence = await self._client.hincrby(keys.job(job_id), "fence", 1)  # type: ignore[misc]
         change_ = commit.Commit(before.state, after, before.revision, tuple(events), fence, hints=hints, wake=wake)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from headgate import dates, entries, log, overlap, pb
-from headgate.commit import Commit, Committed, Wake
-from headgate.lifecycle import JOB_TERMINAL
+from headgate import pb
+from headgate.backfill import dates
+from headgate.job import event_log
+from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.store import date_claims, queue_entries
+from headgate.store.commit import Commit, Committed, Wake
 from headgate_worker.core.model.steps import timestamp
 from tests.simulator.chance import Chance
 from tests.simulator.store import ModelStore
@@ -15,7 +18,7 @@ from tests.simulator.upstream import FOREIGN_USER, NOT_RUN, OWN_USER, RUNNING, M
 
 _OPEN = (pb.OPERATION_OUTCOME_INTENDED, pb.OPERATION_OUTCOME_AMBIGUOUS)
 _RUNNING = pb.JOB_STATE_RUNNING
-_ENTRY = entries.tick("simulated", nonce="1", now_ms=0)
+_ENTRY = queue_entries.tick("simulated", nonce="1", now_ms=0)
 
 
 class Callers:
@@ -81,7 +84,7 @@ class Callers:
     def resume(self) -> None:
         """ResumeJob."""
         if self._store.record.job.state == pb.JOB_STATE_PAUSED:
-            waits = overlap.waits(self._store.record.job)
+            waits = date_claims.waits(self._store.record.job)
             self._commit(pb.EVENT_TYPE_RESUME_REQUESTED, pb.JOB_STATE_QUEUED if waits else _RUNNING)
 
     def resolve(self) -> None:
@@ -137,7 +140,7 @@ class Callers:
         job = self._store.record.job
         change = Commit(
             before=job.state,
-            job=log.fold(job, event),
+            job=event_log.fold(job, event),
             expected_revision=job.revision,
             events=(event.SerializeToString(deterministic=True),),
             wake=Wake(_ENTRY),

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import date
 
-from headgate import dates, log, marker, pb, reprocess
-from headgate.lifecycle import JOB_TERMINAL, RUN_FRONTIER
-from headgate.reprocess import is_left_alone
+from headgate import pb
+from headgate.backfill import dates, marker, reprocess
+from headgate.backfill.reprocess import is_left_alone
+from headgate.job import event_log
+from headgate.job.lifecycle import JOB_TERMINAL, RUN_FRONTIER
 from headgate_worker.core.model.calls import (
     NOT_REPEATABLE,
     Call,
@@ -71,7 +73,7 @@ class Checks:
             self._check_lag(event)
             if event.actor == "worker" and not event.message:
                 raise Broken(f"an event without a sentence: {event}")
-            self._folded = log.fold(self._folded, event)
+            self._folded = event_log.fold(self._folded, event)
             self.say(_told(event))
         self._check_attribution(after)
         if self._folded != after:
@@ -245,7 +247,7 @@ class Checks:
 
     def at_end(self, job: pb.Job, raw_log: list[bytes]) -> None:
         """When nothing happens any more."""
-        if log.replay(map(pb.JobEvent.FromString, raw_log)) != job:
+        if event_log.replay(map(pb.JobEvent.FromString, raw_log)) != job:
             raise Broken("the state is not the replay of the log")
         self._check_dates()
         if self._kind == "adhoc" and len(job.runs) != 1:

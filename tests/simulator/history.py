@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headgate import entries, log, pb
-from headgate.commit import Commit, Wake
-from headgate.lifecycle import JOB_TERMINAL
+from headgate import pb
+from headgate.job import event_log
+from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.store import queue_entries
+from headgate.store.commit import Commit, Wake
 from headgate_worker.core.model.steps import timestamp
 from headgate_worker.core.model.view import Policy
 from tests.simulator.callers import Callers
@@ -102,9 +104,9 @@ class History:
             job=job,
             event_time=timestamp(BEGIN_MS),
         )
-        job = log.fold(None, event)
+        job = event_log.fold(None, event)
         raw = event.SerializeToString(deterministic=True)
-        wake = Wake(entries.tick("simulated", nonce="2", now_ms=0))
+        wake = Wake(queue_entries.tick("simulated", nonce="2", now_ms=0))
         self.store.commit(Commit(pb.JOB_STATE_UNSPECIFIED, job, 0, (raw,), wake=wake))
 
     def _live(self) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 from headgate_worker.core.model.steps import timestamp
 from tests.simulator.chance import Chance
 from tests.simulator.upstream import FAILURE, NOT_RUN, RUNNING, SUCCESS, Instance, ModelUpstream

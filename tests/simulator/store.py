@@ -1,4 +1,4 @@
-"""The store as a model: one job, with the semantics of the scripts in headgate.commit, and a virtual clock."""
+"""The store as a model: one job, with the semantics of the scripts in headgate.store.commit, and a virtual clock."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from headgate import pb
-from headgate.commit import GRACE_MS, Answer, Commit, Committed, Fenced, Stale, Usage
-from headgate.lifecycle import JOB_TERMINAL
-from headgate.overlap import Overlapping
+from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.store.commit import GRACE_MS, Answer, Commit, Committed, Fenced, Stale, Usage
+from headgate.store.date_claims import Overlapping
 from headgate_worker.core.model.calls import StopRecord
 from tests.simulator.timeline import Timeline
 

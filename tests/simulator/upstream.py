@@ -12,7 +12,8 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 from headgate_worker.core.model.calls import (
     Body,
     Call,

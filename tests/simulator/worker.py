@@ -10,11 +10,12 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import Protocol
 
-from headgate import entries, pb
-from headgate.commit import Commit, Committed, Stale, Usage, Wake
-from headgate.lifecycle import JOB_TERMINAL
-from headgate.overlap import Overlapping
+from headgate import pb
+from headgate.job.lifecycle import JOB_TERMINAL
 from headgate.reasons import Reason
+from headgate.store import queue_entries
+from headgate.store.commit import Commit, Committed, Stale, Usage, Wake
+from headgate.store.date_claims import Overlapping
 from headgate_worker.core.facts import stop_records
 from headgate_worker.core.model import errors
 from headgate_worker.core.model.calls import WRITES, Call, Failure, FailureKind, Outcome
@@ -316,7 +317,7 @@ class Tick:
             yield self._chance.pick((50, 2_000, 7_000, 60_000))
 
 
-_ENTRY = entries.tick("simulated", nonce="0", now_ms=0)
+_ENTRY = queue_entries.tick("simulated", nonce="0", now_ms=0)
 
 
 def _poisoned(attempts: int) -> tuple[pb.JobEvent, ...]:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 
 from redis import Redis
 
-from headgate import keys, quota, ranking
-from headgate.quota import Crowded, Frozen, Go, Limits, Slot, Verdict
-from headgate.ranking import Rank
+from headgate.quota import limits as quota_limits
+from headgate.quota import priority as quota_priority
+from headgate.quota.limits import Crowded, Frozen, Go, Limits, Slot, Verdict
+from headgate.quota.priority import Rank
+from headgate.store import keys
 
 FAR_MS = 3_600_000
 BEGIN_MS = 1_800_000_000_000
@@ -24,8 +26,8 @@ def _told_the_time(script: str) -> str:
     return told
 
 
-SCRIPT = _told_the_time(quota.SCRIPT)
-THROTTLED_SCRIPT = _told_the_time(quota.THROTTLED_SCRIPT)
+SCRIPT = _told_the_time(quota_limits.SCRIPT)
+THROTTLED_SCRIPT = _told_the_time(quota_limits.THROTTLED_SCRIPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Crowd:
     from_ms: int = 0
     until_ms: int = 10**9
     priority: int = 0
-    klass: str = quota.READ
+    klass: str = quota_limits.READ
     cancel: bool = False
     late_ms: int = 0
 
@@ -105,18 +107,21 @@ class World:
 
     def _throttle(self, now_ms: int) -> None:
         throttled = self.redis.register_script(THROTTLED_SCRIPT)
-        throttled(keys=[keys.quota(CONNECTION)], args=[quota.LOWEST_FACTOR, quota.KEEP_MS, (BEGIN_MS + now_ms) * 1_000])
+        throttled(
+            keys=[keys.quota(CONNECTION)],
+            args=[quota_limits.LOWEST_FACTOR, quota_limits.KEEP_MS, (BEGIN_MS + now_ms) * 1_000],
+        )
 
     def _ask(self, ask: object, job: Job, now_ms: int) -> Verdict:
         assert callable(ask)
         crowd = job.crowd
         self.asks[crowd.creator] += 1
         job.first_ms = job.first_ms or now_ms
-        arguments = quota.script_arguments(
+        arguments = quota_limits.script_arguments(
             self.limits, crowd.klass, cancel=crowd.cancel, patience_ms=FAR_MS, rank=_rank(job, now_ms), held=job.held
         )
-        keys = quota.script_keys(CONNECTION, crowd.klass, self.limits)
-        return quota.parse_verdict(ask(keys=keys, args=[*arguments, (BEGIN_MS + now_ms) * 1_000]))
+        keys = quota_limits.script_keys(CONNECTION, crowd.klass, self.limits)
+        return quota_limits.parse_verdict(ask(keys=keys, args=[*arguments, (BEGIN_MS + now_ms) * 1_000]))
 
     def _next_ms(self, job: Job, number: int, verdict: Verdict, now_ms: int) -> int:
         """When a job looks at the quota again, after what it was told."""
@@ -163,4 +168,4 @@ def _rank(job: Job, now_ms: int) -> Rank:
 
 def _crowded_ms(verdict: Crowded, rank: Rank, now_ms: int) -> int:
     """When to ask again, by the store's clock."""
-    return BEGIN_MS + now_ms + ranking.again_ms(rank, verdict.at_ms - BEGIN_MS - now_ms)
+    return BEGIN_MS + now_ms + quota_priority.again_ms(rank, verdict.at_ms - BEGIN_MS - now_ms)

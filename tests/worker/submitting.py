@@ -5,10 +5,12 @@ from __future__ import annotations
 import secrets
 from datetime import date
 
-from headgate import dates, entries, keys, pb
-from headgate.commit import Commit, Committed, Stale, Wake
-from headgate.log import fold
-from headgate.overlap import hold_of
+from headgate import pb
+from headgate.backfill import dates
+from headgate.job.event_log import fold
+from headgate.store import keys, queue_entries
+from headgate.store.commit import Commit, Committed, Stale, Wake
+from headgate.store.date_claims import hold_of
 from headgate_worker.core.model.steps import apply, timestamp
 from headgate_worker.store.jobs import Store
 
@@ -80,7 +82,7 @@ async def submit(store: Store, job: pb.Job) -> str:
         job=accepted,
         expected_revision=0,
         events=(event.SerializeToString(deterministic=True),),
-        wake=Wake(entries.tick(job_id, nonce=secrets.token_hex(6), now_ms=now_ms)),
+        wake=Wake(queue_entries.tick(job_id, nonce=secrets.token_hex(6), now_ms=now_ms)),
         hold=hold_of(job),
     )
     assert isinstance(await store.commit(change), Committed)
@@ -98,7 +100,7 @@ async def cancel(store: Store, job: pb.Job) -> None:
             type=pb.EVENT_TYPE_CANCEL_REQUESTED, state=pb.JOB_STATE_CANCELLING, cancel=record, actor="test"
         )
         after, events = apply(job, (draft,), now_ms=now_ms)
-        entry = entries.tick(keys.job_id(job.name), nonce=secrets.token_hex(6), now_ms=now_ms)
+        entry = queue_entries.tick(keys.job_id(job.name), nonce=secrets.token_hex(6), now_ms=now_ms)
         answer = await store.commit(
             Commit(
                 before=job.state,

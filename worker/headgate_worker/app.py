@@ -14,8 +14,8 @@ from typing import Final
 from prometheus_client import generate_latest
 from redis.asyncio import Redis
 
-from headgate import entries, keys
-from headgate.exposure import EXPLAINED, VARIABLE, Exposure
+from headgate.process.exposure import EXPLAINED, VARIABLE, Exposure
+from headgate.store import keys, queue_entries
 from headgate_ops import http_endpoint
 from headgate_worker.core.model.view import Policy
 from headgate_worker.ports.store import STORE_AWAY
@@ -134,8 +134,8 @@ def _assemble(
     return Parts(
         store,
         _reaper(settings, store, clock, dice, connections, worker_id),
-        lane(keys.TICKS, {entries.TICK: engine.tick}, settings.tick_slots),
-        lane(keys.READS, {entries.READ: reader.read}, 2 * settings.read_slots, is_shared=True),
+        lane(keys.TICKS, {queue_entries.TICK: engine.tick}, settings.tick_slots),
+        lane(keys.READS, {queue_entries.READ: reader.read}, 2 * settings.read_slots, is_shared=True),
         worker_id,
     )
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from headgate_cli.expanding import expanded
-from headgate_cli.launch import PROCESSES, launch
-from headgate_cli.parameters import ConnectionFlag, Reach
+from headgate_cli.input.flag_groups import expanded
+from headgate_cli.input.parameters import ConnectionFlag, Reach
+from headgate_cli.process.launch import PROCESSES, launch
 
 _PROCESSES = "Processes"
 _HERE = "On this machine"
@@ -44,7 +44,7 @@ def demo(
 
     Needs no account and no server; nothing is left behind.
     """
-    from headgate_cli.work.demo import demo
+    from headgate_cli.actions.demo import demo
 
     raise typer.Exit(demo(run_seconds))
 
@@ -73,9 +73,9 @@ def dev(
     """
     import os
 
+    from headgate_cli.actions.dev import dev
     from headgate_cli.dev.deployment import DeploymentOptions
     from headgate_cli.dev.inheritance import emulated, inherited
-    from headgate_cli.work.dev import dev
 
     free = "127.0.0.1:0"
     options = DeploymentOptions(
@@ -94,7 +94,7 @@ def dev(
 @expanded
 def info(*, reach: Reach) -> None:
     """Tell the server's version, limits and features."""
-    from headgate_cli.work import admin
+    from headgate_cli.actions import admin
 
     admin.info(reach)
 
@@ -102,6 +102,6 @@ def info(*, reach: Reach) -> None:
 @expanded
 def quota(*, connection: ConnectionFlag = "", reach: Reach) -> None:
     """Tell how the shared upstream quota stands."""
-    from headgate_cli.work import admin
+    from headgate_cli.actions import admin
 
     admin.quota(connection, reach)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from headgate_cli.expanding import expanded
-from headgate_cli.parameters import ConnectionFlag, Reach, Submission
+from headgate_cli.input.flag_groups import expanded
+from headgate_cli.input.parameters import ConnectionFlag, Reach, Submission
 
 _STALENESS = Annotated[
     str, typer.Option(metavar="SPAN", help="How old the answer may be, such as 30s; default: a fresh read.")
@@ -31,7 +31,7 @@ def get(
     Example:
     headgate flow get 2809-20190808093200
     """
-    from headgate_cli.work import flows
+    from headgate_cli.actions import flows
 
     flows.get(instance_id, max_staleness, connection, reach)
 
@@ -56,7 +56,7 @@ def list_flows(
     Example:
     headgate flow list --days 2025-02-05..2025-02-06 --type Manual
     """
-    from headgate_cli.work import flows
+    from headgate_cli.actions import flows
 
     flows.list_flows(flows.Listing(days, type, name, owner, status, connection), limit, reach)
 
@@ -79,7 +79,7 @@ def trigger(
     Example:
     headgate flow trigger 2809 --parameter day=2025-02-05 --wait
     """
-    from headgate_cli.work import flows
+    from headgate_cli.actions import flows
 
     flows.trigger(flows.Trigger(flow_id, parameter, from_task_id, trigger_time), submission, reach)
 
@@ -88,7 +88,7 @@ def trigger(
 @expanded
 def cancel(*, instance_id: _INSTANCE, submission: Submission, reach: Reach) -> None:
     """Cancel a flow instance and follow it to its end."""
-    from headgate_cli.work import flows
+    from headgate_cli.actions import flows
 
     flows.cancel(instance_id, submission, reach)
 
@@ -102,7 +102,7 @@ def watch(
     reach: Reach,
 ) -> None:
     """Watch flow instances, whoever triggered them, until all have ended."""
-    from headgate_cli.work import flows
+    from headgate_cli.actions import flows
 
     flows.watch(instance_ids, connection, reach)
 
@@ -117,6 +117,6 @@ def logs(
     reach: Reach,
 ) -> None:
     """Show the log of a flow's task instance."""
-    from headgate_cli.work import flows
+    from headgate_cli.actions import flows
 
     flows.logs(task_instance_id, max_length, connection, reach)

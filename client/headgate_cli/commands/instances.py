@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from headgate_cli.expanding import expanded
-from headgate_cli.parameters import ConnectionFlag, Reach
-from headgate_cli.spec_parameters import BizDates, EnvType, Name, ProjectId
+from headgate_cli.input.flag_groups import expanded
+from headgate_cli.input.parameters import ConnectionFlag, Reach
+from headgate_cli.input.spec_parameters import BizDates, EnvType, Name, ProjectId
 
 _STALENESS = Annotated[
     str, typer.Option(metavar="SPAN", help="How old the answer may be, such as 30s; default: a fresh read.")
@@ -34,7 +34,7 @@ def get(
     headgate get 1000341554601 --max-staleness 30s
     headgate get 1000341554601 --watch
     """
-    from headgate_cli.work import following, instances
+    from headgate_cli.actions import following, instances
 
     if watch:
         following.watch_instances(ids, connection, reach)
@@ -66,7 +66,7 @@ def list_instances(
     Example:
     headgate list --project-id 257880 --biz-dates 2025-02-05..2025-02-06 --name orders
     """
-    from headgate_cli.work import instances
+    from headgate_cli.actions import instances
 
     wanted = instances.Listing(
         project_id, biz_dates, name, exact_name, env_type, status, owner, workflow_id, tags, connection

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from headgate_cli.expanding import expanded
-from headgate_cli.parameters import EtagFlag, JobArgument, Reach, ReasonFlag, YesFlag, complete_job
+from headgate_cli.input.flag_groups import expanded
+from headgate_cli.input.parameters import EtagFlag, JobArgument, Reach, ReasonFlag, YesFlag, complete_job
 
 _CANCEL_MODE = Annotated[
     str, typer.Option("--mode", help="Stop: stop all (default). Drain: start nothing more. Detach: let go.")
@@ -37,7 +37,7 @@ def list_jobs(
     Example:
     headgate jobs list --filter 'state = RUNNING'
     """
-    from headgate_cli.work import jobs
+    from headgate_cli.actions import jobs
 
     jobs.list_jobs(filter, limit, view, reach)
 
@@ -51,7 +51,7 @@ def get(
     reach: Reach,
 ) -> None:
     """Show a job as it stands."""
-    from headgate_cli.work import jobs
+    from headgate_cli.actions import jobs
 
     jobs.get(job, view, reach)
 
@@ -82,12 +82,12 @@ def watch(
     headgate watch orders-2025 --gantt
     headgate watch --all --filter 'labels.team = "orders"'
     """
-    from headgate_cli.work import charting, following, jobs
+    from headgate_cli.actions import chart, following, jobs
 
     if all:
         following.watch_all(job, filter, resume_token, gantt or bool(at), reach)
     elif gantt or at:
-        charting.watch(job, at, gantt, filter or resume_token, reach)
+        chart.watch(job, at, gantt, filter or resume_token, reach)
     else:
         jobs.watch(job, start_revision, filter or resume_token, reach)
 
@@ -104,7 +104,7 @@ def events(
     reach: Reach,
 ) -> None:
     """Show a job's event log."""
-    from headgate_cli.work import jobs
+    from headgate_cli.actions import jobs
 
     jobs.events(job, start_revision, follow, reach)
 
@@ -124,9 +124,9 @@ def cancel(
     Example:
     headgate cancel orders-2025 --reason "wrong dates"
     """
-    from headgate_cli.work import asking, jobs
+    from headgate_cli.actions import confirmation, jobs
 
-    asking.confirm(f"End {job}?", reach, is_agreed=yes)
+    confirmation.confirm(f"End {job}?", reach, is_agreed=yes)
     jobs.cancel(job, mode, reason, etag, reach)
 
 
@@ -134,7 +134,7 @@ def cancel(
 @expanded
 def pause(*, job: JobArgument, reason: ReasonFlag = "", etag: EtagFlag = "", reach: Reach) -> None:
     """Start nothing new; what runs upstream runs on."""
-    from headgate_cli.work import jobs
+    from headgate_cli.actions import jobs
 
     jobs.pause(job, reason, etag, reach)
 
@@ -143,7 +143,7 @@ def pause(*, job: JobArgument, reason: ReasonFlag = "", etag: EtagFlag = "", rea
 @expanded
 def resume(*, job: JobArgument, etag: EtagFlag = "", reach: Reach) -> None:
     """Let a paused job go on."""
-    from headgate_cli.work import jobs
+    from headgate_cli.actions import jobs
 
     jobs.resume(job, etag, reach)
 
@@ -168,7 +168,7 @@ def retry(
     Example:
     headgate jobs retry orders-2025 --biz-dates 2025-02-06
     """
-    from headgate_cli.work import jobs
+    from headgate_cli.actions import jobs
 
     jobs.retry(job, biz_dates, jobs.Again(deadline, request_id, etag), reach)
 
@@ -194,7 +194,7 @@ def resolve(
     Example:
     headgate jobs resolve orders-2025 Executed --instance-ids 1000341554601,1000341554605
     """
-    from headgate_cli.work import jobs
+    from headgate_cli.actions import jobs
 
     jobs.resolve(job, jobs.Decision(resolution, operation, instance_ids, reason, etag), reach)
 
@@ -206,7 +206,7 @@ def explain(*, job: JobArgument, reach: Reach) -> None:
     Example:
     headgate explain orders-2025
     """
-    from headgate_cli.work import jobs
+    from headgate_cli.actions import jobs
 
     jobs.explain(job, reach)
 
@@ -218,9 +218,9 @@ def delete(*, job: JobArgument, etag: EtagFlag = "", yes: YesFlag = False, reach
 
     An operator also deletes one that the store can't show any more (JOB_DAMAGED), in whatever state it was.
     """
-    from headgate_cli.work import asking, jobs
+    from headgate_cli.actions import confirmation, jobs
 
-    asking.confirm(f"Delete {job} and its log?", reach, is_agreed=yes)
+    confirmation.confirm(f"Delete {job} and its log?", reach, is_agreed=yes)
     jobs.delete(job, etag, reach)
 
 
@@ -228,6 +228,6 @@ def delete(*, job: JobArgument, etag: EtagFlag = "", yes: YesFlag = False, reach
 @expanded
 def count(*, reach: Reach) -> None:
     """Count jobs by state."""
-    from headgate_cli.work import jobs
+    from headgate_cli.actions import jobs
 
     jobs.count(reach)

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from headgate_cli.expanding import expanded
-from headgate_cli.parameters import Reach, Submission
-from headgate_cli.spec_parameters import Comment, CreationFlags, PolicyFlags, RerunFlags, RunFlags, Spec
+from headgate_cli.input.flag_groups import expanded
+from headgate_cli.input.parameters import Reach, Submission
+from headgate_cli.input.spec_parameters import Comment, CreationFlags, PolicyFlags, RerunFlags, RunFlags, Spec
 
 _IDS = Annotated[list[str], typer.Argument(metavar="ID...", help="Instance ids; comma lists are fine.")]
 _IDS_OR_NONE = Annotated[
@@ -39,7 +39,7 @@ def backfill(
     --root-task-ids 1023697426 --mode AllDownstream --parallelism 1 --env-type Prod --job-id orders-2025
     --wait
     """
-    from headgate_cli.work import submits
+    from headgate_cli.actions import submits
 
     if plan:
         submits.plan(flags, policy, spec, submission, reach)
@@ -55,7 +55,7 @@ def create(*, flags: RunFlags, creation: CreationFlags, spec: Spec = "", submiss
     headgate create --project-id 257880 --name orders --type SupplementData --biz-dates 2025-02-05
     --root-task-ids 1023697426 --mode AllDownstream --parallelism 1 --env-type Prod
     """
-    from headgate_cli.work import submits
+    from headgate_cli.actions import submits
 
     submits.create(flags, creation, spec, submission, reach)
 
@@ -67,7 +67,7 @@ def start(*, ids: _IDS, comment: Comment = "", submission: Submission, reach: Re
     Example:
     headgate start 1000341554601 1000341554605 --wait
     """
-    from headgate_cli.work import submits
+    from headgate_cli.actions import submits
 
     submits.start(ids, comment, submission, reach)
 
@@ -79,7 +79,7 @@ def stop(*, ids: _IDS, comment: Comment = "", submission: Submission, reach: Rea
     Example:
     headgate stop 1000341554601 --wait
     """
-    from headgate_cli.work import submits
+    from headgate_cli.actions import submits
 
     submits.stop(ids, comment, submission, reach)
 
@@ -93,7 +93,7 @@ def rerun(
     Example:
     headgate rerun 1000341554601 --project-id 257880 --workflow-id 5188541262300189362
     """
-    from headgate_cli.work import submits
+    from headgate_cli.actions import submits
 
     submits.rerun(ids or [], flags, spec, submission, reach)
 
@@ -105,6 +105,6 @@ def adhoc(*, spec: Spec = "", submission: Submission, reach: Reach) -> None:
     Example:
     headgate adhoc --spec tasks.json --wait
     """
-    from headgate_cli.work import submits
+    from headgate_cli.actions import submits
 
     submits.adhoc(spec, submission, reach)

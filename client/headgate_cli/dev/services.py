@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from headgate_cli.dev.processes import Child
+from headgate_cli.dev.child_process import Child
 
 READY_TIMEOUT = 30.0
 """Seconds a process may take until it is ready; generous, since a laptop may be busy."""

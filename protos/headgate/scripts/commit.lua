@@ -9,7 +9,7 @@
 -- renews and gives back nothing.
 --
 -- `request_uid` is the life of the request's job. `other_...` are keys under the connection's other name. `events` has the
--- events, and then how the feed shows each; see `headgate.feed`. `commit.CommitArguments` says what the arguments are.
+-- events, and then how the feed shows each; see `headgate.messages.feed_view`. `commit.CommitArguments` says what the arguments are.
 -- @keys job log feed due jobs sequence state_before state_after request expiring definition queue kick
 -- @keys name dates line wants request_uid audit stored recount other_dates other_line other_wants other_name
 -- @argv job_id expected_revision fence is_terminal snapshot hints feed_length wake_id wake_definition wake_delay_ms

@@ -1,4 +1,4 @@
--- Set a string for a time, in a full store too: the first write takes something away, see `headgate.reserve`.
+-- Set a string for a time, in a full store too: the first write takes something away, see `headgate.store.reserve`.
 -- @keys name
 -- @argv value life_ms
 

@@ -1,4 +1,4 @@
--- Set fields of a hash, and how long it is kept from now on, in a full store too; see `headgate.reserve`.
+-- Set fields of a hash, and how long it is kept from now on, in a full store too; see `headgate.store.reserve`.
 -- @keys hash
 -- @argv life_ms ; fields_and_values...
 

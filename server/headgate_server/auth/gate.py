@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from headgate.audit import Origin
-from headgate.lives import Life
 from headgate.reasons import Reason
+from headgate.store.audit import Origin
+from headgate.store.lives import Life
 from headgate_server.auth import callers_file, denials, file_stamp, permissions, rate_limit
 from headgate_server.auth.callers import Callers, Proof, token_in
 from headgate_server.auth.denials import Turned

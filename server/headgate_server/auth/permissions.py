@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
-from headgate import keys
 from headgate.reasons import Reason
+from headgate.store import keys
 from headgate_server.errors.exceptions import Refused
 from headgate_server.ports.caller import Caller, Right
 from headgate_server.requests import filters, operation_names

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from google.rpc.error_details_pb2 import ResourceInfo
 
-from headgate import keys
 from headgate.reasons import Reason
+from headgate.store import keys
 from headgate_server.errors.exceptions import Refused
 
 

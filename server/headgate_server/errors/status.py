@@ -14,8 +14,8 @@ from google.rpc import error_details_pb2 as details_pb
 from google.rpc.code_pb2 import Code
 from google.rpc.status_pb2 import Status
 
-from headgate import keys
 from headgate.reasons import DOMAIN, Reason
+from headgate.store import keys
 from headgate_server.errors.exceptions import JobDamaged, Refused, Relayed, ServerError, StoreFull, StoreUnavailable
 
 MAX_DETAIL_BYTES: Final = 4_800

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 
-from headgate import keys
+from headgate.store import keys
 from headgate_server.errors import status
 from headgate_server.errors.exceptions import ServerError, StoreUnavailable
 from headgate_server.instances.subscription import Viewer, Watched

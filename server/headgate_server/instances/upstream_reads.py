@@ -15,9 +15,10 @@ from typing import Final, Protocol
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
 
-from headgate import entries, pb
+from headgate import pb
+from headgate.messages.reply_sizes import fit_instances
 from headgate.reasons import Reason
-from headgate.reply_sizes import fit_instances
+from headgate.store import queue_entries
 from headgate_server.auth.read_shares import READ_SECONDS, ReadShares
 from headgate_server.errors.exceptions import Refused, Relayed, ServerError
 from headgate_server.errors.share_exceeded import PROCESS, exceeded
@@ -47,7 +48,7 @@ class Lane(Protocol):
 
     reply_to: str
 
-    async def ask(self, entry: entries.Entry, *, now_ms: int, ttl_ms: int) -> None:
+    async def ask(self, entry: queue_entries.Entry, *, now_ms: int, ttl_ms: int) -> None:
         """Put a question up for any worker."""
 
     async def withdraw(self, entry_ids: list[str]) -> None:
@@ -88,7 +89,7 @@ class Reads:
         self._abandoned = Abandoned(lane)
         self.shares = ReadShares()
         self._numbers = itertools.count(1)
-        self._open: dict[int, asyncio.Future[entries.ReadReply]] = {}
+        self._open: dict[int, asyncio.Future[queue_entries.ReadReply]] = {}
 
     async def run(self) -> None:
         """Hand answers to those who wait for them, until cancelled, through every failure of the store."""
@@ -130,8 +131,8 @@ class Reads:
         seconds, refusal = self._patience(call, self._timeout + extra_seconds)
         number, now_ms, wait_ms = next(self._numbers), self._clock.now_ms(), int(seconds * 1000)
         asked = self._asked(number, method, request, call.caller, now_ms + wait_ms)
-        entry = entries.read(asked, nonce=self._nonce(), now_ms=now_ms, connection=request.connection)
-        answer: asyncio.Future[entries.ReadReply] = asyncio.get_running_loop().create_future()
+        entry = queue_entries.read(asked, nonce=self._nonce(), now_ms=now_ms, connection=request.connection)
+        answer: asyncio.Future[queue_entries.ReadReply] = asyncio.get_running_loop().create_future()
         self._open[number] = answer
         try:
             async with asyncio.timeout(seconds):
@@ -163,9 +164,11 @@ class Reads:
         found = [raw for raw in seen if raw and _seen_ms(kind, raw) >= oldest_ms]
         return found if len(found) == len(ids) else None
 
-    def _asked(self, number: int, method: str, request: Request, caller: Caller, until_ms: int) -> entries.ReadRequest:
+    def _asked(
+        self, number: int, method: str, request: Request, caller: Caller, until_ms: int
+    ) -> queue_entries.ReadRequest:
         body, reply_to = request.SerializeToString(), self._lane.reply_to
-        return entries.ReadRequest(number, method, body, reply_to, until_ms, caller.name)
+        return queue_entries.ReadRequest(number, method, body, reply_to, until_ms, caller.name)
 
     @staticmethod
     def _patience(call: Call, timeout: float) -> tuple[float, Refused]:
@@ -175,7 +178,7 @@ class Reads:
 
     def _hand_over(self, raw: bytes) -> None:
         try:
-            reply = entries.decode_reply(raw)
+            reply = queue_entries.decode_reply(raw)
         except ValueError:
             _log.warning("a worker sent an answer of %d bytes that can't be read", len(raw))
             return

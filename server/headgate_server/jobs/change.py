@@ -8,12 +8,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
-from headgate import commit, entries, keys, log, overlap, pb
-from headgate.audit import Origin
-from headgate.charges import Exceeded
-from headgate.lifecycle import is_terminal
-from headgate.overlap import Hold, hold_of
+from headgate import pb
+from headgate.job import event_log
+from headgate.job.lifecycle import is_terminal
 from headgate.reasons import Reason
+from headgate.store import commit, date_claims, keys, queue_entries
+from headgate.store.audit import Origin
+from headgate.store.charges import Exceeded
+from headgate.store.date_claims import Hold, hold_of
 from headgate_server.errors.exceptions import JobDamaged, Refused, ServerError, StoreFull
 from headgate_server.errors.job_errors import deleted_job, unknown_job
 from headgate_server.errors.share_exceeded import exceeded
@@ -100,7 +102,7 @@ class Steering:
             event = decide(job, request, caller, self._clock.now_ms())
             if event is None:
                 return stored.body
-            after = log.fold(_as_logged(job), event)
+            after = event_log.fold(_as_logged(job), event)
             match await self._jobs.submit(
                 replace(self._commit(stored, job, after, event, record), origin=call.audit.origin)
             ):
@@ -172,7 +174,7 @@ class Steering:
     def _commit(
         self, stored: Stored, before: pb.Job, after: pb.Job, event: pb.JobEvent, record: commit.RequestRecord | None
     ) -> commit.Commit:
-        tick = entries.tick(keys.job_id(after.name), nonce=self._nonce(), now_ms=self._clock.now_ms())
+        tick = queue_entries.tick(keys.job_id(after.name), nonce=self._nonce(), now_ms=self._clock.now_ms())
         return commit.Commit(
             before=before.state,
             job=after,
@@ -194,7 +196,7 @@ def _gone(job_id: str, uid: str) -> Refused:
 def _refusal(name: str, answer: commit.Answer) -> ServerError:
     """What is said of a change that was not made."""
     match answer:
-        case overlap.Overlapping(taken):
+        case date_claims.Overlapping(taken):
             return overlapping(taken)
         case Exceeded(quota, limit):
             return exceeded(quota, limit, name, None)

@@ -12,8 +12,11 @@ from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from headgate import dates, keys, pb, reprocess, shares, tries
-from headgate.lifecycle import RUN_FRONTIER, RUN_TERMINAL, is_terminal
+from headgate import pb
+from headgate.backfill import date_retries, dates, reprocess
+from headgate.job.lifecycle import RUN_FRONTIER, RUN_TERMINAL, is_terminal
+from headgate.quota import fair_share
+from headgate.store import keys
 from headgate_server.ports.clock import timestamp
 from headgate_server.ports.facts import Facts
 
@@ -91,7 +94,7 @@ def _retries(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:
     if job.state == pb.JOB_STATE_CANCELLING:
         return
     most = job.backfill.max_attempts_per_date
-    for run in tries.awaiting(job)[:MOST_RUNS]:
+    for run in date_retries.awaiting(job)[:MOST_RUNS]:
         day = dates.from_message(run.biz_date).isoformat()
         said = f"{day} has failed and is tried again once nothing else runs, try {run.retries + 2} of {most}"
         yield _cause(pb.CAUSE_KIND_RETRY, day, said, _observed(run))
@@ -105,7 +108,7 @@ def _quota(_: pb.Job, facts: Facts) -> Iterator[pb.Cause]:
     free_ms, shared_ms = _latest_ms(facts, "tat"), _latest_ms(facts, "several")
     if free_ms - facts.now_ms >= CROWDED_MS:
         yield _until(pb.CAUSE_KIND_QUOTA, "rate", "calls queue for the shared rate", free_ms)
-    elif free_ms > facts.now_ms and facts.now_ms - shared_ms < shares.RECENT_MS:
+    elif free_ms > facts.now_ms and facts.now_ms - shared_ms < fair_share.RECENT_MS:
         said = "calls of several creators queue for the shared rate, and each has its share"
         yield _until(pb.CAUSE_KIND_QUOTA, "rate", said, free_ms)
 

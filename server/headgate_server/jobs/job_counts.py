@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 from headgate_server.jobs.job_groups import JobGroups
 from headgate_server.ports.jobs import Found, Index
 

@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from headgate import keys, pb, views
+from headgate import pb
+from headgate.messages import views
 from headgate.reasons import Reason
+from headgate.store import keys
 from headgate_server.auth import permissions
 from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.status import bad_request

@@ -12,11 +12,15 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from headgate import connection_names, dates, entries, feed, keys, log, pb
-from headgate.audit import NOBODY, Origin
-from headgate.charges import NO_LIMITS, Shares
-from headgate.commit import Commit, Memory, NameClaim, RequestRecord, Wake
-from headgate.overlap import hold_of_new
+from headgate import pb
+from headgate.backfill import dates
+from headgate.job import event_log
+from headgate.messages import feed_view
+from headgate.store import connection_names, keys, queue_entries
+from headgate.store.audit import NOBODY, Origin
+from headgate.store.charges import NO_LIMITS, Shares
+from headgate.store.commit import Commit, Memory, NameClaim, RequestRecord, Wake
+from headgate.store.date_claims import hold_of_new
 from headgate_server.ports.caller import ANONYMOUS
 from headgate_server.ports.clock import write_timestamp
 from headgate_server.ports.jobs import Page
@@ -156,7 +160,7 @@ def submission(request: Any, chance: Chance) -> Submission:
     job, event = _recorded(request, job_id, chance)
     digest = body_digest(request)
     record = RequestRecord(keys.request(chance.caller, request.request_id), digest) if request.request_id else None
-    tick = entries.tick(job_id, nonce=chance.random[8:16].hex(), now_ms=chance.now_ms)
+    tick = queue_entries.tick(job_id, nonce=chance.random[8:16].hex(), now_ms=chance.now_ms)
     unborn, accepted = pb.JOB_STATE_UNSPECIFIED, event.SerializeToString()
     change = Commit(
         unborn,
@@ -169,7 +173,7 @@ def submission(request: Any, chance: Chance) -> Submission:
         hold=hold_of_new(job),
         body=job.SerializeToString(),
         origin=chance.origin,
-        shown=feed.shown_first(event, accepted),
+        shown=feed_view.shown_first(event, accepted),
         shares=chance.shares,
         memory=chance.memory,
     )
@@ -204,7 +208,7 @@ def _recorded(request: Any, job_id: str, chance: Chance) -> tuple[pb.Job, pb.Job
     )
     write_timestamp(event.event_time, chance.now_ms)
     _fill(event.job, request, job_id, chance)
-    accepted = log.fold(None, event)
+    accepted = event_log.fold(None, event)
     event.job.CopyFrom(accepted)
     return accepted, event
 

@@ -12,9 +12,10 @@ from google.longrunning.operations_proto_pb2 import Operation
 from google.protobuf.any_pb2 import Any
 from google.rpc.status_pb2 import Status
 
-from headgate import keys, pb
-from headgate.lifecycle import is_terminal
+from headgate import pb
+from headgate.job.lifecycle import is_terminal
 from headgate.reasons import Reason
+from headgate.store import keys
 from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.status import describe
 from headgate_server.requests.operation_names import operation_name

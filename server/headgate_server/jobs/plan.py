@@ -9,11 +9,13 @@ from typing import Final, Protocol
 from google.rpc.error_details_pb2 import PreconditionFailure
 from google.rpc.status_pb2 import Status
 
-from headgate import connection_names, dates, keys, pb
-from headgate.overlap import Hold, hold_of
-from headgate.quota import READ, WRITE
+from headgate import pb
+from headgate.backfill import dates
+from headgate.backfill.reprocess import surveys
+from headgate.quota.limits import READ, WRITE
 from headgate.reasons import Reason
-from headgate.reprocess import surveys
+from headgate.store import connection_names, keys
+from headgate.store.date_claims import Hold, hold_of
 from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.status import bad_request, describe
 from headgate_server.jobs import plan_token

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from headgate import pb, quota
-from headgate.quota import Limits
+from headgate import pb
+from headgate.quota import limits as quota_limits
+from headgate.quota.limits import Limits
 from headgate_server.ports.clock import timestamp
 from headgate_server.ports.facts import Facts
 
@@ -19,12 +20,14 @@ _TOTAL: Final = "total"
 def standing(connection: str, facts: Facts) -> pb.Quota | None:
     """The quota of a connection; None when no worker has said that it serves it."""
     hash_ = facts.quota
-    limits = quota.announced_limits(hash_)
+    limits = quota_limits.announced_limits(hash_)
     if limits is None:
         return None
-    found = pb.Quota(connection=connection, edition=quota.edition_of(limits), throttled=_number(hash_, "throttled"))
+    found = pb.Quota(
+        connection=connection, edition=quota_limits.edition_of(limits), throttled=_number(hash_, "throttled")
+    )
     found.buckets.extend(_bucket(lane, limits, facts) for lane in _lanes(limits, facts))
-    found.announce_time.CopyFrom(timestamp(_number(hash_, quota.ANNOUNCED)))
+    found.announce_time.CopyFrom(timestamp(_number(hash_, quota_limits.ANNOUNCED)))
     return found
 
 
@@ -50,12 +53,12 @@ class _Lane:
 
 
 def _lanes(limits: Limits, facts: Facts) -> Iterator[_Lane]:
-    reads, writes = _used(quota.READ, facts), _used(quota.WRITE, facts)
+    reads, writes = _used(quota_limits.READ, facts), _used(quota_limits.WRITE, facts)
     total = (_TOTAL,) if limits.total_qps else ()
     both = (limits.total_daily, reads + writes)
     for name, qps, daily, used in (
-        (quota.READ, limits.read_qps, limits.read_daily, reads),
-        (quota.WRITE, limits.write_qps, limits.write_daily, writes),
+        (quota_limits.READ, limits.read_qps, limits.read_daily, reads),
+        (quota_limits.WRITE, limits.write_qps, limits.write_daily, writes),
     ):
         yield _Lane(name, qps, daily, used, (name, *total), ((daily, used), both))
     if limits.total_qps or limits.total_daily:

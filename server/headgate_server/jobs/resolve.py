@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from headgate import log, pb
-from headgate.lifecycle import RUN_TERMINAL
+from headgate import pb
+from headgate.job import event_log
+from headgate.job.lifecycle import RUN_TERMINAL
 from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.status import bad_request
 from headgate_server.jobs.transitions import conflict, event_for
@@ -105,7 +106,7 @@ def _put(event: pb.JobEvent, job: pb.Job, changes: Mapping[pb.RunState.ValueType
                 row.started_by = pb.STARTED_BY_HEADGATE
     if event.runs:
         changed = {run.index: run for run in event.runs}
-        event.counts.CopyFrom(log.count_runs(changed.get(run.index, run) for run in job.runs))
+        event.counts.CopyFrom(event_log.count_runs(changed.get(run.index, run) for run in job.runs))
 
 
 def _unnameable(job: pb.Job) -> Refused:

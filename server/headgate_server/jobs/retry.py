@@ -11,10 +11,12 @@ from datetime import date
 
 from google.type.date_pb2 import Date
 
-from headgate import dates, log, pb, sizes, tries
-from headgate.lifecycle import JOB_TERMINAL
-from headgate.overlap import Hold, hold_of
-from headgate.reprocess import is_left_alone
+from headgate import pb
+from headgate.backfill import date_retries, dates
+from headgate.backfill.reprocess import is_left_alone
+from headgate.job import event_log, sizes
+from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.store.date_claims import Hold, hold_of
 from headgate_server.errors.status import bad_request
 from headgate_server.jobs.new_job import allowed_ms
 from headgate_server.jobs.transitions import conflict, event_for
@@ -35,7 +37,7 @@ def retry(job: pb.Job, request: pb.RetryJobRequest, caller: str, now_ms: int) ->
     attempt = 1 + max(run.attempt for run in job.runs)
     event.runs.extend(_again(row, attempt) for row in rows)
     changed = {run.index: run for run in event.runs}
-    event.counts.CopyFrom(log.count_runs(changed.get(run.index, run) for run in job.runs))
+    event.counts.CopyFrom(event_log.count_runs(changed.get(run.index, run) for run in job.runs))
     event.message = f"retry of {len(rows)} dates asked for"
     event.deadline_time.FromMilliseconds(now_ms + allowed_ms(request))
     return event
@@ -51,7 +53,7 @@ def _check_state(job: pb.Job) -> None:
         raise conflict(job, "is no backfill: submit it again")
     if job.state not in JOB_TERMINAL:
         raise conflict(job, "has not ended")
-    if not sizes.has_room_for_retry(job) or len(job.operations) >= tries.MOST_OPERATIONS:
+    if not sizes.has_room_for_retry(job) or len(job.operations) >= date_retries.MOST_OPERATIONS:
         raise conflict(job, "has no room for more on its record: submit the dates as a backfill of their own")
 
 

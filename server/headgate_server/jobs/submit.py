@@ -10,9 +10,11 @@ from typing import Any, Final, Protocol
 
 from google.rpc.error_details_pb2 import PreconditionFailure, ResourceInfo
 
-from headgate import commit, dates, keys, overlap, pb
-from headgate.charges import NO_LIMITS, Exceeded, Shares
+from headgate import pb
+from headgate.backfill import dates
 from headgate.reasons import Reason
+from headgate.store import commit, date_claims, keys
+from headgate.store.charges import NO_LIMITS, Exceeded, Shares
 from headgate_server.auth import permissions
 from headgate_server.errors.exceptions import JobDamaged, Refused, ServerError, StoreFull
 from headgate_server.errors.job_errors import deleted_job
@@ -122,7 +124,7 @@ class Intake:
                 return Accepted(_id(made), made.job.uid, page.job, page)
             case commit.Duplicate() as used:
                 return await self._repeated(made, used, call)
-            case overlap.Joined(job_id, uid):
+            case date_claims.Joined(job_id, uid):
                 return await self._earlier(job_id, uid, made, call, changed=True)
             case commit.Stale():
                 raise await self._taken(_id(made), call.caller)
@@ -193,9 +195,9 @@ class Intake:
 def _refusal(made: Submission, answer: commit.Answer) -> ServerError:
     """What is said of a job that was not recorded."""
     match answer:
-        case overlap.Overlapping(taken):
+        case date_claims.Overlapping(taken):
             return _not_covered(made, taken) if _joins(made) else overlapping(taken)
-        case overlap.LineFull(waiting):
+        case date_claims.LineFull(waiting):
             return _line_full(waiting, made.job.connection)
         case Exceeded(quota, limit, subject):
             return exceeded(quota, limit, subject, STORED_SECONDS)
@@ -227,7 +229,7 @@ def _may_be_of(made: Submission, job: pb.Job) -> bool:
 
 
 def _joins(made: Submission) -> bool:
-    return made.commit.hold is not None and made.commit.hold.mode == overlap.JOIN
+    return made.commit.hold is not None and made.commit.hold.mode == date_claims.JOIN
 
 
 def _not_covered(made: Submission, taken: Mapping[str, str]) -> Refused:
@@ -261,7 +263,7 @@ def _overlap(message: str, metadata: dict[str, str], violations: list[Preconditi
 
 def _line_full(waiting: int, connection: str) -> Refused:
     message = f"{waiting} backfills wait for dates of these tasks already"
-    return exceeded("waiting_backfills", overlap.MOST_WAITING, of_connection(connection), _LINE_SECONDS, message)
+    return exceeded("waiting_backfills", date_claims.MOST_WAITING, of_connection(connection), _LINE_SECONDS, message)
 
 
 _LINE_SECONDS: Final = 60.0

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from headgate import overlap, pb
-from headgate.lifecycle import JOB_TERMINAL
+from headgate import pb
+from headgate.job.lifecycle import JOB_TERMINAL
 from headgate.reasons import Reason
+from headgate.store import date_claims
 from headgate_server.errors.exceptions import Refused
 from headgate_server.ports.clock import timestamp
 
@@ -67,7 +68,7 @@ def resume(job: pb.Job, request: pb.ResumeJobRequest, caller: str, now_ms: int) 
     """
     if job.state != pb.JOB_STATE_PAUSED:
         raise conflict(job, "is not paused")
-    state = pb.JOB_STATE_QUEUED if overlap.waits(job) else pb.JOB_STATE_RUNNING
+    state = pb.JOB_STATE_QUEUED if date_claims.waits(job) else pb.JOB_STATE_RUNNING
     event = event_for(job, pb.EVENT_TYPE_RESUME_REQUESTED, state, caller, now_ms)
     event.message = "resume asked for"
     return event

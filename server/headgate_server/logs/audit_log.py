@@ -12,9 +12,10 @@ import re
 import time
 from typing import Any, Final
 
-from headgate import keys, pb
-from headgate.audit import NOBODY, Origin
-from headgate.lives import Life
+from headgate import pb
+from headgate.store import keys
+from headgate.store.audit import NOBODY, Origin
+from headgate.store.lives import Life
 from headgate_server.logs.failed_calls import FailedCalls
 
 LOGGER: Final = logging.getLogger("headgate_server.audit")

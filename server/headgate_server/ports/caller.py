@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
-from headgate import connection_names, entries
+from headgate.store import connection_names, queue_entries
 
 
 class Right(Enum):
@@ -96,5 +96,5 @@ class Caller:
         return wide and other.rights <= self.rights
 
 
-ANONYMOUS: Final = Caller(entries.ANONYMOUS, frozenset(Right))
+ANONYMOUS: Final = Caller(queue_entries.ANONYMOUS, frozenset(Right))
 """Everyone, where callers are not told apart: without shares, since one would be the share of all."""

@@ -9,7 +9,8 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 
-from headgate import log, pb
+from headgate import pb
+from headgate.job import event_log
 from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.status import bad_request
 
@@ -38,7 +39,7 @@ class Entry:
     @property
     def incarnation(self) -> str:
         """Digest of the whole event."""
-        return self.whole or log.incarnation(self.event)
+        return self.whole or event_log.incarnation(self.event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ START: Final = Position()
 
 def position_of(entry: Entry) -> Position:
     """Where a reader stands who has read the entry."""
-    return Position(entry.id, log.incarnation(b"%s %d %s" % (entry.job_id.encode(), entry.revision, entry.event)))
+    return Position(entry.id, event_log.incarnation(b"%s %d %s" % (entry.job_id.encode(), entry.revision, entry.event)))
 
 
 def write_token(position: Position) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from headgate import pb
-from headgate.lives import Life
-from headgate.overlap import Hold
+from headgate.store.date_claims import Hold
+from headgate.store.lives import Life
 
 
 @dataclass(frozen=True, slots=True)

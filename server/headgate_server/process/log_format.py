@@ -1,4 +1,4 @@
-"""Logging of a server: to standard error, as text for people or as JSON for machines (`headgate.log_lines`)."""
+"""Logging of a server: to standard error, as text for people or as JSON for machines (the protocol's `log_lines`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import sys
 from typing import Literal
 
-from headgate.log_lines import JsonFormatter, TextFormatter
+from headgate.process.log_lines import JsonFormatter, TextFormatter
 from headgate_server.logs import audit_log
 
 

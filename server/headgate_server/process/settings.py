@@ -9,10 +9,10 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from headgate import exposure
-from headgate import redis_url as redis_url_of
-from headgate.charges import Shares
-from headgate.exposure import Exposure
+from headgate.process import exposure
+from headgate.process import redis_url as redis_url_of
+from headgate.process.exposure import Exposure
+from headgate.store.charges import Shares
 from headgate_server.auth import callers_file
 from headgate_server.ports.address import parse_address
 from headgate_server.ports.caller import Limits

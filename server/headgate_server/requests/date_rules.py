@@ -11,7 +11,8 @@ from typing import Final
 
 from google.type.date_pb2 import Date
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 
 Violation = tuple[str, str]
 """Field path, and what is wrong with it."""
@@ -68,7 +69,7 @@ def selects(spec: pb.BackfillSpec) -> bool:
 
 
 def days(spec: pb.BackfillSpec) -> list[date]:
-    """The dates a backfill runs, as `headgate.dates.chosen`, at a cost that repeats in its ranges do not raise.
+    """The dates a backfill runs, as `backfill.dates.chosen`, at a cost that repeats in its ranges do not raise.
 
     Raises:
         ValueError: a date of the spec does not exist.

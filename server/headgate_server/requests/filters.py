@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from headgate import pb, word_choice
+from headgate import pb
+from headgate.messages import word_choice
 
 MAX_DEPTH: Final = 16
 """Deepest nesting of parentheses and NOTs."""

@@ -20,8 +20,8 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 from google.rpc.status_pb2 import Status
 
-from headgate.audit import Origin
 from headgate.reasons import Reason
+from headgate.store.audit import Origin
 from headgate_server.auth import denials as turned
 from headgate_server.auth.denials import Turned
 from headgate_server.auth.gate import Door, Metadata, Seat

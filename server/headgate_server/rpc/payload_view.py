@@ -14,7 +14,8 @@ from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
-from headgate import pb, views
+from headgate import pb
+from headgate.messages import views
 
 UPSTREAM: Final[Mapping[str, tuple[str, ...]]] = {
     "headgate.v1.TaskInstance": ("script_content", "script_parameters", "input_variables", "output_variables"),

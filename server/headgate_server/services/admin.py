@@ -7,7 +7,9 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import Final
 
-from headgate import dates, pb, sizes
+from headgate import pb
+from headgate.backfill import dates
+from headgate.job import sizes
 from headgate.reasons import Reason
 from headgate_server.errors.exceptions import Refused
 from headgate_server.jobs import listing, quota_status

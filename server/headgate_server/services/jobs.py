@@ -10,8 +10,10 @@ from typing import Any, Final
 
 from google.protobuf.empty_pb2 import Empty
 
-from headgate import keys, overlap, pb, views
+from headgate import pb
+from headgate.messages import views
 from headgate.reasons import Reason
+from headgate.store import date_claims, keys
 from headgate_server.auth import permissions
 from headgate_server.auth.stream_shares import StreamShares
 from headgate_server.errors.exceptions import Refused
@@ -164,7 +166,7 @@ class JobService:
         validator.check(request)
         job = (await self._load(request.name, call)).job
         facts = await self._facts.facts(job.connection)
-        if overlap.waits(job) and (hold := overlap.hold_of(job)):
+        if date_claims.waits(job) and (hold := date_claims.hold_of(job)):
             facts = replace(facts, taken=await self._store.held(hold, job_id=keys.job_id(job.name)))
         return pb.ExplainJobResponse(causes=explain.causes(job, facts))
 

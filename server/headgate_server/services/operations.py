@@ -11,8 +11,9 @@ from typing import Final
 from google.longrunning import operations_proto_pb2 as lro
 from google.protobuf.empty_pb2 import Empty
 
-from headgate import keys, pb
-from headgate.lifecycle import is_terminal
+from headgate import pb
+from headgate.job.lifecycle import is_terminal
+from headgate.store import keys
 from headgate_server.auth.stream_shares import StreamShares
 from headgate_server.errors.job_errors import deleted_job, unknown_job
 from headgate_server.errors.status import bad_request

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from headgate import keys, quota
+from headgate.quota import limits as quota
 from headgate.scripts import loader
-from headgate_redis.pipe import Pipe
+from headgate.store import keys
+from headgate_redis.pipeline import Pipe
 from headgate_redis.script import Script
 from headgate_server.ports.clock import StoreClock
 from headgate_server.ports.facts import Facts

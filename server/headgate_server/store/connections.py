@@ -8,7 +8,7 @@ from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 
-from headgate import redis_url
+from headgate.process import redis_url
 
 
 class RedisLink:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from headgate import connection_names
+from headgate.store import connection_names
 from headgate_server.errors.exceptions import ServerError
 
 _log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import Final
 
 from redis import exceptions as redis_errors
 
-from headgate_redis import pipe
+from headgate_redis import pipeline
 from headgate_redis.row_errors import DAMAGE_MARKS
 from headgate_server.errors.exceptions import RowDamaged, ServerError, StoreFull, StoreUnavailable
 from headgate_server.errors.share_exceeded import PROCESS, exceeded
@@ -37,11 +37,11 @@ _REFUSALS: Final[tuple[tuple[str, type[ServerError]], ...]] = (
 
 def classify(error: Exception) -> ServerError | None:
     """What an exception of redis-py means; None for one that only a mistake of ours explains."""
-    if isinstance(error, pipe.PipeFull):
-        return exceeded("store_calls", pipe.MAX_WAITING, PROCESS, 1)
-    if isinstance(error, pipe.ReplyLost):
+    if isinstance(error, pipeline.PipeFull):
+        return exceeded("store_calls", pipeline.MAX_WAITING, PROCESS, 1)
+    if isinstance(error, pipeline.ReplyLost):
         return ReplyLost("no reply")
-    if isinstance(error, (*pipe.NOT_REACHED, redis_errors.ReadOnlyError)):
+    if isinstance(error, (*pipeline.NOT_REACHED, redis_errors.ReadOnlyError)):
         return StoreUnavailable(type(error).__name__)
     if isinstance(error, redis_errors.OutOfMemoryError):
         return StoreFull()

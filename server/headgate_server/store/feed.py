@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from redis.asyncio.connection import AbstractConnection
 
-from headgate import keys
+from headgate.store import keys
 from headgate_server.ports.feed import Entry, FeedId
 from headgate_server.store.errors import translated
 

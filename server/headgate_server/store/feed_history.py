@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from headgate import commit, keys, pb
-from headgate.lifecycle import JOB_TERMINAL
+from headgate import pb
+from headgate.job.lifecycle import JOB_TERMINAL
 from headgate.scripts import loader
-from headgate_redis.pipe import Command, Pipe
+from headgate.store import commit, keys
+from headgate_redis.pipeline import Command, Pipe
 from headgate_redis.script import Script
 from headgate_server.ports.feed import START, Entry, FeedId, Position, event_of, position_of, without_event
 from headgate_server.store.feed import entry_of, id_of

@@ -12,11 +12,13 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final
 
-from headgate import commit, deletion, keys, lives, overlap, pb, quota
-from headgate.audit import NOBODY, Origin
-from headgate.deletion import CleanArguments, CleanKeys
-from headgate.overlap import Hold
-from headgate_redis.pipe import Command, Pipe
+from headgate import pb
+from headgate.quota import limits
+from headgate.store import commit, date_claims, deletion, keys, lives
+from headgate.store.audit import NOBODY, Origin
+from headgate.store.date_claims import Hold
+from headgate.store.deletion import CleanArguments, CleanKeys
+from headgate_redis.pipeline import Command, Pipe
 from headgate_redis.script import Script
 from headgate_server.errors.exceptions import JobDamaged, RowDamaged
 from headgate_server.logs.damaged_rows import Damage
@@ -37,7 +39,7 @@ PAGE_BYTES: Final = 2 * 1024 * 1024
 
 _COMMIT: Final = Script(commit.SCRIPT)
 _DELETE: Final = Script(deletion.DELETE_SCRIPT)
-_LINE: Final = Script(overlap.LINE_SCRIPT)
+_LINE: Final = Script(date_claims.LINE_SCRIPT)
 _LIFE: Final = Script(lives.SCRIPT)
 _FORGET: Final = Script(deletion.FORGET_SCRIPT)
 _CLEAN: Final = Script(deletion.CLEAN_SCRIPT)
@@ -71,7 +73,7 @@ class RedisStore:
         self.default = DefaultConnection(self._default_connection)
 
     async def _default_connection(self) -> str:
-        return (await self._read(("HGET", keys.quota(""), quota.ALIAS)) or b"").decode()
+        return (await self._read(("HGET", keys.quota(""), limits.ALIAS)) or b"").decode()
 
     async def submit(self, change: commit.Commit) -> commit.Answer:
         """Make a change, all or nothing.
@@ -249,9 +251,9 @@ class RedisStore:
             hold: the dates.
             job_id: who asks, for its place in line; empty for one that has none. Dates of a job that is gone are free.
         """
-        arguments = overlap.line_arguments(job_id, hold)
+        arguments = date_claims.line_arguments(job_id, hold)
         raw, _ = await insist(lambda: _LINE.run(self._reads, hold.keys(self.default.name), arguments))
-        return overlap.parse_taken(raw)
+        return date_claims.parse_taken(raw)
 
     async def probe(self) -> None:
         """Write something, the way commits go.

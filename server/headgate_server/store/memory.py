@@ -10,8 +10,8 @@ import asyncio
 import logging
 from typing import Final
 
-from headgate.commit import Memory
-from headgate_redis.pipe import Pipe
+from headgate.store.commit import Memory
+from headgate_redis.pipeline import Pipe
 from headgate_server.errors.exceptions import ServerError
 from headgate_server.store.errors import translated
 

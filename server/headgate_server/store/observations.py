@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from headgate import keys
-from headgate_redis.pipe import Command, Pipe
+from headgate.store import keys
+from headgate_redis.pipeline import Command, Pipe
 from headgate_server.ports.instance_kinds import Subject
 from headgate_server.ports.observations import Seen
 from headgate_server.store.errors import translated

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from redis.asyncio.connection import AbstractConnection
 
-from headgate import keys
-from headgate.entries import Entry
-from headgate_redis.pipe import Command, Pipe
+from headgate.store import keys
+from headgate.store.queue_entries import Entry
+from headgate_redis.pipeline import Command, Pipe
 from headgate_server.store.errors import translated
 
 KICKS: Final = 1_000

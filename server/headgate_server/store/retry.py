@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from headgate_redis import apart
+from headgate_redis import backoff
 from headgate_server.errors.exceptions import StoreFull
 from headgate_server.store.errors import ReplyLost, translated
 
@@ -22,7 +22,7 @@ async def insist(action: Callable[[], Awaitable[Any]]) -> tuple[Any, bool]:
     started = time.monotonic()
     for tries, pause in enumerate((0.0, *PAUSES)):
         if pause:
-            await apart.pause(pause)
+            await backoff.pause(pause)
         try:
             with translated():
                 return await action(), tries > 0

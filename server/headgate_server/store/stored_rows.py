@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
-from headgate import keys, lives, pb, snapshot
-from headgate.lives import Life
+from headgate import pb
+from headgate.store import keys, lives, snapshot
+from headgate.store.lives import Life
 from headgate_server.errors.exceptions import JobDamaged
 from headgate_server.ports import message_bytes
 from headgate_server.ports.jobs import Page, Stored

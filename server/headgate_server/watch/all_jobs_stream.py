@@ -12,8 +12,11 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from headgate import keys, log, pb, views
+from headgate import pb
+from headgate.job import event_log
+from headgate.messages import views
 from headgate.reasons import Reason
+from headgate.store import keys
 from headgate_server.errors.exceptions import JobDamaged, Refused, StoreUnavailable
 from headgate_server.ports import message_bytes
 from headgate_server.ports.call import PATIENCE_SECONDS, Sink
@@ -131,7 +134,7 @@ class _Stream:
 
     def _snapshot(self, job_id: str, page: Page) -> bytes:
         self._shown[job_id] = page.revision
-        name, incarnation = keys.job_name(job_id).encode(), log.incarnation(page.last).encode()
+        name, incarnation = keys.job_name(job_id).encode(), event_log.incarnation(page.last).encode()
         return message_bytes.snapshot(name, page.revision, views.basic_bytes(page.job), incarnation)
 
     async def _next(self, tap: Tap) -> list[bytes]:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from headgate import keys, log, pb
-from headgate.lifecycle import JOB_TERMINAL
+from headgate import pb
+from headgate.job import event_log
+from headgate.job.lifecycle import JOB_TERMINAL
 from headgate.reasons import Reason
+from headgate.store import keys
 from headgate_server.errors.exceptions import Refused
 from headgate_server.ports.jobs import Page
 
@@ -115,7 +117,7 @@ class Cursor:
             return False
         if page.revision < self.sent or page.first > self.sent or not page.events:
             return True
-        found = log.incarnation(page.events[self.sent - page.first])
+        found = event_log.incarnation(page.events[self.sent - page.first])
         known, self.incarnation = self.incarnation or found, found
         return known != found
 

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from typing import Final, Protocol
 
 from headgate import pb
-from headgate.lifecycle import JOB_TERMINAL
+from headgate.job.lifecycle import JOB_TERMINAL
 from headgate_server.errors.exceptions import JobDamaged
 from headgate_server.ports.feed import Entry
 from headgate_server.ports.jobs import Page

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol
 
-from headgate import keys, pb
-from headgate.lifecycle import JOB_TERMINAL
+from headgate import pb
+from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.store import keys
 from headgate_server.errors.exceptions import ServerError
 from headgate_server.logs.damaged_rows import Damage
 from headgate_server.ports import message_bytes

@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from headgate import log, pb
-from headgate.lifecycle import JOB_TERMINAL
+from headgate import pb
+from headgate.job import event_log
+from headgate.job.lifecycle import JOB_TERMINAL
 from headgate_server.errors.exceptions import JobDamaged, ServerError, StoreUnavailable
 from headgate_server.errors.job_errors import deleted_job, unknown_job
 from headgate_server.ports import message_bytes
@@ -208,19 +209,19 @@ class _Stream:
         news = self._cursor.unsent(page)
         dull = self._cursor.sent + len(news) == page.revision and page.state not in JOB_TERMINAL
         if dull and not any(self._wants(pb.JobEvent.FromString(body).type) for body in news):
-            self._cursor.advance(page.revision, log.incarnation(page.last), terminal=False)
+            self._cursor.advance(page.revision, event_log.incarnation(page.last), terminal=False)
             return []
         return [self._snapshot(page)]
 
     def _event(self, body: bytes) -> list[bytes]:
-        revision, incarnation = self._cursor.sent + 1, log.incarnation(body)
+        revision, incarnation = self._cursor.sent + 1, event_log.incarnation(body)
         self._cursor.advance(revision, incarnation, terminal=False)
         if self._wish.types and not self._wants(pb.JobEvent.FromString(body).type):
             return []
         return [message_bytes.event(self._wish.name.encode(), revision, body, incarnation.encode())]
 
     def _snapshot(self, page: Page) -> bytes:
-        incarnation = log.incarnation(page.last)
+        incarnation = event_log.incarnation(page.last)
         self._cursor.advance(page.revision, incarnation, terminal=page.state in JOB_TERMINAL)
         return message_bytes.snapshot(self._wish.name.encode(), page.revision, page.job, incarnation.encode())
 

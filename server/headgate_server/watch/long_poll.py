@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from headgate import keys, pb
-from headgate.lifecycle import JOB_TERMINAL
+from headgate import pb
+from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.store import keys
 from headgate_server.errors.exceptions import JobDamaged
 from headgate_server.errors.job_errors import deleted_job, unknown_job
 from headgate_server.ports import message_bytes

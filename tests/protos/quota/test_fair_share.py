@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from headgate import quota, shares
-from headgate.quota import Limits
+from headgate.quota import fair_share
+from headgate.quota import limits as quota_limits
+from headgate.quota.limits import Limits
 from headgate_cli.dev.redis_server import RedisServer
 from tests.worker.quota_crowd import CONNECTION, Crowd, World
 
@@ -134,7 +135,7 @@ def test_those_who_wait_ask_seldom(clockless: Redis) -> None:
 
 
 def test_cancels_go_ahead_of_shares(clockless: Redis) -> None:
-    cancels = Crowd("a", 5, 10_000, from_ms=30_000, klass=quota.WRITE, cancel=True, priority=1)
+    cancels = Crowd("a", 5, 10_000, from_ms=30_000, klass=quota_limits.WRITE, cancel=True, priority=1)
     world = World(clockless, SLOW).run([Crowd("a", 300), Crowd("b", 300), cancels], 60_000)
 
     assert world.waits("a", 1)[-1] < 2_500
@@ -167,9 +168,9 @@ def test_calls_of_no_creator_are_outside_of_the_shares(clockless: Redis) -> None
 
 def test_what_is_counted_goes_with_the_creators(clockless: Redis) -> None:
     come_and_go = [Crowd(f"c{n}", 5, from_ms=n * 1_000, until_ms=n * 1_000 + 500) for n in range(40)]
-    end_ms = 60_000 + shares.APART_MS + 10_000
+    end_ms = 60_000 + fair_share.APART_MS + 10_000
     World(clockless, SLOW).run([*come_and_go, Crowd("a", 50)], 60_000)
-    creators, turns = quota.script_keys(CONNECTION, quota.READ, SLOW)[3:]
+    creators, turns = quota_limits.script_keys(CONNECTION, quota_limits.READ, SLOW)[3:]
     assert clockless.zrange(creators, 0, -1) == [b"a"]
     assert all(field.endswith(b":a") for field in left(clockless.hkeys(turns)))
 

@@ -15,7 +15,8 @@ from google.protobuf.descriptor import MethodDescriptor
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from redis.asyncio import Redis
 
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 from headgate_server.auth import permissions
 from headgate_server.auth.callers import MAX_TOKEN
 from headgate_server.ports.caller import Right

@@ -8,8 +8,9 @@ from typing import Any
 import grpc
 import pytest
 
-from headgate import keys, pb
+from headgate import pb
 from headgate.reasons import Reason
+from headgate.store import keys
 from headgate.v1.flow_instance_service_pb2_grpc import FlowInstanceServiceStub
 from headgate_server import app
 from headgate_server.ports.instance_kinds import FLOW, WORKFLOW, Pace, differ

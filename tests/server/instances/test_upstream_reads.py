@@ -8,35 +8,38 @@ from google.protobuf.duration_pb2 import Duration
 from google.type.date_pb2 import Date
 from redis.asyncio import Redis
 
-from headgate import entries, keys, pb
+from headgate import pb
 from headgate.reasons import Reason
+from headgate.store import keys, queue_entries
 from headgate_server.errors import status
 from headgate_server.errors.exceptions import Refused
 from headgate_server.requests import validator
 from tests.server.auth.test_permissions import refused
 from tests.server.world import World, fields_of, reason_of, serving, until
 
-Answer = Callable[[entries.ReadRequest], entries.ReadReply]
+Answer = Callable[[queue_entries.ReadRequest], queue_entries.ReadReply]
 
 
-async def take_question(redis: "Redis", *, seconds: int = 5) -> entries.ReadRequest:
+async def take_question(redis: "Redis", *, seconds: int = 5) -> queue_entries.ReadRequest:
     """As a worker does: kicked, it reads the definition of the entry."""
     popped: Any = await redis.blpop([keys.kick(keys.READS)], timeout=seconds)  # type: ignore[misc]
     assert popped is not None
     raw = await redis.get(keys.arq_job(popped[1].decode()))
     assert raw is not None
-    definition = entries.decode(raw)
-    assert definition["f"] == entries.READ
-    return entries.parse_read(definition["a"])
+    definition = queue_entries.decode(raw)
+    assert definition["f"] == queue_entries.READ
+    return queue_entries.parse_read(definition["a"])
 
 
-async def answer(redis: "Redis", ok: bool, payload: bytes) -> entries.ReadRequest:
+async def answer(redis: "Redis", ok: bool, payload: bytes) -> queue_entries.ReadRequest:
     asked = await take_question(redis)
-    await redis.rpush(asked.reply_to, entries.encode_reply(entries.ReadReply(asked.id, ok, payload)))  # type: ignore[misc]
+    await redis.rpush(asked.reply_to, queue_entries.encode_reply(queue_entries.ReadReply(asked.id, ok, payload)))  # type: ignore[misc]
     return asked
 
 
-async def both(call: Awaitable[Any], worker: Awaitable[entries.ReadRequest]) -> tuple[Any, entries.ReadRequest]:
+async def both(
+    call: Awaitable[Any], worker: Awaitable[queue_entries.ReadRequest]
+) -> tuple[Any, queue_entries.ReadRequest]:
     found, asked = await asyncio.gather(call, worker)
     return found, asked
 
@@ -103,7 +106,7 @@ async def test_a_late_answer_is_dropped_and_the_next_one_is_right(redis_url: str
     async with serving(redis_url, read_timeout=0.2) as world:
         call = world.instances.GetWorkflowInstance(pb.GetWorkflowInstanceRequest(id=5))
         _, asked = await asyncio.gather(refused(call), take_question(world.redis))
-        late = entries.encode_reply(entries.ReadReply(asked.id, True, instance(5).SerializeToString()))
+        late = queue_entries.encode_reply(queue_entries.ReadReply(asked.id, True, instance(5).SerializeToString()))
         await world.redis.rpush(asked.reply_to, late)  # type: ignore[misc]
 
         found, _ = await both(
@@ -134,7 +137,7 @@ async def lane_holds(world: World, count: int) -> bool:
 async def test_an_answer_that_is_none_disturbs_nobody(world: World) -> None:
     call = asyncio.ensure_future(world.instances.GetWorkflowInstance(pb.GetWorkflowInstanceRequest(id=5)))
     asked = await take_question(world.redis)
-    good = entries.encode_reply(entries.ReadReply(asked.id, True, instance(5).SerializeToString()))
+    good = queue_entries.encode_reply(queue_entries.ReadReply(asked.id, True, instance(5).SerializeToString()))
 
     await world.redis.rpush(asked.reply_to, b"nonsense", b"9999 1 x", good)  # type: ignore[misc]
 
@@ -146,8 +149,8 @@ async def test_a_hundred_reads_get_their_own_answers(world: World) -> None:
         for _ in range(100):
             asked = await take_question(world.redis)
             id_ = pb.GetWorkflowInstanceRequest.FromString(asked.request).id
-            reply = entries.ReadReply(asked.id, True, instance(id_).SerializeToString())
-            await world.redis.rpush(asked.reply_to, entries.encode_reply(reply))  # type: ignore[misc]
+            reply = queue_entries.ReadReply(asked.id, True, instance(id_).SerializeToString())
+            await world.redis.rpush(asked.reply_to, queue_entries.encode_reply(reply))  # type: ignore[misc]
 
     calls = [world.instances.GetWorkflowInstance(pb.GetWorkflowInstanceRequest(id=n + 1)) for n in range(100)]
     found, _ = await asyncio.gather(asyncio.gather(*calls), work())

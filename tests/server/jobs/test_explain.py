@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate import dates, keys, pb
-from headgate.lifecycle import JOB_TERMINAL
+from headgate import pb
+from headgate.backfill import dates
+from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.store import keys
 from headgate_server.jobs.explain import DEAD_MS, MOST_RUNS, causes
 from headgate_server.ports.facts import Facts
 from tests.server.world import World

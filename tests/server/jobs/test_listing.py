@@ -9,7 +9,9 @@ import pytest
 from google.longrunning import operations_grpc_pb2
 from google.longrunning import operations_proto_pb2 as lro
 
-from headgate import keys, pb, sizes
+from headgate import pb
+from headgate.job import sizes
+from headgate.store import keys
 from headgate_server.jobs import job_groups, listing
 from headgate_server.jobs.job_counts import Tally
 from headgate_server.jobs.job_groups import JobGroups

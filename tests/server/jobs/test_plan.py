@@ -12,7 +12,9 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import ErrorInfo
 
-from headgate import dates, entries, keys, pb
+from headgate import pb
+from headgate.backfill import dates
+from headgate.store import keys, queue_entries
 from headgate_server.jobs.plan import beside, within
 from tests.server.instances.test_upstream_reads import take_question
 from tests.server.scenarios.test_overlap import holding
@@ -36,8 +38,8 @@ class Planner:
             asked = await take_question(self._redis, seconds=60)
             request = pb.PlanBackfillRequest.FromString(asked.request)
             self.asked.append(request)
-            answer = entries.ReadReply(asked.id, True, self._plan(request).SerializeToString())
-            await self._redis.rpush(asked.reply_to, entries.encode_reply(answer))  # type: ignore[misc]
+            answer = queue_entries.ReadReply(asked.id, True, self._plan(request).SerializeToString())
+            await self._redis.rpush(asked.reply_to, queue_entries.encode_reply(answer))  # type: ignore[misc]
 
     def _plan(self, request: pb.PlanBackfillRequest) -> pb.BackfillPlan:
         plan = pb.BackfillPlan(expected_upstream_reads=9, upstream_calls=[pb.CreateWorkflowInstancesSpec(name="seed")])

@@ -11,7 +11,9 @@ from google.rpc.error_details_pb2 import PreconditionFailure
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate import dates, keys, pb
+from headgate import pb
+from headgate.backfill import dates
+from headgate.store import keys
 from headgate_server.jobs import plan_token
 from headgate_server.jobs.plan import differing
 from headgate_server.jobs.plan_token import BadToken, Token

@@ -5,8 +5,10 @@ from __future__ import annotations
 import grpc
 import pytest
 
-from headgate import keys, pb, quota
-from headgate.quota import EDITIONS, Limits
+from headgate import pb
+from headgate.quota import limits as quota_limits
+from headgate.quota.limits import EDITIONS, Limits
+from headgate.store import keys
 from headgate_server.jobs.quota_status import standing
 from headgate_server.ports.facts import Facts
 from tests.server.world import World, reason_of
@@ -18,7 +20,7 @@ TODAY = (NOW_MS // 1_000 + 28_800) // 86_400
 
 def stands(limits: Limits, **fields: object) -> pb.Quota:
     hash_ = {name.replace("_", ":"): str(value) for name, value in fields.items()}
-    found = standing("eu", Facts(NOW_MS, quota={**quota.announcement(limits, NOW_MS - 5_000), **hash_}))
+    found = standing("eu", Facts(NOW_MS, quota={**quota_limits.announcement(limits, NOW_MS - 5_000), **hash_}))
     assert found is not None
     return found
 
@@ -28,7 +30,7 @@ def buckets(found: pb.Quota) -> dict[str, pb.QuotaBucket]:
 
 
 async def announce(world: World, connection: str, limits: Limits) -> None:
-    await world.redis.hset(keys.quota(connection), mapping=dict(quota.announcement(limits, NOW_MS)))  # type: ignore[misc]
+    await world.redis.hset(keys.quota(connection), mapping=dict(quota_limits.announcement(limits, NOW_MS)))  # type: ignore[misc]
 
 
 async def test_a_connection_that_no_worker_serves_is_unknown(world: World) -> None:
@@ -41,10 +43,10 @@ async def test_a_connection_that_no_worker_serves_is_unknown(world: World) -> No
 
 async def test_what_was_let_out_is_told(world: World) -> None:
     await announce(world, "eu", EDITIONS["basic"])
-    script = world.redis.register_script(quota.SCRIPT)
-    for klass in (quota.READ, quota.READ, quota.WRITE):
-        arguments = quota.script_arguments(EDITIONS["basic"], klass, cancel=False, patience_ms=60_000)
-        await script(keys=quota.script_keys("eu", klass, EDITIONS["basic"]), args=arguments)
+    script = world.redis.register_script(quota_limits.SCRIPT)
+    for klass in (quota_limits.READ, quota_limits.READ, quota_limits.WRITE):
+        arguments = quota_limits.script_arguments(EDITIONS["basic"], klass, cancel=False, patience_ms=60_000)
+        await script(keys=quota_limits.script_keys("eu", klass, EDITIONS["basic"]), args=arguments)
 
     found = await world.admin.GetQuota(pb.GetQuotaRequest(connection="eu"))
 
@@ -60,7 +62,7 @@ async def test_what_was_let_out_is_told(world: World) -> None:
 
 async def test_a_name_that_stands_for_another_connection_shows_that_ones_quota(world: World) -> None:
     await announce(world, "eu", EDITIONS["enterprise"])
-    await world.redis.hset(keys.quota(""), mapping=dict(quota.alias("eu", NOW_MS)))  # type: ignore[misc]
+    await world.redis.hset(keys.quota(""), mapping=dict(quota_limits.alias("eu", NOW_MS)))  # type: ignore[misc]
 
     found = await world.admin.GetQuota(pb.GetQuotaRequest())
 

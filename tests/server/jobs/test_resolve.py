@@ -8,7 +8,9 @@ import grpc
 import pytest
 from google.rpc.status_pb2 import Status
 
-from headgate import keys, log, pb
+from headgate import pb
+from headgate.job import event_log
+from headgate.store import keys
 from headgate_server.errors.exceptions import Refused
 from headgate_server.jobs import resolve as jobs_resolve
 from headgate_worker.core.model.calls import CreateInstances, GetInstance
@@ -116,7 +118,7 @@ async def test_the_word_stands_in_the_log_and_a_worker_is_woken_at_once(world: W
     assert events[-1].type == pb.EVENT_TYPE_RESOLVED
     assert events[-1].actor == "anonymous"
     assert "I looked" in events[-1].message
-    assert log.replay(events) == job
+    assert event_log.replay(events) == job
     assert await world.redis.llen(keys.kick(keys.TICKS)) == 1  # type: ignore[misc]
 
 
@@ -192,7 +194,7 @@ def test_a_rerun_that_was_executed_names_no_instances_and_runs() -> None:
     job = attention(rerun=pb.RerunWorkflowInstancesSpec(ids=[7]), runs=[run], operations=[row])
     request = pb.ResolveJobRequest(resolution=pb.RESOLUTION_EXECUTED)
 
-    after = log.fold(job, jobs_resolve.resolve(job, request, "me", NOW_MS))
+    after = event_log.fold(job, jobs_resolve.resolve(job, request, "me", NOW_MS))
 
     assert after.runs[0].state == pb.RUN_STATE_STARTING
     assert after.runs[0].started_by == pb.STARTED_BY_HEADGATE

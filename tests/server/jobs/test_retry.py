@@ -10,8 +10,11 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.type.date_pb2 import Date
 
-from headgate import dates, keys, log, pb, sizes, tries
-from headgate.overlap import hold_of
+from headgate import pb
+from headgate.backfill import date_retries, dates
+from headgate.job import event_log, sizes
+from headgate.store import keys
+from headgate.store.date_claims import hold_of
 from headgate_server.errors.exceptions import Refused
 from headgate_server.jobs import retry as jobs_retry
 from headgate_worker.core.model.calls import CreateInstances
@@ -86,7 +89,7 @@ async def test_what_did_not_succeed_runs_again_as_a_new_attempt(world: World) ->
     raw: list[bytes] = await world.redis.lrange(keys.log(keys.job_id(job.name)), 0, -1)  # type: ignore[misc]
     events = [pb.JobEvent.FromString(event) for event in raw]
     assert events[-1].type == pb.EVENT_TYPE_RETRY_REQUESTED
-    assert log.replay(events) == job
+    assert event_log.replay(events) == job
     assert await world.redis.zscore(keys.EXPIRING, keys.job_id(job.name)) is None
     assert await world.redis.zscore(keys.DUE, keys.job_id(job.name)) is not None
 
@@ -102,7 +105,7 @@ def test_a_date_that_was_stopped_runs_again_whoever_stopped_it(by: pb.StoppedBy.
 
     event = jobs_retry.retry(job, pb.RetryJobRequest(), "me", NOW_MS)
     assert [(run.index, run.stopped_by, run.stopped_by_job) for run in event.runs] == [(0, 0, "")]
-    step = plan(View(log.fold(job, event), Hints(), NOW_MS))
+    step = plan(View(event_log.fold(job, event), Hints(), NOW_MS))
     assert isinstance(step, Act) and isinstance(step.call, CreateInstances)
 
 
@@ -188,7 +191,7 @@ def backfill_job(**members: Any) -> pb.Job:
         (pb.Job(name="jobs/x", state=pb.JOB_STATE_FAILED, start=pb.StartWorkflowInstancesSpec()), "is no backfill"),
         (pb.Job(name="jobs/x", state=pb.JOB_STATE_RUNNING, backfill=pb.BackfillSpec()), "has not ended"),
         (backfill_job(), "no date that did not succeed"),
-        (backfill_job(operations=[pb.UpstreamOperation()] * tries.MOST_OPERATIONS), "no room for more"),
+        (backfill_job(operations=[pb.UpstreamOperation()] * date_retries.MOST_OPERATIONS), "no room for more"),
         (backfill_job(cancel=pb.CancelRecord(reason="x" * sizes.NO_RETRY_BYTES)), "no room for more"),
     ],
 )

@@ -3,7 +3,9 @@ import asyncio
 import grpc
 import pytest
 
-from headgate import keys, log, pb
+from headgate import pb
+from headgate.job import event_log
+from headgate.store import keys
 from tests.server.cutter import Cut, cutting
 from tests.server.world import World, backfill, metadata_of, reason_of, serving, status_of
 
@@ -22,7 +24,7 @@ async def test_the_log_of_a_submit_folds_to_the_job(world: World) -> None:
 
     raw = await world.redis.lrange(keys.log("mine"), 0, -1)  # type: ignore[misc]
     events = [pb.JobEvent.FromString(event) for event in raw]
-    assert log.replay(events) == job
+    assert event_log.replay(events) == job
     assert events[0].job == job
 
 

@@ -14,7 +14,9 @@ from google.longrunning import operations_proto_pb2 as lro
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
-from headgate import audit, dates, keys, pb
+from headgate import pb
+from headgate.backfill import dates
+from headgate.store import audit, keys
 from headgate_server.auth import permissions
 from headgate_server.logs import audit_log
 from headgate_server.logs.audit_log import Audited, value

@@ -13,7 +13,8 @@ from aiohttp import ClientSession
 from google.longrunning import operations_grpc_pb2
 from google.longrunning import operations_proto_pb2 as lro
 
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 from headgate_server.auth.permissions import RULES, Scope
 from headgate_server.logs.damaged_rows import TELL_SECONDS, Damage
 from tests.server.callers import METHODS, known, outcome, request_of, write

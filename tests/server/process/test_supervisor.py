@@ -15,7 +15,8 @@ from aiohttp import ClientSession
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from redis import Redis
 
-from headgate import pb, redis_url
+from headgate import pb
+from headgate.process import redis_url
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
 from headgate_server.process import settings
 from headgate_server.process.runtime_tuning import COLLECTOR

@@ -15,7 +15,8 @@ from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
 
 from buf.validate import validate_pb2
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 from headgate_server.errors.exceptions import Refused
 from headgate_server.requests import bounds, validator
 from headgate_server.rpc import listener, registry

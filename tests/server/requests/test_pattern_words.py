@@ -10,7 +10,8 @@ import pytest
 from google.protobuf.struct_pb2 import Struct
 
 from buf.validate import validate_pb2
-from headgate import pb, word_choice
+from headgate import pb
+from headgate.messages import word_choice
 from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.status import MAX_MESSAGE
 from headgate_server.jobs import listing

@@ -10,7 +10,8 @@ import pytest
 from google.protobuf.message import Message
 from google.type.date_pb2 import Date
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.status import describe
 from headgate_server.requests import validator

@@ -11,7 +11,8 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 from headgate_server.auth import permissions
 from headgate_server.ports.caller import Right
 from headgate_server.rpc import payload_view, registry

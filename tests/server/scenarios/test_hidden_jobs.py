@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from google.longrunning import operations_proto_pb2 as operations
 
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 from tests.server.callers import entry, known, write
 from tests.server.requests.test_bounds import adhoc
 from tests.server.world import World, backfill, serving

@@ -9,10 +9,11 @@ import grpc
 import pytest
 from redis.asyncio import Redis
 
-from headgate import commit, keys, pb
-from headgate.audit import Origin
+from headgate import pb
 from headgate.reasons import Reason
-from headgate_redis.pipe import Pipe
+from headgate.store import commit, keys
+from headgate.store.audit import Origin
+from headgate_redis.pipeline import Pipe
 from headgate_server.auth.gate import Door
 from headgate_server.errors.exceptions import Refused
 from headgate_server.jobs import transitions

@@ -7,8 +7,9 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import PreconditionFailure
 
-from headgate import keys, pb
-from headgate.overlap import hold_of
+from headgate import pb
+from headgate.store import keys
+from headgate.store.date_claims import hold_of
 from tests.server.world import World, backfill, detail, metadata_of, reason_of, status_of
 
 

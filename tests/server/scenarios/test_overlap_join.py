@@ -9,7 +9,8 @@ import pytest
 from google.rpc.error_details_pb2 import PreconditionFailure
 from redis.asyncio import Redis
 
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 from tests.server.watching import read
 from tests.server.world import DAY, World, backfill, detail, metadata_of, ranges, reason_of, status_of
 

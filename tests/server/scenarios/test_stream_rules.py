@@ -12,7 +12,8 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from google.rpc.status_pb2 import Status
 
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
 from tests.server.plain_watcher import ForAPerson, Watcher
 from tests.server.watching import stored

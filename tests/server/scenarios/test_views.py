@@ -8,7 +8,9 @@ import pytest
 from google.longrunning import operations_grpc_pb2
 from google.longrunning import operations_proto_pb2 as lro
 
-from headgate import keys, pb, views
+from headgate import pb
+from headgate.messages import views
+from headgate.store import keys
 from tests.server.world import World, backfill
 
 

@@ -8,7 +8,8 @@ from aiohttp import ClientSession
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.duration_pb2 import Duration
 
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 from headgate_server.jobs import listing
 from headgate_server.requests.unbuilt import UNBUILT
 from headgate_server.rpc import registry

@@ -14,8 +14,9 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import code_pb2, error_details_pb2
 from google.rpc.status_pb2 import Status
 
-from headgate import keys, pb
+from headgate import pb
 from headgate.reasons import Reason
+from headgate.store import keys
 from headgate_server import app
 from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.status import describe

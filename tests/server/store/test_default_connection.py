@@ -8,9 +8,12 @@ import grpc
 import pytest
 from redis.asyncio import Redis
 
-from headgate import commit, connection_names, entries, keys, log, pb, quota
-from headgate.commit import Commit, Committed, Wake
-from headgate.overlap import hold_of, hold_of_new
+from headgate import pb
+from headgate.job import event_log
+from headgate.quota import limits
+from headgate.store import commit, connection_names, keys, queue_entries
+from headgate.store.commit import Commit, Committed, Wake
+from headgate.store.date_claims import hold_of, hold_of_new
 from tests.server.callers import entry, known, write
 from tests.server.scenarios.test_overlap_join import wanting
 from tests.server.world import World, backfill, metadata_of, reason_of, serving, until
@@ -22,8 +25,8 @@ NAMES = [("", NAME), (NAME, "")]
 async def announced(redis_url: str, *, default: str = NAME) -> None:
     """What workers say in a store whose default connection has a name."""
     redis: Any = Redis.from_url(redis_url)
-    await redis.hset(keys.quota(""), mapping=quota.alias(default, 1))
-    await redis.hset(keys.quota(default), mapping=quota.announcement(quota.EDITIONS["standard"], 1))
+    await redis.hset(keys.quota(""), mapping=limits.alias(default, 1))
+    await redis.hset(keys.quota(default), mapping=limits.announcement(limits.EDITIONS["standard"], 1))
     await redis.aclose()
 
 
@@ -61,8 +64,8 @@ async def took(world: World, job_id: str, *, connection: str, days: int = 2) -> 
     runs = [pb.InstanceRun(biz_date=one.start_biz_date) for one in request.spec.biz_dates]
     job = pb.Job(name=keys.job_name(job_id), uid=job_id, connection=connection, backfill=request.spec, runs=runs)
     event = pb.JobEvent(revision=1, type=pb.EVENT_TYPE_ACCEPTED, state=pb.JOB_STATE_QUEUED, job=job)
-    made = log.fold(None, event)
-    tick = Wake(entries.tick(job_id, nonce="n", now_ms=1))
+    made = event_log.fold(None, event)
+    tick = Wake(queue_entries.tick(job_id, nonce="n", now_ms=1))
     raw, unborn = (event.SerializeToString(),), pb.JOB_STATE_UNSPECIFIED
     change = Commit(unborn, made, 0, raw, wake=tick, hold=hold_of_new(made))
     await run(world, change)
@@ -107,7 +110,7 @@ async def test_what_is_taken_by_one_name_stands_under_both_for_servers_of_an_ear
     await named.jobs.CancelJob(pb.CancelJobRequest(name=job.name))
     after = await named.worker.load(keys.job_id(job.name))
     event = pb.JobEvent(revision=after.revision + 1, state=pb.JOB_STATE_CANCELLED)
-    ended = log.fold(after, event)
+    ended = event_log.fold(after, event)
     change = Commit(after.state, ended, after.revision, (event.SerializeToString(),), hold=hold_of(ended))
     await run(named, change, NAME)
     assert await named.redis.exists(hold.keys(NAME)[0], hold.keys(NAME)[3]) == 0
@@ -133,7 +136,7 @@ async def test_one_that_waits_under_one_name_only_and_one_under_both_do_not_wait
     runs = [pb.InstanceRun(biz_date=one.start_biz_date) for one in spec.biz_dates]
     job = pb.Job(name="jobs/old", uid="old", connection="", backfill=spec, runs=runs)
     event = pb.JobEvent(revision=1, type=pb.EVENT_TYPE_ACCEPTED, state=pb.JOB_STATE_QUEUED, job=job)
-    made = log.fold(None, event)
+    made = event_log.fold(None, event)
     change = Commit(pb.JOB_STATE_UNSPECIFIED, made, 0, (event.SerializeToString(),), hold=hold_of_new(made))
     await run(named, change)
     new = await named.backfills.CreateBackfill(wanting(2, pb.OVERLAP_QUEUE_AFTER))

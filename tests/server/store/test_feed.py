@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from headgate import commit, feed, keys, log, pb, views
+from headgate import pb
+from headgate.job import event_log
+from headgate.messages import feed_view, views
+from headgate.store import commit, keys
 from tests.server.watching import read, stored
 from tests.server.world import World, backfill, gather_until_end
 
@@ -80,7 +83,7 @@ async def test_a_watcher_of_the_job_sees_every_event_whole_and_live(world: World
     assert [message.event.SerializeToString(deterministic=True) for message in events] == [
         pb.JobEvent.FromString(body).SerializeToString(deterministic=True) for body in bodies
     ]
-    assert [message.incarnation for message in events] == [log.incarnation(body) for body in bodies]
+    assert [message.incarnation for message in events] == [event_log.incarnation(body) for body in bodies]
     assert CANARY in events[2].event.runs[0].failure_digest.log_tail
     assert messages[-1].end.reason == pb.STREAM_END_REASON_JOB_TERMINAL
 
@@ -96,7 +99,9 @@ async def test_a_watcher_of_all_jobs_sees_them_without_payloads_and_with_the_sam
     assert CANARY not in repr(messages)
     assert messages[0].event.job.backfill.project_id == 257880
     assert messages[2].event.runs[0].failure_digest.task_name == "load"
-    assert [message.incarnation for message in messages] == [log.incarnation(b) for b in await stored(world, "mine")]
+    assert [message.incarnation for message in messages] == [
+        event_log.incarnation(b) for b in await stored(world, "mine")
+    ]
 
 
 async def test_servers_of_before_can_read_every_entry(world: World) -> None:
@@ -117,10 +122,10 @@ def test_an_event_without_payloads_is_shown_as_it_is() -> None:
     run = failed_run()
     whole = run.SerializeToString()
 
-    assert feed.shown(1, (plain, plain)) == ()
-    assert feed.shown(1, (plain, whole)) == (
+    assert feed_view.shown(1, (plain, plain)) == ()
+    assert feed_view.shown(1, (plain, whole)) == (
         b"",
-        log.incarnation(whole).encode() + views.basic_event(run).SerializeToString(),
+        event_log.incarnation(whole).encode() + views.basic_event(run).SerializeToString(),
     )
 
 
@@ -129,4 +134,4 @@ def test_what_a_submit_shows_is_what_anybody_would_show() -> None:
     event = pb.JobEvent(revision=1, type=pb.EVENT_TYPE_ACCEPTED, job=job)
     body = event.SerializeToString()
     change = commit.Commit(pb.JOB_STATE_UNSPECIFIED, job, 0, (body,))
-    assert commit.script_arguments(change)[-1] == feed.shown_first(event, body)[0]
+    assert commit.script_arguments(change)[-1] == feed_view.shown_first(event, body)[0]

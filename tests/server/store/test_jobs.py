@@ -7,8 +7,10 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 
-from headgate import keys, log_bounds, pb
-from headgate.log_bounds import Bounds
+from headgate import pb
+from headgate.job import log_bounds
+from headgate.job.log_bounds import Bounds
+from headgate.store import keys
 from tests.server.callers import entry, known, write
 from tests.server.world import World, backfill, detail, metadata_of, reason_of, serving, status_of
 

@@ -7,7 +7,8 @@ import aiohttp
 import grpc
 import pytest
 
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 from headgate_server.store import memory
 from headgate_server.store.memory import parse
 from tests.server.world import World, backfill, reason_of, serving, until

@@ -6,7 +6,8 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_server.errors.exceptions import StoreFull
 from headgate_server.store.errors import ReplyLost

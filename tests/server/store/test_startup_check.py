@@ -10,7 +10,8 @@ import pytest
 from aiohttp import ClientSession
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_server.errors.exceptions import StoreUnavailable, StoreUnfit
 from headgate_server.store import startup_check

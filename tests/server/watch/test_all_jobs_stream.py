@@ -8,7 +8,9 @@ from typing import Any
 import grpc
 import pytest
 
-from headgate import commit, keys, log, pb
+from headgate import pb
+from headgate.job import event_log
+from headgate.store import commit, keys
 from headgate_server import app
 from headgate_server.errors.exceptions import Refused
 from headgate_server.ports.feed import START, Entry, Position, position_of, read_token, write_token
@@ -79,7 +81,7 @@ async def test_a_first_watch_begins_with_every_active_job_and_goes_on_with_what_
     assert len({token, *(found.resume_token for found in events)}) == 3
     written: bytes = await world.redis.lindex(keys.log(two), 1)  # type: ignore[misc]
     assert events[0].event == pb.JobEvent.FromString(written)
-    assert events[0].incarnation == log.incarnation(written)
+    assert events[0].incarnation == event_log.incarnation(written)
 
 
 async def test_a_watch_that_is_continued_gets_what_followed_and_no_snapshot(world: World) -> None:
@@ -309,7 +311,7 @@ async def test_whoever_hangs_up_at_random_and_continues_misses_and_repeats_nothi
     for name, messages in seen.items():
         written: list[bytes] = await world.redis.lrange(keys.log(keys.job_id(name)), 0, -1)  # type: ignore[misc]
         assert [message.revision for message in messages] == list(range(1, len(written) + 1))
-        assert [message.incarnation for message in messages] == [log.incarnation(raw) for raw in written]
+        assert [message.incarnation for message in messages] == [event_log.incarnation(raw) for raw in written]
 
 
 async def test_snapshots_taken_while_jobs_move_are_continued_without_a_gap_or_a_repeat(world: World) -> None:

@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 import grpc
 import pytest
 
-from headgate import keys, log, pb
+from headgate import pb
+from headgate.job import event_log
+from headgate.store import keys
 from headgate_cli.dev.redis_server import RedisServer
 from tests.server.watching import build, read, stored
 from tests.server.world import World, backfill, gather_until_end, reason_of, serving, shape, until
@@ -91,7 +93,7 @@ async def test_a_rewritten_log_is_told_before_its_next_event(world: World) -> No
 
 async def snapshot_at(world: World, job_id: str, revision: int) -> bytes:
     events = [pb.JobEvent.FromString(raw) for raw in await stored(world, job_id)]
-    return log.replay(events[:revision]).SerializeToString()
+    return event_log.replay(events[:revision]).SerializeToString()
 
 
 async def test_a_stream_reaches_its_age_and_says_where_to_go_on(redis_url: str) -> None:

@@ -4,7 +4,9 @@ import grpc
 import pytest
 from aiohttp import ClientSession
 
-from headgate import keys, log, pb
+from headgate import pb
+from headgate.job import event_log
+from headgate.store import keys
 from tests.server.watching import build, read, stored
 from tests.server.world import World, gather_until_end, metadata_of, reason_of, shape, until
 
@@ -33,7 +35,7 @@ async def test_events_arrive_as_the_bytes_that_were_written(world: World) -> Non
     written = await stored(world, job_id)
     events = [message for message in messages if message.HasField("event")]
     assert [message.event for message in events] == [pb.JobEvent.FromString(raw) for raw in written]
-    assert [message.incarnation for message in events] == [log.incarnation(raw) for raw in written]
+    assert [message.incarnation for message in events] == [event_log.incarnation(raw) for raw in written]
     assert {message.job for message in messages} == {keys.job_name(job_id)}
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any, Final
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 from headgate_worker.core.model.calls import Body, Call, Failure, FailureKind, PerInstance, Reply
 from headgate_worker.core.model.steps import Act, Change, Step, apply, timestamp
 from headgate_worker.core.model.view import Hints, Policy, View

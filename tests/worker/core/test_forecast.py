@@ -9,7 +9,8 @@ from statistics import mean, median
 
 import pytest
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 from headgate_worker.core.forecast import forecast
 from headgate_worker.core.model.calls import WRITES
 from headgate_worker.core.model.view import Policy

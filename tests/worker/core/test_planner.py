@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headgate import pb
-from headgate.lifecycle import JOB_TERMINAL
+from headgate.job.lifecycle import JOB_TERMINAL
 from headgate_worker.core.model.calls import (
     CreateInstances,
     GetCreateResult,

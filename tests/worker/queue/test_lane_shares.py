@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import pytest
 from redis.asyncio import Redis
 
-from headgate import entries, keys
+from headgate.store import keys, queue_entries
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_worker.queue import lane_shares
 from headgate_worker.queue.lane_shares import LaneShares
@@ -21,8 +21,8 @@ SLOTS = 20
 
 
 def ids(caller: str, connection: str, count: int) -> list[str]:
-    asked = entries.ReadRequest(1, "Get", b"", "list", 7, caller)
-    return [entries.read(asked, nonce=f"{n:x}", now_ms=7, connection=connection).id for n in range(count)]
+    asked = queue_entries.ReadRequest(1, "Get", b"", "list", 7, caller)
+    return [queue_entries.read(asked, nonce=f"{n:x}", now_ms=7, connection=connection).id for n in range(count)]
 
 
 class Work:
@@ -99,9 +99,9 @@ async def test_all_callers_of_a_connection_leave_a_fifth_to_others(redis: Redis,
 async def test_connections_share_where_callers_are_not_told_apart(redis: Redis, redis_server: RedisServer) -> None:
     work = Work()
     async with lane(redis, redis_server, {"work": work.run}, slots=SLOTS, shared=True):
-        await put_all(redis, ids(entries.ANONYMOUS, "slow", 3_000), "slow")
+        await put_all(redis, ids(queue_entries.ANONYMOUS, "slow", 3_000), "slow")
         await eventually(lambda: work.has_begun(slow=SLOTS // 2))
-        await put_all(redis, ids(entries.ANONYMOUS, "quick", 1), "quick")
+        await put_all(redis, ids(queue_entries.ANONYMOUS, "quick", 1), "quick")
         await eventually(lambda: work.has_begun(quick=1), seconds=5)
         await redis.delete(QUEUE)
         work.release.release()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from headgate import entries, keys
+from headgate.store import keys, queue_entries
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_worker.queue.leased_worker import Function, LaneOptions, LeasedWorker
 from headgate_worker.store.clients import blocking_client
@@ -55,7 +55,7 @@ async def put(redis: Redis, entry_id: str, definition: bytes, *, kick: bool = Tr
 
 
 def definition(name: str, *arguments: object) -> bytes:
-    return entries.encode({"t": None, "f": name, "a": list(arguments), "k": {}, "et": 0})
+    return queue_entries.encode({"t": None, "f": name, "a": list(arguments), "k": {}, "et": 0})
 
 
 async def idle(redis: Redis) -> bool:

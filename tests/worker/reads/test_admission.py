@@ -8,9 +8,10 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from redis.asyncio import Redis
 
-from headgate import entries, keys, pb
-from headgate.quota import PLAIN, Go, Slot, Verdict
-from headgate.ranking import Rank
+from headgate import pb
+from headgate.quota.limits import PLAIN, Go, Slot, Verdict
+from headgate.quota.priority import Rank
+from headgate.store import keys, queue_entries
 from headgate_worker.core.model.calls import Call, Failure, FailureKind, Outcome
 from headgate_worker.core.model.view import Policy
 from headgate_worker.reads.reader import Reader
@@ -49,12 +50,12 @@ async def answered(store: Store, redis: Redis, *, ahead_ms: int, slots: int, lef
     upstream = Slots(clock, ahead_ms, slots)
     reply_to = keys.replies("slots")
     request = pb.GetWorkflowInstanceRequest(id=1).SerializeToString()
-    asked = entries.ReadRequest(1, "GetWorkflowInstance", request, reply_to, clock.now_ms() + left_ms)
-    definition = entries.decode(entries.read(asked, nonce="0" * 12, now_ms=clock.now_ms()).definition)
+    asked = queue_entries.ReadRequest(1, "GetWorkflowInstance", request, reply_to, clock.now_ms() + left_ms)
+    definition = queue_entries.decode(queue_entries.read(asked, nonce="0" * 12, now_ms=clock.now_ms()).definition)
     await Reader(store, upstream, clock, Policy()).read(*definition["a"])
     raw = await redis.lpop(reply_to)  # type: ignore[misc]  # redis-py says Awaitable or bytes
     info = ErrorInfo()
-    Status.FromString(entries.decode_reply(raw).payload).details[0].Unpack(info)
+    Status.FromString(queue_entries.decode_reply(raw).payload).details[0].Unpack(info)
     return info.reason, upstream
 
 
@@ -70,8 +71,8 @@ async def test_a_read_is_cut_off_at_its_deadline(store: Store, redis: Redis) -> 
     clock = StoreClock(await store.now_ms())
     upstream = Endless(clock, ahead_ms=0, slots=0)
     request = pb.PlanBackfillRequest(spec=seed_backfill(reprocess=pb.REPROCESS_MISSING_ONLY))
-    asked = entries.ReadRequest(1, "PlanBackfill", request.SerializeToString(), "nobody", clock.now_ms() + 300)
-    definition = entries.decode(entries.read(asked, nonce="0" * 12, now_ms=clock.now_ms()).definition)
+    asked = queue_entries.ReadRequest(1, "PlanBackfill", request.SerializeToString(), "nobody", clock.now_ms() + 300)
+    definition = queue_entries.decode(queue_entries.read(asked, nonce="0" * 12, now_ms=clock.now_ms()).definition)
 
     async with asyncio.timeout(10):
         await Reader(store, upstream, clock, Policy()).read(*definition["a"])

@@ -10,8 +10,10 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from redis.asyncio import Redis
 
-from headgate import dates, entries, keys, pb
-from headgate.entries import ReadReply
+from headgate import pb
+from headgate.backfill import dates
+from headgate.store import keys, queue_entries
+from headgate.store.queue_entries import ReadReply
 from headgate_emulator.app import RunningEmulator
 from headgate_worker.core.model.calls import InstancePage
 from headgate_worker.process.settings import Settings
@@ -27,14 +29,14 @@ async def read(redis: Redis, method: str, request: Message, *, seconds: float = 
     """Ask as a server asks; the answer."""
     now_ms = int((await redis.time())[0]) * 1000
     reply_to = keys.replies(secrets.token_hex(4))
-    asked = entries.ReadRequest(7, method, request.SerializeToString(), reply_to, now_ms + int(seconds * 1000))
-    entry = entries.read(asked, nonce=secrets.token_hex(6), now_ms=now_ms)
+    asked = queue_entries.ReadRequest(7, method, request.SerializeToString(), reply_to, now_ms + int(seconds * 1000))
+    entry = queue_entries.read(asked, nonce=secrets.token_hex(6), now_ms=now_ms)
     await redis.psetex(keys.arq_job(entry.id), 60_000, entry.definition)
     await redis.zadd(keys.READS, {entry.id: now_ms})
     await redis.lpush(keys.kick(keys.READS), entry.id)  # type: ignore[misc]
     answer = await redis.blpop([reply_to], timeout=4)  # type: ignore[misc]
     assert answer is not None
-    return entries.decode_reply(answer[1])
+    return queue_entries.decode_reply(answer[1])
 
 
 def reason(reply: ReadReply) -> str:
@@ -100,8 +102,8 @@ async def test_a_read_after_its_deadline_is_not_answered(
     store: Store, redis: Redis, emulator: RunningEmulator, worker_settings: Settings, run_worker: RunWorker
 ) -> None:
     reply_to = keys.replies("late")
-    asked = entries.ReadRequest(1, "GetWorkflowInstance", b"", reply_to, 1)
-    entry = entries.read(asked, nonce="0" * 12, now_ms=1)
+    asked = queue_entries.ReadRequest(1, "GetWorkflowInstance", b"", reply_to, 1)
+    entry = queue_entries.read(asked, nonce="0" * 12, now_ms=1)
     await redis.psetex(keys.arq_job(entry.id), 60_000, entry.definition)
     await redis.zadd(keys.READS, {entry.id: 1})
     async with run_worker(worker_settings):

@@ -7,8 +7,10 @@ from typing import Any
 from google.rpc.error_details_pb2 import ErrorInfo
 from redis.asyncio import Redis
 
-from headgate import dates, keys, pb
-from headgate.overlap import target
+from headgate import pb
+from headgate.backfill import dates
+from headgate.store import keys
+from headgate.store.date_claims import target
 from headgate_emulator.app import RunningEmulator
 from headgate_worker.core.model.view import Policy
 from headgate_worker.process.settings import Settings

@@ -8,7 +8,8 @@ import pytest
 from google.rpc.error_details_pb2 import ErrorInfo
 from redis.asyncio import Redis
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.faults import DryRun, ErrorReply, FailRun
 from headgate_worker.core.model.calls import (

@@ -7,10 +7,12 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from headgate import keys, log, pb
-from headgate.lifecycle import JOB_TERMINAL
-from headgate.overlap import hold_of
-from headgate.reprocess import is_left_alone
+from headgate import pb
+from headgate.backfill.reprocess import is_left_alone
+from headgate.job import event_log
+from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.store import keys
+from headgate.store.date_claims import hold_of
 from headgate_emulator.app import RunningEmulator
 from headgate_worker.process.settings import Settings
 from headgate_worker.store.jobs import Store
@@ -103,7 +105,7 @@ async def test_the_state_is_the_fold_of_the_log(
         job_id = await submit(store, backfill_job(seed_backfill()))
         job = await ended(store, job_id)
 
-    assert log.replay(await events_of(redis, job_id)) == job
+    assert event_log.replay(await events_of(redis, job_id)) == job
 
 
 async def test_usage_equals_what_the_emulator_was_asked(

@@ -9,9 +9,11 @@ from typing import Any, NoReturn
 import pytest
 from redis.asyncio import Redis
 
-from headgate import keys, pb, sizes
-from headgate.quota import PLAIN, Verdict
-from headgate.ranking import Rank
+from headgate import pb
+from headgate.job import sizes
+from headgate.quota.limits import PLAIN, Verdict
+from headgate.quota.priority import Rank
+from headgate.store import keys
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_worker.core.model.calls import Call
 from headgate_worker.ports.store import Taken

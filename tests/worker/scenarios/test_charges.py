@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
-from headgate import charges, keys, pb
-from headgate.commit import Commit, Committed
+from headgate import pb
+from headgate.store import charges, keys
+from headgate.store.commit import Commit, Committed
 from headgate_worker.core.model.steps import apply
 from headgate_worker.ports.store import Taken
 from headgate_worker.store import jobs as store_module

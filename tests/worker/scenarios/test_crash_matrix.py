@@ -12,8 +12,9 @@ from dataclasses import replace
 import pytest
 from redis.asyncio import Redis
 
-from headgate import log, pb
-from headgate.reprocess import is_left_alone
+from headgate import pb
+from headgate.backfill.reprocess import is_left_alone
+from headgate.job import event_log
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_emulator.app import RunningEmulator
 from headgate_worker.process.settings import Settings
@@ -80,7 +81,7 @@ async def test_a_killed_tick_loses_and_doubles_nothing(
     async with run_worker(recovering):
         job = await ended(store, job_id)
 
-    assert log.replay(await events_of(redis, job_id)) == job
+    assert event_log.replay(await events_of(redis, job_id)) == job
     creates = [row for row in emulator.ledger.rows(action="CreateWorkflowInstances") if row.applied]
     if crash_at in UNDECIDABLE:
         assert job.state == pb.JOB_STATE_NEEDS_ATTENTION

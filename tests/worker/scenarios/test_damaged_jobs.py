@@ -8,10 +8,11 @@ from typing import Any, Final
 import pytest
 from redis.asyncio import Redis
 
-from headgate import keys, pb
-from headgate.commit import Commit, Committed, Damaged
-from headgate.lifecycle import JOB_TERMINAL
-from headgate.overlap import hold_of
+from headgate import pb
+from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.store import keys
+from headgate.store.commit import Commit, Committed, Damaged
+from headgate.store.date_claims import hold_of
 from headgate_worker.core.model.steps import apply
 from headgate_worker.ports.store import Unreadable
 from headgate_worker.process.settings import Settings

@@ -9,9 +9,19 @@ from dataclasses import dataclass
 import pytest
 from redis.asyncio import Redis
 
-from headgate import dates, entries, keys, pb
-from headgate.commit import Commit, Committed, Wake
-from headgate.overlap import LINE_SCRIPT, Joined, Overlapping, hold_of, hold_of_new, line_arguments, parse_taken
+from headgate import pb
+from headgate.backfill import dates
+from headgate.store import keys, queue_entries
+from headgate.store.commit import Commit, Committed, Wake
+from headgate.store.date_claims import (
+    LINE_SCRIPT,
+    Joined,
+    Overlapping,
+    hold_of,
+    hold_of_new,
+    line_arguments,
+    parse_taken,
+)
 from headgate_worker.core.model.steps import apply, timestamp
 from headgate_worker.store.jobs import Store
 from tests.worker.core.building import day
@@ -59,7 +69,7 @@ class Table:
     async def submit(self, policy: pb.Overlap.ValueType, days: frozenset[int]) -> None:
         job = _backfill(policy, days)
         event = pb.JobEvent(revision=1, type=pb.EVENT_TYPE_ACCEPTED, state=job.state, job=job, event_time=timestamp(1))
-        wake = Wake(entries.tick(keys.job_id(job.name), nonce=secrets.token_hex(6), now_ms=1))
+        wake = Wake(queue_entries.tick(keys.job_id(job.name), nonce=secrets.token_hex(6), now_ms=1))
         raw = (event.SerializeToString(deterministic=True),)
         job.revision = 1
         answer = await self.store.commit(

@@ -8,7 +8,8 @@ from datetime import date
 import pytest
 from redis.asyncio import Redis
 
-from headgate import log, pb
+from headgate import pb
+from headgate.job import event_log
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.faults import FailRun
@@ -61,7 +62,7 @@ async def test_a_date_that_fails_once_is_run_again_and_the_job_succeeds(
     assert job.state == pb.JOB_STATE_SUCCEEDED, job
     assert [(run.attempt, run.retries, run.recalls) for run in job.runs] == [(2, 1, 0), *[(2, 0, 1)] * 3]
     events = await events_of(redis, job_id)
-    assert log.replay(events) == job
+    assert event_log.replay(events) == job
     first = [run for event in events for run in event.runs if run.index == 0]
     ends = [(run.attempt, run.state) for run in first if run.state in (pb.RUN_STATE_FAILED, pb.RUN_STATE_SUCCEEDED)]
     assert list(dict.fromkeys(ends)) == [(1, pb.RUN_STATE_FAILED), (2, pb.RUN_STATE_SUCCEEDED)]
@@ -122,7 +123,7 @@ async def test_a_worker_killed_around_a_try_loses_and_doubles_nothing(
     async with run_worker(impatient.model_copy(update={"settle_seconds": 0.5})):
         job = await ended(store, job_id)
 
-    assert log.replay(await events_of(redis, job_id)) == job
+    assert event_log.replay(await events_of(redis, job_id)) == job
     unsent = [op for op in died.operations if op.outcome == pb.OPERATION_OUTCOME_INTENDED]
     if unsent and _creates(emulator) < len(died.operations):
         assert job.state == pb.JOB_STATE_NEEDS_ATTENTION  # only a person can tell that it was never sent

@@ -6,8 +6,9 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError, ResponseError
 
-from headgate import commit, entries, keys, pb
-from headgate.commit import Commit, Committed, Wake
+from headgate import pb
+from headgate.store import commit, keys, queue_entries
+from headgate.store.commit import Commit, Committed, Wake
 from headgate_worker.core.model.steps import apply
 from headgate_worker.ports.store import Busy, Taken
 from headgate_worker.process.settings import Settings
@@ -33,7 +34,7 @@ async def test_a_tick_does_all_of_its_writes(store: Store, redis: Redis) -> None
     assert isinstance(await store.begin(job_id), Busy)
     assert await store.renew(job_id, taken.fence)
     job, events = apply(taken.job, (WARNING,), now_ms=taken.now_ms)
-    tick = entries.tick(job_id, nonce="0123456789ab", now_ms=taken.now_ms)
+    tick = queue_entries.tick(job_id, nonce="0123456789ab", now_ms=taken.now_ms)
     bodies = tuple(event.SerializeToString() for event in events)
     change = Commit(taken.job.state, job, 1, bodies, taken.fence, wake=Wake(tick), lease_ms=0)
     assert isinstance(await store.commit(change), Committed)

@@ -12,7 +12,9 @@ from contextlib import asynccontextmanager
 import pytest
 from redis.asyncio import Redis
 
-from headgate import keys, log, pb
+from headgate import pb
+from headgate.job import event_log
+from headgate.store import keys
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.faults import DryRun, ErrorReply, FailRun, Latency, MalformedReply
 from headgate_worker.process.settings import Settings
@@ -55,7 +57,7 @@ async def test_a_failed_run_tells_its_task_and_the_end_of_its_log(
     assert 4_090 < len(digest.log_tail.encode()) <= 4_096
     assert "task task_2 failed" in job.error.message
     events = await events_of(redis, job.name.removeprefix("jobs/"))
-    assert log.replay(events) == job
+    assert event_log.replay(events) == job
     told = [event for event in events if event.runs and event.runs[0].state == pb.RUN_STATE_FAILED]
     assert [event.runs[0].HasField("failure_digest") for event in told] == [False, True]
     assert [event.type for event in told] == [pb.EVENT_TYPE_RUN_CHANGED] * 2
@@ -170,7 +172,7 @@ async def test_a_worker_that_dies_over_the_log_leaves_the_look_to_another(
     assert actions(failing).count("ListTaskInstances") == 2
     assert actions(failing).count("CreateWorkflowInstances") == 1
     events = await events_of(redis, job_id)
-    assert log.replay(events) == job
+    assert event_log.replay(events) == job
     assert sum(run.HasField("failure_digest") for event in events for run in event.runs) == 1
 
 

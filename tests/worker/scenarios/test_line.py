@@ -13,9 +13,11 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from redis.asyncio import Redis
 
-from headgate import keys, log, pb
-from headgate.lifecycle import JOB_TERMINAL
-from headgate.overlap import MOST_WAITING, hold_of
+from headgate import pb
+from headgate.job import event_log
+from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.store import keys
+from headgate.store.date_claims import MOST_WAITING, hold_of
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_emulator.app import RunningEmulator
 from headgate_worker.process.settings import Settings
@@ -68,7 +70,7 @@ async def test_one_in_line_waits_for_its_dates_and_begins_when_they_are_given_ba
     assert job.start_time.ToMilliseconds() >= first.end_time.ToMilliseconds()
     # Rung for by whoever gave the dates back, long before the net below.
     assert job.start_time.ToMilliseconds() - first.end_time.ToMilliseconds() < 10_000
-    assert log.replay(await events_of(redis, "second")) == job
+    assert event_log.replay(await events_of(redis, "second")) == job
     assert await redis.keys("hg:dates:*") == []
 
 

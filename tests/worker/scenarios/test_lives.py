@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from redis.asyncio import Redis
 
-from headgate import keys
-from headgate.commit import Committed, Fenced
+from headgate.store import keys
+from headgate.store.commit import Committed, Fenced
 from headgate_worker.store.jobs import Store
 from tests.worker.store.test_jobs import RUNNING, change, everything, taken
 from tests.worker.submitting import backfill_job, seed_backfill, submit

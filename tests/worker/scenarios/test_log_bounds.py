@@ -6,8 +6,10 @@ import pytest
 from google.rpc.error_details_pb2 import ErrorInfo
 from redis.asyncio import Redis
 
-from headgate import keys, log_bounds, pb
-from headgate.log_bounds import Bounds
+from headgate import pb
+from headgate.job import log_bounds
+from headgate.job.log_bounds import Bounds
+from headgate.store import keys
 from headgate_worker.process.settings import Settings
 from headgate_worker.store.jobs import Store
 from tests.worker.conftest import RunWorker, eventually

@@ -14,7 +14,9 @@ import grpc
 import pytest
 from redis.asyncio import Redis
 
-from headgate import dates, keys, pb
+from headgate import pb
+from headgate.backfill import dates
+from headgate.store import keys
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.faults import Latency

@@ -6,9 +6,10 @@ import asyncio
 
 from redis.asyncio import Redis
 
-from headgate import keys, pb
-from headgate.quota import PLAIN, Go, Verdict
-from headgate.ranking import Rank
+from headgate import pb
+from headgate.quota.limits import PLAIN, Go, Verdict
+from headgate.quota.priority import Rank
+from headgate.store import keys
 from headgate_worker.core.model.calls import Call, CreateInstances, Failure, FailureKind, Outcome, Reply
 from headgate_worker.core.model.view import Policy
 from headgate_worker.store.clock import StoreClock, SystemDice

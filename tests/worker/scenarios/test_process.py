@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from redis.asyncio import Redis
 
-from headgate import keys
+from headgate.store import keys
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_emulator.app import RunningEmulator
 from headgate_worker.store.jobs import Store

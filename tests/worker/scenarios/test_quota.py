@@ -9,7 +9,9 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from headgate import entries, keys, pb, quota
+from headgate import pb
+from headgate.quota import limits
+from headgate.store import keys, queue_entries
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.dataworks.quota import Limits
 from headgate_worker.process.settings import Settings
@@ -84,7 +86,7 @@ async def test_a_cancel_goes_through_while_reads_are_frozen(
 async def _rung(store: Store, job_id: str) -> bool:
     """Ring for a job that waits for the freeze to be over, as the reaper does for one that is late."""
     now_ms = await store.now_ms()
-    await store.ring({job_id: entries.tick(job_id, nonce=str(now_ms), now_ms=now_ms)}, now_ms)
+    await store.ring({job_id: queue_entries.tick(job_id, nonce=str(now_ms), now_ms=now_ms)}, now_ms)
     await asyncio.sleep(0.2)
     job = await store.load(job_id)
     return job is not None and job.state == pb.JOB_STATE_CANCELLED
@@ -109,15 +111,15 @@ async def test_a_worker_says_which_connections_it_serves(
     async with run_worker(worker_settings.model_copy(update={"connections": str(file)})):
         await eventually(announced)
 
-    assert quota.announced_limits(await said("eu")) == quota.EDITIONS["basic"]
-    assert quota.announced_limits(await said("us")) == quota.EDITIONS["unlimited"]
-    assert (await said(""))[quota.ALIAS] == "eu"
-    assert 0 < await redis.pttl(keys.quota("eu")) <= quota.KEEP_MS
+    assert limits.announced_limits(await said("eu")) == limits.EDITIONS["basic"]
+    assert limits.announced_limits(await said("us")) == limits.EDITIONS["unlimited"]
+    assert (await said(""))[limits.ALIAS] == "eu"
+    assert 0 < await redis.pttl(keys.quota("eu")) <= limits.KEEP_MS
     assert await redis.pttl(keys.quota("")) == -1, "the alias stays while no worker runs"
 
     async def is_its_own() -> bool:
-        return quota.ALIAS not in await said("") and "limits" in await said("")
+        return limits.ALIAS not in await said("") and "limits" in await said("")
 
     async with run_worker(worker_settings):
         await eventually(is_its_own)
-    assert 0 < await redis.pttl(keys.quota("")) <= quota.KEEP_MS
+    assert 0 < await redis.pttl(keys.quota("")) <= limits.KEEP_MS

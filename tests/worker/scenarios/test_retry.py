@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from redis.asyncio import Redis
 
-from headgate import keys, log, pb
-from headgate.overlap import hold_of
+from headgate import pb
+from headgate.job import event_log
+from headgate.store import keys
+from headgate.store.date_claims import hold_of
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_worker.process.settings import Settings
 from headgate_worker.store.jobs import Store
@@ -37,5 +39,5 @@ async def test_named_dates_of_an_ended_backfill_run_again(
     assert job.runs[1].workflow_instance_id not in {0, *(run.workflow_instance_id for run in first.runs)}
     assert len(job.operations) == 2
     assert len(job.runs) == 2
-    assert log.replay(await events_of(redis, keys.job_id(job.name))) == job
+    assert event_log.replay(await events_of(redis, keys.job_id(job.name))) == job
     assert not await redis.exists(held.key)

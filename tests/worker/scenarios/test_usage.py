@@ -6,7 +6,8 @@ import asyncio
 
 from redis.asyncio import Redis
 
-from headgate import keys, pb
+from headgate import pb
+from headgate.store import keys
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.faults import ErrorReply, LostReply
 from headgate_worker.process.settings import Settings

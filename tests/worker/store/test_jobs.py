@@ -14,8 +14,10 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from headgate import entries, keys, log, pb
-from headgate.commit import Commit, Committed, Damaged, Fenced, Polls, Stale, Wake
+from headgate import pb
+from headgate.job import event_log
+from headgate.store import keys, queue_entries
+from headgate.store.commit import Commit, Committed, Damaged, Fenced, Polls, Stale, Wake
 from headgate_worker.core.model.steps import apply
 from headgate_worker.ports.store import Busy, Taken
 from headgate_worker.store.jobs import CAUTION_MS, Store
@@ -38,7 +40,7 @@ def change(
 ) -> Commit:
     """A commit on top of a taken job; fence -1 means the taken one."""
     job, events = apply(found.job, drafts, now_ms=found.now_ms)
-    entry = entries.tick(keys.job_id(job.name), nonce=secrets.token_hex(6), now_ms=found.now_ms)
+    entry = queue_entries.tick(keys.job_id(job.name), nonce=secrets.token_hex(6), now_ms=found.now_ms)
     return Commit(
         before=found.job.state,
         job=job,
@@ -66,7 +68,7 @@ async def test_a_commit_writes_log_state_feed_and_indexes_together(store: Store,
     assert isinstance(answer, Committed)
     assert answer.revision == 2
     events: list[bytes] = await redis.lrange(keys.log(job_id), 0, -1)  # type: ignore[misc]
-    assert log.replay(map(pb.JobEvent.FromString, events)) == await store.load(job_id)
+    assert event_log.replay(map(pb.JobEvent.FromString, events)) == await store.load(job_id)
     feed = await redis.xrange(keys.FEED)
     assert [(fields[b"i"].decode(), fields[b"r"], fields[b"e"]) for _, fields in feed] == [
         (job_id, b"1", events[0]),
@@ -195,7 +197,7 @@ async def test_a_log_that_lost_its_tail_is_not_written_over(store: Store, redis:
 async def test_a_job_that_has_not_begun_is_kept_once_and_in_little_room(store: Store, redis: Redis) -> None:
     job_id = await submit(store, backfill_job(seed_backfill(workflow_id=9007199254740993)))
     events: list[bytes] = await redis.lrange(keys.log(job_id), 0, -1)  # type: ignore[misc]
-    job = log.replay(map(pb.JobEvent.FromString, events))
+    job = event_log.replay(map(pb.JobEvent.FromString, events))
 
     assert await redis.hexists(keys.job(job_id), "snap") == 0  # type: ignore[misc]
     assert await redis.object("encoding", keys.job(job_id)) in (b"ziplist", b"listpack")
@@ -333,7 +335,7 @@ async def test_a_tick_that_was_claimed_and_died_before_it_began_comes_before_a_l
 async def test_a_ring_is_the_jobs_next_entry_and_nothing_of_a_job_that_is_gone(store: Store, redis: Redis) -> None:
     job_id, lost = await late_job(store, redis)
     await redis.delete(keys.TICKS)
-    ticks = {name: entries.tick(name, nonce="0123456789ab", now_ms=0) for name in (job_id, "gone")}
+    ticks = {name: queue_entries.tick(name, nonce="0123456789ab", now_ms=0) for name in (job_id, "gone")}
 
     assert await store.ring(ticks, 5) == 1
 

@@ -8,8 +8,9 @@ import time
 import pytest
 from redis.asyncio import Redis
 
-from headgate import keys, pb
-from headgate.observations import LEASE_MS, Seen
+from headgate import pb
+from headgate.store import keys
+from headgate.store.observations import LEASE_MS, Seen
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.faults import ErrorReply, Latency, RunFor
 from headgate_worker.ports.store import Flight

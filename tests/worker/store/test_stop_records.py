@@ -9,7 +9,9 @@ import pytest
 from aiohttp import ClientSession
 from redis.asyncio import Redis
 
-from headgate import dates, keys, pb
+from headgate import pb
+from headgate.backfill import dates
+from headgate.store import keys
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.faults import FailRun, Latency, RunFor
 from headgate_worker.core.model.calls import StopRecord

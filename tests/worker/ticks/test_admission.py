@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import pytest
 from redis.asyncio import Redis
 
-from headgate import keys
-from headgate.quota import PLAIN, Crowded, Frozen, Go, Later, Slot, Verdict
-from headgate.ranking import Rank
+from headgate.quota.limits import PLAIN, Crowded, Frozen, Go, Later, Slot, Verdict
+from headgate.quota.priority import Rank
+from headgate.store import keys
 from headgate_worker.core.model.calls import Call, Failure, FailureKind, GetInstance, Outcome
 from headgate_worker.core.model.steps import Act
 from headgate_worker.core.model.view import Policy

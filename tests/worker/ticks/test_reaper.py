@@ -7,7 +7,7 @@ import asyncio
 from prometheus_client import generate_latest
 from redis.asyncio import Redis
 
-from headgate import keys
+from headgate.store import keys
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_worker.ports.store import Busy, Taken
 from headgate_worker.process import metrics

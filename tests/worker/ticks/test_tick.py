@@ -7,10 +7,11 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from headgate import keys, pb
-from headgate.commit import Answer, Commit
-from headgate.quota import PLAIN, Go, Verdict
-from headgate.ranking import Rank
+from headgate import pb
+from headgate.quota.limits import PLAIN, Go, Verdict
+from headgate.quota.priority import Rank
+from headgate.store import keys
+from headgate.store.commit import Answer, Commit
 from headgate_worker.core.model.calls import WRITES, Call, Failure, FailureKind, Outcome
 from headgate_worker.core.model.steps import apply
 from headgate_worker.core.model.view import Policy

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.quota import EDITIONS
+from headgate.quota.limits import EDITIONS
 from headgate_worker.upstream.connection_file import DataWorksEntry, EnosEntry, Secrets, load
 
 GOOD = """

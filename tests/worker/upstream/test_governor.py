@@ -8,9 +8,10 @@ from itertools import pairwise
 import pytest
 from redis.asyncio import Redis
 
-from headgate import keys, quota
-from headgate.quota import Crowded, Frozen, Go, Limits, Slot
-from headgate.ranking import Rank
+from headgate.quota import limits as quota_limits
+from headgate.quota.limits import Crowded, Frozen, Go, Limits, Slot
+from headgate.quota.priority import Rank
+from headgate.store import keys
 from headgate_worker.core.model.calls import Call, Failure, FailureKind, GetInstance, StopInstances
 from headgate_worker.upstream.governor import Governor
 
@@ -169,8 +170,8 @@ async def test_slots_of_a_rate_that_was_too_high_are_handed_out_anew(redis: Redi
 
 
 def test_editions_have_the_published_numbers() -> None:
-    assert quota.EDITIONS["basic"].total_daily == 100
-    assert (quota.EDITIONS["enterprise"].read_qps, quota.EDITIONS["enterprise"].write_qps) == (50, 20)
+    assert quota_limits.EDITIONS["basic"].total_daily == 100
+    assert (quota_limits.EDITIONS["enterprise"].read_qps, quota_limits.EDITIONS["enterprise"].write_qps) == (50, 20)
 
 
 async def test_while_an_urgent_job_asks_the_others_leave_it_room(redis: Redis) -> None:

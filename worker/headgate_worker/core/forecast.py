@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Final
 
-from headgate import dates, pb
-from headgate.lifecycle import JOB_TERMINAL
+from headgate import pb
+from headgate.backfill import dates
+from headgate.job.lifecycle import JOB_TERMINAL
 from headgate_worker.core.facts.create_windows import all_ranges
 from headgate_worker.core.model.calls import (
     WRITES,

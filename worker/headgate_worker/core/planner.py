@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from headgate import overlap, pb
-from headgate.lifecycle import JOB_TERMINAL
+from headgate import pb
+from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.store import date_claims
 from headgate_worker.core.facts import operations
 from headgate_worker.core.model.calls import (
     CreateInstances,
@@ -61,7 +62,7 @@ def _begin(view: View) -> Step | None:
     if view.job.state != pb.JOB_STATE_QUEUED:
         return None
     draft = pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=pb.JOB_STATE_RUNNING, message="a worker has begun")
-    if overlap.waits(view.job):
+    if date_claims.waits(view.job):
         return Act((draft,))
     following = plan(after(view, (draft,)))
     if isinstance(following, Act):

@@ -8,9 +8,10 @@ from typing import Final, Protocol
 
 from redis.exceptions import RedisError
 
-from headgate import entries, pb
-from headgate.commit import Answer, Commit
-from headgate.observations import Seen
+from headgate import pb
+from headgate.store import queue_entries
+from headgate.store.commit import Answer, Commit
+from headgate.store.observations import Seen
 from headgate_worker.core.model.calls import StopRecord
 
 
@@ -170,7 +171,7 @@ class ReaperStore(Protocol):
     async def late_jobs(self, limit: int) -> Late:
         """Look at no more than `limit` jobs whose tick is late; each gets a new grace."""
 
-    async def ring(self, ticks: Mapping[str, entries.Entry], at_ms: int) -> int:
+    async def ring(self, ticks: Mapping[str, queue_entries.Entry], at_ms: int) -> int:
         """Give jobs another next tick, due at `at_ms`; how many of the jobs are there."""
 
     async def expired_jobs(self, now_ms: int, limit: int) -> tuple[str, ...]:
@@ -196,7 +197,7 @@ class ReadStore(Protocol):
     async def now_ms(self) -> int:
         """The store's clock."""
 
-    async def reply(self, to: str, answer: entries.ReadReply) -> None:
+    async def reply(self, to: str, answer: queue_entries.ReadReply) -> None:
         """Answer a read."""
 
     async def put_observation(self, connection: str, seen: pb.FlowInstance, *, follow_ms: int = 0) -> None:

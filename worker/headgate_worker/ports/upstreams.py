@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from headgate import quota
-from headgate.quota import PLAIN, Verdict
-from headgate.ranking import Rank
+from headgate.quota import limits
+from headgate.quota.limits import PLAIN, Verdict
+from headgate.quota.priority import Rank
 from headgate_worker.core.model.calls import WRITES, Call, Failure, Outcome
 
 
@@ -57,4 +57,4 @@ class Upstreams(Protocol):
 
 def class_of(call: Call) -> str:
     """Which quota a call counts against: "write" where it changes something, else "read"."""
-    return quota.WRITE if type(call) in WRITES else quota.READ
+    return limits.WRITE if type(call) in WRITES else limits.READ

@@ -1,4 +1,4 @@
-"""Logging of a worker: to standard error, as text or JSON (`headgate.log_lines`), without payloads or secrets."""
+"""Logging of a worker: to standard error, as text or JSON (the protocol's `log_lines`), without payloads or secrets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import sys
 from typing import Literal
 
-from headgate.log_lines import JsonFormatter, TextFormatter
+from headgate.process.log_lines import JsonFormatter, TextFormatter
 
 
 def configure(level: str, shape: Literal["text", "json"]) -> None:

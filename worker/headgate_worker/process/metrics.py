@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from headgate.exposure import Exposure
+from headgate.process.exposure import Exposure
 
 Family = GaugeMetricFamily | CounterMetricFamily
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from headgate import exposure
+from headgate.process import exposure
 
 
 def _insecure(text: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from headgate import keys
 from headgate.scripts import loader
+from headgate.store import keys
 
 PACKAGE: Final = "headgate_worker.scripts"
 """Where the scripts of a worker are."""

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final, NamedTuple
 
-from headgate import entries
 from headgate.scripts import loader
+from headgate.store import queue_entries
 from headgate_worker.queue.claim_scripts import CLAIM_CONSTANTS, PACKAGE, ClaimKeys
 
 CHUNK: Final = 32
@@ -61,8 +61,8 @@ It answers also whether some are held back.
 
 def subjects_of(entry_id: str) -> tuple[str, str]:
     """The caller and the connection of an entry, as they are counted."""
-    caller, connection = entries.asker_of(entry_id)
-    who = f"caller:{caller}@{connection}" if caller == entries.ANONYMOUS else f"caller:{caller}"
+    caller, connection = queue_entries.asker_of(entry_id)
+    who = f"caller:{caller}@{connection}" if caller == queue_entries.ANONYMOUS else f"caller:{caller}"
     return who, f"connection:{connection}"
 
 

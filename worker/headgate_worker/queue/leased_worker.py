@@ -19,7 +19,7 @@ from typing import Any, Final
 from arq.worker import Worker, func
 from redis.asyncio import Redis
 
-from headgate import entries, keys
+from headgate.store import keys, queue_entries
 from headgate_worker.ports.store import STORE_AWAY
 from headgate_worker.queue import claim_scripts, lane_shares
 from headgate_worker.queue.claim_scripts import ClaimArguments, ClaimKeys, EndArguments, QueueKeys, RenewArguments
@@ -94,8 +94,8 @@ class LeasedWorker(Worker):
             job_timeout=300,
             keep_result=0,
             max_tries=10**6,
-            job_serializer=entries.encode,
-            job_deserializer=entries.decode,
+            job_serializer=queue_entries.encode,
+            job_deserializer=queue_entries.decode,
         )
         self._options = options
         self._functions = functions
@@ -252,7 +252,7 @@ class LeasedWorker(Worker):
         if not definition:
             return None  # its definition has expired: only an id is left, and the reaper knows the job
         try:
-            parsed = entries.decode(definition)
+            parsed = queue_entries.decode(definition)
             function = self._functions[parsed["f"]]
             arguments = list(parsed["a"])
             named = dict(parsed["k"]) if self._options.shared else {}

@@ -8,7 +8,7 @@ from typing import Final
 from google.protobuf.message import Message
 
 from headgate import pb
-from headgate.reply_sizes import fit_flows
+from headgate.messages.reply_sizes import fit_flows
 from headgate_worker.core.model.calls import Body, Call
 from headgate_worker.core.model.flow_calls import FlowPage, FlowTaskLog, GetFlow, GetFlowTaskLog, ListFlows
 from headgate_worker.core.model.log_tail import tail

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 from headgate_worker.core.model.calls import InstancePage
 from headgate_worker.reads import page_tokens
 

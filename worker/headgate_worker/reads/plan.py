@@ -16,9 +16,10 @@ from typing import Final, Protocol
 
 from google.type.date_pb2 import Date
 
-from headgate import dates, pb, reprocess
-from headgate.overlap import target
+from headgate import pb
+from headgate.backfill import dates, reprocess
 from headgate.reasons import Reason
+from headgate.store.date_claims import target
 from headgate_worker.core import forecast
 from headgate_worker.core.facts import create_windows
 from headgate_worker.core.facts.durations import RECENT

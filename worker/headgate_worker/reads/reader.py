@@ -10,10 +10,12 @@ from typing import Any, Final
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
 
-from headgate import dates, entries, pb
-from headgate.observations import Seen
+from headgate import pb
+from headgate.backfill import dates
+from headgate.messages.reply_sizes import fit_instances
 from headgate.reasons import Reason
-from headgate.reply_sizes import fit_instances
+from headgate.store import queue_entries
+from headgate.store.observations import Seen
 from headgate_worker.core.model import errors
 from headgate_worker.core.model.calls import (
     ACTIONS,
@@ -88,7 +90,7 @@ class Reader:
 
     async def read(self, *arguments: Any, caller: Any = "", **_: Any) -> None:
         """Answer one read; nobody is answered after the caller's deadline."""
-        asked = entries.parse_read(list(arguments), caller)
+        asked = queue_entries.parse_read(list(arguments), caller)
         left = (asked.deadline_ms - await self._store.now_ms()) / 1000
         if left <= 0:
             return
@@ -101,20 +103,20 @@ class Reader:
             raise
         await self._store.reply(asked.reply_to, answer)
 
-    async def _answer(self, asked: entries.ReadRequest, left: float) -> entries.ReadReply:
+    async def _answer(self, asked: queue_entries.ReadRequest, left: float) -> queue_entries.ReadReply:
         try:
             message = await self._made(asked, left)
-            return entries.ReadReply(asked.id, ok=True, payload=message.SerializeToString())
+            return queue_entries.ReadReply(asked.id, ok=True, payload=message.SerializeToString())
         except ReadFailed as failed:
-            return entries.ReadReply(asked.id, ok=False, payload=failed.status.SerializeToString())
+            return queue_entries.ReadReply(asked.id, ok=False, payload=failed.status.SerializeToString())
         except BadToken as error:
             status = errors.status(Reason.PAGE_TOKEN_INVALID, str(error))
-            return entries.ReadReply(asked.id, ok=False, payload=status.SerializeToString())
+            return queue_entries.ReadReply(asked.id, ok=False, payload=status.SerializeToString())
         except KeyError:
             status = errors.status(Reason.METHOD_UNBUILT, f"this worker can't answer {asked.method}")
-            return entries.ReadReply(asked.id, ok=False, payload=status.SerializeToString())
+            return queue_entries.ReadReply(asked.id, ok=False, payload=status.SerializeToString())
 
-    async def _made(self, asked: entries.ReadRequest, left: float) -> Message:
+    async def _made(self, asked: queue_entries.ReadRequest, left: float) -> Message:
         if asked.method == PLAN:
             return await self._plans.plan(asked.request, left, asked.caller)
         return await self._methods[asked.method](asked.request, left)

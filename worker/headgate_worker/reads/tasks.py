@@ -9,7 +9,8 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 from headgate.reasons import Reason
 from headgate_worker.core.model import errors
 from headgate_worker.core.model.calls import (

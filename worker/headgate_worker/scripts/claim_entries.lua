@@ -4,7 +4,7 @@
 -- An entry that is due while its claim still stands comes again when that ends: both end in the same millisecond, and a
 -- worker that was that early would make it wait for another lease. An entry whose definition may not be read, which is none
 -- of ours, is claimed without one, so that it ends. Kicks are for entries that are due: when all of those are claimed, none
--- is left over. It goes on in a full store, see `headgate.reserve`. `left` are ids that are left to others.
+-- is left over. It goes on in a full store, see `headgate.store.reserve`. `left` are ids that are left to others.
 -- @keys queue kick
 -- @argv most lease_ms owner ; left...
 -- @returns ids_and_definitions ms_until_the_next_is_due_or_-1

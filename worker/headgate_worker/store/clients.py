@@ -10,8 +10,8 @@ from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
 
-from headgate import redis_url
-from headgate.redis_url import SentinelTarget
+from headgate.process import redis_url
+from headgate.process.redis_url import SentinelTarget
 from headgate_worker.store.pipelined_redis import GatheringRedis
 
 COMMAND_TIMEOUT_SECONDS: Final = 5.0

@@ -16,11 +16,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from headgate import charges, commit, deletion, entries, keys, late, leases, pb, reserve, snapshot
-from headgate.charges import RecountAnswer, RecountArguments, RecountKeys
-from headgate.commit import Answer, Commit, Committed, Damaged, Stale
-from headgate.late import ReapArguments, ReapKeys, RingArguments, RingKeys
-from headgate.leases import (
+from headgate import pb
+from headgate.store import charges, commit, deletion, keys, late_ticks, leases, queue_entries, reserve, snapshot
+from headgate.store.charges import RecountAnswer, RecountArguments, RecountKeys
+from headgate.store.commit import Answer, Commit, Committed, Damaged, Stale
+from headgate.store.late_ticks import ReapArguments, ReapKeys, RingArguments, RingKeys
+from headgate.store.leases import (
     BeginAnswer,
     BeginArguments,
     BeginKeys,
@@ -33,9 +34,9 @@ from headgate.leases import (
     RenewArguments,
     RenewKeys,
 )
-from headgate.observations import TTL_MS as OBSERVATION_TTL_MS
-from headgate.reserve import HeartbeatArguments, HeartbeatKeys, PutArguments, PutKeys
-from headgate_redis import apart
+from headgate.store.observations import TTL_MS as OBSERVATION_TTL_MS
+from headgate.store.reserve import HeartbeatArguments, HeartbeatKeys, PutArguments, PutKeys
+from headgate_redis import backoff
 from headgate_redis.row_errors import is_damage
 from headgate_worker.ports.store import Busy, Late, Taken, Unreadable
 from headgate_worker.store.clients import refuses_writes
@@ -83,8 +84,8 @@ class Store:
         self._commit = redis.register_script(commit.SCRIPT)
         self._begin = redis.register_script(leases.BEGIN_SCRIPT)
         self._release = redis.register_script(leases.RELEASE_SCRIPT)
-        self._reap = redis.register_script(late.REAP_SCRIPT)
-        self._ring = redis.register_script(late.RING_SCRIPT)
+        self._reap = redis.register_script(late_ticks.REAP_SCRIPT)
+        self._ring = redis.register_script(late_ticks.RING_SCRIPT)
         self._delete = redis.register_script(deletion.DELETE_SCRIPT)
         self._put = redis.register_script(reserve.PUT_SCRIPT)
         self._heartbeat = redis.register_script(reserve.HEARTBEAT_SCRIPT)
@@ -157,7 +158,7 @@ class Store:
                 if not refuses_writes(error):
                     raise
                 await self._redis.connection_pool.disconnect(inuse_connections=False)
-            await apart.pause(delay)
+            await backoff.pause(delay)
         return await run(change)
 
     async def _run(self, change: Commit) -> Answer:
@@ -196,10 +197,10 @@ class Store:
         now_ms, lost, looked_at, first_ms = await self._reap(keys=names, args=arguments)
         return Late(int(now_ms), tuple(keys.text(job_id) for job_id in lost), int(looked_at), int(first_ms))
 
-    async def ring(self, ticks: Mapping[str, entries.Entry], at_ms: int) -> int:
+    async def ring(self, ticks: Mapping[str, queue_entries.Entry], at_ms: int) -> int:
         """Give jobs another next tick, due at `at_ms`; how many of the jobs are there."""
         words = [word for job_id, tick in ticks.items() for word in (job_id, tick.id, tick.definition)]
-        arguments = RingArguments(keys.job(""), entries.DEFINITION_TTL_MS, at_ms)
+        arguments = RingArguments(keys.job(""), queue_entries.DEFINITION_TTL_MS, at_ms)
         return int(await self._ring(keys=RingKeys(keys.TICKS, keys.kick(keys.TICKS)), args=[*arguments, *words]))
 
     async def expired_jobs(self, now_ms: int, limit: int) -> tuple[str, ...]:
@@ -260,10 +261,10 @@ class Store:
             name = keys.look(connection, instance_id)
             await self._put(keys=PutKeys(name), args=PutArguments(keys.LOOK_JOB, follow_ms))
 
-    async def reply(self, to: str, answer: entries.ReadReply) -> None:
+    async def reply(self, to: str, answer: queue_entries.ReadReply) -> None:
         """Answer a read. The list vanishes by itself when nobody takes from it."""
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.rpush(to, entries.encode_reply(answer))
+            pipe.rpush(to, queue_entries.encode_reply(answer))
             pipe.pexpire(to, 60_000)
             await pipe.execute()
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from redis.asyncio import ConnectionPool, Redis
 
-from headgate_redis.pipe import Pipe
+from headgate_redis.pipeline import Pipe
 from headgate_redis.script import Script
 
 GROUPS: Final = 2

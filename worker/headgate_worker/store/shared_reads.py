@@ -1,6 +1,6 @@
 """One read for all: whoever wants to know an instance takes what another has just read, or waits for it, or reads it.
 
-Adapter to the scripts of `headgate.observations`. Losing anything here costs a read, never correctness.
+Adapter to the scripts of `headgate.store.observations`. Losing anything here costs a read, never correctness.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from google.protobuf.message import DecodeError
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from headgate import keys, pb
-from headgate.observations import (
+from headgate import pb
+from headgate.store import keys
+from headgate.store.observations import (
     CLAIM_SCRIPT,
     DROP_SCRIPT,
     FLIGHT_TTL_MS,

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
-from headgate import keys
+from headgate.store import keys
 from headgate_worker.core.model.calls import StopRecord
 
 TTL_MS: Final = 24 * 3600 * 1000

@@ -6,9 +6,10 @@ import asyncio
 from dataclasses import replace
 from typing import Final
 
-from headgate import pb, ranking
-from headgate.quota import Crowded, Frozen, Go, Later, Slot, Verdict
-from headgate.ranking import Rank
+from headgate import pb
+from headgate.quota import priority
+from headgate.quota.limits import Crowded, Frozen, Go, Later, Slot, Verdict
+from headgate.quota.priority import Rank
 from headgate_worker.core.model.calls import Call
 from headgate_worker.core.model.steps import Act
 from headgate_worker.core.planner import IDLE_MS
@@ -76,7 +77,7 @@ class Admission:
         now_ms = self._clock.now_ms()
         if at_ms - now_ms > SLOT_FAR_MS:
             return at_ms
-        wake_ms = now_ms + ranking.again_ms(self._rank(tick), at_ms - now_ms)
+        wake_ms = now_ms + priority.again_ms(self._rank(tick), at_ms - now_ms)
         self._queues(tick)
         return wake_ms
 

@@ -14,10 +14,11 @@ from typing import Final
 
 from google.rpc.status_pb2 import Status
 
-from headgate import pb, sizes
-from headgate.lifecycle import JOB_TERMINAL, RUN_FRONTIER
-from headgate.overlap import target
+from headgate import pb
+from headgate.job import sizes
+from headgate.job.lifecycle import JOB_TERMINAL, RUN_FRONTIER
 from headgate.reasons import Reason
+from headgate.store.date_claims import target
 from headgate_worker.core.facts import follow_window, poll_schedule, stop_records
 from headgate_worker.core.facts.durations import durations
 from headgate_worker.core.model import errors

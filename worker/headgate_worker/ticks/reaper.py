@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from headgate import entries
+from headgate.store import queue_entries
 from headgate_worker.ports.clock import Clock, Dice
 from headgate_worker.ports.store import STORE_AWAY, Late, ReaperStore
 
@@ -97,5 +97,7 @@ class Reaper:
 
     async def _ring(self, late: Late) -> None:
         _log.info("ringing for %d late jobs", len(late.lost))
-        ticks = {job_id: entries.tick(job_id, nonce=self._dice.nonce(), now_ms=late.now_ms) for job_id in late.lost}
+        ticks = {
+            job_id: queue_entries.tick(job_id, nonce=self._dice.nonce(), now_ms=late.now_ms) for job_id in late.lost
+        }
         self.rung += await self._store.ring(ticks, late.first_ms)

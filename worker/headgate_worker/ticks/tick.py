@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from headgate import entries, keys, pb
-from headgate.charges import Exceeded
-from headgate.commit import Answer, Commit, Committed, Damaged, Polls, Stale, Usage, Wake
-from headgate.lifecycle import JOB_TERMINAL
-from headgate.overlap import Hold, Overlapping, hold_of, waits
+from headgate import pb
+from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.store import keys, queue_entries
+from headgate.store.charges import Exceeded
+from headgate.store.commit import Answer, Commit, Committed, Damaged, Polls, Stale, Usage, Wake
+from headgate.store.date_claims import Hold, Overlapping, hold_of, waits
 from headgate_worker.core.model.calls import ACTIONS, WRITES, Call, Failure, FailureKind, Outcome
 from headgate_worker.core.model.hints_codec import decode_hints, encode_hints
 from headgate_worker.core.model.steps import Act, Change, apply
@@ -218,7 +219,7 @@ class Tick:
         self._lease_ends = max(self._lease_ends, asked + self._store.lease_ms / 1000)
 
     def _wake(self, now_ms: int, wake_ms: int) -> Wake:
-        entry = entries.tick(self.job_id, nonce=self._dice.nonce(), now_ms=now_ms)
+        entry = queue_entries.tick(self.job_id, nonce=self._dice.nonce(), now_ms=now_ms)
         return Wake(entry, max(0, wake_ms - now_ms))
 
     async def reload(self) -> None:

@@ -15,8 +15,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from headgate import quota
-from headgate.quota import Limits
+from headgate.quota import limits as quota_limits
+from headgate.quota.limits import Limits
 from headgate_worker.upstream.dataworks.settings import Credentials, DataWorksSettings
 from headgate_worker.upstream.enos.settings import EnosSettings
 
@@ -29,7 +29,7 @@ Qps = Annotated[float, Field(ge=0)]
 
 def limits_from(edition: str, own: Mapping[str, float]) -> Limits:
     """An edition's preset, with each number that is set by itself; 0 leaves the preset's."""
-    return replace(quota.EDITIONS[edition], **{name: value for name, value in own.items() if value})  # type: ignore[arg-type]
+    return replace(quota_limits.EDITIONS[edition], **{name: value for name, value in own.items() if value})  # type: ignore[arg-type]
 
 
 class _Entry(BaseModel):

@@ -8,10 +8,11 @@ from typing import Final, Protocol
 
 from redis.asyncio import Redis
 
-from headgate import exposure, quota
-from headgate.exposure import Exposure
-from headgate.quota import PLAIN, Go, Limits, Verdict
-from headgate.ranking import Rank
+from headgate.process import exposure
+from headgate.process.exposure import Exposure
+from headgate.quota import limits as quota_limits
+from headgate.quota.limits import PLAIN, Go, Limits, Verdict
+from headgate.quota.priority import Rank
 from headgate_worker.core.model.calls import Call, Failure, FailureKind, Outcome
 from headgate_worker.ports.clock import Clock
 from headgate_worker.ports.upstreams import GovernedUpstream, Upstream, Upstreams
@@ -29,7 +30,7 @@ class Connection:
     def __init__(self, upstream: Upstream, governor: Governor, limits: Limits, clock: Clock) -> None:
         self._upstream = upstream
         self._governor = governor
-        self._limited = limits != quota.EDITIONS["unlimited"]
+        self._limited = limits != quota_limits.EDITIONS["unlimited"]
         self._clock = clock
 
     async def admit(

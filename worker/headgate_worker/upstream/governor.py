@@ -6,10 +6,11 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from headgate import keys, quota, reserve
-from headgate.quota import PLAIN, Limits, ThrottledArguments, ThrottledKeys, Verdict
-from headgate.ranking import Rank
-from headgate.reserve import PutFieldsArguments, PutFieldsKeys
+from headgate.quota import limits as quota_limits
+from headgate.quota.limits import PLAIN, Limits, ThrottledArguments, ThrottledKeys, Verdict
+from headgate.quota.priority import Rank
+from headgate.store import keys, reserve
+from headgate.store.reserve import PutFieldsArguments, PutFieldsKeys
 from headgate_worker.core.facts.poll_schedule import next_day_ms
 from headgate_worker.core.model.calls import Call, Failure, FailureKind, Outcome
 from headgate_worker.ports.upstreams import class_of
@@ -25,10 +26,13 @@ class Governor:
     def __init__(self, redis: Redis, connection: str, limits: Limits) -> None:
         self.connection = connection
         self._key = keys.quota(connection)
-        self._keys = {klass: quota.script_keys(connection, klass, limits) for klass in (quota.READ, quota.WRITE)}
+        self._keys = {
+            klass: quota_limits.script_keys(connection, klass, limits)
+            for klass in (quota_limits.READ, quota_limits.WRITE)
+        }
         self._limits = limits
-        self._ask = redis.register_script(quota.SCRIPT)
-        self._throttled = redis.register_script(quota.THROTTLED_SCRIPT)
+        self._ask = redis.register_script(quota_limits.SCRIPT)
+        self._throttled = redis.register_script(quota_limits.THROTTLED_SCRIPT)
         self._redis: Any = redis
         self._put_fields: Any = redis.register_script(reserve.PUT_FIELDS_SCRIPT)
 
@@ -41,14 +45,14 @@ class Governor:
             call: what is to be asked of upstream.
             patience_ms: how far ahead a slot may lie; with 0 only a call that goes out now.
             cancel: goes ahead of the queue, and may use the day's reserve.
-            rank: whose call it is and where it stands among others that wait; see `headgate.ranking`.
+            rank: whose call it is and where it stands among others that wait; see `headgate.quota.priority`.
             held: epoch of the slot that the call has waited for, and that is shown now.
         """
         klass = class_of(call)
-        arguments = quota.script_arguments(
+        arguments = quota_limits.script_arguments(
             self._limits, klass, cancel=cancel, patience_ms=patience_ms, rank=rank, held=held
         )
-        return quota.parse_verdict(await self._ask(keys=self._keys[klass], args=arguments))
+        return quota_limits.parse_verdict(await self._ask(keys=self._keys[klass], args=arguments))
 
     async def learn(self, call: Call, outcome: Outcome, now_ms: int) -> None:
         """Take over what an answer says about the quota: slow down, or stop until the day is over."""
@@ -56,7 +60,7 @@ class Governor:
             return
         if outcome.kind is FailureKind.THROTTLED:
             await self._throttled(
-                keys=ThrottledKeys(self._key), args=ThrottledArguments(quota.LOWEST_FACTOR, quota.KEEP_MS)
+                keys=ThrottledKeys(self._key), args=ThrottledArguments(quota_limits.LOWEST_FACTOR, quota_limits.KEEP_MS)
             )
         if outcome.kind is FailureKind.FROZEN:
             await self.freeze(class_of(call), next_day_ms(now_ms))
@@ -64,13 +68,15 @@ class Governor:
     async def announce(self, name: str, now_ms: int) -> None:
         """Tell whoever reads the quota that this worker serves the connection under a name, and by which limits."""
         key, is_own = keys.quota(name), name == self.connection
-        said = quota.announcement(self._limits, now_ms) if is_own else quota.alias(self.connection, now_ms)
+        said = (
+            quota_limits.announcement(self._limits, now_ms) if is_own else quota_limits.alias(self.connection, now_ms)
+        )
         words = [word for field in said.items() for word in field]
-        await self._put_fields(keys=PutFieldsKeys(key), args=[*PutFieldsArguments(quota.KEEP_MS), *words])
+        await self._put_fields(keys=PutFieldsKeys(key), args=[*PutFieldsArguments(quota_limits.KEEP_MS), *words])
         # Neither needs memory: what the name stood for before goes; what it stands for stays when no worker runs.
-        await (self._redis.hdel(key, quota.ALIAS) if is_own else self._redis.persist(key))
+        await (self._redis.hdel(key, quota_limits.ALIAS) if is_own else self._redis.persist(key))
 
     async def freeze(self, klass: str, until_ms: int) -> None:
         """Let no call of a class out before a time."""
-        arguments = [*PutFieldsArguments(quota.KEEP_MS), f"frozen:{klass}", until_ms]
+        arguments = [*PutFieldsArguments(quota_limits.KEEP_MS), f"frozen:{klass}", until_ms]
         await self._put_fields(keys=PutFieldsKeys(self._key), args=arguments)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 from headgate_worker.core.facts.batch_reads import ALONE, FEWEST
 from headgate_worker.core.model.calls import Failure, FailureKind, GetInstance, InstancePage, ListInstances
 from headgate_worker.core.model.steps import Act

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 from headgate_worker.core.facts.create_windows import DEFAULT_AHEAD, all_ranges, next_ranges
 from tests.worker.core.building import day, spec
 

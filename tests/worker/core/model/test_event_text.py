@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headgate import pb
-from headgate.lifecycle import JOB_TRANSITIONS
+from headgate.job.lifecycle import JOB_TRANSITIONS
 from headgate_worker.core.model.steps import operation_changed, runs_changed, stamp
 
 ROW = pb.InstanceRun(workflow_instance_id=7, state=pb.RUN_STATE_CREATED)

@@ -9,7 +9,8 @@ import pytest
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
-from headgate import log, pb, sizes
+from headgate import pb
+from headgate.job import event_log, sizes
 from headgate.reasons import Reason
 from headgate_worker.core.model import errors, record_size
 from headgate_worker.core.model.steps import apply, operation_changed, run_with, runs_changed, timestamp
@@ -147,7 +148,7 @@ def test_a_text_is_cut_between_characters(most: int) -> None:
 def test_the_fold_of_a_shortened_log_is_the_job() -> None:
     job = largest()
     accepted = pb.JobEvent(revision=1, type=pb.EVENT_TYPE_ACCEPTED, state=pb.JOB_STATE_RUNNING, job=job)
-    first = log.fold(None, accepted)
+    first = event_log.fold(None, accepted)
     after, events = apply(first, (runs_changed(*(failed(run) for run in first.runs)),), now_ms=NOW_MS)
 
-    assert log.replay((accepted, *events)) == after
+    assert event_log.replay((accepted, *events)) == after

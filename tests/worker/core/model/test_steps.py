@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from headgate import log, pb
+from headgate import pb
+from headgate.job import event_log
 from headgate_worker.core.model.calls import ACTIONS, NOT_REPEATABLE, WRITES, StartInstances
 from headgate_worker.core.model.steps import (
     Act,
@@ -46,7 +47,7 @@ def test_an_event_is_folded_by_everybody_alike() -> None:
         of, (operation_changed(confirmed(0), row(0, pb.RUN_STATE_CREATED), message="x"),), now_ms=NOW_MS
     )
 
-    assert log.fold(of, pb.JobEvent.FromString(events[0].SerializeToString())) == done
+    assert event_log.fold(of, pb.JobEvent.FromString(events[0].SerializeToString())) == done
 
 
 def test_a_row_is_changed_by_copying() -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 from headgate_worker.core.facts.create_windows import create_spec
 from headgate_worker.core.model.calls import CreateInstances, ExecuteAdhoc, FailureKind, RerunInstances
 from headgate_worker.core.model.view import View

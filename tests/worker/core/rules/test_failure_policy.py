@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from headgate import pb, tries
+from headgate import pb
+from headgate.backfill import date_retries
 from headgate_worker.core.model.event_text import label
 from headgate_worker.core.rules.failure_policy import current_operation, halt, halted, halts
 from tests.worker.core.building import cancel, committed, confirmed, job, operation, row, spec, states, view
@@ -72,8 +73,8 @@ def test_a_date_that_others_stopped_is_not_tried_again_and_ends_the_tries_of_oth
     halts_all = spec(2, max_attempts_per_date=3)
     goes_on = spec(2, max_attempts_per_date=3, on_failure=pb.ON_FAILURE_CONTINUE)
 
-    assert tries.awaiting(job(stopped, failed, backfill=halts_all)) == []
-    assert tries.awaiting(job(stopped, failed, backfill=goes_on)) == [failed]
+    assert date_retries.awaiting(job(stopped, failed, backfill=halts_all)) == []
+    assert date_retries.awaiting(job(stopped, failed, backfill=goes_on)) == [failed]
 
 
 def test_the_others_run_as_if_nothing_had_happened() -> None:

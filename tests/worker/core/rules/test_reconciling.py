@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 from headgate_worker.core.model.calls import FailureKind, GetInstance, InstancePage, ListInstances
 from headgate_worker.core.model.steps import Act, Change, timestamp
 from headgate_worker.core.model.view import Hints, View

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from headgate import dates, pb
-from headgate.reprocess import is_left_alone
+from headgate import pb
+from headgate.backfill import dates
+from headgate.backfill.reprocess import is_left_alone
 from headgate_worker.core.model.calls import CreateInstances, FailureKind, InstancePage, ListInstances
 from headgate_worker.core.model.steps import Act, Change, timestamp
 from headgate_worker.core.model.view import Sighting, View

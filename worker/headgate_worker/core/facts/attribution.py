@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from headgate import pb
-from headgate.lifecycle import RUN_FRONTIER
+from headgate.job.lifecycle import RUN_FRONTIER
 from headgate_worker.core.facts import poll_schedule
 from headgate_worker.core.facts.job_kinds import expected_parent, may_start, starts_itself
 from headgate_worker.core.facts.runs import NOBODY, THIS_JOB, Stopper, by_instance

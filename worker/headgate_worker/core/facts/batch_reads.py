@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 from headgate_worker.core.facts import poll_schedule
 from headgate_worker.core.model.calls import Failure, FailureKind, InstancePage, ListInstances, Outcome
 from headgate_worker.core.model.steps import Act, Change

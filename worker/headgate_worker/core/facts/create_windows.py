@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 
 DEFAULT_AHEAD: Final = 60
 """Instances that may stand created but not finished when the caller did not say (BackfillSpec.max_created_ahead)."""

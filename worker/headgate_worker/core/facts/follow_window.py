@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from headgate import pb
-from headgate.lifecycle import is_terminal
+from headgate.job.lifecycle import is_terminal
 from headgate_worker.core.model.view import Hints
 
 MARGIN_MS: Final = 2_000

@@ -7,7 +7,8 @@ from typing import Final
 
 from google.rpc.status_pb2 import Status
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 from headgate_worker.core.model.steps import Change, operation_changed, operation_with, run_with
 from headgate_worker.core.model.view import View
 

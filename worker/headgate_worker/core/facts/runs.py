@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from headgate import pb
-from headgate.lifecycle import RUN_TERMINAL
-from headgate.reprocess import is_left_alone
+from headgate.backfill.reprocess import is_left_alone
+from headgate.job.lifecycle import RUN_TERMINAL
 from headgate_worker.core.model.steps import run_with
 
 if TYPE_CHECKING:

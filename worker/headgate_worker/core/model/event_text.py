@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 
 
 def label(run: pb.InstanceRun) -> str:

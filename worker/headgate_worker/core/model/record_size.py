@@ -11,8 +11,9 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
-from headgate import pb, sizes
-from headgate.sizes import cut
+from headgate import pb
+from headgate.job import sizes
+from headgate.job.sizes import cut
 from headgate_worker.core.model.log_tail import tail
 
 MOST_REQUEST_IDS: Final = 16

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from headgate import log, pb
+from headgate import pb
+from headgate.job import event_log
 from headgate_worker.core.model import record_size
 from headgate_worker.core.model.calls import Call, StartInstances
 from headgate_worker.core.model.event_text import described
@@ -85,7 +86,7 @@ def stamp(job: pb.Job, draft: pb.JobEvent, *, now_ms: int) -> pb.JobEvent:
     event.state = event.state or job.state
     record_size.fit(job, event)
     if event.runs:
-        event.counts.CopyFrom(log.count_runs(_with_rows(job, event)))
+        event.counts.CopyFrom(event_log.count_runs(_with_rows(job, event)))
     event.message = event.message or described(event)
     return event
 
@@ -101,7 +102,7 @@ def apply(job: pb.Job, drafts: tuple[pb.JobEvent, ...], *, now_ms: int) -> tuple
     events: list[pb.JobEvent] = []
     for draft in drafts:
         event = stamp(job, draft, now_ms=now_ms)
-        job = log.fold(job, event)
+        job = event_log.fold(job, event)
         events.append(event)
     return job, tuple(events)
 

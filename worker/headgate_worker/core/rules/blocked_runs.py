@@ -7,7 +7,7 @@ first, and started only if it is still NotRun after a grace.
 from __future__ import annotations
 
 from headgate import pb
-from headgate.lifecycle import RUN_TERMINAL
+from headgate.job.lifecycle import RUN_TERMINAL
 from headgate_worker.core.facts import poll_schedule
 from headgate_worker.core.facts.job_kinds import may_start
 from headgate_worker.core.model.calls import GetInstance, StartInstances

@@ -5,7 +5,7 @@ from __future__ import annotations
 from google.rpc.status_pb2 import Status
 
 from headgate import pb
-from headgate.lifecycle import RUN_FRONTIER, RUN_TERMINAL
+from headgate.job.lifecycle import RUN_FRONTIER, RUN_TERMINAL
 from headgate.reasons import Reason
 from headgate_worker.core.facts.operations import OPEN, unplaced
 from headgate_worker.core.model import errors

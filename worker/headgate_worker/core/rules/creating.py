@@ -10,8 +10,9 @@ from datetime import date
 from itertools import takewhile
 from typing import Final
 
-from headgate import dates, marker, pb
-from headgate.lifecycle import RUN_TERMINAL
+from headgate import pb
+from headgate.backfill import dates, marker
+from headgate.job.lifecycle import RUN_TERMINAL
 from headgate_worker.core.facts import poll_schedule
 from headgate_worker.core.facts.create_windows import Ranges, create_spec, next_ranges
 from headgate_worker.core.facts.job_kinds import date_key, newest_first

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 from headgate_worker.core.facts import poll_schedule
 from headgate_worker.core.model import errors
 from headgate_worker.core.model.calls import (

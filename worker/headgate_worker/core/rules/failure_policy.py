@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from google.rpc.status_pb2 import Status
 
-from headgate import pb, tries
-from headgate.lifecycle import RUN_TERMINAL
+from headgate import pb
+from headgate.backfill import date_retries
+from headgate.job.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
 from headgate_worker.core.facts.job_kinds import date_key, newest_first
 from headgate_worker.core.facts.operations import unplaced
@@ -31,19 +32,23 @@ def halts_all(job: pb.Job) -> bool:
 @once
 def awaiting(view: View) -> list[pb.InstanceRun]:
     """The failed dates that are to be tried again."""
-    return tries.awaiting(view.job) if view.kind == "backfill" else []
+    return date_retries.awaiting(view.job) if view.kind == "backfill" else []
 
 
 @once
 def _failed(view: View) -> pb.InstanceRun | None:
     """The first failed date of a backfill that cares, once it is final; those of earlier goes do not matter."""
     job = view.job
-    if view.kind != "backfill" or job.state not in tries.WORKING or job.backfill.on_failure == pb.ON_FAILURE_CONTINUE:
+    if (
+        view.kind != "backfill"
+        or job.state not in date_retries.WORKING
+        or job.backfill.on_failure == pb.ON_FAILURE_CONTINUE
+    ):
         return None
     if awaiting(view):
         return None
-    now = tries.current_go(view.runs)
-    return next((run for run in view.runs if tries.counts_as_failed(run) and tries.go(run) == now), None)
+    now = date_retries.current_go(view.runs)
+    return next((run for run in view.runs if date_retries.counts_as_failed(run) and date_retries.go(run) == now), None)
 
 
 def halts(view: View, run: pb.InstanceRun) -> bool:
@@ -88,7 +93,7 @@ def current_operation(job: pb.Job) -> int:
     left = [run for run in job.runs if run.state not in _OVER]
     if job.backfill.max_attempts_per_date <= 1 or not halts_all(job):
         return min((run.operation_index for run in left), default=-1)
-    left += tries.awaiting(job)
+    left += date_retries.awaiting(job)
     first = max if newest_first(job) else min
     return first(left, key=date_key).operation_index if left else -1
 

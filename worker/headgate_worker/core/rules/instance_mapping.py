@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from headgate import pb, tries
+from headgate import pb
+from headgate.backfill import date_retries
 from headgate.reasons import Reason
 from headgate_worker.core.facts import attribution, poll_schedule
 from headgate_worker.core.facts.operations import MADE, unplaced
@@ -76,8 +77,8 @@ def _row_for(job: pb.Job, operation_index: int, seen: pb.WorkflowInstance) -> pb
 
 def _unplanned(job: pb.Job, operation_index: int) -> pb.InstanceRun:
     """A row for an instance that nobody had planned: it belongs to the go of its operation."""
-    of_it = [tries.go(run) for run in job.runs if run.operation_index == operation_index]
-    attempt = max(of_it, default=max(1, tries.current_go(job.runs)))
+    of_it = [date_retries.go(run) for run in job.runs if run.operation_index == operation_index]
+    attempt = max(of_it, default=max(1, date_retries.current_go(job.runs)))
     return pb.InstanceRun(index=len(job.runs), operation_index=operation_index, attempt=attempt)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from headgate import pb, tries
-from headgate.lifecycle import RUN_TERMINAL
+from headgate import pb
+from headgate.backfill import date_retries
+from headgate.backfill.reprocess import is_left_alone
+from headgate.job.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
-from headgate.reprocess import is_left_alone
 from headgate_worker.core.facts.operations import MADE, done
 from headgate_worker.core.facts.runs import BAD, UNSTARTED, all_terminal
 from headgate_worker.core.model import errors
@@ -86,7 +87,7 @@ def _success(view: View) -> Step:
 
 def _failure(view: View, failed: list[pb.InstanceRun]) -> Step:
     total = len(view.runs)
-    own = [run for run in failed if tries.counts_as_failed(run)] or failed
+    own = [run for run in failed if date_retries.counts_as_failed(run)] or failed
     said = f"{len(failed)} of {total} runs did not succeed, the first is {label(own[0])}"
     why = own[0].error.message or _blamed(own[0])
     return _ended(

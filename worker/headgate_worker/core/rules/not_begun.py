@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from headgate import pb, quota
-from headgate.lifecycle import RUN_FRONTIER
+from headgate import pb
+from headgate.job.lifecycle import RUN_FRONTIER
+from headgate.quota import limits
 from headgate_worker.core.facts.runs import IDLE, by_instance
 from headgate_worker.core.model.calls import GetInstance
 from headgate_worker.core.model.steps import Act
@@ -40,7 +41,7 @@ def ready(view: View, wanted: list[pb.InstanceRun]) -> list[pb.InstanceRun] | Ac
 
 
 def _holds_ms(view: View) -> int:
-    queued = view.hints.slot_class == quota.WRITE or view.hints.queues_since_ms
+    queued = view.hints.slot_class == limits.WRITE or view.hints.queues_since_ms
     return QUEUED_MS if queued else FRESH_MS
 
 

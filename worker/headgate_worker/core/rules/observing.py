@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from headgate import pb
-from headgate.lifecycle import RUN_FRONTIER, RUN_TERMINAL
+from headgate.job.lifecycle import RUN_FRONTIER, RUN_TERMINAL
 from headgate.reasons import Reason
 from headgate_worker.core.facts import attribution, batch_reads, poll_schedule
 from headgate_worker.core.facts.job_kinds import NAMED, newest_first

@@ -15,7 +15,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Final
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 from headgate.reasons import Reason
 from headgate_worker.core.facts import poll_schedule
 from headgate_worker.core.facts.operations import OPEN, made_draft

@@ -7,8 +7,9 @@ called back by `stopping`. Somebody may have rerun a failed instance by hand: it
 
 from __future__ import annotations
 
-from headgate import pb, tries
-from headgate.lifecycle import RUN_TERMINAL
+from headgate import pb
+from headgate.backfill import date_retries
+from headgate.job.lifecycle import RUN_TERMINAL
 from headgate_worker.core.facts import poll_schedule
 from headgate_worker.core.facts.operations import unplaced
 from headgate_worker.core.facts.runs import NOT_STARTED, observe
@@ -92,7 +93,7 @@ def absorb_look(view: View, subject: int, outcome: Outcome) -> Change:
 
 
 def _again(view: View, run: pb.InstanceRun) -> Change:
-    row = tries.tried_again(run)
+    row = date_retries.tried_again(run)
     most = view.job.backfill.max_attempts_per_date
     draft = runs_changed(row, message=f"{label(row)} is tried again, try {row.retries + 1} of {most}")
     draft.type = pb.EVENT_TYPE_RETRY_SCHEDULED

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from headgate import pb, tries
-from headgate.lifecycle import RUN_TERMINAL
+from headgate import pb
+from headgate.backfill import date_retries
+from headgate.job.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
 from headgate_worker.core.facts import poll_schedule
 from headgate_worker.core.facts.job_kinds import NAMED, may_start
@@ -62,7 +63,7 @@ def _never_begun(view: View, row: pb.InstanceRun) -> pb.InstanceRun:
     if row.state != pb.RUN_STATE_STOPPED or row.stopped_by != pb.STOPPED_BY_HEADGATE:
         return row
     if awaiting(view):
-        return tries.called_back(row)
+        return date_retries.called_back(row)
     if not halted(view) or row.HasField("started_time"):
         return row
     row = run_with(row, stopped_by=None)
@@ -75,7 +76,7 @@ def _not_run(view: View, row: pb.InstanceRun) -> pb.InstanceRun:
     if row.state not in NOT_YET_STARTED or not (asked or untouched) or _may_start_yet(view, row):
         return row
     if asked and awaiting(view):
-        return tries.called_back(row)
+        return date_retries.called_back(row)
     row = run_with(row, started_by=None)
     if asked and not halted(view):  # upstream has no word for it
         return stopped(run_with(row, blocked_by_id=None), THIS_JOB if row.HasField("stop_time") else NOBODY)

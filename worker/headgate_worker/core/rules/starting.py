@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 from headgate import pb
-from headgate.lifecycle import RUN_TERMINAL
+from headgate.job.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
 from headgate_worker.core.facts import poll_schedule
 from headgate_worker.core.facts.failures import FINAL_REFUSALS

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from headgate import pb
-from headgate.lifecycle import RUN_FRONTIER, RUN_TERMINAL
+from headgate.job.lifecycle import RUN_FRONTIER, RUN_TERMINAL
 from headgate_worker.core.facts import poll_schedule
 from headgate_worker.core.facts.failures import FINAL_REFUSALS, may_be_executed
 from headgate_worker.core.facts.job_kinds import newest_first

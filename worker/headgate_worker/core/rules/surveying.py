@@ -12,7 +12,8 @@ from typing import Final
 
 from google.type.date_pb2 import Date
 
-from headgate import dates, marker, pb, reprocess
+from headgate import pb
+from headgate.backfill import dates, marker, reprocess
 from headgate.reasons import Reason
 from headgate_worker.core.facts import poll_schedule
 from headgate_worker.core.model import errors

@@ -1,10 +1,10 @@
-"""Business dates as upstream writes them, and `google.type.Date` as we do. The arithmetic is `headgate.dates`'."""
+"""Business dates as upstream and `google.type.Date` write them. The arithmetic is in the protocol's `dates`."""
 
 from __future__ import annotations
 
 from google.type.date_pb2 import Date
 
-from headgate import dates
+from headgate.backfill import dates
 
 LAST_MILLIS = 253_402_300_799_999 - 8 * 3_600_000
 """The last moment of year 9999 in Asia/Shanghai; the first that is taken is 0."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from headgate import pb
-from headgate.lifecycle import JOB_TERMINAL
+from headgate.job.lifecycle import JOB_TERMINAL
 from headgate_emulator.enos.errors import EnosError
 from headgate_emulator.enos.operations import OPERATIONS, Asked, body_of
 from headgate_emulator.enos.rules import FlowRules

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from headgate import pb
-from headgate.lifecycle import RUN_TERMINAL
+from headgate.job.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
 from headgate_worker.core.facts import poll_schedule
 from headgate_worker.core.facts.operations import OPEN

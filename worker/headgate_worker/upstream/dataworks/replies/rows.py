@@ -5,7 +5,8 @@ from __future__ import annotations
 from google.protobuf import timestamp_pb2
 from google.type.date_pb2 import Date
 
-from headgate import dates, pb
+from headgate import pb
+from headgate.backfill import dates
 from headgate_worker.upstream.dataworks import words
 from headgate_worker.upstream.dataworks.dates import business_date
 from headgate_worker.upstream.dataworks.replies.fields import Members

@@ -1,0 +1,240 @@
+"""What the commands about jobs do."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from headgate import pb
+from headgate.backfill.dates import to_message
+from headgate_cli.actions.run_command import act
+from headgate_cli.actions.watching import follow
+from headgate_cli.input import enums
+from headgate_cli.input.arguments import date_spans, ids, span
+from headgate_cli.input.enums import plain
+from headgate_cli.input.parameters import Reach
+from headgate_cli.process.exit_codes import UsageFault
+from headgate_cli.views.describe import (
+    CAUSE_COLUMNS,
+    EVENT_COLUMNS,
+    JOB_COLUMNS,
+    RUN_COLUMNS,
+    cause_row,
+    event_line,
+    event_row,
+    job_line,
+    job_row,
+    operation_fact,
+    run_row,
+    when,
+)
+from headgate_cli.views.output import Printer, clean
+from headgate_client import Client, JobHandle
+
+_POLL_SECONDS = 30.0
+"""How long one long poll waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person found out about an operation, as typed."""
+
+    resolution: str
+    operation: int
+    instance_ids: Sequence[str]
+    reason: str
+    etag: str
+
+
+def list_jobs(filter: str, limit: int, view: str, reach: Reach) -> None:
+    """Show jobs, newest first."""
+
+    async def work(client: Client, printer: Printer) -> None:
+        found = pb.ListJobsResponse()
+        async for job in client.jobs.list(filter, page_size=min(limit, 200), view=_view(view)):
+            found.jobs.append(job)
+            if len(found.jobs) == limit:
+                break
+        if printer.as_json:
+            return printer.document(found)
+        return printer.table(JOB_COLUMNS, [job_row(job) for job in found.jobs])
+
+    act(reach, work)
+
+
+def get(job: str, view: str, reach: Reach) -> None:
+    """Show a job as it stands."""
+
+    async def work(client: Client, printer: Printer) -> None:
+        show(await client.jobs.get(job, view=_view(view)), printer)
+
+    act(reach, work)
+
+
+def show(job: pb.Job, printer: Printer) -> None:
+    """Write a job: as a line, its times, its runs and its calls upstream; or as JSON."""
+    if printer.as_json:
+        return printer.document(job)
+    printer.line(job_line(job))
+    if job.error.message:
+        printer.line(f"error: {clean(job.error.message)}")
+    for name, moment in (("created", job.create_time), ("ended", job.end_time), ("expires", job.expire_time)):
+        if moment.seconds:
+            printer.line(f"{name}: {when(moment)}")
+    printer.line(f"revision: {job.revision}  etag: {job.etag}")
+    if job.runs:
+        printer.table(RUN_COLUMNS, [run_row(run) for run in job.runs])
+    for operation in job.operations:
+        printer.line(f"operation {operation.index}: {operation_fact(operation)}  marker: {clean(operation.marker)}")
+    return None
+
+
+def watch(job: str, start_revision: int, for_all: str, reach: Reach) -> None:
+    """Follow a job until it ends; `for_all` is a flag that makes sense only for all jobs."""
+
+    async def work(client: Client, printer: Printer) -> int:
+        if not job or for_all:
+            raise UsageFault("JOB", "name a job, such as orders-2025, or all of them with --all (and --filter)")
+        handle = client.jobs.handle(job)
+        await handle.refresh()  # an unknown job or an absent server is told at once, not after a watch's patience
+        return await follow(handle, printer, start_revision=start_revision)
+
+    act(reach, work)
+
+
+def events(job: str, start_revision: int, follow: bool, reach: Reach) -> None:
+    """Show a job's log, or follow it by long polls."""
+
+    async def work(client: Client, printer: Printer) -> None:
+        handle = client.jobs.handle(job)
+        if not follow:
+            return await show_events(handle, printer, start_revision)
+        async for event in handle.events(start_revision, wait=_POLL_SECONDS):
+            if printer.as_json:
+                printer.json_line(event)
+            else:
+                printer.line(event_line(event))
+        return None
+
+    act(reach, work)
+
+
+async def show_events(handle: JobHandle, printer: Printer, start_revision: int = 1, title: str = "") -> None:
+    """Write the log as a table, or one event a line as JSON."""
+    rows = []
+    async for event in handle.events(start_revision):
+        if printer.as_json:
+            printer.json_line(event)
+        else:
+            rows.append(event_row(event))
+    if not printer.as_json:
+        printer.table(EVENT_COLUMNS, rows, title)
+
+
+def cancel(job: str, mode: str, reason: str, etag: str, reach: Reach) -> None:
+    """Ask for a job's end."""
+    _steer(reach, lambda client: client.jobs.cancel(job, mode=_cancel_mode(mode), reason=reason, etag=etag))
+
+
+def pause(job: str, reason: str, etag: str, reach: Reach) -> None:
+    """Pause a job."""
+    _steer(reach, lambda client: client.jobs.pause(job, reason=reason, etag=etag))
+
+
+def resume(job: str, etag: str, reach: Reach) -> None:
+    """Let a paused job go on."""
+    _steer(reach, lambda client: client.jobs.resume(job, etag=etag))
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How dates are run again, as typed; empty means the default."""
+
+    deadline: str
+    request_id: str
+    etag: str
+
+
+def retry(job: str, biz_dates: Sequence[str], again: Again, reach: Reach) -> None:
+    """Run dates of an ended backfill again."""
+
+    def ask(client: Client) -> Awaitable[pb.Job]:
+        spans = date_spans(biz_dates)
+        days = [first + timedelta(n) for first, last in spans for n in range((last - first).days + 1)]
+        dates = [to_message(day) for day in days]
+        deadline = span(again.deadline, "--deadline")
+        return client.jobs.retry(job, biz_dates=dates, deadline=deadline, request_id=again.request_id, etag=again.etag)
+
+    _steer(reach, ask)
+
+
+def resolve(job: str, decision: Decision, reach: Reach) -> None:
+    """Tell a job what happened upstream."""
+
+    def ask(client: Client) -> Awaitable[pb.Job]:
+        number = enums.number(decision.resolution, pb.Resolution, "RESOLUTION_", "WHAT")
+        return client.jobs.resolve(
+            job,
+            pb.Resolution.ValueType(number),
+            operation_index=decision.operation,
+            workflow_instance_ids=ids(decision.instance_ids, "--instance-ids"),
+            reason=decision.reason,
+            etag=decision.etag,
+        )
+
+    _steer(reach, ask)
+
+
+def explain(job: str, reach: Reach) -> None:
+    """Tell why a job is not further."""
+
+    async def work(client: Client, printer: Printer) -> None:
+        causes = await client.jobs.explain(job)
+        if printer.as_json:
+            return printer.document(pb.ExplainJobResponse(causes=causes))
+        if not causes:
+            return printer.line("nothing is in its way")
+        return printer.table(CAUSE_COLUMNS, [cause_row(cause) for cause in causes])
+
+    act(reach, work)
+
+
+def delete(job: str, etag: str, reach: Reach) -> None:
+    """Delete an ended job."""
+
+    async def work(client: Client, printer: Printer) -> None:
+        await client.jobs.delete(job, etag=etag)
+        printer.note(f"{client.jobs.handle(job).name} is deleted")
+
+    act(reach, work)
+
+
+def count(reach: Reach) -> None:
+    """Count jobs by state."""
+
+    async def work(client: Client, printer: Printer) -> None:
+        counts = await client.jobs.count()
+        rows = [pb.StateCount(state=state, count=number) for state, number in sorted(counts.items())]
+        if printer.as_json:
+            return printer.document(pb.CountJobsResponse(counts=rows))
+        words = [(plain(row.state, pb.JobState, "JOB_STATE_"), str(row.count)) for row in rows]
+        return printer.table(("STATE", "JOBS"), words)
+
+    act(reach, work)
+
+
+def _view(word: str) -> pb.JobView.ValueType:
+    return pb.JobView.ValueType(enums.number(word, pb.JobView, "JOB_VIEW_", "--view"))
+
+
+def _cancel_mode(word: str) -> pb.CancelMode.ValueType:
+    return pb.CancelMode.ValueType(enums.number(word, pb.CancelMode, "CANCEL_MODE_", "--mode"))
+
+
+def _steer(reach: Reach, ask: Callable[[Client], Awaitable[pb.Job]]) -> None:
+    async def work(client: Client, printer: Printer) -> None:
+        job = await ask(client)
+        if printer.as_json:
+            return printer.document(job)
+        return printer.line(job_line(job))
+
+    act(reach, work)

@@ -1,0 +1,97 @@
+"""Run one command against a server: connect, do it, tell errors in a line or two, return the exit status."""
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+
+from headgate_cli.input.flag_groups import typed_flags
+from headgate_cli.input.parameters import Output, Reach
+from headgate_cli.process import signals
+from headgate_cli.process.exit_codes import NOT_FOUND, REFUSED, UNAVAILABLE, USAGE, UsageFault
+from headgate_cli.views.error_hints import advice
+from headgate_cli.views.output import Printer, clean
+from headgate_client import Client, ClientOptions, HeadgateError, RetryPolicy, Tls, TokenFile
+
+_AT_A_TERMINAL = RetryPolicy(max_attempts=4, first_delay=0.2, longest_delay=1.0, budget=5.0)
+
+Work = Callable[[Client, Printer], Awaitable[int | None]]
+"""Does something with a client and returns the exit status; None means 0."""
+
+
+def act(reach: Reach, work: Work) -> NoReturn:
+    """Run `work` with a client, and exit with its status, or with the one that its failure means."""
+    printer = Printer(as_json=reach.output is Output.JSON)
+    try:
+        options = client_options(reach)
+        status = signals.run(_act(reach.target, options, work, printer))
+    except UsageFault as fault:
+        printer.complain(str(fault))
+        status = USAGE
+    except HeadgateError as error:
+        status = complain(printer, error)
+    except (OSError, ValueError) as error:
+        printer.complain(str(error))
+        status = USAGE
+    raise typer.Exit(status)
+
+
+async def _act(target: str, options: ClientOptions, work: Work, printer: Printer) -> int:
+    async with Client(target or None, options=options) as client:
+        return await work(client, printer) or 0
+
+
+def client_options(reach: Reach) -> ClientOptions:
+    """Return the client's options; OSError when a file can't be read."""
+    options = dataclasses.replace(ClientOptions.from_environment(), retry=_AT_A_TERMINAL)
+    if reach.ca_file:
+        options = dataclasses.replace(options, tls=Tls(ca=Path(reach.ca_file).read_bytes()))
+    elif reach.tls:
+        options = dataclasses.replace(options, tls=options.tls or Tls())
+    if reach.token_file:
+        options = dataclasses.replace(options, token=TokenFile(reach.token_file))
+    return options
+
+
+def complain(printer: Printer, error: HeadgateError) -> int:
+    """Say what went wrong, which fields, and what to do next; return the exit status that it means."""
+    word = error.reason or error.code.name
+    printer.complain(f"{clean(error.message) or 'the call failed'} ({word})")
+    for row in (*error.field_violations, *error.preconditions):
+        printer.complain_more(f"{_flag(row.subject)}{clean(row.subject)}: {clean(row.description)}")
+    if next_step := advice(error, typed_flags.get()):
+        printer.complain_more(next_step)
+    return exit_status(error)
+
+
+def exit_status(error: HeadgateError) -> int:
+    """Return the exit status that a failed call means."""
+    if error.is_invalid:
+        return USAGE
+    if error.is_unavailable:
+        return UNAVAILABLE
+    return NOT_FOUND if error.is_not_found else REFUSED
+
+
+def _flag(field: str) -> str:
+    # "spec.biz_dates[0].end_biz_date" was typed as --biz-dates; a caller at a terminal looks for that.
+    parts = [part.partition("[")[0] for part in field.split(".")]
+    known = [_FLAGS[part] for part in parts if part in _FLAGS]
+    return f"{known[-1]}: " if known else ""
+
+
+_FLAGS = {
+    "default_run_properties": "--root-task-ids, --mode, --parallelism",
+    "labels": "--label",
+    "ids": "ID",
+    **{
+        name: f"--{name.replace('_', '-')}"
+        for name in (
+            *("project_id", "workflow_id", "name", "env_type", "biz_dates", "root_task_ids", "include_task_ids"),
+            *("exclude_task_ids", "mode", "parallelism", "order", "comment", "job_id", "request_id", "priority"),
+            *("deadline", "type", "connection", "filter", "start_revision", "max_staleness", "etag"),
+        )
+    },
+}

@@ -1,0 +1,113 @@
+"""Submit work, show the job, and watch it if asked to."""
+
+from collections.abc import Callable, Sequence
+
+from headgate import pb
+from headgate_cli.actions.run_command import act
+from headgate_cli.actions.watching import follow
+from headgate_cli.input import enums, specs
+from headgate_cli.input.arguments import ids, labels, span
+from headgate_cli.input.parameters import Reach, Submission
+from headgate_cli.input.spec_parameters import CreationFlags, PolicyFlags, RerunFlags, RunFlags
+from headgate_cli.views.describe import job_line
+from headgate_cli.views.output import Printer
+from headgate_cli.views.plans import PLAN_COLUMNS, plan_lines, plan_rows
+from headgate_client import Client, SubmitOptions, SubmitRequest
+
+
+def plan(flags: RunFlags, policy: PolicyFlags, path: str, submission: Submission, reach: Reach) -> None:
+    """Show what a backfill would do."""
+
+    async def work(client: Client, printer: Printer) -> None:
+        spec = specs.backfill(flags, policy, path)
+        found = await client.backfills.plan(spec, connection=submission.connection)
+        if printer.as_json:
+            return printer.document(found)
+        printer.table(PLAN_COLUMNS, plan_rows(found))
+        for line in plan_lines(found):
+            printer.line(line)
+        return None
+
+    act(reach, work)
+
+
+def backfill(
+    flags: RunFlags, policy: PolicyFlags, path: str, plan_token: str, submission: Submission, reach: Reach
+) -> None:
+    """Submit a backfill."""
+
+    def request() -> SubmitRequest:
+        return pb.CreateBackfillRequest(spec=specs.backfill(flags, policy, path), plan_token=plan_token)
+
+    submit(request, submission, reach)
+
+
+def create(flags: RunFlags, creation: CreationFlags, path: str, submission: Submission, reach: Reach) -> None:
+    """Submit a create."""
+    submit(lambda: pb.CreateWorkflowInstancesRequest(spec=specs.create(flags, creation, path)), submission, reach)
+
+
+def start(instance_ids: Sequence[str], comment: str, submission: Submission, reach: Reach) -> None:
+    """Submit a start."""
+
+    def request() -> SubmitRequest:
+        spec = pb.StartWorkflowInstancesSpec(ids=ids(instance_ids, "ID"), comment=comment)
+        return pb.StartWorkflowInstancesRequest(spec=spec)
+
+    submit(request, submission, reach)
+
+
+def stop(instance_ids: Sequence[str], comment: str, submission: Submission, reach: Reach) -> None:
+    """Submit a stop."""
+
+    def request() -> SubmitRequest:
+        spec = pb.StopWorkflowInstancesSpec(ids=ids(instance_ids, "ID"), comment=comment)
+        return pb.StopWorkflowInstancesRequest(spec=spec)
+
+    submit(request, submission, reach)
+
+
+def rerun(instance_ids: Sequence[str], flags: RerunFlags, path: str, submission: Submission, reach: Reach) -> None:
+    """Submit a rerun."""
+    submit(lambda: pb.RerunWorkflowInstancesRequest(spec=specs.rerun(instance_ids, flags, path)), submission, reach)
+
+
+def adhoc(path: str, submission: Submission, reach: Reach) -> None:
+    """Submit an ad hoc run."""
+    submit(lambda: pb.ExecuteAdhocWorkflowInstanceRequest(spec=specs.adhoc(path)), submission, reach)
+
+
+def submit_options(submission: Submission) -> SubmitOptions:
+    """Return what the flags say about the job. Raises UsageFault."""
+    options = SubmitOptions(
+        job_id=submission.job_id,
+        request_id=submission.request_id,
+        connection=submission.connection,
+        validate_only=submission.validate_only,
+        priority=submission.priority,
+        labels=labels(submission.label),
+        until=pb.Until.ValueType(enums.number(submission.until, pb.Until, "UNTIL_", "--until")),
+    )
+    deadline = span(submission.deadline, "--deadline")
+    if deadline is not None:
+        options["deadline"] = deadline
+    return options
+
+
+def submit(request: Callable[[], SubmitRequest], submission: Submission, reach: Reach) -> None:
+    """Submit what `request` makes, show the job, and watch it if asked to. Raises UsageFault."""
+
+    async def work(client: Client, printer: Printer) -> int:
+        handle = await client.jobs.submit(request(), **submit_options(submission))
+        job = handle.job or await handle.refresh()
+        if submission.wait and not submission.validate_only:
+            return await follow(handle, printer, start_revision=1)
+        if printer.as_json:
+            printer.document(job)
+        else:
+            printer.line(job_line(job))
+            if not submission.validate_only:
+                printer.note(f"follow it with: headgate watch {handle.id}")
+        return 0
+
+    act(reach, work)

@@ -1,0 +1,108 @@
+"""Flags that several commands share."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+_JOB = "Job"
+_SERVER = "Server"
+
+
+class Output(StrEnum):
+    """How results are written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+OutputFlag = Annotated[
+    Output,
+    typer.Option("--output", "-o", help="table, or json: proto JSON, one document (streams: one a line)."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How to reach the server, and how to write what it says."""
+
+    target: Annotated[
+        str,
+        typer.Option(
+            help="Address of the server; default 127.0.0.1:50051.",
+            envvar="HEADGATE_TARGET",
+            metavar="HOST:PORT",
+            rich_help_panel=_SERVER,
+        ),
+    ] = ""
+    tls: Annotated[bool, typer.Option("--tls", help="Encrypt.", envvar="HEADGATE_TLS", rich_help_panel=_SERVER)] = False
+    ca_file: Annotated[
+        str, typer.Option(help="Certificates to trust, PEM; implies --tls.", rich_help_panel=_SERVER)
+    ] = ""
+    token_file: Annotated[
+        str,
+        typer.Option(
+            help="File with the bearer token; else HEADGATE_TOKEN or HEADGATE_TOKEN_FILE.", rich_help_panel=_SERVER
+        ),
+    ] = ""
+    output: OutputFlag = Output.TABLE
+
+
+ConnectionFlag = Annotated[
+    str, typer.Option("--connection", help="Cloud account, region or organisation; empty: the default one.")
+]
+
+
+def complete_job(context: typer.Context, incomplete: str) -> list[str]:
+    """Return ids of jobs that begin so, for a shell that completes them."""
+    from headgate_cli.actions import completion
+
+    return completion.job_ids(incomplete, context.params)
+
+
+JobArgument = Annotated[
+    str, typer.Argument(metavar="JOB", help="Job id or name, such as orders-2025.", autocompletion=complete_job)
+]
+YesFlag = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; without it a person at a terminal is asked.")]
+EtagFlag = Annotated[str, typer.Option("--etag", help="Only if the job has not changed since it was read.")]
+ReasonFlag = Annotated[str, typer.Option("--reason", help="Why; kept on the job.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What can be said about any job, and whether to wait for it."""
+
+    job_id: Annotated[
+        str,
+        typer.Option(
+            help="Id of the job: small letters, digits and -; default: headgate chooses.", rich_help_panel=_JOB
+        ),
+    ] = ""
+    request_id: Annotated[
+        str,
+        typer.Option(
+            help="Makes the submit safe to repeat; default: a fresh one.",
+            rich_help_panel=_JOB,
+        ),
+    ] = ""
+    wait: Annotated[
+        bool,
+        typer.Option("--wait/--no-wait", help="Watch until the job has ended.", rich_help_panel=_JOB),
+    ] = False
+    label: Annotated[list[str], typer.Option(metavar="KEY=VALUE", help="Label; repeatable.", rich_help_panel=_JOB)] = (
+        field(default_factory=list)
+    )
+    priority: Annotated[
+        int, typer.Option(min=0, max=9, help="0 to 9, larger is more urgent.", rich_help_panel=_JOB)
+    ] = 0
+    deadline: Annotated[
+        str,
+        typer.Option(metavar="SPAN", help="How long it may take, such as 90m; default 7d.", rich_help_panel=_JOB),
+    ] = ""
+    until: Annotated[str, typer.Option(help="How far it goes: Accepted, Started, Finished.", rich_help_panel=_JOB)] = ""
+    validate_only: Annotated[
+        bool,
+        typer.Option("--validate-only", help="Check and show, record nothing.", rich_help_panel=_JOB),
+    ] = False
+    connection: ConnectionFlag = ""

@@ -1,0 +1,173 @@
+"""The moving picture of a job at a terminal: what it is, a lane per run or a calendar of many, the last event."""
+
+import time
+from collections.abc import Sequence
+
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from headgate import pb
+from headgate_cli.views import calendar
+from headgate_cli.views.describe import (
+    day,
+    event_line,
+    instance,
+    job_state,
+    run_detail,
+    run_state,
+    styled,
+    subject,
+)
+from headgate_cli.views.timeline import Lane, Timeline, after_event, after_snapshot, bar, ordered, worked
+from headgate_client import EventItem, SnapshotItem, WatchItem
+
+_OTHER_LINES = 7
+_GUTTER = 2
+_DATE_WIDTH = 10
+_LEAST_NAME = 8
+_STATE_WIDTH = 13
+_RAN_WIDTH = 8
+_DETAIL_WIDTH = 32
+_NARROWEST_BAR = 12
+_WIDEST_BAR = 48
+_MARKS = {
+    "succeeded": "✔",
+    "failed": "✘",
+    "running": "▶",
+    "starting": "▷",
+    "blocked": "◌",
+    "stopped": "■",
+    "skipped": "–",
+    "unresolved": "?",
+}
+
+
+class Picture:
+    """Draws itself anew whenever it is asked; fed by `show`."""
+
+    def __init__(self) -> None:
+        self._job = pb.Job()
+        self._timeline = Timeline()
+        self._received = time.monotonic()
+        self._last = Text()
+        self._trouble = ""
+        self._frozen = False
+
+    def show(self, item: WatchItem, job: pb.Job | None) -> None:
+        """Take in one item; `job` is the job after it."""
+        self._trouble = ""
+        self._job = job or self._job
+        if isinstance(item, SnapshotItem):
+            self._timeline = after_snapshot(item.job)
+        elif isinstance(item, EventItem):
+            self._timeline = after_event(self._timeline, item.event)
+            self._last = event_line(item.event)
+        else:
+            return
+        self._received = time.monotonic()
+
+    def reconnecting(self, cause: str, delay: float) -> None:
+        """Take in that the stream was lost."""
+        self._trouble = f"lost the stream ({cause}); coming back in {delay:.1f} s"
+
+    def freeze(self) -> None:
+        """Let time stand still: nothing more will come."""
+        self._frozen = True
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it."""
+        now = self._now()
+        lanes = ordered(self._timeline)
+        dates = self._dates(options.size.height - _OTHER_LINES, options.max_width, now)
+        shown = _most_telling(lanes, max(4, options.size.height - _OTHER_LINES - len(dates)))
+        last = self._last.copy()
+        last.truncate(options.max_width, overflow="ellipsis")
+        yield Group(
+            self._title(now),
+            Text(),
+            *dates,
+            self._table(shown, now, 0 if dates else self._cells(shown, options.max_width)),
+            *([Text(f"and {len(lanes) - len(shown)} more runs", style="dim")] if len(shown) < len(lanes) else []),
+            Text(),
+            Text(self._trouble, style="yellow") if self._trouble else last,
+        )
+
+    def _now(self) -> float:
+        # The store's clock, carried on by this machine's, so that the two never need to agree.
+        return self._timeline.last + (0.0 if self._frozen else time.monotonic() - self._received)
+
+    def _title(self, now: float) -> Text:
+        counts = self._job.counts
+        done = f"  {counts.succeeded}/{counts.total} succeeded" if counts.total else ""
+        begin = self._timeline.begin
+        elapsed = f"  {now - begin:.1f} s" if begin else ""
+        name = (self._job.name or "waiting for the job", "bold")
+        return Text.assemble(name, "  ", styled(job_state(self._job)), f"  {subject(self._job)}{done}{elapsed}")
+
+    def _dates(self, room: int, width: int, now: float) -> Sequence[Text]:
+        """A calendar instead of bars, where there are more dates than rows for them."""
+        runs = [lane.run for lane in ordered(self._timeline)]
+        block = calendar.block(runs, now - self._timeline.begin, width) if len(runs) > room else ()
+        return [*block, Text()] if block else ()
+
+    def _cells(self, lanes: Sequence[Lane], width: int) -> int:
+        """How wide a bar may be."""
+        fixed = _DATE_WIDTH + _name_width(lanes) + _STATE_WIDTH + _RAN_WIDTH + 5 * _GUTTER
+        return min(_WIDEST_BAR, max(_NARROWEST_BAR, width - fixed - _DETAIL_WIDTH))
+
+    def _table(self, lanes: Sequence[Lane], now: float, cells: int) -> Table:
+        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, _GUTTER, 0, 0))
+        table.add_column("biz date", min_width=_DATE_WIDTH, no_wrap=True)
+        table.add_column("instance", min_width=_name_width(lanes), no_wrap=True)
+        table.add_column("state", min_width=_STATE_WIDTH, no_wrap=True)
+        if cells:
+            table.add_column(_scale(now - self._timeline.begin, cells), min_width=cells, no_wrap=True)
+        table.add_column("ran", justify="right", min_width=_RAN_WIDTH, no_wrap=True)
+        table.add_column("", no_wrap=True, overflow="ellipsis")
+        for lane in lanes:
+            table.add_row(*self._row(lane, now, cells))
+        return table
+
+    def _row(self, lane: Lane, now: float, cells: int) -> tuple[str | Text, ...]:
+        word = run_state(lane.run)
+        state = styled(word)
+        seconds = worked(lane, now)
+        return (
+            day(lane.run.biz_date) or "–",
+            instance(lane.run) or "–",
+            Text(f"{_MARKS.get(word, '·')} ", style=state.style) + state,
+            *([bar(lane, self._timeline.begin, now, cells)] if cells else []),
+            f"{seconds:.1f} s" if seconds else "",
+            Text(run_detail(lane.run), style="dim"),
+        )
+
+
+def _name_width(lanes: Sequence[Lane]) -> int:
+    return max(_LEAST_NAME, *(len(instance(lane.run)) for lane in lanes), 0)
+
+
+def _scale(seconds: float, cells: int) -> str:
+    end = f"{max(seconds, 0):.0f} s"
+    return "0" + end.rjust(cells - 1)
+
+
+def _most_telling(lanes: Sequence[Lane], room: int) -> Sequence[Lane]:
+    """Choose what to show of many: what goes on and what went wrong first, then what was last to end."""
+    if len(lanes) <= room:
+        return lanes
+    telling = sorted(lanes, key=_dullness)[:room]
+    return sorted(telling, key=lambda lane: lane.run.index)
+
+
+def _dullness(lane: Lane) -> tuple[int, float]:
+    order = {
+        pb.RUN_STATE_RUNNING: 0,
+        pb.RUN_STATE_STARTING: 0,
+        pb.RUN_STATE_FAILED: 1,
+        pb.RUN_STATE_UNRESOLVED: 1,
+        pb.RUN_STATE_BLOCKED: 2,
+        pb.RUN_STATE_CREATED: 3,
+    }
+    since = lane.spans[-1].start if lane.spans else 0.0
+    return order.get(lane.run.state, 4), -since if lane.is_ended else lane.run.index

@@ -1,1 +1,0 @@
-"""What the commands do, loaded when one is run."""

@@ -1,0 +1,1 @@
+"""Python's own values and the API's: dates, times, names of jobs. Pure."""
