@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
+from headgate_cli.commands.job_argument import JobArgument, complete_job
 from headgate_cli.input.flag_groups import expanded
-from headgate_cli.input.parameters import EtagFlag, JobArgument, Reach, ReasonFlag, YesFlag, complete_job
+from headgate_cli.input.parameters import EtagFlag, Reach, ReasonFlag, YesFlag
 
 _CANCEL_MODE = Annotated[
     str, typer.Option("--mode", help="Stop: stop all (default). Drain: start nothing more. Detach: let go.")

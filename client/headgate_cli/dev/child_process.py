@@ -1,6 +1,6 @@
 """One child process: tied to this one, its output read line by line, stopped for certain.
 
-A child is started through `leash.py`, so it ends with this process whatever kills it, and in a session of its
+A child is started through `parent_death.py`, so it ends with this process whatever kills it, and in a session of its
 own, so that Ctrl-C in a terminal reaches only this process, which then stops its children in order.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-_LEASH = str(Path(__file__).with_name("leash.py"))
+_PARENT_DEATH = str(Path(__file__).with_name("parent_death.py"))
 _LINE_LIMIT = 1 << 20  # bytes
 
 LineSink = Callable[[str], None]
@@ -42,7 +42,7 @@ class Child:
         does not exist shows as a child that ends with status 1 and says so in a line.
         """
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", _LEASH, str(os.getpid()), *argv),
+            *(sys.executable, "-I", "-S", _PARENT_DEATH, str(os.getpid()), *argv),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

@@ -1,6 +1,6 @@
 """Become a command that cannot outlive the process that started it.
 
-Run as a script, by path: `python -I -S leash.py PARENT_PID COMMAND [ARGUMENT ...]`. On Linux the kernel is
+Run as a script, by path: `python -I -S parent_death.py PARENT_PID COMMAND [ARGUMENT ...]`. On Linux the kernel is
 asked to send SIGKILL when the parent dies, even if the parent is killed with SIGKILL itself; then this
 process becomes the command, with the same pid. Elsewhere the command simply runs. A program of its own rather
 than a `preexec_fn`, because Python code between fork and exec can deadlock in a parent that has threads, and

@@ -54,16 +54,6 @@ ConnectionFlag = Annotated[
 ]
 
 
-def complete_job(context: typer.Context, incomplete: str) -> list[str]:
-    """Return ids of jobs that begin so, for a shell that completes them."""
-    from headgate_cli.actions import completion
-
-    return completion.job_ids(incomplete, context.params)
-
-
-JobArgument = Annotated[
-    str, typer.Argument(metavar="JOB", help="Job id or name, such as orders-2025.", autocompletion=complete_job)
-]
 YesFlag = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; without it a person at a terminal is asked.")]
 EtagFlag = Annotated[str, typer.Option("--etag", help="Only if the job has not changed since it was read.")]
 ReasonFlag = Annotated[str, typer.Option("--reason", help="Why; kept on the job.")]

@@ -3,21 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import grpc
 from google.type.date_pb2 import Date
 
 from headgate import pb
+from headgate_client.api.job_calls import JobCalls
 from headgate_client.rpc.errors import HeadgateError, failure_of
 from headgate_client.rpc.options import WatchOptions
 from headgate_client.values.names import job_id, job_name
 from headgate_client.watch.job_watch import JobWatch
 from headgate_client.watch.reconnecting import OnReconnect
 from headgate_client.watch.settling import SETTLED
-
-if TYPE_CHECKING:
-    from headgate_client.api.jobs import Jobs
 
 
 class JobHandle:
@@ -27,7 +24,7 @@ class JobHandle:
         job: the job as it was last seen through this handle; None if it never was.
     """
 
-    def __init__(self, jobs: "Jobs", job: str | pb.Job) -> None:
+    def __init__(self, jobs: JobCalls, job: str | pb.Job) -> None:
         self._jobs = jobs
         self.name = job_name(job if isinstance(job, str) else job.name)
         self.job = None if isinstance(job, str) else job

@@ -72,7 +72,7 @@ class CommitArguments(NamedTuple):
         waited_ms: for how long slots of the quota were waited for.
         polled_ms: when upstream was last read; empty to leave it.
         next_poll_ms: when it will be; empty to leave it.
-        dates_mode: how to get the dates; see `overlap`.
+        dates_mode: how to get the dates; see `date_claims`.
         most_waiting: how many may stand in a line.
         uid: the job's.
         connection: the job's.

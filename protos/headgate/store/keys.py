@@ -13,7 +13,7 @@ PREFIX: Final = "hg:"
 
 FEED: Final = "hg:feed"
 """Stream of all events of all jobs, trimmed; live fan-out only. Fields: i job id, r revision, e event bytes, and where
-those are without payloads, d the digest of the whole event; see `feed`."""
+those are without payloads, d the digest of the whole event; see `feed_view`."""
 
 DUE: Final = "hg:due"
 """Sorted set of unfinished jobs; score = when, in ms, a tick must have looked at it. The reaper's index."""
@@ -170,7 +170,7 @@ def look(connection: str, instance_id: int | str) -> str:
 
 
 def durations(target: str) -> str:
-    """String with how long the last dates of a backfill's target took, as `overlap.target` names it: JSON, ms."""
+    """String with how long the last dates of a backfill's target took, as `date_claims.target` names it: JSON, ms."""
     return f"hg:took:{target}"
 
 

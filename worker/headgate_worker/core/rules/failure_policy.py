@@ -62,7 +62,7 @@ def halts(view: View, run: pb.InstanceRun) -> bool:
 
 
 def calls_back(view: View, run: pb.InstanceRun) -> bool:
-    """Whether a run is to wait until a failed date was tried again, and so must not begin: see `tries`."""
+    """Whether a run is to wait until a failed date was tried again, and so must not begin: see `date_retries`."""
     waiting = awaiting(view)
     if not waiting or unplaced(view.job):
         return False
