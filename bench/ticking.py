@@ -19,7 +19,7 @@ from arq.worker import Worker, func
 from redis.asyncio import Redis
 
 from headgate import pb
-from headgate.quota.limits import PLAIN, Go, Verdict
+from headgate.quota.admission import PLAIN, Go, Verdict
 from headgate.quota.priority import Rank
 from headgate.store import keys, queue_entries
 from headgate_worker.__main__ import COLLECTOR

@@ -12,6 +12,7 @@ from redis.exceptions import ResponseError
 
 from headgate import pb
 from headgate.job import event_log
+from headgate.quota import admission
 from headgate.quota import limits as quota_limits
 from headgate.quota.priority import Rank
 from headgate.store import charges, commit, date_claims, deletion, keys, late_ticks, leases, observations, queue_entries
@@ -39,8 +40,8 @@ NOW: Final[dict[str, str]] = {
     "clean_dates": deletion.CLEAN_SCRIPT,
     "date_line": date_claims.LINE_SCRIPT,
     "recount": charges.RECOUNT_SCRIPT,
-    "quota": quota_limits.SCRIPT,
-    "throttled": quota_limits.THROTTLED_SCRIPT,
+    "quota": admission.SCRIPT,
+    "throttled": admission.THROTTLED_SCRIPT,
     "claim_observation": observations.CLAIM_SCRIPT,
     "land_observation": observations.LAND_SCRIPT,
     "drop_observation": observations.DROP_SCRIPT,
@@ -280,12 +281,12 @@ RANKS: Final = [Rank(3, creator="bob"), Rank(waited_ms=70_000, creator="carol"),
 async def ask(teller: Teller, i: int, limits: quota_limits.Limits, held: int | None) -> int | None:
     klass, rank = (quota_limits.READ, quota_limits.WRITE)[i % 3 == 0], RANKS[i % 4 if i > 20 else 3]
     patience_ms = 0 if i % 5 == 0 else 60_000
-    arguments = quota_limits.script_arguments(
+    arguments = admission.script_arguments(
         limits, klass, cancel=i % 23 == 0, patience_ms=patience_ms, rank=rank, held=held
     )
-    await teller.run("quota", quota_limits.script_keys("eu", klass, limits), arguments)
+    await teller.run("quota", admission.script_keys("eu", klass, limits), arguments)
     answer = teller.answers[-1][1]
-    return int(answer[2]) if answer[0] == quota_limits.QuotaAnswer.SLOT and i % 2 else None
+    return int(answer[2]) if answer[0] == admission.QuotaAnswer.SLOT and i % 2 else None
 
 
 async def calls_that_share_a_quota(teller: Teller) -> None:
@@ -294,11 +295,11 @@ async def calls_that_share_a_quota(teller: Teller) -> None:
         for i in range(160):
             held = await ask(teller, i, quota_limits.EDITIONS[edition], held)
             if i in (40, 41, 90):
-                names = quota_limits.ThrottledKeys(keys.quota("eu"))
+                names = admission.ThrottledKeys(keys.quota("eu"))
                 await teller.run(
                     "throttled",
                     names,
-                    quota_limits.ThrottledArguments(quota_limits.LOWEST_FACTOR, quota_limits.KEEP_MS),
+                    admission.ThrottledArguments(admission.LOWEST_FACTOR, quota_limits.KEEP_MS),
                 )
             teller.now_ms += 1_300 if i > 100 and i % 3 == 0 else 0
         await teller.redis.hset(keys.quota("eu"), "frozen:read", teller.now_ms + 40)
@@ -306,7 +307,7 @@ async def calls_that_share_a_quota(teller: Teller) -> None:
             await ask(teller, i, quota_limits.EDITIONS[edition], None)
         teller.now_ms += 86_400_000
     codes = {answer[0] for name, answer in teller.answers if name == "quota"}
-    assert codes == {int(code) for code in quota_limits.QuotaAnswer}
+    assert codes == {int(code) for code in admission.QuotaAnswer}
 
 
 async def reads_that_are_shared(teller: Teller) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate import pb
-from headgate.quota import limits
+from headgate.quota import admission, limits
 from headgate.store import date_claims, keys
 
 names = st.from_regex(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
@@ -67,7 +67,7 @@ def test_names_in_redis_stay_what_other_versions_call_them() -> None:
     assert (keys.STORED, keys.RECOUNT, keys.RECOUNTED) == ("hg:stored", "hg:stored:recount", "hg:stored:recounted")
     assert keys.NO_INSTANCE_NAME == "hg:name:none"
     assert date_claims.NO_KEYS == 2 * ("hg:dates:none", "hg:dates:none:line", "hg:dates:none:wants")
-    assert limits.script_keys("eu", limits.READ, limits.Limits()) == (
+    assert admission.script_keys("eu", limits.READ, limits.Limits()) == (
         *("hg:quota:eu", "hg:quota:eu:sent:read", "hg:quota:eu:sent:total"),
         *("hg:quota:eu:creators:total", "hg:quota:eu:turns:total"),
     )

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 
 from redis import Redis
 
+from headgate.quota import admission
 from headgate.quota import limits as quota_limits
 from headgate.quota import priority as quota_priority
-from headgate.quota.limits import Crowded, Frozen, Go, Limits, Slot, Verdict
+from headgate.quota.admission import Crowded, Frozen, Go, Slot, Verdict
+from headgate.quota.limits import Limits
 from headgate.quota.priority import Rank
 from headgate.store import keys
 
@@ -26,8 +28,8 @@ def _told_the_time(script: str) -> str:
     return told
 
 
-SCRIPT = _told_the_time(quota_limits.SCRIPT)
-THROTTLED_SCRIPT = _told_the_time(quota_limits.THROTTLED_SCRIPT)
+SCRIPT = _told_the_time(admission.SCRIPT)
+THROTTLED_SCRIPT = _told_the_time(admission.THROTTLED_SCRIPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class World:
         throttled = self.redis.register_script(THROTTLED_SCRIPT)
         throttled(
             keys=[keys.quota(CONNECTION)],
-            args=[quota_limits.LOWEST_FACTOR, quota_limits.KEEP_MS, (BEGIN_MS + now_ms) * 1_000],
+            args=[admission.LOWEST_FACTOR, quota_limits.KEEP_MS, (BEGIN_MS + now_ms) * 1_000],
         )
 
     def _ask(self, ask: object, job: Job, now_ms: int) -> Verdict:
@@ -117,11 +119,11 @@ class World:
         crowd = job.crowd
         self.asks[crowd.creator] += 1
         job.first_ms = job.first_ms or now_ms
-        arguments = quota_limits.script_arguments(
+        arguments = admission.script_arguments(
             self.limits, crowd.klass, cancel=crowd.cancel, patience_ms=FAR_MS, rank=_rank(job, now_ms), held=job.held
         )
-        keys = quota_limits.script_keys(CONNECTION, crowd.klass, self.limits)
-        return quota_limits.parse_verdict(ask(keys=keys, args=[*arguments, (BEGIN_MS + now_ms) * 1_000]))
+        keys = admission.script_keys(CONNECTION, crowd.klass, self.limits)
+        return admission.parse_verdict(ask(keys=keys, args=[*arguments, (BEGIN_MS + now_ms) * 1_000]))
 
     def _next_ms(self, job: Job, number: int, verdict: Verdict, now_ms: int) -> int:
         """When a job looks at the quota again, after what it was told."""

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from headgate.quota import fair_share
+from headgate.quota import admission, fair_share
 from headgate.quota import limits as quota_limits
 from headgate.quota.limits import Limits
 from headgate_cli.dev.redis_server import RedisServer
@@ -170,7 +170,7 @@ def test_what_is_counted_goes_with_the_creators(clockless: Redis) -> None:
     come_and_go = [Crowd(f"c{n}", 5, from_ms=n * 1_000, until_ms=n * 1_000 + 500) for n in range(40)]
     end_ms = 60_000 + fair_share.APART_MS + 10_000
     World(clockless, SLOW).run([*come_and_go, Crowd("a", 50)], 60_000)
-    creators, turns = quota_limits.script_keys(CONNECTION, quota_limits.READ, SLOW)[3:]
+    creators, turns = admission.script_keys(CONNECTION, quota_limits.READ, SLOW)[3:]
     assert clockless.zrange(creators, 0, -1) == [b"a"]
     assert all(field.endswith(b":a") for field in left(clockless.hkeys(turns)))
 

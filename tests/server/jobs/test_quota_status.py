@@ -6,6 +6,7 @@ import grpc
 import pytest
 
 from headgate import pb
+from headgate.quota import admission
 from headgate.quota import limits as quota_limits
 from headgate.quota.limits import EDITIONS, Limits
 from headgate.store import keys
@@ -43,10 +44,10 @@ async def test_a_connection_that_no_worker_serves_is_unknown(world: World) -> No
 
 async def test_what_was_let_out_is_told(world: World) -> None:
     await announce(world, "eu", EDITIONS["basic"])
-    script = world.redis.register_script(quota_limits.SCRIPT)
+    script = world.redis.register_script(admission.SCRIPT)
     for klass in (quota_limits.READ, quota_limits.READ, quota_limits.WRITE):
-        arguments = quota_limits.script_arguments(EDITIONS["basic"], klass, cancel=False, patience_ms=60_000)
-        await script(keys=quota_limits.script_keys("eu", klass, EDITIONS["basic"]), args=arguments)
+        arguments = admission.script_arguments(EDITIONS["basic"], klass, cancel=False, patience_ms=60_000)
+        await script(keys=admission.script_keys("eu", klass, EDITIONS["basic"]), args=arguments)
 
     found = await world.admin.GetQuota(pb.GetQuotaRequest(connection="eu"))
 

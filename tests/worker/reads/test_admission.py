@@ -9,7 +9,7 @@ from google.rpc.status_pb2 import Status
 from redis.asyncio import Redis
 
 from headgate import pb
-from headgate.quota.limits import PLAIN, Go, Slot, Verdict
+from headgate.quota.admission import PLAIN, Go, Slot, Verdict
 from headgate.quota.priority import Rank
 from headgate.store import keys, queue_entries
 from headgate_worker.core.model.calls import Call, Failure, FailureKind, Outcome

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from headgate import pb
 from headgate.job import sizes
-from headgate.quota.limits import PLAIN, Verdict
+from headgate.quota.admission import PLAIN, Verdict
 from headgate.quota.priority import Rank
 from headgate.store import keys
 from headgate_cli.dev.redis_server import RedisServer

@@ -7,7 +7,7 @@ import asyncio
 from redis.asyncio import Redis
 
 from headgate import pb
-from headgate.quota.limits import PLAIN, Go, Verdict
+from headgate.quota.admission import PLAIN, Go, Verdict
 from headgate.quota.priority import Rank
 from headgate.store import keys
 from headgate_worker.core.model.calls import Call, CreateInstances, Failure, FailureKind, Outcome, Reply

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from redis.asyncio import Redis
 
-from headgate.quota.limits import PLAIN, Crowded, Frozen, Go, Later, Slot, Verdict
+from headgate.quota.admission import PLAIN, Crowded, Frozen, Go, Later, Slot, Verdict
 from headgate.quota.priority import Rank
 from headgate.store import keys
 from headgate_worker.core.model.calls import Call, Failure, FailureKind, GetInstance, Outcome

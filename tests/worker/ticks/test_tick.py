@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from headgate import pb
-from headgate.quota.limits import PLAIN, Go, Verdict
+from headgate.quota.admission import PLAIN, Go, Verdict
 from headgate.quota.priority import Rank
 from headgate.store import keys
 from headgate.store.commit import Answer, Commit

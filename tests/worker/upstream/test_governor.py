@@ -9,7 +9,8 @@ import pytest
 from redis.asyncio import Redis
 
 from headgate.quota import limits as quota_limits
-from headgate.quota.limits import Crowded, Frozen, Go, Limits, Slot
+from headgate.quota.admission import Crowded, Frozen, Go, Slot
+from headgate.quota.limits import Limits
 from headgate.quota.priority import Rank
 from headgate.store import keys
 from headgate_worker.core.model.calls import Call, Failure, FailureKind, GetInstance, StopInstances

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from headgate.quota import limits
-from headgate.quota.limits import PLAIN, Verdict
+from headgate.quota.admission import PLAIN, Verdict
 from headgate.quota.priority import Rank
 from headgate_worker.core.model.calls import WRITES, Call, Failure, Outcome
 

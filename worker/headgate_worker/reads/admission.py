@@ -12,7 +12,7 @@ from typing import Final
 
 from google.rpc.status_pb2 import Status
 
-from headgate.quota.limits import Crowded, Frozen, Go, Later, Slot, Verdict
+from headgate.quota.admission import Crowded, Frozen, Go, Later, Slot, Verdict
 from headgate.quota.priority import Rank
 from headgate.reasons import Reason
 from headgate_worker.core.model import errors

@@ -8,7 +8,7 @@ from typing import Final
 
 from headgate import pb
 from headgate.quota import priority
-from headgate.quota.limits import Crowded, Frozen, Go, Later, Slot, Verdict
+from headgate.quota.admission import Crowded, Frozen, Go, Later, Slot, Verdict
 from headgate.quota.priority import Rank
 from headgate_worker.core.model.calls import Call
 from headgate_worker.core.model.steps import Act

@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 from headgate.process import exposure
 from headgate.process.exposure import Exposure
 from headgate.quota import limits as quota_limits
-from headgate.quota.limits import PLAIN, Go, Limits, Verdict
+from headgate.quota.admission import PLAIN, Go, Verdict
+from headgate.quota.limits import Limits
 from headgate.quota.priority import Rank
 from headgate_worker.core.model.calls import Call, Failure, FailureKind, Outcome
 from headgate_worker.ports.clock import Clock

@@ -6,8 +6,10 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from headgate.quota import admission
 from headgate.quota import limits as quota_limits
-from headgate.quota.limits import PLAIN, Limits, ThrottledArguments, ThrottledKeys, Verdict
+from headgate.quota.admission import PLAIN, ThrottledArguments, ThrottledKeys, Verdict
+from headgate.quota.limits import Limits
 from headgate.quota.priority import Rank
 from headgate.store import keys, reserve
 from headgate.store.reserve import PutFieldsArguments, PutFieldsKeys
@@ -27,12 +29,11 @@ class Governor:
         self.connection = connection
         self._key = keys.quota(connection)
         self._keys = {
-            klass: quota_limits.script_keys(connection, klass, limits)
-            for klass in (quota_limits.READ, quota_limits.WRITE)
+            klass: admission.script_keys(connection, klass, limits) for klass in (quota_limits.READ, quota_limits.WRITE)
         }
         self._limits = limits
-        self._ask = redis.register_script(quota_limits.SCRIPT)
-        self._throttled = redis.register_script(quota_limits.THROTTLED_SCRIPT)
+        self._ask = redis.register_script(admission.SCRIPT)
+        self._throttled = redis.register_script(admission.THROTTLED_SCRIPT)
         self._redis: Any = redis
         self._put_fields: Any = redis.register_script(reserve.PUT_FIELDS_SCRIPT)
 
@@ -49,10 +50,10 @@ class Governor:
             held: epoch of the slot that the call has waited for, and that is shown now.
         """
         klass = class_of(call)
-        arguments = quota_limits.script_arguments(
+        arguments = admission.script_arguments(
             self._limits, klass, cancel=cancel, patience_ms=patience_ms, rank=rank, held=held
         )
-        return quota_limits.parse_verdict(await self._ask(keys=self._keys[klass], args=arguments))
+        return admission.parse_verdict(await self._ask(keys=self._keys[klass], args=arguments))
 
     async def learn(self, call: Call, outcome: Outcome, now_ms: int) -> None:
         """Take over what an answer says about the quota: slow down, or stop until the day is over."""
@@ -60,7 +61,7 @@ class Governor:
             return
         if outcome.kind is FailureKind.THROTTLED:
             await self._throttled(
-                keys=ThrottledKeys(self._key), args=ThrottledArguments(quota_limits.LOWEST_FACTOR, quota_limits.KEEP_MS)
+                keys=ThrottledKeys(self._key), args=ThrottledArguments(admission.LOWEST_FACTOR, quota_limits.KEEP_MS)
             )
         if outcome.kind is FailureKind.FROZEN:
             await self.freeze(class_of(call), next_day_ms(now_ms))
