@@ -61,7 +61,8 @@ def test_every_module_of_the_protocol_is_under_the_contract() -> None:
 
 def test_the_protocol_loads_nothing_that_does_io() -> None:
     program = f"import sys; sys.path.insert(0, {str(ROOT / 'protos')!r})\n"
-    program += LOADED.format(roots=[name for name in pure_modules() if (ROOT / "protos" / name.replace(".", "/")).is_dir()])
+    packages = [name for name in pure_modules() if (ROOT / "protos" / name.replace(".", "/")).is_dir()]
+    program += LOADED.format(roots=packages)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert not of(set(json.loads(done.stdout)), "grpc", "redis", "arq", "aiohttp", "asyncio")

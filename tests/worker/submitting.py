@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import secrets
 from datetime import date
+from typing import Any
+
+from redis.asyncio import Redis
 
 from headgate import pb
 from headgate.backfill import dates
@@ -116,3 +119,10 @@ async def cancel(store: Store, job: pb.Job) -> None:
         found = await store.load(keys.job_id(job.name))
         assert found is not None
         job = found
+
+
+async def everything(redis: Redis) -> dict[bytes, Any]:
+    """Every key of the store with its serialised value."""
+    # The fields of a hash stand in another order after a mere look at it.
+    content: dict[bytes, Any] = {b"hash": redis.hgetall}
+    return {key: await content.get(await redis.type(key), redis.dump)(key) async for key in redis.scan_iter()}

@@ -7,8 +7,8 @@ from redis.asyncio import Redis
 from headgate.store import keys
 from headgate.store.commit import Committed, Fenced
 from headgate_worker.store.jobs import Store
-from tests.worker.store.test_jobs import RUNNING, change, everything, taken
-from tests.worker.submitting import backfill_job, seed_backfill, submit
+from tests.worker.store.test_jobs import RUNNING, change, taken
+from tests.worker.submitting import backfill_job, everything, seed_backfill, submit
 
 
 async def test_a_tick_of_an_earlier_job_of_the_id_neither_writes_nor_keeps_nor_gives_back(

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from unittest.mock import ANY
 
 import pytest
@@ -22,7 +21,7 @@ from headgate_worker.core.model.steps import apply
 from headgate_worker.ports.store import Busy, Taken
 from headgate_worker.store.jobs import CAUTION_MS, Store
 from tests.worker.conftest import eventually
-from tests.worker.submitting import backfill_job, seed_backfill, submit
+from tests.worker.submitting import backfill_job, everything, seed_backfill, submit
 
 RUNNING = pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=pb.JOB_STATE_RUNNING)
 SUCCEEDED = pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=pb.JOB_STATE_SUCCEEDED)
@@ -50,13 +49,6 @@ def change(
         wake=None if wake_ms is None else Wake(entry, wake_ms),
         lease_ms=lease_ms,
     )
-
-
-async def everything(redis: Redis) -> dict[bytes, Any]:
-    """Every key of the store with its serialised value."""
-    # The fields of a hash stand in another order after a mere look at it.
-    content: dict[bytes, Any] = {b"hash": redis.hgetall}
-    return {key: await content.get(await redis.type(key), redis.dump)(key) async for key in redis.scan_iter()}
 
 
 async def test_a_commit_writes_log_state_feed_and_indexes_together(store: Store, redis: Redis) -> None:
