@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ForwardRef, get_args, get_origin
 
 import pytest
 
@@ -24,6 +25,7 @@ from headgate_worker.core.model.calls import (
     Reply,
     StopInstances,
 )
+from headgate_worker.core.model.upstream_call import UpstreamCall
 from headgate_worker.ports.upstreams import Upstream
 from headgate_worker.upstream.dataworks.client import DataWorks
 from headgate_worker.upstream.dataworks.settings import Credentials, DataWorksSettings
@@ -151,6 +153,14 @@ def failure(outcome: Outcome) -> Failure:
     return outcome
 
 
+def body_of(kind: type[UpstreamCall[Any]]) -> type:
+    """The type that a call says its reply's body has: the argument of its base class."""
+    (body,) = get_args(kind.__orig_bases__[0])  # type: ignore[attr-defined]
+    named = getattr(sys.modules[kind.__module__], body.__forward_arg__) if isinstance(body, ForwardRef) else body
+    found: type = get_origin(named) or named
+    return found
+
+
 def expected(call: Call) -> FailureKind:
     """The kind of a call of which nobody knows whether it was executed."""
     return FailureKind.AMBIGUOUS if type(call) in NOT_REPEATABLE else FailureKind.TRANSIENT
@@ -161,6 +171,7 @@ async def test_one_call_is_one_request_and_brings_its_body(cloud: Cloud) -> None
         for call in cloud.calls:
             outcome = await met.ask(call)
             assert isinstance(outcome, Reply), outcome
+            assert isinstance(outcome.body, body_of(type(call)))
             assert outcome.latency_seconds > 0
 
         assert len(met.calls) == len(cloud.calls)

@@ -15,8 +15,6 @@ from typing import Any
 from headgate import pb
 from headgate.backfill import dates
 from headgate_worker.core.model.calls import (
-    Body,
-    Call,
     CreateInstances,
     ExecuteAdhoc,
     Failure,
@@ -37,6 +35,7 @@ from headgate_worker.core.model.calls import (
     TaskPage,
 )
 from headgate_worker.core.model.steps import timestamp
+from headgate_worker.core.model.upstream_call import Body, UpstreamCall
 from tests.simulator.chance import Chance
 from tests.simulator.rules import Rules
 from tests.simulator.timeline import Timeline
@@ -109,9 +108,9 @@ class ModelUpstream:
     witness: Callable[[Instance], None] | None = None
     _next_id: int = 1_000_341_554_601
 
-    def answer(self, call: Call) -> Body | Failure:
+    def answer(self, call: UpstreamCall[Body]) -> Body | Failure:
         """Execute a call now."""
-        answers: dict[type, Callable[[Any], Body | Failure]] = {
+        answers: dict[type, Callable[[Any], Any]] = {
             CreateInstances: lambda call: self._create(call.spec),
             GetCreateResult: lambda call: self._result(call.operation_id),
             GetRerunResult: lambda call: self._result(call.operation_id),
@@ -124,7 +123,8 @@ class ModelUpstream:
             ExecuteAdhoc: lambda call: self._adhoc(call.spec),
             RerunInstances: lambda call: self._rerun(call.spec),
         }
-        return answers[type(call)](call)
+        found: Body | Failure = answers[type(call)](call)
+        return found
 
     def make(self, name: str, days: Iterable[date | None], **fields: object) -> list[Instance]:
         """New instances at once, one per date."""
@@ -249,7 +249,7 @@ class ModelUpstream:
             if not operation.failed:
                 self.timeline.after(self.chance.between(0, 3_000), partial(self.begin, self.instances[one], "job"))
 
-    def _result(self, operation_id: str) -> Body | Failure:
+    def _result(self, operation_id: str) -> OperationResult | Failure:
         operation = self.operations.get(operation_id)
         if operation is None:
             return Failure(FailureKind.NOT_FOUND, "Operation.NotFound", "no such operation")
@@ -284,7 +284,7 @@ class ModelUpstream:
         self.halt(one, by)
         return PerInstance(success=True)
 
-    def _get(self, instance_id: int) -> Body | Failure:
+    def _get(self, instance_id: int) -> pb.WorkflowInstance | Failure:
         one = self.instances.get(instance_id)
         if one is None or one.visible_ms > self.timeline.now_ms:
             return Failure(FailureKind.NOT_FOUND, "WorkflowInstance.NotFound", "no such instance")

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from headgate import pb
 from headgate.backfill import dates
-from headgate_worker.core.model.calls import Body, Call, Failure, FailureKind, PerInstance, Reply
+from headgate_worker.core.model.calls import Call, Failure, FailureKind, PerInstance, Reply
 from headgate_worker.core.model.steps import Act, Change, Step, apply, timestamp
+from headgate_worker.core.model.upstream_call import Body
 from headgate_worker.core.model.view import Hints, Policy, View
 from headgate_worker.core.planner import absorb
 
@@ -117,7 +118,7 @@ def seen(instance_id: int, status: pb.WorkflowInstanceStatus.ValueType, **fields
     return made
 
 
-def reply(body: Body) -> Reply:
+def reply(body: Body) -> Reply[Body]:
     """An answer."""
     return Reply(body, "request-1", 0.02)
 
@@ -150,7 +151,7 @@ def committed(of: View, step: Step | None) -> pb.Job:
     return apply(of.job, step.drafts, now_ms=of.now_ms)[0]
 
 
-def absorbed(of: View, call: Call, body: Body | Failure, subject: int = -1) -> Change:
+def absorbed(of: View, call: Call, body: object, subject: int = -1) -> Change:
     """What an answer, or a failure, changes."""
     return absorb(of, Act(call=call, subject=subject), body if isinstance(body, Failure) else reply(body))
 

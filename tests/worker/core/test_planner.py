@@ -132,7 +132,7 @@ def _drive(of: View, body: object) -> View:
     after = View(committed(of, act), of.hints, of.now_ms) if act.drafts else of
     if act.call is None:
         return after
-    change = absorbed(after, act.call, body, act.subject)  # type: ignore[arg-type]
+    change = absorbed(after, act.call, body, act.subject)
     return View(taken(after, change), change.hints, of.now_ms)
 
 

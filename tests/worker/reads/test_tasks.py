@@ -13,7 +13,6 @@ from headgate.backfill import dates
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.faults import DryRun, ErrorReply, FailRun
 from headgate_worker.core.model.calls import (
-    Body,
     Call,
     Failure,
     FailureKind,
@@ -157,7 +156,7 @@ class Upstream:
     def __init__(self, *rows: pb.TaskInstance, instance: pb.WorkflowInstance | None = None) -> None:
         self.rows, self.instance, self.asked = rows, instance, list[Call]()
 
-    async def ask(self, connection: str, call: Call, left: float) -> Body:
+    async def ask(self, connection: str, call: Call, left: float, creator: str = "", /) -> Any:
         self.asked.append(call)
         if isinstance(call, GetInstance):
             assert self.instance is not None

@@ -18,7 +18,6 @@ from headgate.job.lifecycle import JOB_TERMINAL
 from headgate_worker.core.facts.create_windows import all_ranges
 from headgate_worker.core.model.calls import (
     WRITES,
-    Body,
     Call,
     CreateInstances,
     GetCreateResult,
@@ -210,7 +209,7 @@ class _Cloud:
     begins_ms: list[int] = field(default_factory=list)
     days: list[date] = field(default_factory=list)
 
-    def answer(self, call: Call, now_ms: int) -> Body:
+    def answer(self, call: Call, now_ms: int) -> object:
         if isinstance(call, CreateInstances):
             return self._create(call, now_ms)
         if isinstance(call, GetCreateResult):

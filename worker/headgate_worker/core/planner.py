@@ -7,12 +7,13 @@ has something to say is followed. The order matters only where it says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from headgate import pb
 from headgate.job.lifecycle import JOB_TERMINAL
 from headgate.store import date_claims
 from headgate_worker.core.facts import operations
+from headgate_worker.core.model.absorbers import Absorber, absorbs, of_call, of_subject
 from headgate_worker.core.model.calls import (
     CreateInstances,
     ExecuteAdhoc,
@@ -20,9 +21,11 @@ from headgate_worker.core.model.calls import (
     GetInstance,
     GetRerunResult,
     GetTaskLog,
+    InstancePage,
     ListInstances,
     ListTasks,
     Outcome,
+    OutcomeOf,
     RerunInstances,
     StartInstances,
     StopInstances,
@@ -157,7 +160,7 @@ def absorb(view: View, act: Act, outcome: Outcome) -> Change:
     return _ABSORBERS[type(act.call)](view, act.call, act.subject, outcome)
 
 
-def _absorb_list(view: View, call: ListInstances, subject: int, outcome: Outcome) -> Change:
+def _absorb_list(view: View, call: ListInstances, subject: int, outcome: OutcomeOf[InstancePage]) -> Change:
     if call.ids:
         return observing.absorb_batch(view, call, outcome)
     if subject < 0:
@@ -165,7 +168,7 @@ def _absorb_list(view: View, call: ListInstances, subject: int, outcome: Outcome
     return reconciling.absorb_search(view, subject, call, outcome)
 
 
-def _absorb_get(view: View, call: GetInstance, subject: int, outcome: Outcome) -> Change:
+def _absorb_get(view: View, call: GetInstance, subject: int, outcome: OutcomeOf[pb.WorkflowInstance]) -> Change:
     if reconciling.searches_rerun(view):
         return reconciling.absorb_rerun_read(view, outcome)
     if any(instance_id == call.id for _, instance_id in operations.unplaced(view.job)):
@@ -175,21 +178,19 @@ def _absorb_get(view: View, call: GetInstance, subject: int, outcome: Outcome) -
     return observing.absorb_read(view, subject, call, outcome)
 
 
-def _of_subject(absorber: Callable[[View, int, Outcome], Change]) -> Callable[[View, Any, int, Outcome], Change]:
-    return lambda view, _, subject, outcome: absorber(view, subject, outcome)
-
-
-_ABSORBERS: Final[Mapping[type, Callable[[View, Any, int, Outcome], Change]]] = {
-    CreateInstances: _of_subject(creating.absorb_create),
-    ExecuteAdhoc: _of_subject(creating.absorb_create),
-    RerunInstances: _of_subject(creating.absorb_create),
-    GetCreateResult: _of_subject(async_operations.absorb_result),
-    GetRerunResult: _of_subject(async_operations.absorb_result),
-    StartInstances: lambda view, call, _, outcome: starting.absorb_start(view, call, outcome),
-    StopInstances: lambda view, call, _, outcome: stopping.absorb_stop(view, call, outcome),
-    ListInstances: _absorb_list,
-    GetInstance: _absorb_get,
-    ListTasks: _of_subject(diagnosis.absorb_tasks),
-    GetTaskLog: _of_subject(diagnosis.absorb_log),
-}
-"""Every kind of call that a rule makes; those of flows are `flows`'."""
+_ABSORBERS: Final[Mapping[type, Absorber]] = dict(
+    (
+        of_subject(CreateInstances, creating.absorb_create),
+        of_subject(ExecuteAdhoc, creating.absorb_create),
+        of_subject(RerunInstances, creating.absorb_create),
+        of_subject(GetCreateResult, async_operations.absorb_result),
+        of_subject(GetRerunResult, async_operations.absorb_result),
+        of_call(StartInstances, starting.absorb_start),
+        of_call(StopInstances, stopping.absorb_stop),
+        absorbs(ListInstances, _absorb_list),
+        absorbs(GetInstance, _absorb_get),
+        of_subject(ListTasks, diagnosis.absorb_tasks),
+        of_subject(GetTaskLog, diagnosis.absorb_log),
+    )
+)
+"""Every kind of call that a rule makes, each with what takes its reply; those of flows are `flows`'."""

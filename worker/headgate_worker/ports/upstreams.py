@@ -7,13 +7,14 @@ from typing import Protocol
 from headgate.quota import limits
 from headgate.quota.admission import PLAIN, Verdict
 from headgate.quota.priority import Rank
-from headgate_worker.core.model.calls import WRITES, Call, Failure, Outcome
+from headgate_worker.core.model.calls import WRITES, Call, Failure, OutcomeOf
+from headgate_worker.core.model.upstream_call import Body, UpstreamCall
 
 
 class Upstream(Protocol):
     """A cloud that runs workflows."""
 
-    async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
+    async def call(self, call: UpstreamCall[Body], *, timeout_seconds: float) -> OutcomeOf[Body]:
         """Send exactly one request and say what came of it, within `timeout_seconds` in all.
 
         Raises nothing for what an upstream may do; CancelledError passes through.

@@ -19,7 +19,6 @@ from headgate.store.observations import Seen
 from headgate_worker.core.model import errors
 from headgate_worker.core.model.calls import (
     ACTIONS,
-    Body,
     Call,
     Failure,
     FailureKind,
@@ -27,6 +26,7 @@ from headgate_worker.core.model.calls import (
     InstancePage,
     ListInstances,
 )
+from headgate_worker.core.model.upstream_call import Body, UpstreamCall
 from headgate_worker.core.model.view import Policy
 from headgate_worker.ports.clock import Clock
 from headgate_worker.ports.store import Flight, ReadStore
@@ -121,7 +121,7 @@ class Reader:
             return await self._plans.plan(asked.request, left, asked.caller)
         return await self._methods[asked.method](asked.request, left)
 
-    async def _call(self, connection: str, call: Call, left: float, creator: str = "") -> Body:
+    async def _call(self, connection: str, call: UpstreamCall[Body], left: float, creator: str = "", /) -> Body:
         upstream = self._upstream(connection)
         until = self._clock.monotonic() + left
         await self._admission.admitted(upstream, call, until, creator)
@@ -154,7 +154,6 @@ class Reader:
         except BaseException:
             await self._store.sharing.drop(found)
             raise
-        assert isinstance(body, pb.WorkflowInstance)  # noqa: S101  # the adapter's contract
         await self._store.sharing.land(found, body)
         return body
 
@@ -225,9 +224,7 @@ class Reader:
             unified_workflow_instance_id=request.unified_workflow_instance_id,
             tags=tuple(request.tags),
         )
-        body = await self._call(request.connection, call, max(0.1, left))
-        assert isinstance(body, InstancePage)  # noqa: S101
-        return body
+        return await self._call(request.connection, call, max(0.1, left))
 
 
 def _matches(request: pb.ListWorkflowInstancesRequest, seen: pb.WorkflowInstance) -> bool:

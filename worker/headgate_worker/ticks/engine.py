@@ -31,10 +31,12 @@ from headgate_worker.core.model.calls import (
     GetInstance,
     InstancePage,
     Outcome,
+    OutcomeOf,
     Reply,
     StopRecord,
 )
 from headgate_worker.core.model.steps import Act, Rest, Wait
+from headgate_worker.core.model.upstream_call import Body, UpstreamCall
 from headgate_worker.core.model.view import Policy, View
 from headgate_worker.core.planner import absorb, plan
 from headgate_worker.ports.clock import Clock, Dice
@@ -318,7 +320,7 @@ class Engine:
             tick.hints = poll_schedule.after_failure(self._view(tick), failure)
         return failure is not None
 
-    async def _call(self, tick: Tick, call: Call) -> Outcome:
+    async def _call(self, tick: Tick, call: UpstreamCall[Body]) -> OutcomeOf[Body]:
         upstream = self._upstreams.get(tick.job.connection)
         outcome = await upstream.call(call, timeout_seconds=self._limits.call_seconds)
         tick.count(call, outcome)

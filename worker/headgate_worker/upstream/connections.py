@@ -14,7 +14,8 @@ from headgate.quota import limits as quota_limits
 from headgate.quota.admission import PLAIN, Go, Verdict
 from headgate.quota.limits import Limits
 from headgate.quota.priority import Rank
-from headgate_worker.core.model.calls import Call, Failure, FailureKind, Outcome
+from headgate_worker.core.model.calls import Call, Failure, FailureKind, OutcomeOf
+from headgate_worker.core.model.upstream_call import Body, UpstreamCall
 from headgate_worker.ports.clock import Clock
 from headgate_worker.ports.upstreams import GovernedUpstream, Upstream, Upstreams
 from headgate_worker.process.settings import Settings
@@ -42,7 +43,7 @@ class Connection:
             return Go()
         return await self._governor.admit(call, patience_ms=patience_ms, cancel=cancel, rank=rank, held=held)
 
-    async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
+    async def call(self, call: UpstreamCall[Body], *, timeout_seconds: float) -> OutcomeOf[Body]:
         """Send the call, and let the quota learn from what came of it."""
         outcome = await self._upstream.call(call, timeout_seconds=timeout_seconds)
         if self._limited:
@@ -125,7 +126,7 @@ class _Absent:
     ) -> Verdict:
         return Go()
 
-    async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
+    async def call(self, call: UpstreamCall[Body], *, timeout_seconds: float) -> OutcomeOf[Body]:
         return Failure(FailureKind.DENIED, "connection_unknown", f"this worker has no connection {self._name!r}")
 
     async def reach(self, *, timeout_seconds: float) -> Failure | None:

@@ -14,7 +14,7 @@ from typing import Final
 from headgate import pb
 from headgate.backfill import dates
 from headgate_worker.core.facts import poll_schedule
-from headgate_worker.core.model.calls import Failure, FailureKind, InstancePage, ListInstances, Outcome
+from headgate_worker.core.model.calls import Failure, FailureKind, InstancePage, ListInstances, OutcomeOf
 from headgate_worker.core.model.steps import Act, Change
 from headgate_worker.core.model.view import Hints, View
 
@@ -68,7 +68,7 @@ def _goes_along(view: View, other: pb.InstanceRun, run: pb.InstanceRun) -> bool:
     return same and view.hints.poll_at_ms.get(other.index, 0) <= view.now_ms + SOON_MS
 
 
-def absorb_batch(view: View, call: ListInstances, outcome: Outcome, again: Again) -> Change:
+def absorb_batch(view: View, call: ListInstances, outcome: OutcomeOf[InstancePage], again: Again) -> Change:
     """Look again later at what still runs, and at once at everything else."""
     if isinstance(outcome, Failure) and outcome.kind in _WAITS:
         return Change((), poll_schedule.after_failure(view, outcome))
@@ -85,6 +85,5 @@ def absorb_batch(view: View, call: ListInstances, outcome: Outcome, again: Again
     return Change((), hints)
 
 
-def _running(body: object) -> set[int]:
-    assert isinstance(body, InstancePage)  # noqa: S101  # the adapter's contract, told to the type checker
-    return {seen.id for seen in body.instances if seen.status == pb.WORKFLOW_INSTANCE_STATUS_RUNNING}
+def _running(page: InstancePage) -> set[int]:
+    return {seen.id for seen in page.instances if seen.status == pb.WORKFLOW_INSTANCE_STATUS_RUNNING}

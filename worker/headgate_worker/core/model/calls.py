@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from headgate import pb
 from headgate_worker.core.model import flow_calls
-from headgate_worker.core.model.flow_calls import FlowBody, FlowCall
+from headgate_worker.core.model.upstream_call import UpstreamCall
+
+Body_co = TypeVar("Body_co", covariant=True)
 
 
 class FailureKind(Enum):
@@ -28,44 +31,50 @@ class FailureKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class CreateInstances:
-    """CreateWorkflowInstances. Not safe to repeat: upstream takes no client token (SDK 9.11)."""
+class CreateInstances(UpstreamCall[str]):
+    """CreateWorkflowInstances. Not safe to repeat: upstream takes no client token (SDK 9.11).
+
+    The reply has an OperationId.
+    """
 
     spec: pb.CreateWorkflowInstancesSpec
 
 
 @dataclass(frozen=True, slots=True)
-class GetCreateResult:
+class GetCreateResult(UpstreamCall["OperationResult"]):
     """GetCreateWorkflowInstancesResult for an OperationId."""
 
     operation_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class StartInstances:
-    """StartWorkflowInstances for 1 to 100 ids. Safe to repeat by intent: read, then start what is still NotRun."""
+class StartInstances(UpstreamCall[dict[int, "PerInstance"]]):
+    """StartWorkflowInstances for 1 to 100 ids. Safe to repeat by intent: read, then start what is still NotRun.
+
+    The reply says by id what became of each; an id may be missing.
+    """
 
     ids: tuple[int, ...]
     comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class StopInstances:
-    """StopWorkflowInstances for 1 to 100 ids. Safe to repeat by intent."""
+class StopInstances(UpstreamCall[dict[int, "PerInstance"]]):
+    """StopWorkflowInstances for 1 to 100 ids. Safe to repeat by intent. The reply is as that of StartInstances."""
 
     ids: tuple[int, ...]
     comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class GetInstance:
-    """GetWorkflowInstance."""
+class GetInstance(UpstreamCall[pb.WorkflowInstance]):
+    """GetWorkflowInstance. The adapter sets observe_time and upstream_request_id of the row."""
 
     id: int
 
 
 @dataclass(frozen=True, slots=True)
-class ListInstances:
+class ListInstances(UpstreamCall["InstancePage"]):
     """One page of ListWorkflowInstances, `SortBy=Id Asc`. `biz_date_millis` is midnight in Asia/Shanghai."""
 
     project_id: int
@@ -83,21 +92,21 @@ class ListInstances:
 
 
 @dataclass(frozen=True, slots=True)
-class ExecuteAdhoc:
-    """ExecuteAdhocWorkflowInstance. Starts at once; not safe to repeat."""
+class ExecuteAdhoc(UpstreamCall[int]):
+    """ExecuteAdhocWorkflowInstance. Starts at once; not safe to repeat. The reply has the instance's id."""
 
     spec: pb.ExecuteAdhocWorkflowInstanceSpec
 
 
 @dataclass(frozen=True, slots=True)
-class RerunInstances:
-    """RerunWorkflowInstances, manual workflows only. Not safe to repeat."""
+class RerunInstances(UpstreamCall[str]):
+    """RerunWorkflowInstances, manual workflows only. Not safe to repeat. The reply has an OperationId."""
 
     spec: pb.RerunWorkflowInstancesSpec
 
 
 @dataclass(frozen=True, slots=True)
-class GetRerunResult:
+class GetRerunResult(UpstreamCall["OperationResult"]):
     """GetRerunWorkflowInstancesResult for an OperationId."""
 
     operation_id: str
@@ -129,7 +138,7 @@ class TaskFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class ListTasks:
+class ListTasks(UpstreamCall["TaskPage"]):
     """One page of ListTaskInstances. page_size 1 to 500 (SDK 9.11).
 
     Args:
@@ -148,35 +157,22 @@ class ListTasks:
 
 
 @dataclass(frozen=True, slots=True)
-class GetTask:
+class GetTask(UpstreamCall[pb.TaskInstance]):
     """GetTaskInstance: one row, with script, variables and tags."""
 
     id: int
 
 
 @dataclass(frozen=True, slots=True)
-class GetTaskLog:
+class GetTaskLog(UpstreamCall[str]):
     """GetTaskInstanceLog. run_number 0 means the latest run."""
 
     id: int
     run_number: int = 0
 
 
-Call = (
-    CreateInstances
-    | GetCreateResult
-    | StartInstances
-    | StopInstances
-    | GetInstance
-    | ListInstances
-    | ExecuteAdhoc
-    | RerunInstances
-    | GetRerunResult
-    | ListTasks
-    | GetTask
-    | GetTaskLog
-    | FlowCall
-)
+Call = UpstreamCall[Any]
+"""Any call."""
 
 ACTIONS: Mapping[type, str] = {
     CreateInstances: "CreateWorkflowInstances",
@@ -243,19 +239,6 @@ class TaskPage:
     total_count: int
 
 
-Body = (
-    str  # CreateInstances, RerunInstances: the OperationId; GetTaskLog: the text
-    | OperationResult  # GetCreateResult, GetRerunResult
-    | dict[int, PerInstance]  # StartInstances, StopInstances
-    | pb.WorkflowInstance  # GetInstance; observe_time and upstream_request_id are set by the adapter
-    | InstancePage  # ListInstances
-    | int  # ExecuteAdhoc: the instance id
-    | TaskPage  # ListTasks
-    | pb.TaskInstance  # GetTask
-    | FlowBody
-)
-
-
 @dataclass(frozen=True, slots=True)
 class StopRecord:
     """A stop of an instance that a job has sent, and that upstream is not known to have refused.
@@ -272,15 +255,16 @@ class StopRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Generic[Body_co]):
     """The call was executed and its answer has the expected members.
 
     Args:
+        body: what the call brings; see `UpstreamCall`.
         at_ms: for what others have read, when they sent their read, by the store's clock; 0 for what was read now.
         stops: stops on record for the instance that was read, where its end may be the effect of one.
     """
 
-    body: Body
+    body: Body_co
     request_id: str
     latency_seconds: float
     at_ms: int = 0
@@ -311,4 +295,8 @@ class Failure:
     latency_seconds: float = 0.0
 
 
-Outcome = Reply | Failure
+OutcomeOf: TypeAlias = Reply[Body_co] | Failure
+"""What comes of a call whose reply has a body of this type."""
+
+Outcome = OutcomeOf[Any]
+"""What comes of any call."""

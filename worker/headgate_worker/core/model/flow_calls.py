@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headgate import pb
+from headgate_worker.core.model.upstream_call import UpstreamCall
 
 
 @dataclass(frozen=True, slots=True)
-class TriggerFlow:
+class TriggerFlow(UpstreamCall["FlowTriggered"]):
     """Trigger a flow. Not safe to repeat: upstream takes no client token.
 
     Args:
@@ -25,21 +26,21 @@ class TriggerFlow:
 
 
 @dataclass(frozen=True, slots=True)
-class CancelFlow:
+class CancelFlow(UpstreamCall["FlowCancelled"]):
     """Cancel a flow instance. Safe to repeat by intent: the instance is read, and cancelled if it has not ended."""
 
     instance_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class GetFlow:
-    """Read a flow instance."""
+class GetFlow(UpstreamCall[pb.FlowInstance]):
+    """Read a flow instance. The adapter sets observe_time of the row."""
 
     instance_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class ListFlows:
+class ListFlows(UpstreamCall["FlowPage"]):
     """One page of a search over trigger times.
 
     Args:
@@ -62,7 +63,7 @@ class ListFlows:
 
 
 @dataclass(frozen=True, slots=True)
-class GetFlowTaskLog:
+class GetFlowTaskLog(UpstreamCall["FlowTaskLog"]):
     """Read the log of a task instance, at most `max_length` bytes."""
 
     task_instance_id: str
@@ -112,7 +113,3 @@ class FlowTaskLog:
     """Answer of GetFlowTaskLog."""
 
     text: str
-
-
-FlowBody = FlowTriggered | FlowCancelled | pb.FlowInstance | FlowPage | FlowTaskLog
-"""observe_time of a FlowInstance is set by the adapter."""

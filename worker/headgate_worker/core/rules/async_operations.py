@@ -17,7 +17,7 @@ from headgate_worker.core.model.calls import (
     GetRerunResult,
     OperationResult,
     OperationStatus,
-    Outcome,
+    OutcomeOf,
 )
 from headgate_worker.core.model.steps import Act, Change, Step, operation_changed, operation_with
 from headgate_worker.core.model.view import View
@@ -32,13 +32,12 @@ def confirm(view: View) -> Step | None:
     return Act(call=result(pending[0].operation_id), subject=pending[0].index)
 
 
-def absorb_result(view: View, subject: int, outcome: Outcome) -> Change:
+def absorb_result(view: View, subject: int, outcome: OutcomeOf[OperationResult]) -> Change:
     """What an asynchronous create or rerun has come to."""
     operation = view.job.operations[subject]
     if isinstance(outcome, Failure):
         return _no_result(view, operation, outcome)
     result = outcome.body
-    assert isinstance(result, OperationResult)  # noqa: S101  # the adapter's contract, told to the type checker
     if result.status is OperationStatus.DONE:
         return made(view, operation, result.instance_ids)
     if result.status is OperationStatus.PENDING:

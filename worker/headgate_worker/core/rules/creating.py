@@ -24,7 +24,7 @@ from headgate_worker.core.model.calls import (
     ExecuteAdhoc,
     Failure,
     FailureKind,
-    Outcome,
+    OutcomeOf,
     RerunInstances,
 )
 from headgate_worker.core.model.steps import (
@@ -139,7 +139,7 @@ def _call(view: View, operation: pb.UpstreamOperation) -> Call:
     return CreateInstances(create_spec(job.backfill, operation.marker, operation.biz_dates))
 
 
-def absorb_create(view: View, subject: int, outcome: Outcome) -> Change:
+def absorb_create(view: View, subject: int, outcome: OutcomeOf[int | str]) -> Change:
     """What became of a call that makes instances."""
     operation = view.job.operations[subject]
     operation = operation_with(

@@ -22,7 +22,7 @@ from headgate_worker.core.model.calls import (
     FailureKind,
     GetTaskLog,
     ListTasks,
-    Outcome,
+    OutcomeOf,
     TaskFilter,
     TaskPage,
 )
@@ -161,7 +161,7 @@ def _subject(view: View, index: int) -> tuple[pb.InstanceRun, Inquiry] | None:
     return view.runs[index], inquiry
 
 
-def absorb_tasks(view: View, subject: int, outcome: Outcome) -> Change:
+def absorb_tasks(view: View, subject: int, outcome: OutcomeOf[TaskPage]) -> Change:
     """What a list of the run's tasks says: which one failed, or which ones did nothing."""
     found = _subject(view, subject)
     if found is None:
@@ -170,7 +170,6 @@ def absorb_tasks(view: View, subject: int, outcome: Outcome) -> Change:
     if isinstance(outcome, Failure):
         return _brought_nothing(view, run, inquiry, outcome)
     page = outcome.body
-    assert isinstance(page, TaskPage)  # noqa: S101  # the adapter's contract, told to the type checker
     if run.state == pb.RUN_STATE_SUCCEEDED:
         return _ran_dry(view, run, page)
     task = first_failed(page.tasks)
@@ -206,7 +205,7 @@ def _ran_dry(view: View, run: pb.InstanceRun, page: TaskPage) -> Change:
     return Change((draft,), hints)
 
 
-def absorb_log(view: View, subject: int, outcome: Outcome) -> Change:
+def absorb_log(view: View, subject: int, outcome: OutcomeOf[str | FlowTaskLog]) -> Change:
     """What the failing task's log says."""
     found = _subject(view, subject)
     if found is None:
@@ -216,7 +215,6 @@ def absorb_log(view: View, subject: int, outcome: Outcome) -> Change:
         return _brought_nothing(view, run, inquiry, outcome)
     body = outcome.body
     text = body.text if isinstance(body, FlowTaskLog) else body
-    assert isinstance(text, str)  # noqa: S101  # the adapter's contract, told to the type checker
     return _told(view, run, inquiry, *tail(text, _room(view)))
 
 

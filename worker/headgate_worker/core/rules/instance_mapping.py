@@ -14,7 +14,7 @@ from headgate_worker.core.facts import attribution, poll_schedule
 from headgate_worker.core.facts.operations import MADE, unplaced
 from headgate_worker.core.facts.runs import observe
 from headgate_worker.core.model import errors
-from headgate_worker.core.model.calls import Failure, FailureKind, GetInstance, Outcome
+from headgate_worker.core.model.calls import Failure, FailureKind, GetInstance, OutcomeOf
 from headgate_worker.core.model.event_text import label
 from headgate_worker.core.model.steps import Act, Change, Step, run_with, runs_changed
 from headgate_worker.core.model.view import View
@@ -30,12 +30,11 @@ def place(view: View) -> Step | None:
     return Act(call=GetInstance(instance_id), subject=operation.index)
 
 
-def absorb_place(view: View, subject: int, call: GetInstance, outcome: Outcome) -> Change:
+def absorb_place(view: View, subject: int, call: GetInstance, outcome: OutcomeOf[pb.WorkflowInstance]) -> Change:
     """Put an instance that was read for the first time on the row of its date."""
     if isinstance(outcome, Failure):
         return _unreadable(view, subject, call, outcome)
     seen = outcome.body
-    assert isinstance(seen, pb.WorkflowInstance)  # noqa: S101  # the adapter's contract, told to the type checker
     dated = view.kind != "adhoc"
     if (
         dated

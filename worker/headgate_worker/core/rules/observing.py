@@ -17,8 +17,9 @@ from headgate_worker.core.model.calls import (
     Failure,
     FailureKind,
     GetInstance,
+    InstancePage,
     ListInstances,
-    Outcome,
+    OutcomeOf,
     Reply,
     StopRecord,
 )
@@ -132,7 +133,7 @@ def next_look_ms(view: View) -> int | None:
     return min((at_ms for at_ms, _ in looks(view)), default=None)
 
 
-def absorb_read(view: View, subject: int, call: GetInstance, outcome: Outcome) -> Change:
+def absorb_read(view: View, subject: int, call: GetInstance, outcome: OutcomeOf[pb.WorkflowInstance]) -> Change:
     """What a read of a run's instance, or of its parent, says."""
     run = view.runs[subject]
     if run.state in RUN_TERMINAL:
@@ -140,18 +141,17 @@ def absorb_read(view: View, subject: int, call: GetInstance, outcome: Outcome) -
     if isinstance(outcome, Failure):
         return _unreadable(view, run, call, outcome)
     seen = outcome.body
-    assert isinstance(seen, pb.WorkflowInstance)  # noqa: S101  # the adapter's contract, told to the type checker
     if call.id != run.workflow_instance_id:
         return _parent_read(view, run, seen, outcome.at_ms or view.now_ms)
     return _own_read(view, run, outcome, seen)
 
 
-def absorb_batch(view: View, call: ListInstances, outcome: Outcome) -> Change:
+def absorb_batch(view: View, call: ListInstances, outcome: OutcomeOf[InstancePage]) -> Change:
     """What a list says of instances that run."""
     return batch_reads.absorb_batch(view, call, outcome, _look_again)
 
 
-def _own_read(view: View, run: pb.InstanceRun, reply: Reply, seen: pb.WorkflowInstance) -> Change:
+def _own_read(view: View, run: pb.InstanceRun, reply: Reply[pb.WorkflowInstance], seen: pb.WorkflowInstance) -> Change:
     known_ms, row = reply.at_ms or view.now_ms, _row(view, run, seen, reply.stops)
     drafts = (runs_changed(row, message=_what(run, row)),) if differs(run, row) else ()
     hints = batch_reads.noted(view, row, seen, diagnosis.opened(view, row, seen, _next(view, row, known_ms)))

@@ -21,7 +21,7 @@ from headgate.reasons import Reason
 from headgate_worker.core.facts import poll_schedule
 from headgate_worker.core.facts.operations import OPEN, made_draft
 from headgate_worker.core.model import errors
-from headgate_worker.core.model.calls import Failure, GetInstance, InstancePage, ListInstances, Outcome
+from headgate_worker.core.model.calls import Failure, GetInstance, InstancePage, ListInstances, OutcomeOf
 from headgate_worker.core.model.steps import Act, Change, Step, operation_changed, operation_with
 from headgate_worker.core.model.view import View
 
@@ -92,12 +92,11 @@ def _search(view: View, operation: pb.UpstreamOperation, day_ms: int) -> ListIns
     )
 
 
-def absorb_search(view: View, subject: int, call: ListInstances, outcome: Outcome) -> Change:
+def absorb_search(view: View, subject: int, call: ListInstances, outcome: OutcomeOf[InstancePage]) -> Change:
     """What a search of one date has found; the last date of a search decides."""
     if isinstance(outcome, Failure):
         return Change((), poll_schedule.after_failure(view, outcome))
     page, operation = outcome.body, view.job.operations[subject]
-    assert isinstance(page, InstancePage)  # noqa: S101  # the adapter's contract, told to the type checker
     if operation.outcome not in OPEN:
         return Change((), view.hints.settled())  # a person has decided meanwhile
     mine = tuple(one for seen in page.instances for one in _claim(view, operation, seen))
@@ -201,13 +200,12 @@ def _look_at_rerun(view: View, operation: pb.UpstreamOperation) -> Step:
     return Act(call=GetInstance(view.runs[0].workflow_instance_id), subject=0)
 
 
-def absorb_rerun_read(view: View, outcome: Outcome) -> Change:
+def absorb_rerun_read(view: View, outcome: OutcomeOf[pb.WorkflowInstance]) -> Change:
     """What an instance that was to be rerun says of the rerun."""
     operation = _open_operation(view.job)
     if isinstance(outcome, Failure):
         return Change((), poll_schedule.after_failure(view, outcome))
     seen = outcome.body
-    assert isinstance(seen, pb.WorkflowInstance)  # noqa: S101  # the adapter's contract, told to the type checker
     assert operation is not None  # noqa: S101  # asked by `searches_rerun`
     hints = replace(view.hints.settled(), operation_poll_at_ms=0)
     if _ran_since(view, operation, seen):

@@ -13,7 +13,7 @@ from headgate.job.lifecycle import RUN_TERMINAL
 from headgate_worker.core.facts import poll_schedule
 from headgate_worker.core.facts.operations import unplaced
 from headgate_worker.core.facts.runs import NOT_STARTED, observe
-from headgate_worker.core.model.calls import Call, Failure, FailureKind, GetInstance, Outcome
+from headgate_worker.core.model.calls import Call, Failure, FailureKind, GetInstance, OutcomeOf
 from headgate_worker.core.model.event_text import label
 from headgate_worker.core.model.steps import Act, Change, Step, run_with, runs_changed
 from headgate_worker.core.model.view import Policy, View
@@ -74,14 +74,13 @@ def asks(view: View, call: Call, subject: int) -> bool:
     return any(run.index == subject and call == GetInstance(run.workflow_instance_id) for run in waiting)
 
 
-def absorb_look(view: View, subject: int, outcome: Outcome) -> Change:
+def absorb_look(view: View, subject: int, outcome: OutcomeOf[pb.WorkflowInstance]) -> Change:
     """Try the date again, unless somebody has rerun its instance: that one is followed then."""
     run = view.runs[subject]
     if isinstance(outcome, Failure):
         gone = outcome.kind is FailureKind.NOT_FOUND
         return _again(view, run) if gone else Change((), poll_schedule.after_failure(view, outcome))
     seen = outcome.body
-    assert isinstance(seen, pb.WorkflowInstance)  # noqa: S101  # the adapter's contract, told to the type checker
     if seen.status == pb.WORKFLOW_INSTANCE_STATUS_FAILURE:
         return _again(view, run)
     row = observe(run, seen)

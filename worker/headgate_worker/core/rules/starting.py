@@ -19,7 +19,7 @@ from headgate_worker.core.facts.job_kinds import expected_parent, may_start, sta
 from headgate_worker.core.facts.operations import unplaced
 from headgate_worker.core.facts.runs import by_instance
 from headgate_worker.core.model import errors
-from headgate_worker.core.model.calls import Failure, Outcome, PerInstance, StartInstances
+from headgate_worker.core.model.calls import Failure, OutcomeOf, PerInstance, StartInstances
 from headgate_worker.core.model.steps import Act, Change, Step, run_with, runs_changed, timestamp
 from headgate_worker.core.model.view import View
 from headgate_worker.core.rules.failure_policy import current_operation, halted
@@ -76,7 +76,7 @@ def _ready(view: View, run: pb.InstanceRun) -> bool:
     return run.state == pb.RUN_STATE_CREATED and (starts_first(view) or run.started_by == pb.STARTED_BY_UPSTREAM)
 
 
-def absorb_start(view: View, call: StartInstances, outcome: Outcome) -> Change:
+def absorb_start(view: View, call: StartInstances, outcome: OutcomeOf[dict[int, PerInstance]]) -> Change:
     """What upstream said of each instance that was to be started."""
     if isinstance(outcome, Failure):
         if outcome.kind not in FINAL_REFUSALS:
@@ -84,7 +84,6 @@ def absorb_start(view: View, call: StartInstances, outcome: Outcome) -> Change:
         answer = PerInstance(success=False, message=f"{outcome.code}: {outcome.message}")
         return _answered(view, dict.fromkeys(call.ids, answer))
     body = outcome.body
-    assert isinstance(body, dict)  # noqa: S101  # the adapter's contract, told to the type checker
     silence = PerInstance(success=False, message="")
     return _answered(view, {one: body.get(one, silence) for one in call.ids})
 

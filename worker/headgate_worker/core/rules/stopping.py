@@ -15,7 +15,7 @@ from headgate_worker.core.facts import poll_schedule
 from headgate_worker.core.facts.failures import FINAL_REFUSALS, may_be_executed
 from headgate_worker.core.facts.job_kinds import newest_first
 from headgate_worker.core.facts.runs import IDLE, by_instance, differs
-from headgate_worker.core.model.calls import Failure, Outcome, PerInstance, StopInstances
+from headgate_worker.core.model.calls import Failure, OutcomeOf, PerInstance, StopInstances
 from headgate_worker.core.model.steps import Act, Change, Step, run_with, runs_changed, timestamp
 from headgate_worker.core.model.view import Hints, View
 from headgate_worker.core.rules import not_begun
@@ -104,7 +104,7 @@ def _comment(view: View) -> str:
     return view.job.stop.comment if view.kind == "stop" else view.job.cancel.reason
 
 
-def absorb_stop(view: View, call: StopInstances, outcome: Outcome) -> Change:
+def absorb_stop(view: View, call: StopInstances, outcome: OutcomeOf[dict[int, PerInstance]]) -> Change:
     """What upstream said of each instance that was to be stopped. Whatever it said, the instance is read next."""
     if isinstance(outcome, Failure):
         if outcome.kind not in FINAL_REFUSALS:
@@ -112,7 +112,6 @@ def absorb_stop(view: View, call: StopInstances, outcome: Outcome) -> Change:
         answer = PerInstance(success=False, message=f"{outcome.code}: {outcome.message}")
         return _answered(view, dict.fromkeys(call.ids, answer))
     body = outcome.body
-    assert isinstance(body, dict)  # noqa: S101  # the adapter's contract, told to the type checker
     silence = PerInstance(success=False, message="")
     return _answered(view, {one: body.get(one, silence) for one in call.ids})
 

@@ -17,7 +17,7 @@ from headgate.backfill import dates, marker, reprocess
 from headgate.reasons import Reason
 from headgate_worker.core.facts import poll_schedule
 from headgate_worker.core.model import errors
-from headgate_worker.core.model.calls import Failure, InstancePage, ListInstances, Outcome
+from headgate_worker.core.model.calls import Failure, InstancePage, ListInstances, OutcomeOf
 from headgate_worker.core.model.steps import Act, Change, Step, run_with
 from headgate_worker.core.model.view import Sighting, View
 
@@ -71,7 +71,7 @@ def search(spec: pb.BackfillSpec, day: Date, page: int) -> ListInstances:
     )
 
 
-def absorb_survey(view: View, call: ListInstances, outcome: Outcome) -> Change:
+def absorb_survey(view: View, call: ListInstances, outcome: OutcomeOf[InstancePage]) -> Change:
     """What a page of one date shows; the last page of the last date decides."""
     if isinstance(outcome, Failure):
         return Change((), poll_schedule.after_failure(view, outcome))
@@ -80,7 +80,6 @@ def absorb_survey(view: View, call: ListInstances, outcome: Outcome) -> Change:
     if run is None or view.job.state not in _UNDER_WAY or not pending(view):
         return Change((), view.hints.settled())  # cancelled meanwhile, or another tick has taken the job and was faster
     page = outcome.body
-    assert isinstance(page, InstancePage)  # noqa: S101  # the adapter's contract, told to the type checker
     before = view.hints.survey.get(run.index, UNSEEN)
     sighting = look(view.job.backfill, run.biz_date, before, page)
     if sighting.next_page > MOST_PAGES:

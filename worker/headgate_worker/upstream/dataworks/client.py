@@ -13,7 +13,17 @@ from typing import Self
 import aiohttp
 from google.protobuf import timestamp_pb2
 
-from headgate_worker.core.model.calls import ACTIONS, NOT_REPEATABLE, Call, Failure, FailureKind, Outcome, Reply
+from headgate_worker.core.model.calls import (
+    ACTIONS,
+    NOT_REPEATABLE,
+    Call,
+    Failure,
+    FailureKind,
+    Outcome,
+    OutcomeOf,
+    Reply,
+)
+from headgate_worker.core.model.upstream_call import Body, UpstreamCall
 from headgate_worker.upstream.dataworks import errors
 from headgate_worker.upstream.dataworks.credentials import CredentialCache, CredentialsUnavailable, DefaultChain, static
 from headgate_worker.upstream.dataworks.quiet import quiet_sdk
@@ -73,7 +83,7 @@ class DataWorks:
         """
         await self._ready()
 
-    async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
+    async def call(self, call: UpstreamCall[Body], *, timeout_seconds: float) -> OutcomeOf[Body]:
         """Send exactly one request and say what came of it, within `timeout_seconds` in all.
 
         One exception to "one": a request that was refused for its key or session token is sent once more with new ones.
@@ -114,7 +124,7 @@ class DataWorks:
             self._transport = self._transport or await open_transport(self._settings)
             return self._transport
 
-    async def _within(self, transport: Transport, call: Call, timeout_seconds: float) -> Outcome:
+    async def _within(self, transport: Transport, call: UpstreamCall[Body], timeout_seconds: float) -> OutcomeOf[Body]:
         progress = Progress()
         try:
             async with asyncio.timeout(timeout_seconds):
@@ -126,7 +136,9 @@ class DataWorks:
         except (aiohttp.ClientError, OSError, ReplyTooLarge) as error:
             return no_answer(call, progress.stage, error)
 
-    async def _ask(self, transport: Transport, call: Call, prepared: Prepared, progress: Progress) -> Outcome:
+    async def _ask(
+        self, transport: Transport, call: UpstreamCall[Body], prepared: Prepared, progress: Progress
+    ) -> OutcomeOf[Body]:
         alone = type(call) in NOT_REPEATABLE
         credentials = await self._credentials.current()
         answer = await transport.exchange(prepared, credentials, seconds=self._clock(), alone=alone, progress=progress)
@@ -141,7 +153,7 @@ class DataWorks:
         answer = await transport.exchange(prepared, renewed, seconds=self._clock(), alone=alone, progress=progress)
         return self._outcome(call, answer)
 
-    def _outcome(self, call: Call, answer: Answer) -> Outcome:
+    def _outcome(self, call: UpstreamCall[Body], answer: Answer) -> OutcomeOf[Body]:
         body = answers.decode(answer)
         now = timestamp_pb2.Timestamp()
         now.FromMicroseconds(int(self._clock() * 1_000_000))

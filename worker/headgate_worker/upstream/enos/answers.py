@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from headgate_worker.core.model.calls import Call, Failure, FailureKind, Outcome, Reply
+from headgate_worker.core.model.calls import Failure, FailureKind, Outcome, OutcomeOf, Reply
+from headgate_worker.core.model.upstream_call import Body, UpstreamCall
 from headgate_worker.upstream.enos import errors
 from headgate_worker.upstream.enos.replies import MalformedReply, Reading, read
 from headgate_worker.upstream.http.connections import Answer
@@ -15,7 +16,7 @@ PAUSE_SECONDS = (1.0, 60.0)
 """Shortest and longest wait that is taken from a reply."""
 
 
-def outcome(call: Call, answer: Answer, body: Mapping[str, Any], reading: Reading) -> Outcome:
+def outcome(call: UpstreamCall[Body], answer: Answer, body: Mapping[str, Any], reading: Reading) -> OutcomeOf[Body]:
     """What a reply means. `body` is its decoded JSON; latency is left 0."""
     error = errors.envelope(body)
     if error is None or (error.code == errors.OK and not 200 <= answer.status < 300):

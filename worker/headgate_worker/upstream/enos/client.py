@@ -14,7 +14,8 @@ import aiohttp
 from google.protobuf.timestamp_pb2 import Timestamp
 from yarl import URL
 
-from headgate_worker.core.model.calls import ACTIONS, NOT_REPEATABLE, Call, Failure, FailureKind, Outcome, Reply
+from headgate_worker.core.model.calls import ACTIONS, NOT_REPEATABLE, Failure, FailureKind, OutcomeOf, Reply
+from headgate_worker.core.model.upstream_call import Body, UpstreamCall
 from headgate_worker.upstream.enos import answers
 from headgate_worker.upstream.enos.replies import Reading, decode
 from headgate_worker.upstream.enos.requests import Prepared, Unsendable, prepare
@@ -65,7 +66,7 @@ class Enos:
         """
         await self._ready()
 
-    async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
+    async def call(self, call: UpstreamCall[Body], *, timeout_seconds: float) -> OutcomeOf[Body]:
         """Send exactly one request and say what came of it, within `timeout_seconds` in all.
 
         Besides: a token is fetched when none is held, and a request that was refused for its token is sent once more
@@ -113,8 +114,8 @@ class Enos:
             return self._connections, self._tokens
 
     async def _within(
-        self, connections: Connections, tokens: TokenCache, call: Call, timeout_seconds: float
-    ) -> Outcome:
+        self, connections: Connections, tokens: TokenCache, call: UpstreamCall[Body], timeout_seconds: float
+    ) -> OutcomeOf[Body]:
         progress = Progress()
         try:
             async with asyncio.timeout(timeout_seconds):
@@ -127,7 +128,9 @@ class Enos:
         except (aiohttp.ClientError, OSError, ReplyTooLarge) as error:
             return no_answer(call, progress.stage, error)
 
-    async def _ask(self, connections: Connections, tokens: TokenCache, call: Call, progress: Progress) -> Outcome:
+    async def _ask(
+        self, connections: Connections, tokens: TokenCache, call: UpstreamCall[Body], progress: Progress
+    ) -> OutcomeOf[Body]:
         prepared = prepare(call, self._settings)
         alone = type(call) in NOT_REPEATABLE
         token = await tokens.current()
@@ -157,7 +160,7 @@ class Enos:
             "Content-Type": "application/json;charset=UTF-8",
         }
 
-    def _outcome(self, call: Call, answer: Answer) -> Outcome:
+    def _outcome(self, call: UpstreamCall[Body], answer: Answer) -> OutcomeOf[Body]:
         now = Timestamp()
         now.FromMicroseconds(int(self._clock() * 1_000_000))
         return answers.outcome(call, answer, decode(answer.body), Reading(now, self._zones))

@@ -14,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from headgate import pb
 from headgate_worker.core.model import flow_calls
-from headgate_worker.core.model.calls import Body, Call
+from headgate_worker.core.model.upstream_call import Body, UpstreamCall
 from headgate_worker.upstream.enos import rows
 from headgate_worker.upstream.enos.graph import mended
 from headgate_worker.upstream.enos.loose import listed, whole
@@ -52,30 +52,31 @@ def decode(body: bytes) -> Mapping[str, Any]:
     return {}
 
 
-def read(call: Call, body: Mapping[str, Any], reading: Reading) -> Body:
+def read(call: UpstreamCall[Body], body: Mapping[str, Any], reading: Reading) -> Body:
     """What the reply to `call` brings. Raises MalformedReply."""
-    return _READERS[type(call)](call, body.get("data"), reading)
+    found: Body = _READERS[type(call)](call, body.get("data"), reading)
+    return found
 
 
-def _triggered(call: flow_calls.TriggerFlow, data: object, reading: Reading) -> Body:
+def _triggered(call: flow_calls.TriggerFlow, data: object, reading: Reading) -> flow_calls.FlowTriggered:
     found = _members(data, "data").get("flowInstanceId")
     if not isinstance(found, str) or not _ID.fullmatch(found):
         raise MalformedReply("data.flowInstanceId")
     return flow_calls.FlowTriggered(found)
 
 
-def _cancelled(call: flow_calls.CancelFlow, data: object, reading: Reading) -> Body:
+def _cancelled(call: flow_calls.CancelFlow, data: object, reading: Reading) -> flow_calls.FlowCancelled:
     return flow_calls.FlowCancelled()
 
 
-def _instance(call: flow_calls.GetFlow, data: object, reading: Reading) -> Body:
+def _instance(call: flow_calls.GetFlow, data: object, reading: Reading) -> pb.FlowInstance:
     found = _row(_members(data, "data"), reading, "data")
     if found.instance_id != call.instance_id:
         raise MalformedReply("data.instanceId")
     return found
 
 
-def _page(call: flow_calls.ListFlows, data: object, reading: Reading) -> Body:
+def _page(call: flow_calls.ListFlows, data: object, reading: Reading) -> flow_calls.FlowPage:
     """Rows and total. A page that should have rows and has none is malformed, never "nothing there"."""
     members = _members(data, "data")
     if "count" not in members or not isinstance(members.get("flowInsts"), list | None):
@@ -89,7 +90,7 @@ def _page(call: flow_calls.ListFlows, data: object, reading: Reading) -> Body:
     return flow_calls.FlowPage(tuple(_row(_members(one, "row"), reading, "data.flowInsts") for one in found), total)
 
 
-def _log(call: flow_calls.GetFlowTaskLog, data: object, reading: Reading) -> Body:
+def _log(call: flow_calls.GetFlowTaskLog, data: object, reading: Reading) -> flow_calls.FlowTaskLog:
     found = _members(data, "data").get("log")
     if not isinstance(found, str | None):
         raise MalformedReply("data.log")
@@ -109,10 +110,19 @@ def _members(value: object, path: str) -> Mapping[str, Any]:
     return value
 
 
-_READERS: Mapping[type, Callable[[Any, object, Reading], Body]] = {
-    flow_calls.TriggerFlow: _triggered,
-    flow_calls.CancelFlow: _cancelled,
-    flow_calls.GetFlow: _instance,
-    flow_calls.ListFlows: _page,
-    flow_calls.GetFlowTaskLog: _log,
-}
+_Reader = Callable[[Any, object, Reading], Any]
+
+
+def _reads(kind: type[UpstreamCall[Body]], reader: Callable[[Any, object, Reading], Body]) -> tuple[type, _Reader]:
+    return kind, reader
+
+
+_READERS: Mapping[type, _Reader] = dict(
+    (
+        _reads(flow_calls.TriggerFlow, _triggered),
+        _reads(flow_calls.CancelFlow, _cancelled),
+        _reads(flow_calls.GetFlow, _instance),
+        _reads(flow_calls.ListFlows, _page),
+        _reads(flow_calls.GetFlowTaskLog, _log),
+    )
+)

@@ -12,7 +12,8 @@ from headgate_worker.core.facts import poll_schedule
 from headgate_worker.core.facts.failures import FINAL_REFUSALS
 from headgate_worker.core.facts.runs import THIS_JOB, Stopper, differs, stopped
 from headgate_worker.core.model import errors
-from headgate_worker.core.model.calls import Call, Failure, FailureKind, Outcome, StopRecord
+from headgate_worker.core.model.calls import Call, Failure, FailureKind, OutcomeOf, StopRecord
+from headgate_worker.core.model.flow_calls import FlowCancelled
 from headgate_worker.core.model.steps import Change, run_with, runs_changed, timestamp
 from headgate_worker.core.model.view import Hints, View
 from headgate_worker.core.rules import diagnosis
@@ -37,7 +38,7 @@ Which statuses are final is assumed; no page says so (reference: 7.3).
 """
 
 
-def absorb_read(view: View, call: Call, subject: int, outcome: Outcome) -> Change:
+def absorb_read(view: View, call: Call, subject: int, outcome: OutcomeOf[pb.FlowInstance]) -> Change:
     """What a read of the instance says."""
     run = view.job.runs[subject]
     if run.state in RUN_TERMINAL:
@@ -45,7 +46,6 @@ def absorb_read(view: View, call: Call, subject: int, outcome: Outcome) -> Chang
     if isinstance(outcome, Failure):
         return _unreadable(view, run, outcome)
     seen = outcome.body
-    assert isinstance(seen, pb.FlowInstance)  # noqa: S101  # the adapter's contract, told to the type checker
     row = _attributed(view, _unstoppable(view, observed(run, seen)), outcome.stops)
     said = f"instance {seen.instance_id} is {row.upstream_status or 'in an unknown status'}"
     hints = _next(view, row)
@@ -128,7 +128,7 @@ def _unreadable(view: View, run: pb.InstanceRun, failure: Failure) -> Change:
     return Change((runs_changed(lost, message=said),), view.hints.settled().forget(run.index))
 
 
-def absorb_cancel(view: View, call: Call, subject: int, outcome: Outcome) -> Change:
+def absorb_cancel(view: View, call: Call, subject: int, outcome: OutcomeOf[FlowCancelled]) -> Change:
     """What upstream said of a cancel. Whatever it said, the instance is read next, and its status decides."""
     run = view.job.runs[subject]
     if run.state in RUN_TERMINAL:

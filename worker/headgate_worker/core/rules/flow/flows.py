@@ -17,7 +17,8 @@ from headgate.reasons import Reason
 from headgate_worker.core.facts import poll_schedule
 from headgate_worker.core.facts.operations import OPEN
 from headgate_worker.core.model import errors
-from headgate_worker.core.model.calls import Call, Failure, FailureKind, Outcome
+from headgate_worker.core.model.absorbers import Absorber, absorbs, of_subject
+from headgate_worker.core.model.calls import Call, Failure, FailureKind, Outcome, OutcomeOf
 from headgate_worker.core.model.flow_calls import (
     CancelFlow,
     FlowPage,
@@ -214,10 +215,9 @@ def absorb(view: View, act: Act, outcome: Outcome) -> Change:
     return _ABSORBERS[type(act.call)](view, act.call, act.subject, outcome)
 
 
-def _absorb_search(view: View, call: Call, subject: int, outcome: Outcome) -> Change:
+def _absorb_search(view: View, call: ListFlows, subject: int, outcome: OutcomeOf[FlowPage]) -> Change:
     if isinstance(outcome, Failure):
         return _not_searched(view, subject, outcome)
-    assert isinstance(outcome.body, FlowPage)  # noqa: S101  # the adapter's contract, told to the type checker
     if subject < 0:
         return _first_look(view, call, outcome.body)
     return _second_look(view, view.job.operations[subject], outcome.body)
@@ -234,7 +234,7 @@ def _not_searched(view: View, subject: int, failure: Failure) -> Change:
     return Change((operation_changed(refused, row, message=error.message),), hints)
 
 
-def _first_look(view: View, call: Call, page: FlowPage) -> Change:
+def _first_look(view: View, call: ListFlows, page: FlowPage) -> Change:
     """Choose the trigger time, and note what of that time is not ours."""
     if view.job.operations:
         return Change((), view.hints.settled())
@@ -243,7 +243,6 @@ def _first_look(view: View, call: Call, page: FlowPage) -> Change:
     if others and not spec.HasField("trigger_time"):
         # Another trigger of this second: its id would be ours, so the next second is taken.
         return Change((), replace(view.hints.settled(), operation_poll_at_ms=view.now_ms + _SECOND))
-    assert isinstance(call, ListFlows)  # noqa: S101  # absorbed by the type of its call
     trigger_ms = spec.trigger_time.ToMilliseconds() if spec.HasField("trigger_time") else call.from_ms
     row = pb.UpstreamOperation(
         index=0,
@@ -278,10 +277,9 @@ def _undecided(operation: pb.UpstreamOperation, found: list[str]) -> pb.JobEvent
     return pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=state, error=error, message=said)
 
 
-def _absorb_trigger(view: View, call: Call, subject: int, outcome: Outcome) -> Change:
+def _absorb_trigger(view: View, call: Call, subject: int, outcome: OutcomeOf[FlowTriggered]) -> Change:
     if isinstance(outcome, Failure):
         return creating.absorb_create(view, subject, outcome)
-    assert isinstance(outcome.body, FlowTriggered)  # noqa: S101  # the adapter's contract, told to the type checker
     operation = view.job.operations[subject]
     return _triggered(view, operation, outcome.body.instance_id, pb.OPERATION_OUTCOME_CONFIRMED)
 
@@ -299,10 +297,12 @@ def _triggered(
     return Change((draft,), hints.poll(0, view.now_ms + view.policy.poll_min_ms))
 
 
-_ABSORBERS: Final[Mapping[type, Callable[[View, Call, int, Outcome], Change]]] = {
-    ListFlows: _absorb_search,
-    TriggerFlow: _absorb_trigger,
-    CancelFlow: flow_runs.absorb_cancel,
-    GetFlow: flow_runs.absorb_read,
-    GetFlowTaskLog: lambda view, _, subject, outcome: diagnosis.absorb_log(view, subject, outcome),
-}
+_ABSORBERS: Final[Mapping[type, Absorber]] = dict(
+    (
+        absorbs(ListFlows, _absorb_search),
+        absorbs(TriggerFlow, _absorb_trigger),
+        absorbs(CancelFlow, flow_runs.absorb_cancel),
+        absorbs(GetFlow, flow_runs.absorb_read),
+        of_subject(GetFlowTaskLog, diagnosis.absorb_log),
+    )
+)

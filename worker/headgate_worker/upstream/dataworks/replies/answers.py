@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from headgate_worker.core.model.calls import Call, Failure, FailureKind, Outcome, Reply
+from headgate_worker.core.model.calls import Call, Failure, FailureKind, OutcomeOf, Reply
+from headgate_worker.core.model.upstream_call import Body, UpstreamCall
 from headgate_worker.upstream.dataworks import errors
 from headgate_worker.upstream.dataworks.replies.fields import MalformedReply, Members
 from headgate_worker.upstream.dataworks.replies.reading import NothingThere, Reading, read
@@ -34,7 +35,7 @@ def request_id(answer: Answer, body: Mapping[str, Any]) -> str:
     return errors.one_line(text, REQUEST_ID_LENGTH)
 
 
-def outcome(call: Call, answer: Answer, body: Mapping[str, Any], reading: Reading) -> Outcome:
+def outcome(call: UpstreamCall[Body], answer: Answer, body: Mapping[str, Any], reading: Reading) -> OutcomeOf[Body]:
     """What a reply means. `body` is `decode(answer)`; latency is left 0."""
     if not 200 <= answer.status < 300:
         return _refusal(call, answer, body, reading)

@@ -14,10 +14,12 @@ from google.protobuf import timestamp_pb2
 
 from headgate import pb
 from headgate_worker.core.model import calls
+from headgate_worker.core.model.upstream_call import Body, UpstreamCall
 from headgate_worker.upstream.dataworks.replies import rows, task_rows
 from headgate_worker.upstream.dataworks.replies.fields import MalformedReply, Members
 
 R = TypeVar("R")
+Row = TypeVar("Row", pb.WorkflowInstance, pb.TaskInstance)
 
 LOG_LENGTH = 16 * 1024 * 1024
 OPERATION_ID_LENGTH = 256
@@ -35,9 +37,10 @@ class Reading:
     request_id: str
 
 
-def read(call: calls.Call, reply: Members, reading: Reading) -> calls.Body:
+def read(call: UpstreamCall[Body], reply: Members, reading: Reading) -> Body:
     """What the reply to `call` brings. Raises MalformedReply."""
-    return _READERS[type(call)](call, reply, reading)
+    body: Body = _READERS[type(call)](call, reply, reading)
+    return body
 
 
 def _operation_id(call: calls.Call, reply: Members, reading: Reading) -> str:
@@ -82,15 +85,15 @@ def _one_instance(said: Members) -> calls.PerInstance:
     return calls.PerInstance(said.boolean("Success"), said.text("Message"))
 
 
-def _instance(call: calls.GetInstance, reply: Members, reading: Reading) -> Any:
+def _instance(call: calls.GetInstance, reply: Members, reading: Reading) -> pb.WorkflowInstance:
     return _asked_for(call.id, reply, "WorkflowInstance", reading, rows.instance)
 
 
-def _task(call: calls.GetTask, reply: Members, reading: Reading) -> Any:
+def _task(call: calls.GetTask, reply: Members, reading: Reading) -> pb.TaskInstance:
     return _asked_for(call.id, reply, "TaskInstance", reading, task_rows.task)
 
 
-def _asked_for(id: int, reply: Members, name: str, reading: Reading, row: Callable[..., Any]) -> Any:
+def _asked_for(id: int, reply: Members, name: str, reading: Reading, row: Callable[..., Row]) -> Row:
     if not reply.has(name):
         raise NothingThere(name)
     found = row(reply.member(name), reading.time, reading.request_id)
@@ -155,17 +158,26 @@ def _log(call: calls.GetTaskLog, reply: Members, reading: Reading) -> str:
     return reply.text("TaskInstanceLog", length=LOG_LENGTH)
 
 
-_READERS: Mapping[type, Callable[[Any, Members, Reading], calls.Body]] = {
-    calls.CreateInstances: _operation_id,
-    calls.GetCreateResult: _create_result,
-    calls.StartInstances: _per_instance,
-    calls.StopInstances: _per_instance,
-    calls.GetInstance: _instance,
-    calls.ListInstances: _instances,
-    calls.ExecuteAdhoc: _instance_id,
-    calls.RerunInstances: _operation_id,
-    calls.GetRerunResult: _rerun_result,
-    calls.ListTasks: _tasks,
-    calls.GetTask: _task,
-    calls.GetTaskLog: _log,
-}
+_Reader = Callable[[Any, Members, Reading], Any]
+
+
+def _reads(kind: type[UpstreamCall[Body]], reader: Callable[[Any, Members, Reading], Body]) -> tuple[type, _Reader]:
+    return kind, reader
+
+
+_READERS: Mapping[type, _Reader] = dict(
+    (
+        _reads(calls.CreateInstances, _operation_id),
+        _reads(calls.GetCreateResult, _create_result),
+        _reads(calls.StartInstances, _per_instance),
+        _reads(calls.StopInstances, _per_instance),
+        _reads(calls.GetInstance, _instance),
+        _reads(calls.ListInstances, _instances),
+        _reads(calls.ExecuteAdhoc, _instance_id),
+        _reads(calls.RerunInstances, _operation_id),
+        _reads(calls.GetRerunResult, _rerun_result),
+        _reads(calls.ListTasks, _tasks),
+        _reads(calls.GetTask, _task),
+        _reads(calls.GetTaskLog, _log),
+    )
+)

@@ -1,0 +1,13 @@
+"""A call to a cloud with the type of its reply, which adapters and rules are held to by the type checker."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+Body = TypeVar("Body")
+
+
+class UpstreamCall(Generic[Body]):
+    """A call whose reply has a body of type `Body`; the subclasses are frozen values."""
+
+    __slots__ = ()
