@@ -280,8 +280,7 @@ def _grpc_server(parts: Parts) -> grpc.aio.Server:
     if settings.reflection:
         services = (*registry.SERVICES, health_service.NAME)
         handlers |= reflection_service.handlers(services, metrics, parts.reflection_slots)
-    table = registry.MethodTable(handlers, rpc_handlers.unknown(metrics, parts.slots))
-    server.add_generic_rpc_handlers((table,))
+    registry.add_to(server, handlers, rpc_handlers.unknown(metrics, parts.slots))
     return server
 
 

@@ -53,6 +53,16 @@ _SECONDS: Final = {
     "google.longrunning.Operations.WaitOperation": LONG_POLL_SECONDS,
 }
 
+APART: Final = (
+    "/grpc.health.v1.Health/Watch",
+    "/headgate.v1.BackfillService/PlanBackfill",
+    "/headgate.v1.WorkflowInstanceService/WatchWorkflowInstances",
+    "/headgate.v1.FlowInstanceService/WatchFlowInstances",
+)
+"""Methods whose calls wait in a queue of their own until they are taken; all others share one. The queues take turns,
+so a burst of these holds up nothing else. Each costs every call half a microsecond, so only those are here that anybody
+may call, or that are costly to refuse."""
+
 SERVICES: Final[Mapping[str, ServiceDescriptor]] = {
     service.full_name: service for file in _FILES for service in file.DESCRIPTOR.services_by_name.values()
 }
@@ -80,6 +90,20 @@ class MethodTable(grpc.GenericRpcHandler):
     def service(self, handler_call_details: Any) -> Any:
         """The handler of a call."""
         return self._handlers.get(handler_call_details.method, self._unknown)
+
+
+def add_to(server: grpc.aio.Server, handlers: Mapping[str, Any], unknown: Any) -> None:
+    """Have a server that has not started answer calls.
+
+    Args:
+        server: the server.
+        handlers: grpc handlers by "/package.Service/Method".
+        unknown: answers calls of methods that there are not.
+    """
+    for path in APART:
+        _, service, method = path.split("/")
+        server.add_registered_method_handlers(service, {method: handlers[path]})
+    server.add_generic_rpc_handlers((MethodTable(handlers, unknown),))
 
 
 def handlers(
