@@ -15,8 +15,8 @@ import grpc
 from headgate.process.exposure import EXPLAINED, VARIABLE
 from headgate_ops import http_endpoint
 from headgate_redis.pipeline import Pipe
-from headgate_server.auth import gate
-from headgate_server.auth.gate import Gate
+from headgate_server.auth import access_control
+from headgate_server.auth.access_control import Gate
 from headgate_server.auth.stream_shares import StreamShares
 from headgate_server.instances.instance_stream import InstanceWatch
 from headgate_server.instances.poller import Lookout

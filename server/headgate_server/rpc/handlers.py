@@ -24,7 +24,7 @@ from headgate.reasons import Reason
 from headgate.store.audit import Origin
 from headgate_server.auth import denials as turned
 from headgate_server.auth.denials import Turned
-from headgate_server.auth.gate import Door, Metadata, Seat
+from headgate_server.auth.access_control import Door, Metadata, Seat
 from headgate_server.errors import status
 from headgate_server.errors.exceptions import Refused, ServerError
 from headgate_server.logs.audit_log import UNAUDITED, Audited

@@ -21,7 +21,7 @@ from headgate.v1 import (
     workflow_instance_service_pb2,
 )
 from headgate_server.auth import permissions
-from headgate_server.auth.gate import Gate
+from headgate_server.auth.access_control import Gate
 from headgate_server.errors.exceptions import Refused
 from headgate_server.ports.call import Call, Observer, Sink
 from headgate_server.ports.caller import Right

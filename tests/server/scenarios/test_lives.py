@@ -14,7 +14,7 @@ from headgate.reasons import Reason
 from headgate.store import commit, keys
 from headgate.store.audit import Origin
 from headgate_redis.pipeline import Pipe
-from headgate_server.auth.gate import Door
+from headgate_server.auth.access_control import Door
 from headgate_server.errors.exceptions import Refused
 from headgate_server.jobs import transitions
 from headgate_server.jobs.change import Steering

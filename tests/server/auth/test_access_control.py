@@ -21,7 +21,7 @@ from headgate import pb
 from headgate.reasons import Reason
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
 from headgate_server import app
-from headgate_server.auth import gate
+from headgate_server.auth import access_control
 from headgate_server.auth.denials import MAX_SECONDS
 from headgate_server.auth.stream_shares import StreamShares
 from headgate_server.errors.exceptions import Refused
