@@ -28,7 +28,7 @@ from headgate_server.errors.exceptions import Refused
 from headgate_server.jobs import new_job, operation_view, plan_token
 from headgate_server.ports import feed
 from headgate_server.requests import filters, validator
-from headgate_server.requests.fast_validator import Sound
+from headgate_server.requests.fast_validator import FastValidator
 from headgate_worker.core.model import calls, flow_calls, hints_codec
 from headgate_worker.upstream.dataworks.replies import fields, reading
 from headgate_worker.upstream.enos import graph
@@ -42,7 +42,7 @@ _SUBMITS: Final = tuple(
     for name, method in corpus.methods().items()
     if {"spec", "request_id", "validate_only"} <= set(method.input_type.fields_by_name)
 )
-_SOUND: Final = Sound()
+_FAST_VALIDATOR: Final = FastValidator()
 
 
 def request(method: str, raw: bytes) -> str:
@@ -86,7 +86,7 @@ def fast_rules(method: str, raw: bytes) -> None:
         message = kind.FromString(raw)
     except (DecodeError, ValueError):
         return
-    if _SOUND.surely(message):
+    if _FAST_VALIDATOR.is_valid(message):
         assert not validator._validator.collect_violations(message), method  # noqa: SLF001
 
 

@@ -16,10 +16,10 @@ from headgate.process.exposure import EXPLAINED, VARIABLE
 from headgate_ops import http_endpoint
 from headgate_redis.pipeline import Pipe
 from headgate_server.auth import access_control
-from headgate_server.auth.access_control import Gate
+from headgate_server.auth.access_control import AccessControl
 from headgate_server.auth.stream_shares import StreamShares
 from headgate_server.instances.instance_stream import InstanceWatch
-from headgate_server.instances.poller import Lookout
+from headgate_server.instances.poller import InstancePoller
 from headgate_server.instances.upstream_reads import Reads
 from headgate_server.instances.watch_shares import WatchShares
 from headgate_server.jobs.change import Steering
@@ -29,7 +29,7 @@ from headgate_server.logs import audit_log
 from headgate_server.logs.damaged_rows import Damage
 from headgate_server.ports.address import parse_address
 from headgate_server.ports.clock import StoreClock
-from headgate_server.ports.instance_kinds import Pace
+from headgate_server.ports.instance_kinds import PollPace
 from headgate_server.process.metrics import Metrics
 from headgate_server.process.settings import Settings
 from headgate_server.rpc import handlers as rpc_handlers
@@ -52,10 +52,10 @@ from headgate_server.store.feed import RedisFeed
 from headgate_server.store.feed_history import RedisHistory
 from headgate_server.store.jobs import RedisStore
 from headgate_server.store.memory import StoreMemory
-from headgate_server.store.observations import RedisLooks
-from headgate_server.store.read_queue import RedisLane
+from headgate_server.store.observations import RedisObservations
+from headgate_server.store.read_queue import RedisReadQueue
 from headgate_server.watch.hub import Hub
-from headgate_server.watch.job_stream import Watching
+from headgate_server.watch.job_stream import JobStreams
 
 _log = logging.getLogger(__name__)
 
@@ -63,8 +63,8 @@ GATHER_SECONDS: Final = 0.004
 """How long calls for the store wait for others while the process has no CPU to spare (docs/performance.md)."""
 
 
-def _pace(settings: Settings) -> Pace:
-    return Pace(min_ms=int(settings.watch_poll_min * 1000), max_ms=int(settings.watch_poll_max * 1000))
+def _pace(settings: Settings) -> PollPace:
+    return PollPace(min_ms=int(settings.watch_poll_min * 1000), max_ms=int(settings.watch_poll_max * 1000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Serving:
     ops_port: int
 
 
-class Parts:
+class ServerParts:
     """Everything of a process that lives as long as it does."""
 
     def __init__(self, settings: Settings) -> None:
@@ -98,11 +98,11 @@ class Parts:
         self.memory = StoreMemory(self.reads, settings.store_high_water)
         self.feed = RedisFeed(link.connection(), timeout=timeout)
         self.hub = Hub(self.feed, self.store, self.clock, self.damage)
-        self.lane = RedisLane(self.reads, link.connection(), secrets.token_hex(8), timeout=timeout)
+        self.lane = RedisReadQueue(self.reads, link.connection(), secrets.token_hex(8), timeout=timeout)
         self.reading = Reads(self.lane, self.store, self.clock, timeout=settings.read_timeout)
-        self.lookout = Lookout(
+        self.poller = InstancePoller(
             self.reading,
-            RedisLooks(self.reads),
+            RedisObservations(self.reads),
             self.clock,
             _pace(settings),
             WatchShares(self.reading.shares),
@@ -114,19 +114,19 @@ class Parts:
         self.reflection_slots = reflection_service.slots()
         self.health = self._health()
         self.streams = StreamShares(settings.max_watches, lambda: self.hub.watchers)
-        self.gate = self._gate()
-        if self.gate is not None:
-            self.store.default.on_change.append(self.gate.rename)
+        self.access = self._access()
+        if self.access is not None:
+            self.store.default.on_change.append(self.access.rename)
         self.tls = listener.tls_files(settings)
         self._show()
 
-    def _gate(self) -> Gate | None:
+    def _access(self) -> AccessControl | None:
         settings = self.settings
         if settings.callers is None:
             return None
         mutual = settings.tls_client_ca is not None
-        read = gate.reader(mutual=mutual, usual=settings.caller_limits())
-        return Gate(settings.callers, read, self.store, self.clock.now_ms, self.streams, mutual=mutual)
+        read = access_control.reader(mutual=mutual, usual=settings.caller_limits())
+        return AccessControl(settings.callers, read, self.store, self.clock.now_ms, self.streams, mutual=mutual)
 
     def _health(self) -> Health:
         return Health(self.store.probe, lambda: self.hub.following, lambda: self.slots.open.is_full, registry.SERVICES)
@@ -141,8 +141,8 @@ class Parts:
         for one in exposures:
             _log.warning("%s is meant by %s: %s", one.value, VARIABLE, EXPLAINED[one])
         hub, watch = self.hub, self.metrics.watch
-        watch("headgate_open_watches", "Streams that are open.", lambda: hub.watchers + self.lookout.watchers)
-        watch("headgate_watched_instances", "Instances that streams watch.", lambda: self.lookout.instances)
+        watch("headgate_open_watches", "Streams that are open.", lambda: hub.watchers + self.poller.watchers)
+        watch("headgate_watched_instances", "Instances that streams watch.", lambda: self.poller.instances)
         watch("headgate_hub_lag_seconds", "How old the last event was when it was read.", lambda: hub.lag_seconds)
         watch("headgate_open_calls", "Calls that are served.", lambda: self.slots.open.count)
         watch("headgate_calls_without_request", "Calls whose request has not arrived.", lambda: len(self.slots.pending))
@@ -157,7 +157,7 @@ class Parts:
     def implementations(self) -> dict[str, object]:
         """What serves each service."""
         settings = self.settings
-        watching = Watching(
+        watching = JobStreams(
             self.hub,
             self.store,
             self.clock,
@@ -199,7 +199,7 @@ class Parts:
     def _instance_watch(self) -> InstanceWatch:
         settings = self.settings
         return InstanceWatch(
-            self.lookout,
+            self.poller,
             self.clock,
             max_age_seconds=settings.max_stream_age,
             max_delay_seconds=settings.reconnect_spread,
@@ -208,11 +208,11 @@ class Parts:
 
     def tasks(self) -> list[Coroutine[None, None, None]]:
         """What runs as long as the process."""
-        parts = (self.writes, self.reads, self.hub, self.reading, self.lookout, self.health, self.memory)
+        parts = (self.writes, self.reads, self.hub, self.reading, self.poller, self.health, self.memory)
         found = [part.run() for part in parts]
         found += [each.pending.run() for each in (self.slots, self.health_slots, self.reflection_slots)]
         found.append(self.store.default.run())
-        followed = [part.run() for part in (self.gate, self.tls) if part is not None]
+        followed = [part.run() for part in (self.access, self.tls) if part is not None]
         return [*found, self.hub.audit(), rpc_handlers.FAILED_CALLS.run(), audit_log.REFUSED.run(), *followed]
 
     async def close(self) -> None:
@@ -231,7 +231,7 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
         StoreUnavailable: Redis can't be reached.
         OSError: a port is taken.
     """
-    parts = Parts(settings)
+    parts = ServerParts(settings)
     try:
         parts.clock.learn(await startup_check.check(parts.link.client))
         host, port = parse_address(settings.ops_listen)
@@ -252,7 +252,7 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
 
 
 @asynccontextmanager
-async def _tasks(parts: Parts) -> AsyncIterator[None]:
+async def _tasks(parts: ServerParts) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(task) for task in parts.tasks()]
         try:
@@ -270,11 +270,11 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
         await asyncio.wait(pending, timeout=0.5)
 
 
-def _grpc_server(parts: Parts) -> grpc.aio.Server:
+def _grpc_server(parts: ServerParts) -> grpc.aio.Server:
     server = grpc.aio.server(options=listener.server_options(parts.settings))
     metrics, settings = parts.metrics, parts.settings
     resolve = parts.store.default.resolve
-    handlers = registry.handlers(parts.implementations(), metrics, parts.slots, parts.gate, resolve)
+    handlers = registry.handlers(parts.implementations(), metrics, parts.slots, parts.access, resolve)
     about_health = HealthService(parts.health, max_seconds=settings.max_stream_age)
     handlers |= about_health.handlers(metrics, parts.health_slots)
     if settings.reflection:
@@ -284,9 +284,9 @@ def _grpc_server(parts: Parts) -> grpc.aio.Server:
     return server
 
 
-async def _drain(parts: Parts, server: grpc.aio.Server) -> None:
+async def _drain(parts: ServerParts, server: grpc.aio.Server) -> None:
     await parts.health.drain()
     await asyncio.sleep(parts.settings.drain_delay)
     parts.hub.drain()
-    parts.lookout.drain()
+    parts.poller.drain()
     await server.stop(parts.settings.drain_seconds)

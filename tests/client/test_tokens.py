@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def world(path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    monkeypatch.setattr(gate, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(access_control, "LOOK_SECONDS", 0.02)
     async with RedisServer() as redis, serving(redis.url, callers=path) as found:
         yield found
 

@@ -19,7 +19,7 @@ from headgate_server.jobs import listing, transitions
 from headgate_server.jobs.new_job import KINDS, Chance, body_digest, submission
 from headgate_server.ports import message_bytes
 from headgate_server.ports.clock import StoreClock, timestamp
-from headgate_server.ports.jobs import Page
+from headgate_server.ports.jobs import LogPage
 from headgate_server.requests import date_rules, validator
 from headgate_server.watch.cursor import Cursor, Hint, Verdict, check_start
 from tests.server.world import DAY, backfill, detail, ranges
@@ -82,19 +82,19 @@ def hint(revision: int, incarnation: str = "a") -> Hint:
     ("found", "verdict"),
     [
         (hint(6), Verdict.NEXT),
-        (hint(5), Verdict.OLD),
-        (hint(1), Verdict.OLD),
-        (hint(7), Verdict.DOUBT),
-        (hint(5, "another"), Verdict.DOUBT),
+        (hint(5), Verdict.DUPLICATE),
+        (hint(1), Verdict.DUPLICATE),
+        (hint(7), Verdict.GAP),
+        (hint(5, "another"), Verdict.GAP),
     ],
 )
 def test_a_hint_is_sent_dropped_or_doubted(found: Hint, verdict: Verdict) -> None:
-    assert Cursor(5, "a").judge(found) is verdict
+    assert Cursor(5, "a").classify(found) is verdict
 
 
-def page(revision: int, first: int = 1, *, kept_from: int = 1) -> Page:
+def page(revision: int, first: int = 1, *, kept_from: int = 1) -> LogPage:
     events = tuple(f"event {number}".encode() for number in range(first, revision + 1))
-    return Page(revision, pb.JOB_STATE_RUNNING, kept_from, first, events, events[-1] if events else b"")
+    return LogPage(revision, pb.JOB_STATE_RUNNING, kept_from, first, events, events[-1] if events else b"")
 
 
 @pytest.mark.parametrize("start", [0, 1, 4, 5])

@@ -58,7 +58,7 @@ def policy_of(settings: Settings) -> Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class WorkerParts:
     """What a worker is made of, once everything is connected."""
 
     store: Store
@@ -104,7 +104,7 @@ def _assemble(
     clock: StoreClock,
     connections: Connections,
     stack: AsyncExitStack,
-) -> Parts:
+) -> WorkerParts:
     dice = SystemDice()
     worker_id = f"{os.getpid()}-{secrets.token_hex(4)}"
     engine = Engine(
@@ -131,7 +131,7 @@ def _assemble(
         stack.push_async_callback(close, blocking)
         return LeasedWorker(redis, blocking, functions, options, worker_id)
 
-    return Parts(
+    return WorkerParts(
         store,
         _reaper(settings, store, clock, dice, connections, worker_id),
         lane(keys.TICKS, {queue_entries.TICK: engine.tick}, settings.tick_slots),
@@ -148,7 +148,7 @@ def _reaper(
 
 
 async def _open_side_door(
-    settings: Settings, parts: Parts, exposures: frozenset[Exposure], stack: AsyncExitStack
+    settings: Settings, parts: WorkerParts, exposures: frozenset[Exposure], stack: AsyncExitStack
 ) -> str:
     async def wrong() -> str:
         try:
@@ -164,7 +164,7 @@ async def _open_side_door(
     return f"{'127.0.0.1' if host in ('', '0.0.0.0') else host}:{real_port}"
 
 
-async def _work(parts: Parts, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+async def _work(parts: WorkerParts, stop: asyncio.Event, ready: Callable[[], None]) -> None:
     async with asyncio.TaskGroup() as group:
         reaper = group.create_task(parts.reaper.run(), name="reaper")
         lanes = [group.create_task(lane.main(), name=lane.queue_name) for lane in (parts.ticks, parts.reads)]

@@ -1,7 +1,7 @@
-"""The gate that every RPC passes where callers are told apart: who calls, with which right, and how often.
+"""Access control that every RPC passes where callers are told apart: who calls, with which right, and how often.
 
-It decides from metadata alone, before a request is parsed; whoever is turned away costs no exception, and log lines
-about it are few. A stream is asked about again with each of its messages, once the file has changed or a token expires.
+It decides from metadata alone, before a request is parsed. A denial costs no exception, and log lines about denials are
+few. A stream is asked about again with each of its messages, once the file has changed or a token expires.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from headgate.store.audit import Origin
 from headgate.store.lives import Life
 from headgate_server.auth import callers_file, denials, file_stamp, permissions, rate_limit
 from headgate_server.auth.callers import Callers, Proof, token_in
-from headgate_server.auth.denials import Turned
+from headgate_server.auth.denials import Denial
 from headgate_server.auth.rate_limit import Bucket
 from headgate_server.auth.stream_shares import StreamShares
 from headgate_server.errors.exceptions import JobDamaged, Refused
 from headgate_server.logs.audit_log import Audited
-from headgate_server.logs.denial_log import Refusals
-from headgate_server.ports.caller import Caller, Limits, Right
-from headgate_server.ports.jobs import Stored
+from headgate_server.logs.denial_log import DenialLog
+from headgate_server.ports.caller import Caller, CallerLimits, Right
+from headgate_server.ports.jobs import StoredJob
 
 _log = logging.getLogger(__name__)
 
@@ -37,25 +37,25 @@ _NAMED: Final = frozenset({permissions.Scope.JOB, permissions.Scope.OPERATION})
 Metadata = Iterable[tuple[str, str | bytes]]
 
 
-class Jobs(Protocol):
+class JobLookup(Protocol):
     """Port: knows jobs."""
 
     async def life(self, job_id: str) -> Life | None:
         """Which life a job id has now; None when there is no such job. It takes no longer for one than for none."""
 
-    async def load(self, job_id: str) -> Stored | None:
+    async def load(self, job_id: str) -> StoredJob | None:
         """A job as it stands; None when there is none."""
 
 
-class Writes(Protocol):
+class MessageSink(Protocol):
     """Port: where messages of a stream go."""
 
     def write(self, message: bytes, /) -> Awaitable[None]:
         """Send a message."""
 
 
-class Gate:
-    """Who may come in, by a file that is read again when it changes. `run` must be running.
+class AccessControl:
+    """Which calls are let in, by a file that is read again when it changes. `run` must be running.
 
     Args:
         path: the file.
@@ -73,7 +73,7 @@ class Gate:
         self,
         path: Path,
         read: Callable[[Path], Callers],
-        jobs: Jobs,
+        jobs: JobLookup,
         now_ms: Callable[[], int],
         streams: StreamShares,
         *,
@@ -87,7 +87,7 @@ class Gate:
         self.jobs = jobs
         self.now_ms = now_ms
         self._names_in = _reader_of_names() if mutual else None
-        self.refusals = Refusals()
+        self.denial_log = DenialLog()
         self._buckets: dict[str, Bucket] = {}
         self.streams = streams
 
@@ -99,7 +99,7 @@ class Gate:
                 await self.look()
             except Exception:
                 _log.exception("HEADGATE_CALLERS can't be looked at, the callers of before stay")
-            self.refusals.tell(time.monotonic())
+            self.denial_log.tell(time.monotonic())
 
     async def look(self) -> None:
         """Read the file if it has changed; a broken one changes nothing."""
@@ -120,9 +120,9 @@ class Gate:
         self._default_connection = default_connection
         self.callers = self._written.also_by(default_connection)
 
-    def door(self, method: str) -> Door:
-        """The gate for calls of one method, by its full name."""
-        return Door(self, method, permissions.RULES[method])
+    def guard(self, method: str) -> MethodGuard:
+        """Access control for calls of one method, by its full name."""
+        return MethodGuard(self, method, permissions.RULES[method])
 
     def of_certificate(self, context: Any) -> Proof | Reason:
         """Whose client certificate the connection of a call has shown."""
@@ -148,41 +148,41 @@ class Gate:
             self._buckets[caller.name] = rate_limit.owe(bucket, size // rate_limit.CALL_BYTES)
 
 
-class Door:
-    """The gate for one method."""
+class MethodGuard:
+    """Access control for one method."""
 
-    def __init__(self, gate: Gate, method: str, rule: permissions.Rule) -> None:
-        self._gate = gate
+    def __init__(self, access: AccessControl, method: str, rule: permissions.AccessRule) -> None:
+        self._access = access
         self._method = method
         self._rule = rule
 
-    def admit(self, metadata: Metadata, context: Any) -> Proof | Turned:
+    def admit(self, metadata: Metadata, context: Any) -> Proof | Denial:
         """Let a call in, or say how it is answered."""
         proof = self._proof(metadata, context)
         if isinstance(proof, Reason):
-            return self._turned(denials.unknown(proof), "", context)
+            return self._denied(denials.unknown(proof), "", context)
         caller = proof.caller
-        if wait := self._gate.draw(caller):
+        if wait := self._access.draw(caller):
             tenths = max(1, round(10 * min(wait, denials.MAX_SECONDS)))
             answer = denials.too_often(caller.name, caller.limits.calls_per_second, tenths)
-            return self._turned(answer, caller.name, context)
+            return self._denied(answer, caller.name, context)
         if self._rule.right not in caller.rights:
-            return self._turned(denials.no_right(self._rule.right.value, self._method), caller.name, context)
+            return self._denied(denials.no_right(self._rule.right.value, self._method), caller.name, context)
         return proof
 
     def weigh(self, caller: Caller, request: bytes) -> None:
         """Count the request of a call that was let in by its size."""
-        self._gate.weigh(caller, len(request))
+        self._access.weigh(caller, len(request))
 
-    def seat(self, metadata: Metadata, context: Any) -> Seat | Turned:
-        """Let a stream in, which is to leave its seat, or say how it is answered."""
+    def permit(self, metadata: Metadata, context: Any) -> StreamPermit | Denial:
+        """Let a stream in, whose permit is to be left at its end, or say how it is answered."""
         proof = self.admit(metadata, context)
-        if isinstance(proof, Turned):
+        if isinstance(proof, Denial):
             return proof
-        if not self._gate.streams.enter(proof.caller):
+        if not self._access.streams.enter(proof.caller):
             caller = proof.caller
-            return self._turned(denials.too_many(caller.name, caller.limits.max_watches), caller.name, context)
-        return Seat(self._gate, proof, context)
+            return self._denied(denials.too_many(caller.name, caller.limits.max_watches), caller.name, context)
+        return StreamPermit(self._access, proof, context)
 
     async def check(self, request: Any, caller: Caller) -> str:
         """Refuse a request of a caller of some connections that is about another one; its job's uid, if it has one.
@@ -221,7 +221,7 @@ class Door:
         """
         job_id = permissions.job_of(self._rule.scope, request) if self._rule.scope in _NAMED else None
         try:
-            stored = None if job_id is None else await self._gate.jobs.load(job_id)
+            stored = None if job_id is None else await self._access.jobs.load(job_id)
         except JobDamaged:
             return False, uid
         if stored is None or (uid and stored.life.uid != uid):
@@ -230,7 +230,7 @@ class Door:
 
     async def _check_job(self, job_id: str, caller: Caller) -> str:
         try:
-            life = await self._gate.jobs.life(job_id)
+            life = await self._access.jobs.life(job_id)
         except JobDamaged:
             life = None  # whose it is can't be told
         if life is None or not caller.may_use(life.connection):
@@ -238,31 +238,31 @@ class Door:
         return life.uid
 
     def _proof(self, metadata: Metadata, context: Any) -> Proof | Reason:
-        gate, token = self._gate, token_in(metadata)
+        access, token = self._access, token_in(metadata)
         if token:
-            return gate.callers.of_token(token, gate.now_ms())
+            return access.callers.of_token(token, access.now_ms())
         if token is not None:
             return Reason.TOKEN_INVALID
-        return gate.of_certificate(context)
+        return access.of_certificate(context)
 
-    def _turned(self, answer: Turned, caller: str, context: Any) -> Turned:
+    def _denied(self, answer: Denial, caller: str, context: Any) -> Denial:
         peer = context.peer()
-        self._gate.refusals.note(answer.reason.name, caller, f"{self._method} from {peer}", time.monotonic())
+        self._access.denial_log.note(answer.reason.name, caller, f"{self._method} from {peer}", time.monotonic())
         if self._rule.right is Right.WRITE:
             Audited(Origin(caller, self._method, peer)).tell(answer.code.name, answer.reason.name)
         return answer
 
 
-class Seat:
-    """The place of one open stream: hands its messages on as long as its caller may have them."""
+class StreamPermit:
+    """The permit of one open stream: hands its messages on as long as its caller may have them."""
 
-    __slots__ = ("_callers", "_gate", "_proof", "_sink")
+    __slots__ = ("_access", "_callers", "_proof", "_sink")
 
-    def __init__(self, gate: Gate, proof: Proof, sink: Writes) -> None:
-        self._gate = gate
+    def __init__(self, access: AccessControl, proof: Proof, sink: MessageSink) -> None:
+        self._access = access
         self._proof = proof
         self._sink = sink
-        self._callers = gate.callers
+        self._callers = access.callers
 
     @property
     def caller(self) -> Caller:
@@ -275,17 +275,17 @@ class Seat:
         Raises:
             Refused: the caller is none any more, may do less than before, or its token has expired.
         """
-        if self._gate.callers is not self._callers or self._proof.expire_ms is not None:
+        if self._access.callers is not self._callers or self._proof.expire_ms is not None:
             self._ask_again()
         return self._sink.write(message)
 
     def leave(self) -> None:
         """Give the place back."""
-        self._gate.streams.leave(self._proof.caller)
+        self._access.streams.leave(self._proof.caller)
 
     def _ask_again(self) -> None:
-        callers = self._gate.callers
-        found = callers.of_proof(self._proof, self._gate.now_ms())
+        callers = self._access.callers
+        found = callers.of_proof(self._proof, self._access.now_ms())
         if isinstance(found, Reason):
             raise Refused(found, denials.MESSAGES.get(found, "your rights have changed: open the stream again"))
         self._callers = callers
@@ -298,7 +298,7 @@ def _reader_of_names() -> Callable[[Mapping[str, Sequence[bytes]]], tuple[str, .
     return client_certificates.names
 
 
-def reader(*, mutual: bool, usual: Limits) -> Callable[[Path], Callers]:
+def reader(*, mutual: bool, usual: CallerLimits) -> Callable[[Path], Callers]:
     """Reads the file with the settings' limits for entries that have none; as `callers_file.load`."""
 
     def read(path: Path) -> Callers:

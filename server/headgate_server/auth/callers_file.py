@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from headgate_server.auth.callers import Callers, Proof
-from headgate_server.ports.caller import ANONYMOUS, UNLIMITED, Caller, Limits, Right
+from headgate_server.ports.caller import ANONYMOUS, UNLIMITED, Caller, CallerLimits, Right
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 """Longest file that is read."""
@@ -56,7 +56,7 @@ class TokenEntry(_Model):
 
 
 class LimitsEntry(_Model):
-    """The fields of `Limits` that an entry may have; what is absent is as the settings say."""
+    """The fields of `CallerLimits` that an entry may have; what is absent is as the settings say."""
 
     calls_per_second: Rate | None = None
     max_watches: Count | None = None
@@ -67,9 +67,9 @@ class LimitsEntry(_Model):
     max_jobs: Count | None = None
     max_stored_bytes: Count | None = None
 
-    def limits(self, usual: Limits) -> Limits:
+    def limits(self, usual: CallerLimits) -> CallerLimits:
         """The limits of the entry, those of `usual` where it has none."""
-        said = {field.name: getattr(self, field.name) for field in fields(Limits)}
+        said = {field.name: getattr(self, field.name) for field in fields(CallerLimits)}
         return replace(usual, **{name: value for name, value in said.items() if value is not None})
 
 
@@ -81,7 +81,7 @@ class CallerEntry(LimitsEntry):
     certificates: list[CertificateName] = []
     connections: Annotated[list[Connection], Field(min_length=1)] | None = None
 
-    def caller(self, name: str, usual: Limits) -> Caller:
+    def caller(self, name: str, usual: CallerLimits) -> Caller:
         """The caller; `usual` are the limits where the entry has none."""
         return Caller(
             name,
@@ -105,7 +105,7 @@ class CallersFile(_Model):
     callers: Annotated[dict[Name, CallerEntry], Field(min_length=1)]
 
 
-def load(path: Path, *, mutual: bool = False, usual: Limits = UNLIMITED) -> Callers:
+def load(path: Path, *, mutual: bool = False, usual: CallerLimits = UNLIMITED) -> Callers:
     """Read the file.
 
     Args:

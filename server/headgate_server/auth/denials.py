@@ -1,4 +1,4 @@
-"""How calls are answered that may not be made, made ready once: whoever is turned away is cheap. Pure."""
+"""Prebuilt gRPC errors for denied calls, so that a denial costs no exception. Pure."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ MESSAGES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Turned:
-    """The answer to a call that was turned away, ready to be sent.
+class Denial:
+    """The answer to a denied call, ready to be sent.
 
     Args:
-        reason: why.
+        reason: why it is denied.
         code: its status code.
         message: its message.
         details: trailing metadata.
@@ -47,46 +47,46 @@ class Turned:
 
 
 @lru_cache
-def unknown(reason: Reason) -> Turned:
+def unknown(reason: Reason) -> Denial:
     """A call of nobody that is known."""
     return _answer(Refused(reason, MESSAGES[reason]))
 
 
 @lru_cache
-def no_right(right: str, method: str) -> Turned:
+def no_right(right: str, method: str) -> Denial:
     """A call that its caller has no right to."""
     message = f"{method} needs the right to {right}, which the caller has not"
     return _answer(Refused(Reason.RIGHT_MISSING, message, metadata={"right": right}))
 
 
 @lru_cache(maxsize=1_024)
-def too_often(caller: str, limit: float, tenths: int) -> Turned:
+def too_often(caller: str, limit: float, tenths: int) -> Denial:
     """A call of someone who calls too often, with tenths of a second to wait."""
     subject = share_exceeded.of_caller(caller)
     return _answer(share_exceeded.exceeded("calls_per_second", limit, subject, tenths / 10))
 
 
 @lru_cache(maxsize=1_024)
-def too_many(caller: str, limit: int) -> Turned:
+def too_many(caller: str, limit: int) -> Denial:
     """A stream of someone who has too many."""
     subject = share_exceeded.of_caller(caller)
     return _answer(share_exceeded.exceeded("watches", limit, subject, STREAM_SECONDS))
 
 
 @lru_cache
-def no_room(limit: int) -> Turned:
+def no_room(limit: int) -> Denial:
     """A call to a server that serves as many as it can."""
     return _answer(share_exceeded.exceeded("open_calls", limit, share_exceeded.PROCESS, BUSY_SECONDS))
 
 
 @lru_cache
-def too_many_pending(limit: int) -> Turned:
+def too_many_pending(limit: int) -> Denial:
     """A call without a request, among too many of those."""
     return _answer(share_exceeded.exceeded("calls_without_request", limit, "peer", BUSY_SECONDS))
 
 
 @lru_cache
-def overdue() -> Turned:
+def overdue() -> Denial:
     """A call whose request did not come."""
     return _answer(
         Refused(
@@ -97,12 +97,12 @@ def overdue() -> Turned:
 
 
 @lru_cache
-def no_method() -> Turned:
+def no_method() -> Denial:
     """A call of a method that there is not."""
     return _answer(Refused(Reason.METHOD_UNKNOWN, "this server has no such method"))
 
 
-def _answer(refused: Refused) -> Turned:
+def _answer(refused: Refused) -> Denial:
     found = status.describe(refused)
     details = ((status.DETAILS_KEY, found.SerializeToString()),)
-    return Turned(refused.reason, status.CODES[found.code], found.message, details)
+    return Denial(refused.reason, status.CODES[found.code], found.message, details)

@@ -32,15 +32,15 @@ class Scope(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AccessRule:
     """Who may call a method."""
 
     right: Right
     scope: Scope
 
 
-def _rules(service: str, right: Right, scope: Scope, *methods: str) -> dict[str, Rule]:
-    return {f"{service}.{method}": Rule(right, scope) for method in methods}
+def _rules(service: str, right: Right, scope: Scope, *methods: str) -> dict[str, AccessRule]:
+    return {f"{service}.{method}": AccessRule(right, scope) for method in methods}
 
 
 _JOBS: Final = "headgate.v1.JobService"
@@ -67,7 +67,7 @@ _READS: Final = (
 _FLOW_READS: Final = ("GetFlowInstance", "ListFlowInstances", "WatchFlowInstances")
 _TASK_READS: Final = ("ListTaskInstances", "GetTaskInstance")
 
-RULES: Final[Mapping[str, Rule]] = {
+RULES: Final[Mapping[str, AccessRule]] = {
     **_rules(_JOBS, Right.READ, Scope.JOB, "GetJob", "WatchJob", "ListJobEvents", "ExplainJob"),
     **_rules(_JOBS, Right.READ, Scope.ANSWER, "ListJobs", "CountJobs", "WatchJobs"),
     **_rules(_JOBS, Right.WRITE, Scope.JOB, *_STEERING),

@@ -1,6 +1,6 @@
 """A stream of instances: the present row of each, then every observed change, signs of life, and an announced end.
 
-The rows come from the lookout, which reads for all streams. Ending a stream affects nothing else.
+The rows come from the poller, which reads for all streams. Ending a stream affects nothing else.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Final
 from headgate import pb
 from headgate_server.errors.exceptions import StoreUnavailable
 from headgate_server.errors.share_exceeded import PROCESS, exceeded
-from headgate_server.instances.poller import Lookout
+from headgate_server.instances.poller import InstancePoller
 from headgate_server.instances.subscription import Viewer
 from headgate_server.instances.watch_shares import RETRY_SECONDS
-from headgate_server.ports.call import PATIENCE_SECONDS, Sink
+from headgate_server.ports.call import PATIENCE_SECONDS, ReplySink
 from headgate_server.ports.caller import Caller
 from headgate_server.ports.clock import StoreClock
-from headgate_server.ports.instance_kinds import Kind, Subject
+from headgate_server.ports.instance_kinds import InstanceKey, InstanceKind
 
 PROGRESS_SECONDS: Final = 15.0
 """Longest silence when the caller does not say."""
@@ -42,14 +42,16 @@ class InstanceWatch:
         jitter: a number from 0 to 1, another one each time.
     """
 
-    lookout: Lookout
+    poller: InstancePoller
     clock: StoreClock
     max_age_seconds: float
     max_delay_seconds: float
     max_streams: int
     jitter: Callable[[], float] = random.random
 
-    async def follow(self, kind: Kind, ids: Iterable[int | str], request: Request, sink: Sink, caller: Caller) -> None:
+    async def follow(
+        self, kind: InstanceKind, ids: Iterable[int | str], request: Request, sink: ReplySink, caller: Caller
+    ) -> None:
         """Write the messages of one stream, each a response as bytes.
 
         Args:
@@ -64,13 +66,13 @@ class InstanceWatch:
             Relayed: an instance is unknown, or may not be read.
             StoreUnavailable: the store can't be read.
         """
-        if self.lookout.watchers >= self.max_streams:
+        if self.poller.watchers >= self.max_streams:
             raise exceeded("watches", self.max_streams, PROCESS, RETRY_SECONDS)
         now = asyncio.get_running_loop().time
         deadline = now() + self.max_age_seconds * (0.9 + 0.2 * self.jitter())
         quiet_until = now() + FIRST_SECONDS
-        subjects = (Subject(kind, request.connection, id_) for id_ in ids)
-        with self.lookout.watching(subjects, caller) as viewer:
+        instances = (InstanceKey(kind, request.connection, id_) for id_ in ids)
+        with self.poller.watching(instances, caller) as viewer:
             while True:
                 for message in viewer.news():
                     await sink.write(message)
@@ -85,7 +87,7 @@ class InstanceWatch:
                 await viewer.wait(min(quiet_until, deadline))
 
     def _check_store(self, viewer: Viewer, now: float) -> None:
-        lost_since = self.lookout.lost_since
+        lost_since = self.poller.lost_since
         if lost_since is not None and (viewer.knows_nothing or now - lost_since > PATIENCE_SECONDS):
             raise StoreUnavailable("watched instances can't be looked at")
 

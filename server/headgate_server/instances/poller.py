@@ -25,8 +25,8 @@ from headgate_server.instances.watch_shares import WatchShares
 from headgate_server.ports.call import Call
 from headgate_server.ports.caller import Caller
 from headgate_server.ports.clock import StoreClock
-from headgate_server.ports.instance_kinds import Kind, Pace, Row, Subject
-from headgate_server.ports.observations import Looks, Seen
+from headgate_server.ports.instance_kinds import InstanceKey, InstanceKind, PollPace, Row
+from headgate_server.ports.observations import Observation, ObservationStore
 from headgate_server.ports.reads import Request
 
 _log = logging.getLogger(__name__)
@@ -50,14 +50,14 @@ HOLD_MARGIN_MS: Final = 2_000
 """How much longer a claim is held than a read can take; if its server dies, another one takes over then."""
 
 
-class Questions(Protocol):
+class WatcherReads(Protocol):
     """Port: asks workers."""
 
     async def ask_for_watchers(self, method: str, request: Request, call: Call) -> bytes:
         """A worker's answer to a read."""
 
 
-class Lookout:
+class InstancePoller:
     """The watched instances of a process. `run` must be running.
 
     `watchers` is how many streams there are, `lost_since` when the store was first not to be read, by the loop's clock.
@@ -69,21 +69,21 @@ class Lookout:
 
     def __init__(
         self,
-        questions: Questions,
-        looks: Looks,
+        reads: WatcherReads,
+        store: ObservationStore,
         clock: StoreClock,
-        pace: Pace,
+        pace: PollPace,
         shares: WatchShares,
         *,
         read_seconds: float,
     ) -> None:
         self._shares = shares
-        self._questions = questions
-        self._looks = looks
+        self._reads = reads
+        self._store = store
         self._clock = clock
         self._pace = pace
         self._hold_ms = int(read_seconds * 1000) + HOLD_MARGIN_MS
-        self._watched: dict[Subject, Watched] = {}
+        self._watched: dict[InstanceKey, Watched] = {}
         self._viewers: set[Viewer] = set()
         self._reading: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
@@ -101,15 +101,15 @@ class Lookout:
         return len(self._watched)
 
     @contextmanager
-    def watching(self, subjects: Iterable[Subject], caller: Caller) -> Iterator[Viewer]:
+    def watching(self, instances: Iterable[InstanceKey], caller: Caller) -> Iterator[Viewer]:
         """A caller's viewer of instances, which are looked at as long as it is there.
 
         Raises:
             Refused: CALLER_LIMIT.
         """
-        wanted = tuple(dict.fromkeys(subjects))
+        wanted = tuple(dict.fromkeys(instances))
         self._shares.enter(caller, wanted)
-        viewer = Viewer([self._join(subject) for subject in wanted], draining=self._draining)
+        viewer = Viewer([self._join(instance) for instance in wanted], draining=self._draining)
         self._viewers.add(viewer)
         self._woken.set()
         try:
@@ -117,8 +117,8 @@ class Lookout:
         finally:
             self._viewers.discard(viewer)
             self._shares.leave(caller, wanted)
-            for subject in wanted:
-                self._leave(subject, viewer)
+            for instance in wanted:
+                self._leave(instance, viewer)
 
     def drain(self) -> None:
         """Tell every stream, and every later one, that this server is going away."""
@@ -138,19 +138,19 @@ class Lookout:
                 task.cancel()
             await asyncio.gather(*self._reading, return_exceptions=True)
 
-    def _join(self, subject: Subject) -> Watched:
-        watched = self._watched.setdefault(subject, Watched(subject.kind, subject.id))
+    def _join(self, instance: InstanceKey) -> Watched:
+        watched = self._watched.setdefault(instance, Watched(instance.kind, instance.id))
         now_ms = self._clock.now_ms()
         # That it has ended is only believed when it was seen just now: somebody may be running it again.
         watched.wanted_ms = max(watched.wanted_ms, now_ms - self._pace.min_ms)
         watched.due = 0.0
         return watched
 
-    def _leave(self, subject: Subject, viewer: Viewer) -> None:
-        watched = self._watched[subject]
+    def _leave(self, instance: InstanceKey, viewer: Viewer) -> None:
+        watched = self._watched[instance]
         watched.viewers.discard(viewer)
         if not watched.viewers:
-            del self._watched[subject]
+            del self._watched[instance]
 
     async def _sleep(self) -> None:
         self._woken.clear()
@@ -167,30 +167,30 @@ class Lookout:
         for start in range(0, len(due), CHUNK):
             chunk = due[start : start + CHUNK]
             try:
-                rows = await self._looks.seen([subject for subject, _ in chunk])
+                rows = await self._store.seen([instance for instance, _ in chunk])
             except ServerError as error:
                 self._lose(error, chunk)
                 continue
             self.lost_since = None
-            for (subject, watched), seen in zip(chunk, rows, strict=True):
-                self._consider(subject, watched, seen)
+            for (instance, watched), seen in zip(chunk, rows, strict=True):
+                self._consider(instance, watched, seen)
 
-    def _lose(self, error: ServerError, chunk: Sequence[tuple[Subject, Watched]]) -> None:
+    def _lose(self, error: ServerError, chunk: Sequence[tuple[InstanceKey, Watched]]) -> None:
         now = asyncio.get_running_loop().time()
         if self.lost_since is None:
             _log.warning("watched instances can't be looked at: %s", type(error).__name__)
             self.lost_since = now
         for _, watched in chunk:
             watched.due = now + SHARED_SECONDS
-            watched.ring()
+            watched.wake_viewers()
 
-    def _consider(self, subject: Subject, watched: Watched, seen: Seen) -> None:
+    def _consider(self, instance: InstanceKey, watched: Watched, seen: Observation) -> None:
         """Take what was seen, and read the instance again where that is due and nobody else does."""
         loop_now, now_ms = asyncio.get_running_loop().time(), self._clock.now_ms()
-        row = _parsed(subject.kind, seen.raw)
+        row = _parsed(instance.kind, seen.raw)
         if row is not None and seen.raw:
-            seen_ms, ended = row.observe_time.ToMilliseconds(), subject.kind.has_ended(row)
-            left_ms = seen_ms + self._pace.interval_ms(subject.kind, row) - now_ms
+            seen_ms, ended = row.observe_time.ToMilliseconds(), instance.kind.has_ended(row)
+            left_ms = seen_ms + self._pace.interval_ms(instance.kind, row) - now_ms
             followed = seen.holder == keys.LOOK_JOB and not ended
             if followed or (left_ms > 0 and not (ended and seen_ms < watched.wanted_ms)):
                 watched.take(row, seen.raw)
@@ -199,46 +199,46 @@ class Lookout:
                 return
         watched.due = loop_now + CONTESTED_SECONDS
         if not seen.holder:
-            self._begin_read(subject, watched)
+            self._begin_read(instance, watched)
 
-    def _begin_read(self, subject: Subject, watched: Watched) -> None:
+    def _begin_read(self, instance: InstanceKey, watched: Watched) -> None:
         """Read an instance for one of the callers who watch it, when one has a share left."""
-        caller = self._shares.reader(subject)
+        caller = self._shares.reader(instance)
         if not isinstance(caller, Caller):
             watched.due = asyncio.get_running_loop().time() + caller
             watched.next_ms = self._clock.now_ms() + int(caller * 1000)
             return
         watched.is_read = True
-        task = asyncio.create_task(self._read(subject, watched, caller), name=f"look {subject.id}")
+        task = asyncio.create_task(self._read(instance, watched, caller), name=f"look {instance.id}")
         self._reading.add(task)
         task.add_done_callback(self._reading.discard)
 
-    async def _read(self, subject: Subject, watched: Watched, caller: Caller) -> None:
+    async def _read(self, instance: InstanceKey, watched: Watched, caller: Caller) -> None:
         wait_ms = 0
         try:
-            if await self._looks.claim(subject, self._hold_ms):
-                raw = await self._ask(subject, caller)
-                watched.take(subject.kind.row.FromString(raw), raw)
+            if await self._store.claim(instance, self._hold_ms):
+                raw = await self._ask(instance, caller)
+                watched.take(instance.kind.row.FromString(raw), raw)
                 watched.failures = 0
-                await self._looks.keep(subject, min(LINGER_MS, self._pace.min_ms // 2))
+                await self._store.keep(instance, min(LINGER_MS, self._pace.min_ms // 2))
         except StoreUnavailable:
             wait_ms = int(SHARED_SECONDS * 1000)
         except ServerError as error:
-            wait_ms = await self._fail(subject, watched, error)
+            wait_ms = await self._fail(instance, watched, error)
         except Exception:
-            _log.exception("instance %s can't be read", subject.id)
+            _log.exception("instance %s can't be read", instance.id)
             wait_ms = self._pace.max_ms
         finally:
-            self._shares.has_read(subject, caller)
+            self._shares.has_read(instance, caller)
             watched.is_read = False
             watched.due = asyncio.get_running_loop().time() + wait_ms / 1000
             self._woken.set()
 
-    async def _ask(self, subject: Subject, caller: Caller) -> bytes:
-        request = subject.kind.request(subject.connection, subject.id)
-        return await self._questions.ask_for_watchers(subject.kind.method, request, Call(caller=caller))
+    async def _ask(self, instance: InstanceKey, caller: Caller) -> bytes:
+        request = instance.kind.request(instance.connection, instance.id)
+        return await self._reads.ask_for_watchers(instance.kind.method, request, Call(caller=caller))
 
-    async def _fail(self, subject: Subject, watched: Watched, error: ServerError) -> int:
+    async def _fail(self, instance: InstanceKey, watched: Watched, error: ServerError) -> int:
         """Tell the watchers, and for how many ms nobody shall try again."""
         watched.failures += 1
         told = status.translate(error) or Status()
@@ -248,13 +248,13 @@ class Lookout:
         wait_ms = max(self._pace.after_failures_ms(watched.failures), min(status.retry_ms(told), self._pace.max_ms))
         watched.lack(told)
         try:
-            await self._looks.keep(subject, wait_ms)
+            await self._store.keep(instance, wait_ms)
         except ServerError:
-            _log.debug("the claim on %s ends by itself", subject.id)
+            _log.debug("the claim on %s ends by itself", instance.id)
         return wait_ms
 
 
-def _parsed(kind: Kind, raw: bytes | None) -> Row | None:
+def _parsed(kind: InstanceKind, raw: bytes | None) -> Row | None:
     try:
         return kind.row.FromString(raw) if raw else None
     except DecodeError:

@@ -12,7 +12,7 @@ from typing import Final
 from google.rpc.status_pb2 import Status
 
 from headgate_server.errors.exceptions import ServerError
-from headgate_server.ports.instance_kinds import Kind, Row, differ
+from headgate_server.ports.instance_kinds import InstanceKind, Row, differ
 
 _UNSENT: Final = (0, 0)
 
@@ -25,7 +25,7 @@ class Watched:
     read next, 0 when that can't be told. Times in ms are the store's.
     """
 
-    def __init__(self, kind: Kind, id_: int | str) -> None:
+    def __init__(self, kind: InstanceKind, id_: int | str) -> None:
         self.viewers: set[Viewer] = set()
         self.due = 0.0
         self.is_read = False
@@ -64,21 +64,21 @@ class Watched:
             self._row = row
             return
         self._row, self._missing = row, None
-        self.ring()
+        self.wake_viewers()
 
     def lack(self, why: Status) -> None:
         """Take that it can't be read at the moment."""
         if self._missing is None or self._missing.SerializeToString() != why.SerializeToString():
             self._numbers = (self._numbers[0], self._numbers[1] + 1)
         self._missing = why
-        self.ring()
+        self.wake_viewers()
 
     def fail(self, error: ServerError) -> None:
         """Take that it can't be read at all; every stream that watches it ends with that."""
         self.error = error
-        self.ring()
+        self.wake_viewers()
 
-    def ring(self) -> None:
+    def wake_viewers(self) -> None:
         """Wake the streams."""
         for viewer in self.viewers:
             viewer.wake()

@@ -22,7 +22,7 @@ from headgate.store import queue_entries
 from headgate_server.auth.read_shares import READ_SECONDS, ReadShares
 from headgate_server.errors.exceptions import Refused, Relayed, ServerError
 from headgate_server.errors.share_exceeded import PROCESS, exceeded
-from headgate_server.instances.withdrawn_reads import Abandoned
+from headgate_server.instances.withdrawn_reads import WithdrawnReads
 from headgate_server.ports.call import Call
 from headgate_server.ports.caller import Caller
 from headgate_server.ports.clock import StoreClock
@@ -43,7 +43,7 @@ RECONNECT_SECONDS: Final = 0.2
 """Pause before answers are looked for again after a failure."""
 
 
-class Lane(Protocol):
+class ReadQueue(Protocol):
     """Port: carries questions to workers and their answers back."""
 
     reply_to: str
@@ -74,7 +74,7 @@ class Reads:
 
     def __init__(
         self,
-        lane: Lane,
+        lane: ReadQueue,
         seen: Observations,
         clock: StoreClock,
         *,
@@ -86,7 +86,7 @@ class Reads:
         self._clock = clock
         self._timeout = timeout
         self._nonce = nonce
-        self._abandoned = Abandoned(lane)
+        self._abandoned = WithdrawnReads(lane)
         self.shares = ReadShares()
         self._numbers = itertools.count(1)
         self._open: dict[int, asyncio.Future[queue_entries.ReadReply]] = {}

@@ -15,7 +15,7 @@ from typing import Final
 from headgate_server.auth.read_shares import MINUTE, ReadShares
 from headgate_server.errors.share_exceeded import PROCESS, exceeded, of_caller, of_connection
 from headgate_server.ports.caller import ANONYMOUS, Caller
-from headgate_server.ports.instance_kinds import Subject
+from headgate_server.ports.instance_kinds import InstanceKey
 
 MAX_INSTANCES: Final = 12_500
 """Most instances that one process watches."""
@@ -44,44 +44,44 @@ class WatchShares:
     def __init__(self, reads: ReadShares, dice: Callable[[], float] = random.random) -> None:
         self._reads = reads
         self._dice = dice
-        self._watched: dict[str, Counter[Subject]] = {}
+        self._watched: dict[str, Counter[InstanceKey]] = {}
         self._connections: Counter[str] = Counter()
-        self._callers: dict[Subject, dict[str, Caller]] = {}
+        self._callers: dict[InstanceKey, dict[str, Caller]] = {}
         self._reading: Counter[str] = Counter()
 
-    def enter(self, caller: Caller, subjects: Sequence[Subject]) -> None:
+    def enter(self, caller: Caller, instances: Sequence[InstanceKey]) -> None:
         """Count the instances of a stream in.
 
         Raises:
             Refused: CALLER_LIMIT, there are too many of the caller, of the connection or in all; none is counted.
         """
-        self._check(caller, subjects)
+        self._check(caller, instances)
         own = self._watched.setdefault(caller.name, Counter())
-        for subject in subjects:
-            own[subject] += 1
-            callers = self._callers.setdefault(subject, {})
+        for instance in instances:
+            own[instance] += 1
+            callers = self._callers.setdefault(instance, {})
             if not callers:
-                self._connections[subject.connection] += 1
+                self._connections[instance.connection] += 1
             callers[caller.name] = caller
 
-    def leave(self, caller: Caller, subjects: Iterable[Subject]) -> None:
+    def leave(self, caller: Caller, instances: Iterable[InstanceKey]) -> None:
         """Count the instances of a stream out."""
         own = self._watched[caller.name]
-        for subject in subjects:
-            own[subject] -= 1
-            if not own[subject]:
-                del own[subject], self._callers[subject][caller.name]
-            if not self._callers[subject]:
-                del self._callers[subject]
-                self._connections[subject.connection] -= 1
+        for instance in instances:
+            own[instance] -= 1
+            if not own[instance]:
+                del own[instance], self._callers[instance][caller.name]
+            if not self._callers[instance]:
+                del self._callers[instance]
+                self._connections[instance.connection] -= 1
         if not own:
             del self._watched[caller.name]
 
-    def reader(self, subject: Subject) -> Caller | float:
+    def reader(self, instance: InstanceKey) -> Caller | float:
         """For whom an instance is read now, which counts until `has_read`; or in how many seconds to ask again."""
         waits = [BUSY_SECONDS]
-        for caller in self._callers.get(subject, {}).values():
-            who = _counted(caller, subject)
+        for caller in self._callers.get(instance, {}).values():
+            who = _counted(caller, instance)
             if self._reading[who] >= SIDE_BY_SIDE - self._reading.total():
                 continue
             if not self._reads.draw(caller, 1):
@@ -90,28 +90,28 @@ class WatchShares:
             waits.append(self._apart_seconds(caller))
         return max(waits)
 
-    def has_read(self, subject: Subject, caller: Caller) -> None:
+    def has_read(self, instance: InstanceKey, caller: Caller) -> None:
         """The read of an instance for a caller is over."""
-        self._reading[_counted(caller, subject)] -= 1
+        self._reading[_counted(caller, instance)] -= 1
 
     def _apart_seconds(self, caller: Caller) -> float:
         """How far apart the reads of an instance are when all that a caller watches share what it may have read."""
         per_second = caller.limits.upstream_reads_per_minute / MINUTE
         return len(self._watched[caller.name]) / per_second * (0.5 + self._dice())
 
-    def _check(self, caller: Caller, subjects: Sequence[Subject]) -> None:
-        own: Collection[Subject] = self._watched.get(caller.name, ())
+    def _check(self, caller: Caller, instances: Sequence[InstanceKey]) -> None:
+        own: Collection[InstanceKey] = self._watched.get(caller.name, ())
         limit = caller.limits.max_watched_instances
-        if limit and len(own) + sum(subject not in own for subject in subjects) > limit:
+        if limit and len(own) + sum(instance not in own for instance in instances) > limit:
             raise exceeded("watched_instances", limit, of_caller(caller.name), RETRY_SECONDS)
-        fresh = [subject.connection for subject in subjects if subject not in self._callers]
+        fresh = [instance.connection for instance in instances if instance not in self._callers]
         for connection, count in Counter(fresh).items():
             if self._connections[connection] + count > MAX_INSTANCES_OF_CONNECTION:
-                subject = of_connection(connection)
-                raise exceeded("watched_instances", MAX_INSTANCES_OF_CONNECTION, subject, RETRY_SECONDS)
+                instance = of_connection(connection)
+                raise exceeded("watched_instances", MAX_INSTANCES_OF_CONNECTION, instance, RETRY_SECONDS)
         if len(self._callers) + len(fresh) > MAX_INSTANCES:
             raise exceeded("watched_instances", MAX_INSTANCES, PROCESS, RETRY_SECONDS)
 
 
-def _counted(caller: Caller, subject: Subject) -> str:
-    return f"@{subject.connection}" if caller.name == ANONYMOUS.name else caller.name
+def _counted(caller: Caller, instance: InstanceKey) -> str:
+    return f"@{instance.connection}" if caller.name == ANONYMOUS.name else caller.name

@@ -18,17 +18,17 @@ BATCH: Final = 500
 """Most entries that are taken out with one call."""
 
 
-class Lane(Protocol):
+class WithdrawQueue(Protocol):
     """Port: where the entries stand."""
 
     async def withdraw(self, entry_ids: list[str]) -> None:
         """Take entries out, waiting or claimed."""
 
 
-class Abandoned:
+class WithdrawnReads:
     """The entries that are to be taken out. There are never more than reads that were open at once."""
 
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, lane: WithdrawQueue) -> None:
         self._lane = lane
         self._entry_ids: list[str] = []
         self._task: asyncio.Task[None] | None = None

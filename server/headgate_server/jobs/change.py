@@ -25,7 +25,7 @@ from headgate_server.jobs.retry import hold_of_retry
 from headgate_server.jobs.submit import overlapping
 from headgate_server.ports.call import Call
 from headgate_server.ports.clock import StoreClock
-from headgate_server.ports.jobs import Stored
+from headgate_server.ports.jobs import StoredJob
 
 TRIES: Final = 60
 """How often a decision is taken again because the job has moved on."""
@@ -40,7 +40,7 @@ _DICE: Final = secrets.SystemRandom()
 class Jobs(Protocol):
     """Port: loads, changes and deletes jobs."""
 
-    async def load(self, job_id: str) -> Stored | None:
+    async def load(self, job_id: str) -> StoredJob | None:
         """A job as it stands; None when there is none."""
 
     async def submit(self, change: commit.Commit) -> commit.Answer:
@@ -158,7 +158,7 @@ class Steering:
                 return
         raise _busy(job_id)
 
-    async def _find(self, job_id: str, uid: str) -> tuple[Stored, pb.Job] | None:
+    async def _find(self, job_id: str, uid: str) -> tuple[StoredJob, pb.Job] | None:
         """The job as it stands; None when there is none, or another one than that of the uid, if one is given."""
         stored = await self._jobs.load(job_id)
         if stored is None:
@@ -172,7 +172,7 @@ class Steering:
         return self._new_work() if is_terminal(before) else commit.Memory.SPARE
 
     def _commit(
-        self, stored: Stored, before: pb.Job, after: pb.Job, event: pb.JobEvent, record: commit.RequestRecord | None
+        self, stored: StoredJob, before: pb.Job, after: pb.Job, event: pb.JobEvent, record: commit.RequestRecord | None
     ) -> commit.Commit:
         tick = queue_entries.tick(keys.job_id(after.name), nonce=self._nonce(), now_ms=self._clock.now_ms())
         return commit.Commit(

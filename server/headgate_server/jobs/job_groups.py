@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Final
 
-from headgate_server.ports.jobs import Found, Index, Stored
+from headgate_server.ports.jobs import Found, Index, StoredJob
 
 FIRST: Final = 8
 """Jobs of the first group."""
@@ -21,7 +21,7 @@ GROUP_BYTES: Final = 2 * 1024 * 1024
 """What a group is to have at most, if its jobs are like those before."""
 
 
-Row = tuple[int, Stored | None]
+Row = tuple[int, StoredJob | None]
 """A job's acceptance number, and the job; None for one that is hidden or gone, or can't be read."""
 
 

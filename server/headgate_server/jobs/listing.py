@@ -21,7 +21,7 @@ from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.status import bad_request
 from headgate_server.jobs.job_groups import JobGroups, Row
 from headgate_server.ports.caller import Caller
-from headgate_server.ports.jobs import Found, Index, Stored
+from headgate_server.ports.jobs import Found, Index, StoredJob
 from headgate_server.requests import filters
 
 PAGE_SIZE: Final = 50
@@ -68,7 +68,7 @@ class _Page:
             if self.is_full:
                 return
 
-    def _shown(self, stored: Stored | None, wanted: filters.Filter) -> pb.Job | None:
+    def _shown(self, stored: StoredJob | None, wanted: filters.Filter) -> pb.Job | None:
         if stored is None or not wanted.passes(stored.job):
             return None
         if self.view != pb.JOB_VIEW_FULL:

@@ -23,7 +23,7 @@ from headgate.store.commit import Commit, Memory, NameClaim, RequestRecord, Wake
 from headgate.store.date_claims import hold_of_new
 from headgate_server.ports.caller import ANONYMOUS
 from headgate_server.ports.clock import write_timestamp
-from headgate_server.ports.jobs import Page
+from headgate_server.ports.jobs import LogPage
 from headgate_server.requests import date_rules
 
 DEADLINE_SECONDS: Final = 7 * 24 * 3600
@@ -89,10 +89,10 @@ class Submission:
     commit: Commit
     digest: str
 
-    def page(self) -> Page:
+    def page(self) -> LogPage:
         """The log as it stands when the commit is done."""
         event = self.commit.events[0]
-        return Page(1, self.job.state, 1, 1, (event,), event, self.commit.body)
+        return LogPage(1, self.job.state, 1, 1, (event,), event, self.commit.body)
 
 
 def _per_date(days: Iterable[date]) -> Iterator[pb.InstanceRun]:

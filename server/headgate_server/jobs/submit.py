@@ -24,7 +24,7 @@ from headgate_server.ports.call import Call
 from headgate_server.ports.caller import Caller
 from headgate_server.ports.clock import StoreClock
 from headgate_server.ports.default_name import DefaultName
-from headgate_server.ports.jobs import Page, Stored
+from headgate_server.ports.jobs import LogPage, StoredJob
 
 _RANDOM_BYTES: Final = 24
 
@@ -41,7 +41,7 @@ class Jobs(Protocol):
     async def submit(self, change: commit.Commit) -> commit.Answer:
         """Make a change, all or nothing."""
 
-    async def load(self, job_id: str) -> Stored | None:
+    async def load(self, job_id: str) -> StoredJob | None:
         """A job as it stands; None when there is none."""
 
     async def recorded(self, request_key: str) -> commit.Duplicate | None:
@@ -62,7 +62,7 @@ class Accepted:
     job_id: str
     uid: str
     body: bytes
-    page: Page | None
+    page: LogPage | None
 
 
 class Plans(Protocol):

@@ -1,4 +1,4 @@
-"""Log lines about calls that were turned away at the gate: a few, however many calls there are."""
+"""Log lines about denied calls: a few, however many calls there are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TELL_SECONDS: Final = 5.0
 """Shortest time between two lines."""
 
 
-class Refusals:
+class DenialLog:
     """Counts calls that were turned away, and tells of them. Callers' names are known ones, so that it stays small."""
 
     def __init__(self) -> None:

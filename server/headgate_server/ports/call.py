@@ -39,7 +39,7 @@ class Observer(Protocol):
         """A call of `method` ended with `code` after `seconds`."""
 
 
-class Sink(Protocol):
+class ReplySink(Protocol):
     """Port: where the messages of a stream go."""
 
     def write(self, message: bytes, /) -> Awaitable[None]:

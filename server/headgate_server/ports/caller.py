@@ -27,7 +27,7 @@ class Right(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class CallerLimits:
     """The shares of one caller. 0 stands for no limit; each counts what one process sees, but for the last two.
 
     Args:
@@ -51,7 +51,7 @@ class Limits:
     max_stored_bytes: int = 0
 
 
-UNLIMITED: Final = Limits()
+UNLIMITED: Final = CallerLimits()
 """No limit at all."""
 
 
@@ -69,7 +69,7 @@ class Caller:
     name: str
     rights: frozenset[Right]
     connections: frozenset[str] | None = None
-    limits: Limits = UNLIMITED
+    limits: CallerLimits = UNLIMITED
 
     def may_use(self, connection: str) -> bool:
         """Whether the caller may use a connection."""

@@ -22,7 +22,7 @@ _VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FeedEntry:
     """One entry of the feed; revision 0 says that the job was deleted.
 
     Args:
@@ -43,7 +43,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class FeedPosition:
     """Where a reader stands: the last entry it has read, and a digest of it, so that a feed that was lost is noticed.
 
     Args:
@@ -54,12 +54,12 @@ class Position:
     id: FeedId = (0, 0)
     digest: str = "0" * 16
 
-    def follows(self, entry: Entry) -> bool:
+    def follows(self, entry: FeedEntry) -> bool:
         """Whether the entry is the one that was read last."""
         return self == position_of(entry)
 
 
-def event_of(entry: Entry) -> pb.JobEvent | None:
+def event_of(entry: FeedEntry) -> pb.JobEvent | None:
     """The event of an entry, parsed; None where it can't be read."""
     try:
         event = pb.JobEvent.FromString(entry.event)
@@ -68,27 +68,29 @@ def event_of(entry: Entry) -> pb.JobEvent | None:
     return event if event.revision == entry.revision else None
 
 
-def without_event(entry: Entry) -> Entry:
+def without_event(entry: FeedEntry) -> FeedEntry:
     """What stands in the place of an entry that can't be read: its place in the feed and nothing else."""
-    return Entry(entry.id, "", 0, b"")
+    return FeedEntry(entry.id, "", 0, b"")
 
 
-START: Final = Position()
+START: Final = FeedPosition()
 """Before the first entry."""
 
 
-def position_of(entry: Entry) -> Position:
+def position_of(entry: FeedEntry) -> FeedPosition:
     """Where a reader stands who has read the entry."""
-    return Position(entry.id, event_log.incarnation(b"%s %d %s" % (entry.job_id.encode(), entry.revision, entry.event)))
+    return FeedPosition(
+        entry.id, event_log.incarnation(b"%s %d %s" % (entry.job_id.encode(), entry.revision, entry.event))
+    )
 
 
-def write_token(position: Position) -> str:
+def write_token(position: FeedPosition) -> str:
     """The position as a resume_token."""
     raw = _TOKEN.pack(_VERSION, *position.id, bytes.fromhex(position.digest))
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def read_token(token: str) -> Position:
+def read_token(token: str) -> FeedPosition:
     """The position that a resume_token says.
 
     Raises:
@@ -101,7 +103,7 @@ def read_token(token: str) -> Position:
         raise _bad_token() from error
     if version != _VERSION:
         raise _bad_token()
-    return Position((ms, number), digest.hex())
+    return FeedPosition((ms, number), digest.hex())
 
 
 def _bad_token() -> Refused:

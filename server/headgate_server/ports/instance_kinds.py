@@ -16,7 +16,7 @@ Row = pb.WorkflowInstance | pb.FlowInstance
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class InstanceKind:
     """A kind of instance.
 
     Args:
@@ -69,7 +69,7 @@ class Kind:
         return self.response(**payload).SerializeToString()
 
 
-WORKFLOW: Final = Kind(
+WORKFLOW: Final = InstanceKind(
     method="GetWorkflowInstance",
     row=pb.WorkflowInstance,
     request=lambda connection, id_: pb.GetWorkflowInstanceRequest(id=id_, connection=connection),
@@ -80,7 +80,7 @@ WORKFLOW: Final = Kind(
     changes=("create_time", "started_time", "modify_time", "finished_time"),
 )
 
-FLOW: Final = Kind(
+FLOW: Final = InstanceKind(
     method="GetFlowInstance",
     row=pb.FlowInstance,
     request=lambda connection, id_: pb.GetFlowInstanceRequest(instance_id=id_, connection=connection),
@@ -102,16 +102,16 @@ FLOW: Final = Kind(
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class InstanceKey:
     """An instance that can be watched."""
 
-    kind: Kind
+    kind: InstanceKind
     connection: str
     id: int | str
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class PollPace:
     """How often an instance is read that is watched and that no job follows. In ms.
 
     Args:
@@ -124,7 +124,7 @@ class Pace:
     max_ms: int = 30_000
     share: float = 0.1
 
-    def interval_ms(self, kind: Kind, row: Row) -> int:
+    def interval_ms(self, kind: InstanceKind, row: Row) -> int:
         """Time from the read that brought `row` to the next one."""
         if kind.has_ended(row):
             return self.max_ms

@@ -12,7 +12,7 @@ from headgate.store.lives import Life
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class LogPage:
     """A part of a log, read in one moment together with the job's state.
 
     Args:
@@ -52,7 +52,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredJob:
     """A job as it stands.
 
     Args:
@@ -77,7 +77,7 @@ class Index(Protocol):
     async def walk(self, index: str, *, after: int, newest_first: bool, count: int) -> list[tuple[str, int]]:
         """Ids and acceptance numbers of the next jobs."""
 
-    async def load_many(self, job_ids: Sequence[str]) -> list[Stored | None]:
+    async def load_many(self, job_ids: Sequence[str]) -> list[StoredJob | None]:
         """Jobs as they stand; None for each that is gone or can't be read."""
 
     async def connections_of(self, job_ids: Sequence[str]) -> list[str | None]:
@@ -88,20 +88,20 @@ Found = tuple[str, int]
 """A job's id and its acceptance number."""
 
 
-class Logs(Protocol):
+class LogReader(Protocol):
     """Port: reads logs."""
 
-    async def read_log(self, job_id: str, *, first: int, count: int, with_job: bool = False) -> Page | None:
+    async def read_log(self, job_id: str, *, first: int, count: int, with_job: bool = False) -> LogPage | None:
         """A part of a log with the state it belongs to; None when there is no such job."""
 
     async def polls(self, job_id: str) -> tuple[int, int]:
         """When upstream was last read for a job, and when it will be next, in ms; 0 for what is not known."""
 
 
-class StoredJobs(Index, Logs, Protocol):
+class JobStore(Index, LogReader, Protocol):
     """Port: finds, counts and loads jobs."""
 
-    async def load(self, job_id: str) -> Stored | None:
+    async def load(self, job_id: str) -> StoredJob | None:
         """A job as it stands; None when there is none."""
 
     async def count(self) -> dict[pb.JobState.ValueType, int]:

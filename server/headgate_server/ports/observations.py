@@ -6,25 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from headgate_server.ports.instance_kinds import Subject
+from headgate_server.ports.instance_kinds import InstanceKey
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Observation:
     """What the store knows of an instance: its last row as bytes, and who holds its next read; empty when nobody."""
 
     raw: bytes | None
     holder: bytes
 
 
-class Looks(Protocol):
+class ObservationStore(Protocol):
     """Port: what is known of instances, and the claims on their next read."""
 
-    async def seen(self, subjects: Sequence[Subject]) -> list[Seen]:
+    async def seen(self, instances: Sequence[InstanceKey]) -> list[Observation]:
         """What is known of instances, in the order asked for."""
 
-    async def claim(self, subject: Subject, ms: int) -> bool:
+    async def claim(self, instance: InstanceKey, ms: int) -> bool:
         """Take the next read of an instance for so long, if nobody has it."""
 
-    async def keep(self, subject: Subject, ms: int) -> None:
+    async def keep(self, instance: InstanceKey, ms: int) -> None:
         """Hold a claim for so long from now on."""

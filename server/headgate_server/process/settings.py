@@ -15,7 +15,7 @@ from headgate.process.exposure import Exposure
 from headgate.store.charges import Shares
 from headgate_server.auth import callers_file
 from headgate_server.ports.address import parse_address
-from headgate_server.ports.caller import Limits
+from headgate_server.ports.caller import CallerLimits
 
 PREFIX: Final = "HEADGATE_"
 
@@ -210,9 +210,9 @@ class Settings(BaseSettings):
         """How much a connection may have stored."""
         return Shares(connection_jobs=self.connection_max_jobs, connection_bytes=self.connection_max_stored_bytes)
 
-    def caller_limits(self) -> Limits:
+    def caller_limits(self) -> CallerLimits:
         """The limits of callers whose entries don't say others."""
-        return Limits(**{field.name: getattr(self, f"caller_{field.name}") for field in fields(Limits)})
+        return CallerLimits(**{field.name: getattr(self, f"caller_{field.name}") for field in fields(CallerLimits)})
 
     def masked(self) -> dict[str, str]:
         """Every variable and its value, without secrets, to be shown."""

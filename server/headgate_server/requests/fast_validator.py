@@ -45,14 +45,14 @@ _PLAIN: Final = re.compile(r"\^(?:[^$\\]|\\x[0-9a-f]{2})*\$\Z")
 """Patterns that mean the same here and there: anchored at both ends, without classes of characters by letter."""
 
 
-class Sound:
+class FastValidator:
     """What surely keeps its rules; compiled when a type of message is first met."""
 
     def __init__(self) -> None:
         self._types: dict[str, _Type] = {}
         self._by_class: dict[type[Message], _Type] = {}
 
-    def surely(self, message: Message) -> bool:
+    def is_valid(self, message: Message) -> bool:
         """Whether the message keeps every field rule; False also when that is not known."""
         known = self._by_class.get(type(message))
         if known is None:
@@ -82,13 +82,13 @@ class _Type:
         """Whether there is nothing to keep."""
         return self._finished and not (self._unknown or self._fields or self._wanted)
 
-    def compile(self, descriptor: Any, sound: Sound) -> None:
+    def compile(self, descriptor: Any, validator: FastValidator) -> None:
         """Take the rules from a descriptor."""
         options = descriptor.GetOptions().Extensions[validate_pb2.message]
         oneofs = any(one.GetOptions().HasExtension(validate_pb2.oneof) for one in descriptor.oneofs)
         self._unknown = bool(options.ListFields()) or oneofs
         for field in descriptor.fields:
-            self._compile(field, sound)
+            self._compile(field, validator)
         self._finished = True
 
     def holds(self, message: Message) -> bool:
@@ -104,9 +104,9 @@ class _Type:
                 return False
         return True
 
-    def _compile(self, field: FieldDescriptor, sound: Sound) -> None:
+    def _compile(self, field: FieldDescriptor, validator: FastValidator) -> None:
         rules = field.GetOptions().Extensions[validate_pb2.field]
-        check = _check(field, rules, sound)
+        check = _check(field, rules, validator)
         if check is not None:
             self._fields[field.number] = check
         absent_is_judged = not field.has_presence
@@ -120,7 +120,7 @@ def _default(field: FieldDescriptor) -> Any:
     return {} if field.message_type is not None and field.message_type.GetOptions().map_entry else ()
 
 
-def _check(field: FieldDescriptor, rules: validate_pb2.FieldRules, sound: Sound) -> Holds | None:
+def _check(field: FieldDescriptor, rules: validate_pb2.FieldRules, validator: FastValidator) -> Holds | None:
     """What a value of a field that is there must keep; None when there is nothing."""
     parts = _rules(field, rules)
     inner = field.message_type
@@ -128,7 +128,7 @@ def _check(field: FieldDescriptor, rules: validate_pb2.FieldRules, sound: Sound)
         well_formed, _ = time_rules.CHECKS[inner.full_name]
         parts.append(_each(well_formed) if field.is_repeated else well_formed)
     elif inner is not None and not inner.GetOptions().map_entry:
-        known = sound.compiled(inner)
+        known = validator.compiled(inner)
         if not known.is_free:
             parts.append(_each(known.holds) if field.is_repeated else known.holds)
     elif inner is not None and inner.fields_by_name["value"].message_type is not None:

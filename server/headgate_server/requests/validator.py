@@ -25,7 +25,7 @@ from headgate_server.requests import (
     time_rules,
 )
 from headgate_server.requests.date_rules import Violation
-from headgate_server.requests.fast_validator import Sound
+from headgate_server.requests.fast_validator import FastValidator
 
 if TYPE_CHECKING:
     from protovalidate._gen.buf.validate.validate_pb import FieldPath
@@ -44,7 +44,7 @@ _LONGEST_TIMESTAMP: Final = 253_402_300_799
 """Seconds of the end of the year 9999."""
 
 _validator: Final = protovalidate.Validator()
-_sound: Final = Sound()
+_fast_validator: Final = FastValidator()
 
 
 def check(request: Message) -> None:
@@ -64,7 +64,7 @@ def _violations(request: Message) -> list[Violation]:
 
 
 def _broken_rules(request: Message) -> list[Violation]:
-    if _sound.surely(request):
+    if _fast_validator.is_valid(request):
         return _beyond(request, "")
     found = _validator.collect_violations(request, fail_fast=True)
     if not found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headgate_server.auth import denials
-from headgate_server.auth.denials import Turned
+from headgate_server.auth.denials import Denial
 from headgate_server.rpc.open_calls import OpenCalls
 from headgate_server.rpc.pending_requests import PendingRequests
 
@@ -20,6 +20,6 @@ class CallSlots:
         self.open = OpenCalls(limit)
         self.pending = pending
 
-    def why_not(self) -> Turned | None:
+    def why_not(self) -> Denial | None:
         """How a call is answered for which there is no room; None while there is."""
         return None if self.open.has_room() else denials.no_room(self.open.limit)

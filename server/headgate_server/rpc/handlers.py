@@ -1,7 +1,7 @@
 """Every RPC on its way in and out: gate, slot, parsing, deadline, errors as statuses, metrics, log without payloads.
 
 A call is judged on its headers, before its request is read (ADR 0021). Handlers get a parsed request and a `Call`, and
-return a message or its bytes, or write bytes to a `Sink`; they know nothing of grpc. This is one of the three
+return a message or its bytes, or write bytes to a `ReplySink`; they know nothing of grpc. This is one of the three
 edges where any exception is caught: its text never reaches a caller.
 """
 
@@ -23,17 +23,17 @@ from google.rpc.status_pb2 import Status
 from headgate.reasons import Reason
 from headgate.store.audit import Origin
 from headgate_server.auth import denials as turned
-from headgate_server.auth.denials import Turned
-from headgate_server.auth.access_control import Door, Metadata, Seat
+from headgate_server.auth.access_control import Metadata, MethodGuard, StreamPermit
+from headgate_server.auth.denials import Denial
 from headgate_server.errors import status
 from headgate_server.errors.exceptions import Refused, ServerError
 from headgate_server.logs.audit_log import UNAUDITED, Audited
 from headgate_server.logs.failed_calls import FailedCalls
-from headgate_server.ports.call import Call, Observer, Sink
+from headgate_server.ports.call import Call, Observer, ReplySink
 from headgate_server.ports.caller import ANONYMOUS, Caller, Right
 from headgate_server.rpc import payload_view
 from headgate_server.rpc.call_slots import CallSlots
-from headgate_server.rpc.payload_view import View
+from headgate_server.rpc.payload_view import PayloadView
 
 _log = logging.getLogger(__name__)
 _access = logging.getLogger("headgate_server.access")
@@ -64,7 +64,7 @@ class Edge:
         shown: type of the answer, or of a stream's messages, where it can hold payloads; None for others.
     """
 
-    door: Door | None = None
+    guard: MethodGuard | None = None
     writes: bool = False
     resolve: Resolve | None = None
     shown: type[Message] | None = None
@@ -74,7 +74,7 @@ OPEN: Final = Edge()
 """For a method that everyone may call and that only reads."""
 
 Answer = Callable[[Any, Call], Awaitable[Message | bytes]]
-Stream = Callable[[Any, Call, Sink], Awaitable[None]]
+Stream = Callable[[Any, Call, ReplySink], Awaitable[None]]
 
 
 def unary(
@@ -98,24 +98,24 @@ def unary(
         edge: what stands before the handler.
         seconds: how long it may take when the caller gave no deadline.
     """
-    door, writes = edge.door, edge.writes
+    guard, writes = edge.guard, edge.writes
     parse, narrow = _parser(request, edge.resolve), _narrowed(answer, edge)
 
     async def handle(_requests: Any, context: Any) -> Message | bytes:
         ending, caller = _Ending(method, observer, slots), ANONYMOUS
         try:
             metadata = context.invocation_metadata() or ()
-            if door is not None:
-                admitted = door.admit(metadata, context)
-                if isinstance(admitted, Turned):
-                    return ending.turn_away(context, admitted)
+            if guard is not None:
+                admitted = guard.admit(metadata, context)
+                if isinstance(admitted, Denial):
+                    return ending.deny(context, admitted)
                 caller = ending.caller = admitted.caller
             audit = ending.audit(context) if writes else UNAUDITED
             if (full := slots.why_not()) is not None:
-                return ending.turn_away(context, full)
+                return ending.deny(context, full)
             raw = ending.serve(await slots.pending.receive(context))
-            if door is not None:
-                door.weigh(caller, raw)
+            if guard is not None:
+                guard.weigh(caller, raw)
             ask = answer if caller.sees_all else narrow
             call = _call(context, metadata, caller, audit)
             if call.deadline is not None:
@@ -144,28 +144,28 @@ def stream(
     It writes, and takes the request as bytes: grpc keeps what a generator yielded last, and the request, for as long as
     the stream lives. Arguments as of `unary`.
     """
-    door, writes = edge.door, edge.writes
+    guard, writes = edge.guard, edge.writes
     parse, narrow = _parser(request, edge.resolve), _narrowed(answer, edge)
 
     async def handle(_requests: Any, context: Any) -> None:
-        ending, seat = _Ending(method, observer, slots, math.inf), None
-        sink: Sink = context
+        ending, permit = _Ending(method, observer, slots, math.inf), None
+        sink: ReplySink = context
         try:
             metadata = context.invocation_metadata() or ()
-            if door is not None:
-                seat = door.seat(metadata, context)
-                if isinstance(seat, Turned):
-                    ending.turn_away(context, seat)
+            if guard is not None:
+                permit = guard.permit(metadata, context)
+                if isinstance(permit, Denial):
+                    ending.deny(context, permit)
                     return
-                ending.caller, sink = seat.caller, seat
+                ending.caller, sink = permit.caller, permit
             audit = ending.audit(context) if writes else UNAUDITED
             if (full := slots.why_not()) is not None:
-                ending.turn_away(context, full)
+                ending.deny(context, full)
                 return
             ask = answer if ending.caller.sees_all else narrow
             raw = ending.serve(await slots.pending.receive(context, whole=True))
-            if door is not None:
-                door.weigh(ending.caller, raw)
+            if guard is not None:
+                guard.weigh(ending.caller, raw)
             call = _call(context, metadata, ending.caller, audit, context.peer())
             streaming = _asked(ask, parse, raw, call, sink)
             del raw  # so that it does not stay as long as the stream
@@ -174,13 +174,15 @@ def stream(
             await ending.fail(context, error)
         finally:
             ending.tell()
-            if isinstance(seat, Seat):
-                seat.leave()
+            if isinstance(permit, StreamPermit):
+                permit.leave()
 
     return grpc.stream_stream_rpc_method_handler(handle)
 
 
-def _asked(ask: Stream, parse: Callable[[bytes, Call], Any], raw: bytes, call: Call, sink: Sink) -> Awaitable[None]:
+def _asked(
+    ask: Stream, parse: Callable[[bytes, Call], Any], raw: bytes, call: Call, sink: ReplySink
+) -> Awaitable[None]:
     return ask(parse(raw, call), call, sink)
 
 
@@ -194,7 +196,7 @@ def exchange(method: str, answer: Callable[[bytes], bytes], observer: Observer, 
         ending = _Ending(method, observer, slots, math.inf)
         try:
             if (full := slots.why_not()) is not None:
-                ending.turn_away(context, full)
+                ending.deny(context, full)
                 return
             slots.pending.enter(context)
             ending.serve(b"")
@@ -214,7 +216,7 @@ def unknown(observer: Observer, slots: CallSlots) -> Any:
 
     async def handle(_requests: Any, context: Any) -> None:
         ending = _Ending("unknown", observer, slots)
-        ending.turn_away(context, turned.no_method())
+        ending.deny(context, turned.no_method())
         ending.tell()
 
     return grpc.stream_stream_rpc_method_handler(handle)
@@ -225,18 +227,18 @@ def _narrowed(answer: Any, edge: Edge) -> Any:
 
     It asks first whether the request is about a connection of theirs, and takes payloads out of what is answered.
     """
-    door, shown = edge.door, edge.shown
+    guard, shown = edge.guard, edge.shown
     with_events = shown is not None and payload_view.has_events(shown.DESCRIPTOR)
 
-    async def narrow(request: Any, call: Call, *sink: Sink) -> Any:
-        uid, own = await door.check(request, call.caller) if door is not None else "", False
+    async def narrow(request: Any, call: Call, *sink: ReplySink) -> Any:
+        uid, own = await guard.check(request, call.caller) if guard is not None else "", False
         hides = shown is not None and Right.PAYLOADS not in call.caller.rights
-        if door is not None and hides and with_events:
-            own, uid = await door.own(request, call.caller, uid)
+        if guard is not None and hides and with_events:
+            own, uid = await guard.own(request, call.caller, uid)
         call = replace(call, uid=uid) if uid else call
         if shown is None or not hides:
             return await answer(request, call, *sink)
-        view = View(shown, call.caller.name, own=own, one_job=door is not None and door.is_about_one_job)
+        view = PayloadView(shown, call.caller.name, own=own, one_job=guard is not None and guard.is_about_one_job)
         found = await answer(request, call, *map(view.sink, sink))
         return found if sink else view.of(found)
 
@@ -293,8 +295,8 @@ class _Ending:
         self._reason = error.reason.name if isinstance(error, Refused) else code.name
         await context.abort(code, found.message, ((status.DETAILS_KEY, found.SerializeToString()),))
 
-    def turn_away(self, context: Any, turned: Turned) -> bytes:
-        """End a call that may not be made, without the cost of an exception; the gate logs it."""
+    def deny(self, context: Any, turned: Denial) -> bytes:
+        """End a call that may not be made, without the cost of an exception; access control logs it."""
         self.code, self._why = turned.code.name, turned.reason.name
         self._logged = True
         context.set_code(turned.code)

@@ -19,22 +19,22 @@ from headgate.reasons import Reason
 from headgate_server.auth.stream_shares import STREAM_SECONDS
 from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.share_exceeded import exceeded
-from headgate_server.ports.call import Call, Observer, Sink
+from headgate_server.ports.call import Call, Observer, ReplySink
 from headgate_server.rpc import handlers as rpc_handlers
 from headgate_server.rpc.call_slots import CallSlots
 from headgate_server.rpc.health import Health
 from headgate_server.rpc.pending_requests import PendingRequests
-from headgate_server.rpc.slot_table import Bounds, SlotTable
+from headgate_server.rpc.slot_table import SlotBounds, SlotTable
 
 NAME: Final = DESCRIPTOR.services_by_name["Health"].full_name
 
-WATCHES: Final = Bounds(total=1_000, per_connection=10)
+WATCHES: Final = SlotBounds(total=1_000, per_connection=10)
 """Streams of Watch; where there is none left, the connection with most loses its oldest."""
 
 CALLS: Final = 2_000
 """Calls that are served at once, watches among them."""
 
-SLOW: Final = Bounds(total=64, per_connection=8)
+SLOW: Final = SlotBounds(total=64, per_connection=8)
 """Slots of requests that take long to arrive."""
 
 
@@ -90,7 +90,7 @@ class HealthService:
         found = self._health.statuses.items()
         return HealthListResponse(statuses={name: HealthCheckResponse(status=status) for name, status in found})
 
-    async def watch(self, request: Any, call: Call, sink: Sink) -> None:
+    async def watch(self, request: Any, call: Call, sink: ReplySink) -> None:
         """Watch: the status now, and whenever it changes. A service that there is not is told as SERVICE_UNKNOWN."""
         name, until = request.service, asyncio.get_running_loop().time() + self._max_seconds
         with self._entered(call.peer) as watcher:

@@ -31,7 +31,7 @@ _PACKED: Final = Packed.DESCRIPTOR.full_name
 _HOLDERS: Final = frozenset({_JOB, _EVENT, _PACKED, *UPSTREAM})
 
 
-class Sink(Protocol):
+class PayloadSink(Protocol):
     """Port: where the messages of a stream go."""
 
     def write(self, message: bytes, /) -> Awaitable[None]:
@@ -99,7 +99,7 @@ def _hide_inside(message: Message, caller: str, *, own: bool) -> None:
             hide(part, caller, own=own)
 
 
-class View:
+class PayloadView:
     """What one call's caller is shown.
 
     Args:
@@ -141,7 +141,7 @@ class View:
             shown.CopyFrom(answer)
         return shown
 
-    def sink(self, sink: Sink) -> Sink:
+    def sink(self, sink: PayloadSink) -> PayloadSink:
         """A sink that hands messages on to another, as they are shown."""
         return _Shown(self, sink)
 
@@ -149,7 +149,7 @@ class View:
 class _Shown:
     __slots__ = ("_sink", "_view")
 
-    def __init__(self, view: View, sink: Sink) -> None:
+    def __init__(self, view: PayloadView, sink: PayloadSink) -> None:
         self._view = view
         self._sink = sink
 

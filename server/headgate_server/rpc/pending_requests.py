@@ -16,9 +16,9 @@ import grpc
 
 from headgate.reasons import Reason
 from headgate_server.auth import denials
-from headgate_server.auth.denials import Turned
+from headgate_server.auth.denials import Denial
 from headgate_server.errors.exceptions import Refused
-from headgate_server.rpc.slot_table import Bounds, SlotTable
+from headgate_server.rpc.slot_table import SlotBounds, SlotTable
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ MAX_PENDING: Final = 2_000
 """Most calls without a request at a time, prompt ones too; one more ends the oldest. Of ten thousand calls that come at
 once, with their requests, a handful are here at a time."""
 
-SLOW: Final = Bounds(total=256, per_connection=32)
+SLOW: Final = SlotBounds(total=256, per_connection=32)
 """Slots of requests that take longer than `PROMPT_SECONDS`. Each may cost as much as the largest request."""
 
 _HANG_UP_SECONDS: Final = 0.02
@@ -54,7 +54,7 @@ class PendingRequests:
         seconds: how long a call may be among them; None takes `REQUEST_SECONDS`.
     """
 
-    def __init__(self, slow: Bounds, most: int, seconds: float | None = None) -> None:
+    def __init__(self, slow: SlotBounds, most: int, seconds: float | None = None) -> None:
         self._most = most
         self._seconds = seconds
         self._began: dict[Any, float] = {}
@@ -120,13 +120,13 @@ class PendingRequests:
             elif call not in self._slow and (loser := self._slow.take(call, call.peer())) is not None:
                 self._end(loser, denials.too_many_pending(self._slow.bounds.per_connection))
 
-    def _end(self, context: Any, answer: Turned) -> None:
+    def _end(self, context: Any, answer: Denial) -> None:
         self.leave(context)
         if self._ends is not None:
             self._ends.create_task(_abort(context, answer))
 
 
-async def _abort(context: Any, answer: Turned) -> None:
+async def _abort(context: Any, answer: Denial) -> None:
     """End a call whose handler waits in `read`, which then raises.
 
     The handler's task itself can't be cancelled while it waits there: grpc's core would write into freed memory.

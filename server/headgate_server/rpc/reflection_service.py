@@ -21,12 +21,12 @@ from headgate_server.rpc import handlers as rpc_handlers
 from headgate_server.rpc.call_slots import CallSlots
 from headgate_server.rpc.pending_requests import PendingRequests
 from headgate_server.rpc.reflected_files import ReflectedFiles
-from headgate_server.rpc.slot_table import Bounds
+from headgate_server.rpc.slot_table import SlotBounds
 
 ALPHA: Final = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"].full_name
 V1: Final = ALPHA.replace(".v1alpha.", ".v1.")
 
-STREAMS: Final = Bounds(total=64, per_connection=8)
+STREAMS: Final = SlotBounds(total=64, per_connection=8)
 """Streams that last longer than a second."""
 
 MAX_STREAMS: Final = 512

@@ -21,9 +21,9 @@ from headgate.v1 import (
     workflow_instance_service_pb2,
 )
 from headgate_server.auth import permissions
-from headgate_server.auth.access_control import Gate
+from headgate_server.auth.access_control import AccessControl
 from headgate_server.errors.exceptions import Refused
-from headgate_server.ports.call import Call, Observer, Sink
+from headgate_server.ports.call import Call, Observer, ReplySink
 from headgate_server.ports.caller import Right
 from headgate_server.requests.unbuilt import UNBUILT
 from headgate_server.rpc import handlers as rpc_handlers
@@ -110,7 +110,7 @@ def handlers(
     implementations: Mapping[str, object],
     observer: Observer,
     slots: CallSlots,
-    gate: Gate | None,
+    access: AccessControl | None,
     resolve: rpc_handlers.Resolve,
 ) -> dict[str, Any]:
     """A grpc handler for each RPC, by "/package.Service/Method".
@@ -119,7 +119,7 @@ def handlers(
         implementations: by full name of the service; an RPC's handler is the method of its name in snake case.
         observer: is told of every call that ended.
         slots: how many calls there may be.
-        gate: who may come in; None lets everyone in.
+        access: who may come in; None lets everyone in.
         resolve: puts the default connection's own name into requests of reads. Submits keep what their callers wrote,
             so that a repeat stays one, and so do plans and their tokens.
 
@@ -128,7 +128,7 @@ def handlers(
         KeyError: `permissions` does not say who may call an RPC.
     """
     return {
-        f"/{name}/{method.name}": _handler(method, implementations.get(name), observer, slots, gate, resolve)
+        f"/{name}/{method.name}": _handler(method, implementations.get(name), observer, slots, access, resolve)
         for name, service in SERVICES.items()
         for method in service.methods
     }
@@ -144,13 +144,13 @@ def _handler(
     implementation: object,
     observer: Observer,
     slots: CallSlots,
-    gate: Gate | None,
+    access: AccessControl | None,
     resolve: rpc_handlers.Resolve,
 ) -> Any:
     request, name = GetMessageClass(method.input_type), method.full_name
     holds_payloads = payload_view.holds(method.output_type)
     edge = rpc_handlers.Edge(
-        door=gate.door(name) if gate is not None else None,
+        guard=access.guard(name) if access is not None else None,
         writes=permissions.RULES[name].right is Right.WRITE,
         resolve=resolve if permissions.reads_connection(name) else None,
         shown=GetMessageClass(method.output_type) if holds_payloads else None,
@@ -172,5 +172,5 @@ async def _unbuilt(_request: Any, _call: Call) -> bytes:
     raise Refused(Reason.METHOD_UNBUILT, "this method is not built yet; see GetServerInfo")
 
 
-async def _unbuilt_stream(request: Any, call: Call, _sink: Sink) -> None:
+async def _unbuilt_stream(request: Any, call: Call, _sink: ReplySink) -> None:
     await _unbuilt(request, call)

@@ -14,7 +14,7 @@ C = TypeVar("C", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class SlotBounds:
     """How many slots there are.
 
     Args:
@@ -29,7 +29,7 @@ class Bounds:
 class SlotTable(Generic[C]):
     """Which call holds a slot, by connection, oldest first."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: SlotBounds) -> None:
         self.bounds = bounds
         self._connections: dict[C, str] = {}
         self._calls: dict[str, dict[C, None]] = {}

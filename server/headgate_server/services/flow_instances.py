@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headgate import pb
-from headgate_server.ports.call import Call, Sink
+from headgate_server.ports.call import Call, ReplySink
 from headgate_server.ports.instance_kinds import FLOW
 from headgate_server.requests import validator
 from headgate_server.services.instances import InstanceService
@@ -33,7 +33,7 @@ class FlowInstanceService(InstanceService):
         validator.check(request)
         return await self._reads.ask("GetFlowTaskInstanceLog", request, call)
 
-    async def watch_flow_instances(self, request: pb.WatchFlowInstancesRequest, call: Call, sink: Sink) -> None:
+    async def watch_flow_instances(self, request: pb.WatchFlowInstancesRequest, call: Call, sink: ReplySink) -> None:
         """WatchFlowInstances."""
         validator.check(request)
         await self._watching.follow(FLOW, request.instance_ids, request, sink, call.caller)

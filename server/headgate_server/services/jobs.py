@@ -24,15 +24,15 @@ from headgate_server.jobs.job_counts import Tally
 from headgate_server.jobs.listing import list_jobs, read_filter
 from headgate_server.jobs.new_job import KINDS
 from headgate_server.jobs.submit import Intake
-from headgate_server.ports.call import Call, Sink
+from headgate_server.ports.call import Call, ReplySink
 from headgate_server.ports.facts import ConnectionFacts
 from headgate_server.ports.feed import read_token
-from headgate_server.ports.jobs import Stored, StoredJobs
+from headgate_server.ports.jobs import JobStore, StoredJob
 from headgate_server.requests import validator
 from headgate_server.watch import all_jobs_stream, long_poll
-from headgate_server.watch.all_jobs_stream import FeedWish, History
-from headgate_server.watch.cursor import ANY_TYPE, Wish
-from headgate_server.watch.job_stream import Watching
+from headgate_server.watch.all_jobs_stream import FeedSpec, History
+from headgate_server.watch.cursor import ANY_TYPE, WatchSpec
+from headgate_server.watch.job_stream import JobStreams
 
 PROGRESS_SECONDS: Final = 15.0
 """Longest silence of a stream whose caller does not say."""
@@ -47,10 +47,10 @@ class JobService:
 
     def __init__(
         self,
-        store: StoredJobs,
+        store: JobStore,
         intake: Intake,
         steering: Steering,
-        watching: Watching,
+        watching: JobStreams,
         history: History,
         facts: ConnectionFacts,
         *,
@@ -84,11 +84,11 @@ class JobService:
         rows = (pb.StateCount(state=state, count=count) for state, count in counts.items() if count)
         return pb.CountJobsResponse(counts=rows)
 
-    def watch_job(self, request: pb.WatchJobRequest, call: Call, sink: Sink) -> Awaitable[None]:
+    def watch_job(self, request: pb.WatchJobRequest, call: Call, sink: ReplySink) -> Awaitable[None]:
         """WatchJob. Hands on the stream itself: a coroutine around it would cost every watcher memory and time."""
         validator.check(request)
         self._streams.check_room()
-        wish = Wish(
+        spec = WatchSpec(
             job_id=keys.job_id(request.name),
             start_revision=request.start_revision,
             latest_only=request.mode == pb.WATCH_MODE_LATEST_ONLY,
@@ -97,21 +97,21 @@ class JobService:
             incarnation=request.incarnation,
             uid=call.uid,
         )
-        return self._watching.follow(wish, sink)
+        return self._watching.follow(spec, sink)
 
-    async def watch_jobs(self, request: pb.WatchJobsRequest, call: Call, sink: Sink) -> None:
+    async def watch_jobs(self, request: pb.WatchJobsRequest, call: Call, sink: ReplySink) -> None:
         """WatchJobs."""
         validator.check(request)
         self._streams.check_room()
         filtered = request.filter.strip() or call.caller.connections is not None
-        wish = FeedWish(
+        spec = FeedSpec(
             wanted=permissions.seen_by(call.caller, read_filter(request.filter)) if filtered else None,
             position=read_token(request.resume_token) if request.resume_token else None,
             progress_seconds=_progress_seconds(request),
         )
-        await all_jobs_stream.follow(self._watching, self._history, wish, sink)
+        await all_jobs_stream.follow(self._watching, self._history, spec, sink)
 
-    async def run_job(self, request: pb.RunJobRequest, call: Call, sink: Sink) -> None:
+    async def run_job(self, request: pb.RunJobRequest, call: Call, sink: ReplySink) -> None:
         """RunJob."""
         validator.check(request)
         self._streams.check_room()
@@ -123,8 +123,8 @@ class JobService:
         call.audit.tell("OK")
         latest_only = request.mode == pb.WATCH_MODE_LATEST_ONLY
         progress_seconds = _progress_seconds(request)
-        wish = Wish(accepted.job_id, latest_only=latest_only, progress_seconds=progress_seconds, uid=accepted.uid)
-        await self._watching.follow(wish, sink, accepted.page)
+        spec = WatchSpec(accepted.job_id, latest_only=latest_only, progress_seconds=progress_seconds, uid=accepted.uid)
+        await self._watching.follow(spec, sink, accepted.page)
 
     async def list_job_events(self, request: pb.ListJobEventsRequest, call: Call) -> bytes:
         """ListJobEvents."""
@@ -176,7 +176,7 @@ class JobService:
         await self._steering.delete(request, call)
         return Empty()
 
-    async def _load(self, name: str, call: Call) -> Stored:
+    async def _load(self, name: str, call: Call) -> StoredJob:
         job_id = keys.job_id(name)
         stored = await self._store.load(job_id)
         if stored is None:

@@ -20,11 +20,11 @@ from headgate_server.errors.status import bad_request
 from headgate_server.jobs import listing, operation_view, transitions
 from headgate_server.jobs.change import Steering
 from headgate_server.ports.call import Call
-from headgate_server.ports.jobs import Stored, StoredJobs
+from headgate_server.ports.jobs import JobStore, StoredJob
 from headgate_server.requests import operation_names, validator
 from headgate_server.watch import long_poll
 from headgate_server.watch.hub import Hub
-from headgate_server.watch.job_subscription import Bell
+from headgate_server.watch.job_subscription import JobSubscription
 
 MAX_WAIT_SECONDS: Final = 60.0
 """Longest time that one WaitOperation waits; a longer timeout counts as this one."""
@@ -40,7 +40,7 @@ class OperationsService:
         streams: counts calls that wait.
     """
 
-    def __init__(self, store: StoredJobs, hub: Hub, steering: Steering, streams: StreamShares) -> None:
+    def __init__(self, store: JobStore, hub: Hub, steering: Steering, streams: StreamShares) -> None:
         self._streams = streams
         self._store = store
         self._hub = hub
@@ -64,15 +64,15 @@ class OperationsService:
         """WaitOperation: the operation when it is done, or as it stands when the time is over."""
         job_id = operation_names.job_id(request.name)
         now = asyncio.get_running_loop().time()
-        with self._streams.waiting(call.caller), self._hub.watching(job_id) as bell:
+        with self._streams.waiting(call.caller), self._hub.subscribed(job_id) as subscription:
             until = now + _patience(request, call, now)
-            return operation_view.operation(await self._settled(job_id, bell, until, call.uid))
+            return operation_view.operation(await self._settled(job_id, subscription, until, call.uid))
 
     async def cancel_operation(self, request: lro.CancelOperationRequest, call: Call) -> Empty:
         """CancelOperation: CancelJob with mode STOP; done or cancelled already, it changes nothing."""
         job_id = operation_names.job_id(request.name)
-        wish = pb.CancelJobRequest(name=keys.job_name(job_id), mode=pb.CANCEL_MODE_STOP, reason="CancelOperation")
-        await self._steering.change(wish, transitions.cancel, call)
+        spec = pb.CancelJobRequest(name=keys.job_name(job_id), mode=pb.CANCEL_MODE_STOP, reason="CancelOperation")
+        await self._steering.change(spec, transitions.cancel, call)
         return Empty()
 
     async def delete_operation(self, request: lro.DeleteOperationRequest, call: Call) -> Empty:
@@ -80,7 +80,7 @@ class OperationsService:
         await self._steering.delete(pb.DeleteJobRequest(name=keys.job_name(operation_names.job_id(request.name))), call)
         return Empty()
 
-    async def _load(self, job_id: str, uid: str) -> Stored:
+    async def _load(self, job_id: str, uid: str) -> StoredJob:
         stored = await self._store.load(job_id)
         if stored is None:
             raise unknown_job(job_id)
@@ -88,27 +88,29 @@ class OperationsService:
             raise deleted_job(job_id)
         return stored
 
-    async def _settled(self, job_id: str, bell: Bell, until: float, uid: str) -> bytes:
+    async def _settled(self, job_id: str, subscription: JobSubscription, until: float, uid: str) -> bytes:
         """The job when it is terminal, the time is over, or this server is going away."""
         while True:
-            bell.hints.clear()
-            bell.dirty = bell.deleted = False  # the bell rings already, so nothing falls between this look and the next
+            subscription.hints.clear()
+            subscription.dirty = subscription.deleted = (
+                False  # the subscription rings already, so nothing falls between this look and the next
+            )
             stored = await self._load(job_id, uid)
             job = stored.job
-            bell.sent, uid = job.revision, job.uid
-            if is_terminal(job) or bell.draining or asyncio.get_running_loop().time() >= until:
+            subscription.sent, uid = job.revision, job.uid
+            if is_terminal(job) or subscription.draining or asyncio.get_running_loop().time() >= until:
                 return stored.body
-            await _rung(bell, until)
+            await _rung(subscription, until)
 
 
-async def _rung(bell: Bell, until: float) -> None:
+async def _rung(subscription: JobSubscription, until: float) -> None:
     """Wait for a reason to read the job again. Most events are none: only the one that ends it is."""
     while asyncio.get_running_loop().time() < until:
-        await bell.wait(until)
-        hints = bell.take()
-        if bell.dirty or bell.deleted or bell.draining or any(hint.terminal for hint in hints):
+        await subscription.wait(until)
+        hints = subscription.take()
+        if subscription.dirty or subscription.deleted or subscription.draining or any(hint.terminal for hint in hints):
             return
-        bell.sent = max([bell.sent, *(hint.revision for hint in hints)])
+        subscription.sent = max([subscription.sent, *(hint.revision for hint in hints)])
 
 
 def _patience(request: lro.WaitOperationRequest, call: Call, now: float) -> float:

@@ -6,7 +6,7 @@ from google.protobuf.message import Message
 
 from headgate import pb
 from headgate_server.instances import upstream_reads
-from headgate_server.ports.call import Call, Sink
+from headgate_server.ports.call import Call, ReplySink
 from headgate_server.ports.instance_kinds import WORKFLOW
 from headgate_server.ports.reads import Cost
 from headgate_server.requests import validator
@@ -44,7 +44,9 @@ class WorkflowInstanceService(InstanceService):
         validator.check(request)
         return await self._reads.ask("ListWorkflowInstances", request, call)
 
-    async def watch_workflow_instances(self, request: pb.WatchWorkflowInstancesRequest, call: Call, sink: Sink) -> None:
+    async def watch_workflow_instances(
+        self, request: pb.WatchWorkflowInstancesRequest, call: Call, sink: ReplySink
+    ) -> None:
         """WatchWorkflowInstances."""
         validator.check(request)
         await self._watching.follow(WORKFLOW, request.ids, request, sink, call.caller)

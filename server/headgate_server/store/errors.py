@@ -13,7 +13,7 @@ from headgate_server.errors.exceptions import RowDamaged, ServerError, StoreFull
 from headgate_server.errors.share_exceeded import PROCESS, exceeded
 
 
-class ReplyLost(StoreUnavailable):
+class StoreReplyLost(StoreUnavailable):
     """Commands were sent, or may have been, and no answer came; where that is safe they are sent again."""
 
 
@@ -40,7 +40,7 @@ def classify(error: Exception) -> ServerError | None:
     if isinstance(error, pipeline.PipeFull):
         return exceeded("store_calls", pipeline.MAX_WAITING, PROCESS, 1)
     if isinstance(error, pipeline.ReplyLost):
-        return ReplyLost("no reply")
+        return StoreReplyLost("no reply")
     if isinstance(error, (*pipeline.NOT_REACHED, redis_errors.ReadOnlyError)):
         return StoreUnavailable(type(error).__name__)
     if isinstance(error, redis_errors.OutOfMemoryError):

@@ -9,7 +9,7 @@ from typing import Any, Final
 from redis.asyncio.connection import AbstractConnection
 
 from headgate.store import keys
-from headgate_server.ports.feed import Entry, FeedId
+from headgate_server.ports.feed import FeedEntry, FeedId
 from headgate_server.store.errors import translated
 
 BATCH: Final = 500
@@ -35,7 +35,7 @@ class RedisFeed:
         found = await self._ask("XREVRANGE", keys.FEED, "+", "-", "COUNT", 1)
         return id_of(found[0][0]) if found else (0, 0)
 
-    async def read(self, after: FeedId) -> list[Entry]:
+    async def read(self, after: FeedId) -> list[FeedEntry]:
         """The entries after an id, waiting for one for a while; empty when none came."""
         position = f"{after[0]}-{after[1]}"
         found = await self._ask("XREAD", "COUNT", BATCH, "BLOCK", self._block_ms, "STREAMS", keys.FEED, position)
@@ -62,12 +62,12 @@ def id_of(raw: bytes) -> FeedId:
     return int(ms), int(number)
 
 
-def entry_of(row: Sequence[Any]) -> Entry:
+def entry_of(row: Sequence[Any]) -> FeedEntry:
     """A row of Redis' answer as an entry; one that is not as commits write it has no event."""
     fields = row[1]
     found = dict(zip(fields[::2], fields[1::2], strict=True))
     try:
         whole = found.get(b"d", b"").decode()
-        return Entry(id_of(row[0]), found[b"i"].decode(), int(found[b"r"]), found[b"e"], whole)
+        return FeedEntry(id_of(row[0]), found[b"i"].decode(), int(found[b"r"]), found[b"e"], whole)
     except (KeyError, ValueError):
-        return Entry(id_of(row[0]), "", 0, b"")
+        return FeedEntry(id_of(row[0]), "", 0, b"")

@@ -10,7 +10,7 @@ from headgate.scripts import loader
 from headgate.store import commit, keys
 from headgate_redis.pipeline import Command, Pipe
 from headgate_redis.script import Script
-from headgate_server.ports.feed import START, Entry, FeedId, Position, event_of, position_of, without_event
+from headgate_server.ports.feed import START, FeedEntry, FeedId, FeedPosition, event_of, position_of, without_event
 from headgate_server.store.feed import entry_of, id_of
 from headgate_server.store.job_scripts import PACKAGE, NoArguments, NoKeys
 from headgate_server.store.retry import insist
@@ -42,7 +42,7 @@ _NEXT: Final = Script(loader.load("next_members", NoKeys, NextArguments, package
 """The next members of several sorted sets, in one moment."""
 
 
-def _readable(entry: Entry) -> Entry:
+def _readable(entry: FeedEntry) -> FeedEntry:
     return entry if entry.revision == 0 or event_of(entry) is not None else without_event(entry)
 
 
@@ -52,12 +52,12 @@ class RedisHistory:
     def __init__(self, reads: Pipe) -> None:
         self._reads = reads
 
-    async def tip(self) -> Position:
+    async def tip(self) -> FeedPosition:
         """Where a reader stands who has read all of the feed."""
         found = await self._ask(("XREVRANGE", keys.FEED, "+", "-", "COUNT", 1))
         return position_of(_readable(entry_of(found[0]))) if found else START
 
-    async def read(self, first: FeedId, count: int) -> list[Entry]:
+    async def read(self, first: FeedId, count: int) -> list[FeedEntry]:
         """At most `count` entries from an id on, that one included."""
         found = await self._ask(("XRANGE", keys.FEED, f"{first[0]}-{first[1]}", "+", "COUNT", count))
         return [_readable(entry_of(row)) for row in found]

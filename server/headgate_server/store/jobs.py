@@ -23,7 +23,7 @@ from headgate_redis.script import Script
 from headgate_server.errors.exceptions import JobDamaged, RowDamaged
 from headgate_server.logs.damaged_rows import Damage
 from headgate_server.ports.clock import StoreClock
-from headgate_server.ports.jobs import Page, Stored
+from headgate_server.ports.jobs import LogPage, StoredJob
 from headgate_server.store import job_scripts, stored_rows
 from headgate_server.store.default_connection import DefaultConnection
 from headgate_server.store.errors import translated
@@ -114,7 +114,7 @@ class RedisStore:
             raw, _ = await insist(lambda: _LIFE.run(self._reads, lives.LifeKeys(keys.job(job_id), keys.log(job_id))))
             return stored_rows.life(job_id, raw)
 
-    async def load(self, job_id: str) -> Stored | None:
+    async def load(self, job_id: str) -> StoredJob | None:
         """A job as it stands; None when there is none.
 
         Raises:
@@ -125,12 +125,12 @@ class RedisStore:
             row, _ = await insist(lambda: _LOAD.run(self._reads, names))
             return stored_rows.stored(job_id, row)
 
-    async def load_many(self, job_ids: Sequence[str]) -> list[Stored | None]:
+    async def load_many(self, job_ids: Sequence[str]) -> list[StoredJob | None]:
         """Jobs as they stand, in the order asked for; None for each that is not there or can't be read."""
         rows = await asyncio.gather(*(self._load_readable(job_id) for job_id in job_ids))
         return list(rows)
 
-    async def _load_readable(self, job_id: str) -> Stored | None:
+    async def _load_readable(self, job_id: str) -> StoredJob | None:
         try:
             return await self.load(job_id)
         except JobDamaged:
@@ -142,7 +142,7 @@ class RedisStore:
         raw, _ = await insist(lambda: _CONNECTIONS.run(self._reads, names))
         return [None if name is None else name.decode() for name in raw]
 
-    async def read_log(self, job_id: str, *, first: int, count: int, with_job: bool = False) -> Page | None:
+    async def read_log(self, job_id: str, *, first: int, count: int, with_job: bool = False) -> LogPage | None:
         """A part of a log with the state it belongs to, read in one moment; None when there is no such job.
 
         Args:
@@ -159,7 +159,7 @@ class RedisStore:
             page = await self._read_page(job_id, first, count, page.kept_from - 1, with_job=with_job)
         return page
 
-    async def _read_page(self, job_id: str, first: int, count: int, cut: int, *, with_job: bool) -> Page | None:
+    async def _read_page(self, job_id: str, first: int, count: int, cut: int, *, with_job: bool) -> LogPage | None:
         columns = COLUMNS if with_job else LOG_COLUMNS
         names = JobKeys(keys.job(job_id), keys.log(job_id))
         arguments = (*ReadLogArguments(min(first - 1 - cut, _LAST_POSITION), count, PAGE_BYTES), *columns)

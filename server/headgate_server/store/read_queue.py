@@ -19,7 +19,7 @@ BATCH: Final = 100
 """Most answers taken at a time."""
 
 
-class RedisLane:
+class RedisReadQueue:
     """Questions and answers.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from headgate_redis import backoff
 from headgate_server.errors.exceptions import StoreFull
-from headgate_server.store.errors import ReplyLost, translated
+from headgate_server.store.errors import StoreReplyLost, translated
 
 PAUSES: Final = (0.02, 0.1, 0.3, 0.6)
 """Seconds before a lost command is sent again; after the last one the store counts as unavailable."""
@@ -26,11 +26,11 @@ async def insist(action: Callable[[], Awaitable[Any]]) -> tuple[Any, bool]:
         try:
             with translated():
                 return await action(), tries > 0
-        except ReplyLost:
+        except StoreReplyLost:
             if time.monotonic() - started > PATIENCE_SECONDS:
                 break
         except StoreFull:
             if tries == 0:
                 raise
             break  # a try before this one may have been done
-    raise ReplyLost("no reply")
+    raise StoreReplyLost("no reply")

@@ -17,7 +17,7 @@ from headgate.store import keys, lives, snapshot
 from headgate.store.lives import Life
 from headgate_server.errors.exceptions import JobDamaged
 from headgate_server.ports import message_bytes
-from headgate_server.ports.jobs import Page, Stored
+from headgate_server.ports.jobs import LogPage, StoredJob
 
 COLUMNS: Final = ("rev", "st", "uid", "bad", "snap", "reads", "writes", "throttled", "waited")
 """What is read of a job's hash; `bad` says that workers have given it up since they can't read it."""
@@ -50,7 +50,7 @@ class _reading:  # noqa: N801 - it is used as a phrase: with _reading(job_id)
             raise JobDamaged(self._job_id, seen=seen) from error
 
 
-def stored(job_id: str, row: Sequence[Any]) -> Stored | None:
+def stored(job_id: str, row: Sequence[Any]) -> StoredJob | None:
     """A job from its columns, the first event of its log where it has no snapshot, and whether its key is there at all.
 
     Returns:
@@ -64,7 +64,7 @@ def stored(job_id: str, row: Sequence[Any]) -> Stored | None:
         return None
     with _reading(job_id, columns):
         revision, body = int(columns[_REV]), _body(columns, first)
-        return Stored(revision, body, _job(job_id, columns, body))
+        return StoredJob(revision, body, _job(job_id, columns, body))
 
 
 def life(job_id: str, raw: Sequence[bytes | None]) -> Life | None:
@@ -77,7 +77,7 @@ def life(job_id: str, raw: Sequence[bytes | None]) -> Life | None:
         return lives.parse(raw)
 
 
-def page(job_id: str, raw: Sequence[Any], first: int, *, with_job: bool) -> Page | None:
+def page(job_id: str, raw: Sequence[Any], first: int, *, with_job: bool) -> LogPage | None:
     """A part of a log, from the columns of its job, the log's length, the part and the log's last event.
 
     Returns:
@@ -97,7 +97,7 @@ def page(job_id: str, raw: Sequence[Any], first: int, *, with_job: bool) -> Page
         body = _body(columns, end) if with_job else b""  # without a snapshot the last event is the first one
         if with_job:
             _job(job_id, columns, body)
-        return Page(
+        return LogPage(
             revision,
             pb.JobState.ValueType(int(columns[_ST] or 0)),
             max(1, revision - length + 1),

@@ -1,9 +1,9 @@
 """One watcher of all jobs: snapshots of the active ones, then the feed from a position on to an announced end.
 
-The hub's tap and the feed's past tell the same entries. Whatever the tap could not hold is read from the feed, from the
-last entry on, which must still stand there unchanged. So nothing is missed or repeated, and a feed that was lost or
-trimmed under the watcher is told. Memory is bounded, but for one number per snapshot until the feed has caught up with
-the snapshots; until then messages carry no token, since a stream that is continued would not have these numbers.
+The hub's subscription and the feed's past tell the same entries. What the subscription could not hold is read from the
+feed, from the last entry on, which must still stand there unchanged. So nothing is missed or repeated, and a feed that
+was lost or trimmed under the watcher is told. Memory is bounded, but for one number per snapshot until the feed has
+caught up with the snapshots; until then messages carry no token, since a continued stream would not have these numbers.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from headgate.reasons import Reason
 from headgate.store import keys
 from headgate_server.errors.exceptions import JobDamaged, Refused, StoreUnavailable
 from headgate_server.ports import message_bytes
-from headgate_server.ports.call import PATIENCE_SECONDS, Sink
+from headgate_server.ports.call import PATIENCE_SECONDS, ReplySink
 from headgate_server.ports.clock import timestamp
-from headgate_server.ports.feed import START, Entry, FeedId, Position, position_of, write_token
-from headgate_server.ports.jobs import Page
+from headgate_server.ports.feed import START, FeedEntry, FeedId, FeedPosition, position_of, write_token
+from headgate_server.ports.jobs import LogPage
 from headgate_server.requests.filters import Filter
-from headgate_server.watch.feed_filter import Sieve
-from headgate_server.watch.feed_subscription import Tap
-from headgate_server.watch.job_stream import PAUSE_SECONDS, Watching
+from headgate_server.watch.feed_filter import FeedFilter
+from headgate_server.watch.feed_subscription import FeedSubscription
+from headgate_server.watch.job_stream import PAUSE_SECONDS, JobStreams
 
 PAGE: Final = 64
-"""Entries that are read, or taken from the tap, at a time."""
+"""Entries that are read, or taken from the subscription, at a time."""
 
 SNAPSHOTS: Final = 8
 """Jobs that are read at a time for their snapshots. Each may have some MB, and each stream reads for itself."""
@@ -44,10 +44,10 @@ _TOKEN: Final = b"\x3a"
 class History(Protocol):
     """Port: the feed's past, and the active jobs."""
 
-    async def tip(self) -> Position:
+    async def tip(self) -> FeedPosition:
         """Where a reader stands who has read all of the feed."""
 
-    async def read(self, first: FeedId, count: int) -> list[Entry]:
+    async def read(self, first: FeedId, count: int) -> list[FeedEntry]:
         """At most `count` entries from an id on, that one included."""
 
     async def begins_after(self, position: FeedId) -> bool:
@@ -58,7 +58,7 @@ class History(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class FeedWish:
+class FeedSpec:
     """What a watcher of all jobs asked for.
 
     Args:
@@ -68,52 +68,52 @@ class FeedWish:
     """
 
     wanted: Filter | None = None
-    position: Position | None = None
+    position: FeedPosition | None = None
     progress_seconds: float = 15.0
 
 
-async def follow(room: Watching, history: History, wish: FeedWish, sink: Sink) -> None:
+async def follow(streams: JobStreams, history: History, spec: FeedSpec, sink: ReplySink) -> None:
     """Write the messages of one stream, each a WatchJobResponse as bytes.
 
     Raises:
         Refused: the feed no longer reaches back to the position.
         StoreUnavailable: the store can't be read.
     """
-    await _Stream(room, history, wish, sink).run()
+    await _AllJobsStream(streams, history, spec, sink).run()
 
 
-class _Stream:
+class _AllJobsStream:
     """One watcher."""
 
-    def __init__(self, room: Watching, history: History, wish: FeedWish, sink: Sink) -> None:
+    def __init__(self, streams: JobStreams, history: History, spec: FeedSpec, sink: ReplySink) -> None:
         self._write = sink.write
-        self._room = room
+        self._streams = streams
         self._history = history
-        self._wish = wish
-        self._sieve = Sieve(wish.wanted, room.logs)
+        self._spec = spec
+        self._filter = FeedFilter(spec.wanted, streams.logs)
         self._now = asyncio.get_running_loop().time
-        self._position = wish.position or START
+        self._position = spec.position or START
         self._shown: dict[str, int] = {}
         self._shown_until: FeedId | None = None
-        self._deadline = self._now() + room.max_age_seconds * (0.9 + 0.2 * room.jitter())
+        self._deadline = self._now() + streams.max_age_seconds * (0.9 + 0.2 * streams.jitter())
         self._quiet_until = 0.0
         self._unreadable_since: float | None = None
         self._lost = False
 
     async def run(self) -> None:
-        with self._room.hub.tapping() as tap:
-            if self._wish.position is None:
+        with self._streams.hub.subscribed_to_feed() as subscription:
+            if self._spec.position is None:
                 await self._write_snapshots()
-            batch = await self._look(tap) or ([] if self._lost else [self._progress()])
+            batch = await self._look(subscription) or ([] if self._lost else [self._progress()])
             while True:
                 for message in batch:
                     await self._write(message)
                 if batch:
-                    self._quiet_until = self._now() + self._wish.progress_seconds
-                if reason := self._reason_to_end(tap):
+                    self._quiet_until = self._now() + self._spec.progress_seconds
+                if reason := self._reason_to_end(subscription):
                     await self._write(self._end(reason))
                     return
-                batch = await self._next(tap) or self._progress_if_quiet()
+                batch = await self._next(subscription) or self._progress_if_quiet()
 
     async def _write_snapshots(self) -> None:
         self._position, after = await self._history.tip(), 0
@@ -121,64 +121,64 @@ class _Stream:
             after = chunk[-1][1]
             pages = await asyncio.gather(*(self._page(job_id) for job_id, _ in chunk))
             for (job_id, _), page in zip(chunk, pages, strict=True):
-                if page is not None and self._sieve.passes_job(job_id, page.job):
+                if page is not None and self._filter.passes_job(job_id, page.job):
                     await self._write(self._snapshot(job_id, page))
         self._shown_until = (await self._history.tip()).id
         self._settle()
 
-    async def _page(self, job_id: str) -> Page | None:
+    async def _page(self, job_id: str) -> LogPage | None:
         try:
-            return await self._room.logs.read_log(job_id, first=_AFTER_ALL, count=1, with_job=True)
+            return await self._streams.logs.read_log(job_id, first=_AFTER_ALL, count=1, with_job=True)
         except JobDamaged:
             return None  # that job's watcher is told; this is a feed of all
 
-    def _snapshot(self, job_id: str, page: Page) -> bytes:
+    def _snapshot(self, job_id: str, page: LogPage) -> bytes:
         self._shown[job_id] = page.revision
         name, incarnation = keys.job_name(job_id).encode(), event_log.incarnation(page.last).encode()
         return message_bytes.snapshot(name, page.revision, views.basic_bytes(page.job), incarnation)
 
-    async def _next(self, tap: Tap) -> list[bytes]:
+    async def _next(self, subscription: FeedSubscription) -> list[bytes]:
         try:
-            batch = await self._advance(tap)
+            batch = await self._advance(subscription)
         except StoreUnavailable:
-            tap.doubt()
-            return await self._bear()
+            subscription.mark_dirty()
+            return await self._ride_out_outage()
         self._unreadable_since = None
         return batch
 
-    async def _advance(self, tap: Tap) -> list[bytes]:
-        if tap.dirty:
-            return await self._look(tap)
-        if entries := tap.take(PAGE):
-            return await self._take(entries, tap)
-        await tap.wait(min(self._quiet_until, self._deadline))
+    async def _advance(self, subscription: FeedSubscription) -> list[bytes]:
+        if subscription.dirty:
+            return await self._look(subscription)
+        if entries := subscription.take(PAGE):
+            return await self._take(entries, subscription)
+        await subscription.wait(min(self._quiet_until, self._deadline))
         return []
 
-    async def _bear(self) -> list[bytes]:
+    async def _ride_out_outage(self) -> list[bytes]:
         now = self._now()
         self._unreadable_since = self._unreadable_since or now
         if now - self._unreadable_since > PATIENCE_SECONDS:
             raise StoreUnavailable("for too long")
-        await asyncio.sleep(PAUSE_SECONDS * (0.5 + self._room.jitter()))
+        await asyncio.sleep(PAUSE_SECONDS * (0.5 + self._streams.jitter()))
         return []
 
-    async def _look(self, tap: Tap) -> list[bytes]:
-        tap.begin_look()  # the tap runs already, so nothing falls between this look and the next entry
+    async def _look(self, subscription: FeedSubscription) -> list[bytes]:
+        subscription.begin_look()  # entries come already, so none falls between this look and the next
         entries = await self._history.read(self._position.id, PAGE + 1)
         if not await self._continues(entries):
             self._lost = True
             return []
-        tap.dirty = tap.dirty or len(entries) > PAGE
-        return await self._take(entries, tap)
+        subscription.dirty = subscription.dirty or len(entries) > PAGE
+        return await self._take(entries, subscription)
 
-    async def _continues(self, entries: list[Entry]) -> bool:
+    async def _continues(self, entries: list[FeedEntry]) -> bool:
         if self._position != START and entries and self._position.follows(entries[0]):
             return True
         if await self._history.begins_after(self._position.id):
             raise Refused(Reason.RESUME_TOKEN_EXPIRED, "the feed no longer reaches back so far")
         return self._position == START
 
-    async def _take(self, entries: list[Entry], tap: Tap) -> list[bytes]:
+    async def _take(self, entries: list[FeedEntry], subscription: FeedSubscription) -> list[bytes]:
         found: list[bytes] = []
         for entry in entries:
             if entry.id <= self._position.id:
@@ -188,26 +188,26 @@ class _Stream:
             except StoreUnavailable:
                 if not found:
                     raise
-                tap.doubt()  # what is found goes out first
+                subscription.mark_dirty()  # what is found goes out first
                 break
             self._position = position_of(entry)
             self._settle()
             found += [self._event(entry)] if wanted else []
         return found
 
-    async def _wants(self, entry: Entry) -> bool:
+    async def _wants(self, entry: FeedEntry) -> bool:
         if entry.revision == 0:
-            self._sieve.forget(entry.job_id)
+            self._filter.forget(entry.job_id)
             self._shown.pop(entry.job_id, None)
             return False
-        return entry.revision > self._shown.get(entry.job_id, 0) and await self._sieve.passes(entry)
+        return entry.revision > self._shown.get(entry.job_id, 0) and await self._filter.passes(entry)
 
     def _settle(self) -> None:
         if self._shown_until is not None and self._position.id >= self._shown_until:
             self._shown_until = None
             self._shown.clear()
 
-    def _event(self, entry: Entry) -> bytes:
+    def _event(self, entry: FeedEntry) -> bytes:
         name, incarnation = keys.job_name(entry.job_id).encode(), entry.incarnation.encode()
         token = self._token().encode()
         shown = entry.event if entry.whole else views.basic_event_bytes(entry.revision, entry.event)
@@ -217,10 +217,10 @@ class _Stream:
     def _token(self) -> str:
         return "" if self._shown else write_token(self._position)
 
-    def _reason_to_end(self, tap: Tap) -> pb.StreamEndReason.ValueType | None:
+    def _reason_to_end(self, subscription: FeedSubscription) -> pb.StreamEndReason.ValueType | None:
         ends = (
             (self._lost, pb.STREAM_END_REASON_HISTORY_LOST),
-            (tap.draining, pb.STREAM_END_REASON_SERVER_DRAINING),
+            (subscription.draining, pb.STREAM_END_REASON_SERVER_DRAINING),
             (self._now() >= self._deadline, pb.STREAM_END_REASON_MAX_STREAM_AGE),
         )
         return next((reason for applies, reason in ends if applies), None)
@@ -230,13 +230,13 @@ class _Stream:
 
     def _progress(self) -> bytes:
         message = pb.WatchJobResponse(resume_token=self._token())
-        message.progress.server_time.CopyFrom(timestamp(self._room.clock.now_ms()))
+        message.progress.server_time.CopyFrom(timestamp(self._streams.clock.now_ms()))
         return message.SerializeToString()
 
     def _end(self, reason: pb.StreamEndReason.ValueType) -> bytes:
         message = pb.WatchJobResponse(resume_token=self._token() if reason in _RESUMABLE else "")
         message.end.reason = reason
         if reason == pb.STREAM_END_REASON_SERVER_DRAINING:
-            delay_ms = self._room.max_delay_seconds * 1000 * self._room.jitter()
+            delay_ms = self._streams.max_delay_seconds * 1000 * self._streams.jitter()
             message.end.reconnect_delay.FromMilliseconds(int(delay_ms))
         return message.SerializeToString()

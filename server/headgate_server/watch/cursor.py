@@ -17,7 +17,7 @@ from headgate.job.lifecycle import JOB_TERMINAL
 from headgate.reasons import Reason
 from headgate.store import keys
 from headgate_server.errors.exceptions import Refused
-from headgate_server.ports.jobs import Page
+from headgate_server.ports.jobs import LogPage
 
 ANY_TYPE: Final[frozenset[pb.EventType.ValueType]] = frozenset()
 """No kind of event is meant more than others. One object for all: each empty set that is made takes 216 bytes."""
@@ -43,7 +43,7 @@ class Hint:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class WatchSpec:
     """What a watcher asked for.
 
     Args:
@@ -64,7 +64,7 @@ class Wish:
     incarnation: str = ""
     uid: str = ""
 
-    def is_of_another_life(self, page: Page) -> bool:
+    def is_of_another_life(self, page: LogPage) -> bool:
         """Whether a page is of another job than the one that is meant."""
         return bool(self.uid and page.uid) and self.uid != page.uid
 
@@ -79,9 +79,9 @@ class Verdict(Enum):
 
     NEXT = auto()
     """Send it."""
-    OLD = auto()
+    DUPLICATE = auto()
     """Drop it: it was sent before."""
-    DOUBT = auto()
+    GAP = auto()
     """Read the log: something is missing, or the past has changed."""
 
 
@@ -99,19 +99,19 @@ class Cursor:
     incarnation: str = ""
     terminal: bool = False
 
-    def judge(self, hint: Hint) -> Verdict:
+    def classify(self, hint: Hint) -> Verdict:
         """What to do with a hint."""
         if hint.revision == self.sent + 1:
             return Verdict.NEXT
         if hint.revision > self.sent or (hint.revision == self.sent and hint.incarnation != self.incarnation):
-            return Verdict.DOUBT
-        return Verdict.OLD
+            return Verdict.GAP
+        return Verdict.DUPLICATE
 
     def first_wanted(self) -> int:
         """The first revision to read: the one sent last, to check it, and then what follows."""
         return max(1, self.sent)
 
-    def lost_by(self, page: Page) -> bool:
+    def lost_by(self, page: LogPage) -> bool:
         """Whether the log does not have any more what was sent from it. Learns the incarnation where it was unknown."""
         if self.sent == 0:
             return False
@@ -121,7 +121,7 @@ class Cursor:
         known, self.incarnation = self.incarnation or found, found
         return known != found
 
-    def unsent(self, page: Page) -> tuple[bytes, ...]:
+    def unsent(self, page: LogPage) -> tuple[bytes, ...]:
         """The events of a page that are still to be sent, as far as they can be read."""
         return page.readable(self.sent + 1)
 
@@ -129,13 +129,13 @@ class Cursor:
         """Note what has been sent."""
         self.sent, self.incarnation, self.terminal = revision, incarnation, terminal
 
-    def settle(self, page: Page) -> None:
+    def settle(self, page: LogPage) -> None:
         """Learn from a page that was sent to its end whether the job ended there."""
         if self.sent == page.revision:
             self.terminal = page.state in JOB_TERMINAL
 
 
-def check_start(start_revision: int, page: Page) -> None:
+def check_start(start_revision: int, page: LogPage) -> None:
     """Refuse a start that the log can't serve. 0 and the revision after the last are always fine.
 
     Raises:

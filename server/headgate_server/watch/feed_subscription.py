@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import Final
 
-from headgate_server.ports.feed import Entry
+from headgate_server.ports.feed import FeedEntry
 
 MAX_ENTRIES: Final = 1_000
 """Most entries kept for a watcher. With more to come they are thrown away, and it reads the feed instead."""
@@ -15,7 +15,7 @@ MAX_BYTES: Final = 1024 * 1024
 """Most bytes of events kept for a watcher."""
 
 
-class Tap:
+class FeedSubscription:
     """A watcher's end of the hub. Its size is bounded, however slow the watcher.
 
     `dirty` says that the feed must be read; `draining` that the stream must end.
@@ -24,24 +24,24 @@ class Tap:
     __slots__ = ("_bytes", "_entries", "_woken", "dirty", "draining")
 
     def __init__(self) -> None:
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[FeedEntry] = deque()
         self._bytes = 0
         self._woken = asyncio.Event()
         self.dirty = True
         self.draining = False
 
-    def pour(self, entry: Entry) -> None:
+    def put(self, entry: FeedEntry) -> None:
         """Leave an entry."""
         if self.dirty:
             return
         self._bytes += len(entry.event)
         if len(self._entries) >= MAX_ENTRIES or self._bytes > MAX_BYTES:
-            self.doubt()
+            self.mark_dirty()
         else:
             self._entries.append(entry)
             self._woken.set()
 
-    def doubt(self) -> None:
+    def mark_dirty(self) -> None:
         """Ask for a look into the feed."""
         self._clear()
         self.dirty = True
@@ -57,7 +57,7 @@ class Tap:
         self._clear()
         self.dirty = False
 
-    def take(self, most: int) -> list[Entry]:
+    def take(self, most: int) -> list[FeedEntry]:
         """The oldest entries that are left here."""
         taken = [self._entries.popleft() for _ in range(min(most, len(self._entries)))]
         self._bytes -= sum(len(entry.event) for entry in taken)

@@ -1,4 +1,4 @@
-"""Live fan-out: one reader of the feed per process rings the bells of the watchers.
+"""Live fan-out: one reader of the feed per process, and a subscription per watcher.
 
 The feed only makes things fast. Nothing depends on it: after every reconnect, and whenever the feed looks odd, all
 watchers look into their logs, and an audit every few seconds compares where jobs stand with where their watchers
@@ -20,11 +20,11 @@ from headgate_server.errors.exceptions import ServerError
 from headgate_server.logs.damaged_rows import Damage
 from headgate_server.ports import message_bytes
 from headgate_server.ports.clock import StoreClock
-from headgate_server.ports.feed import Entry, FeedId, event_of, without_event
+from headgate_server.ports.feed import FeedEntry, FeedId, event_of, without_event
 from headgate_server.watch.cursor import Hint
-from headgate_server.watch.feed_subscription import Tap
-from headgate_server.watch.job_subscription import Bell
-from headgate_server.watch.timer_wheel import Rounds
+from headgate_server.watch.feed_subscription import FeedSubscription
+from headgate_server.watch.job_subscription import JobSubscription
+from headgate_server.watch.timer_wheel import TimerWheel
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Feed(Protocol):
     async def tip(self) -> FeedId:
         """Id of the newest entry; zero when the feed is empty."""
 
-    async def read(self, after: FeedId) -> list[Entry]:
+    async def read(self, after: FeedId) -> list[FeedEntry]:
         """The entries after an id, waiting for one for a while; empty when none came."""
 
 
@@ -58,7 +58,7 @@ class Revisions(Protocol):
         """Last revisions, 0 for a job that is not there."""
 
 
-def ready(entry: Entry, event: pb.JobEvent) -> Hint:
+def ready(entry: FeedEntry, event: pb.JobEvent) -> Hint:
     """An entry made ready to be sent to any number of watchers; `event` is what it holds."""
     incarnation = entry.incarnation
     name = keys.job_name(entry.job_id).encode()
@@ -67,7 +67,7 @@ def ready(entry: Entry, event: pb.JobEvent) -> Hint:
 
 
 class Hub:
-    """The bells of all watchers of this process, the rounds that wake them, and the tasks that ring them.
+    """The subscriptions of this process's watchers, the wheel that wakes idle ones, and the tasks that feed them.
 
     `watchers` is how many there are, `following` whether the feed can be read, `began` set since it first could,
     `lag_seconds` how old the last event was when it was read.
@@ -78,65 +78,65 @@ class Hub:
         self._feed = feed
         self._revisions = revisions
         self._clock = clock
-        self._bells: dict[str, list[Bell]] = {}
-        self._taps: set[Tap] = set()
+        self._subscriptions: dict[str, list[JobSubscription]] = {}
+        self._feed_subscriptions: set[FeedSubscription] = set()
         self._draining = False
         self._wanted = asyncio.Event()
-        self.rounds = Rounds()
+        self.timer_wheel = TimerWheel()
         self.watchers = 0
         self.following = False
         self.began = asyncio.Event()
         self.lag_seconds = 0.0
 
-    def join(self, job_id: str) -> Bell:
-        """A bell for a job, until `leave`; it is dirty at first, so that its owner begins by reading the log."""
-        bell = Bell(job_id)
-        bell.draining = self._draining
-        bells = self._bells.setdefault(job_id, [])
-        bell.place = len(bells)
-        bells.append(bell)
+    def join(self, job_id: str) -> JobSubscription:
+        """Subscribe to a job, until `leave`. Its subscription is dirty at first, so that the log is read first."""
+        subscription = JobSubscription(job_id)
+        subscription.draining = self._draining
+        subscriptions = self._subscriptions.setdefault(job_id, [])
+        subscription.place = len(subscriptions)
+        subscriptions.append(subscription)
         self._wanted.set()
         self.watchers += 1
-        return bell
+        return subscription
 
-    def leave(self, bell: Bell) -> None:
-        """Ring a bell no more. The job's last one takes its place, so that thousands can leave at a time."""
+    def leave(self, subscription: JobSubscription) -> None:
+        """End a subscription. The job's last one takes its place, so that thousands can leave at a time."""
         self.watchers -= 1
-        self.rounds.leave(bell)
-        bells = self._bells[bell.job_id]
-        last = bells.pop()
-        if last is not bell:
-            bells[bell.place], last.place = last, bell.place
-        if not bells:
-            del self._bells[bell.job_id]
+        self.timer_wheel.leave(subscription)
+        subscriptions = self._subscriptions[subscription.job_id]
+        last = subscriptions.pop()
+        if last is not subscription:
+            subscriptions[subscription.place], last.place = last, subscription.place
+        if not subscriptions:
+            del self._subscriptions[subscription.job_id]
 
     @contextmanager
-    def watching(self, job_id: str) -> Iterator[Bell]:
-        """A bell for as long as a block lasts. This takes memory, so long streams join and leave."""
-        bell = self.join(job_id)
+    def subscribed(self, job_id: str) -> Iterator[JobSubscription]:
+        """Subscribe to a job for as long as a block lasts. This takes memory, so long streams join and leave."""
+        subscription = self.join(job_id)
         try:
-            yield bell
+            yield subscription
         finally:
-            self.leave(bell)
+            self.leave(subscription)
 
     @contextmanager
-    def tapping(self) -> Iterator[Tap]:
-        """A tap of all entries; it is dirty at first, so that its owner begins by reading the feed."""
-        tap = Tap()
-        tap.draining = self._draining
-        self._taps.add(tap)
+    def subscribed_to_feed(self) -> Iterator[FeedSubscription]:
+        """Subscribe to all entries. The subscription is dirty at first, so that the feed is read first."""
+        subscription = FeedSubscription()
+        subscription.draining = self._draining
+        self._feed_subscriptions.add(subscription)
         self._wanted.set()
         self.watchers += 1
         try:
-            yield tap
+            yield subscription
         finally:
             self.watchers -= 1
-            self._taps.discard(tap)
+            self._feed_subscriptions.discard(subscription)
 
     def drain(self) -> None:
-        """Tell every watcher, and every later one, that this server is going away."""
+        """Tell every subscription, and every later one, that this server is going away."""
         self._draining = True
-        watchers: list[Bell | Tap] = [*self._all(), *self._taps]
+        watchers: list[JobSubscription | FeedSubscription] = [*self._all(), *self._feed_subscriptions]
         for watcher in watchers:
             watcher.drain()
 
@@ -166,21 +166,21 @@ class Hub:
 
     async def compare(self) -> None:
         """Compare every watcher with its job, and ask those that stand elsewhere to look into the log."""
-        job_ids = list(self._bells)
+        job_ids = list(self._subscriptions)
         for start in range(0, len(job_ids), AUDIT_CHUNK):
             chunk = job_ids[start : start + AUDIT_CHUNK]
             for job_id, revision in zip(chunk, await self._revisions.revisions(chunk), strict=True):
-                for bell in self._bells.get(job_id, ()):
-                    bell.compare(revision)
+                for subscription in self._subscriptions.get(job_id, ()):
+                    subscription.compare(revision)
 
     async def _follow(self) -> None:
         position = await self._feed.tip()
-        self._doubt_all()
+        self._mark_all_dirty()
         self.following = True
         self.began.set()
-        while self._bells or self._taps:
+        while self._subscriptions or self._feed_subscriptions:
             entries = await self._feed.read(position)
-            heard = [self._ring(entry) for entry in entries]
+            heard = [self._dispatch(entry) for entry in entries]
             position = entries[-1].id if entries else await self._recheck(position)
             self.lag_seconds = self._lag(entries)
             if not any(heard):
@@ -188,8 +188,8 @@ class Hub:
 
     async def _falter(self) -> None:
         self.following = False
-        for tap in self._taps:
-            tap.doubt()  # whether the feed can be read is then told by its own look
+        for subscription in self._feed_subscriptions:
+            subscription.mark_dirty()  # whether the feed can be read is then told by its own look
         await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _rest(self) -> None:
@@ -201,48 +201,48 @@ class Hub:
         tip = await self._feed.tip()
         if tip >= position:
             return position
-        self._doubt_all()  # the feed was lost, or the store's clock went back in a failover
+        self._mark_all_dirty()  # the feed was lost, or the store's clock went back in a failover
         return tip
 
-    def _lag(self, entries: list[Entry]) -> float:
+    def _lag(self, entries: list[FeedEntry]) -> float:
         return max(0.0, (self._clock.now_ms() - entries[-1].id[0]) / 1000) if entries else 0.0
 
-    def _ring(self, entry: Entry) -> bool:
-        bells = self._bells.get(entry.job_id, ())
-        if not (bells or self._taps):
+    def _dispatch(self, entry: FeedEntry) -> bool:
+        subscriptions = self._subscriptions.get(entry.job_id, ())
+        if not (subscriptions or self._feed_subscriptions):
             return False
         if entry.revision == 0:
-            self._pour(entry)
-            for bell in bells:
-                bell.delete()
+            self._publish(entry)
+            for subscription in subscriptions:
+                subscription.delete()
         elif (event := event_of(entry)) is None:
-            self._ring_for_damage(entry, bells)
+            self._notify_of_damage(entry, subscriptions)
         else:
-            self._pour(entry)
-            self._ring_bells(bells, entry, event)
+            self._publish(entry)
+            self._notify(subscriptions, entry, event)
         return True
 
-    def _ring_bells(self, bells: Sequence[Bell], entry: Entry, event: pb.JobEvent) -> None:
-        if bells:
+    def _notify(self, subscriptions: Sequence[JobSubscription], entry: FeedEntry, event: pb.JobEvent) -> None:
+        if subscriptions:
             hint = ready(entry, event)
-            for bell in bells:
-                bell.ring(hint)
+            for subscription in subscriptions:
+                subscription.put(hint)
 
-    def _pour(self, entry: Entry) -> None:
-        for tap in self._taps:
-            tap.pour(entry)
+    def _publish(self, entry: FeedEntry) -> None:
+        for subscription in self._feed_subscriptions:
+            subscription.put(entry)
 
-    def _ring_for_damage(self, entry: Entry, bells: Sequence[Bell]) -> None:
+    def _notify_of_damage(self, entry: FeedEntry, subscriptions: Sequence[JobSubscription]) -> None:
         """Pass an entry by that can't be read: its job's watchers find in the log what it said."""
         self._damage.note(f"an entry of the feed, of {keys.job_name(entry.job_id)}")
-        self._pour(without_event(entry))
-        for bell in bells:
-            bell.doubt()
+        self._publish(without_event(entry))
+        for subscription in subscriptions:
+            subscription.mark_dirty()
 
-    def _all(self) -> list[Bell]:
-        return [bell for bells in self._bells.values() for bell in bells]
+    def _all(self) -> list[JobSubscription]:
+        return [subscription for subscriptions in self._subscriptions.values() for subscription in subscriptions]
 
-    def _doubt_all(self) -> None:
-        watchers: list[Bell | Tap] = [*self._all(), *self._taps]
+    def _mark_all_dirty(self) -> None:
+        watchers: list[JobSubscription | FeedSubscription] = [*self._all(), *self._feed_subscriptions]
         for watcher in watchers:
-            watcher.doubt()
+            watcher.mark_dirty()

@@ -11,11 +11,11 @@ MAX_HINTS: Final = 64
 """Most hints kept for a watcher. With more to come they are thrown away, and it reads the log instead."""
 
 
-class Bell:
+class JobSubscription:
     """One watcher's end of the hub. Its size is bounded, however slow the watcher.
 
     `dirty` says that the log must be read; `deleted` and `draining` that the stream must end. Its owner awaits
-    `waiter`; `place` is for the hub alone, and `round` for `Rounds`.
+    `waiter`; `place` is for the hub alone, and `round` for `TimerWheel`.
     """
 
     __slots__ = ("deleted", "dirty", "draining", "hints", "job_id", "place", "round", "sent", "waiter")
@@ -31,7 +31,7 @@ class Bell:
         self.round = 0
         self.waiter: asyncio.Future[None] | None = None
 
-    def ring(self, hint: Hint) -> None:
+    def put(self, hint: Hint) -> None:
         """Leave a hint. After the deletion of the job they are those of another one that has its id."""
         if self.deleted:
             return
@@ -39,14 +39,14 @@ class Bell:
             self.hints.append(hint)
             self.wake()
         else:
-            self.doubt()
+            self.mark_dirty()
 
     def take(self) -> list[Hint]:
         """The hints at hand, oldest first; none is left."""
         hints, self.hints = self.hints, []
         return hints
 
-    def doubt(self) -> None:
+    def mark_dirty(self) -> None:
         """Ask for a look into the log."""
         self.hints.clear()
         self.dirty = True
@@ -55,7 +55,7 @@ class Bell:
     def compare(self, revision: int) -> None:
         """Ask for a look into the log if the job stands elsewhere than the watcher, and nothing is on its way."""
         if revision != self.sent and not self.hints:
-            self.doubt()
+            self.mark_dirty()
 
     def delete(self) -> None:
         """Say that the job was deleted."""

@@ -11,10 +11,10 @@ from headgate.store import keys
 from headgate_server.errors.exceptions import JobDamaged
 from headgate_server.errors.job_errors import deleted_job, unknown_job
 from headgate_server.ports import message_bytes
-from headgate_server.ports.jobs import Logs, Page
+from headgate_server.ports.jobs import LogPage, LogReader
 from headgate_server.watch.cursor import check_start
 from headgate_server.watch.hub import Hub
-from headgate_server.watch.job_subscription import Bell
+from headgate_server.watch.job_subscription import JobSubscription
 
 PAGE_SIZE: Final = 100
 MAX_PAGE_SIZE: Final = 1_000
@@ -25,7 +25,9 @@ MARGIN_SECONDS: Final = 0.1
 """How long before its caller's deadline a wait ends, so that the empty answer still arrives."""
 
 
-async def list_events(hub: Hub, logs: Logs, request: pb.ListJobEventsRequest, seconds: float, uid: str = "") -> bytes:
+async def list_events(
+    hub: Hub, logs: LogReader, request: pb.ListJobEventsRequest, seconds: float, uid: str = ""
+) -> bytes:
     """The ListJobEventsResponse to a checked request, as bytes.
 
     Args:
@@ -40,17 +42,17 @@ async def list_events(hub: Hub, logs: Logs, request: pb.ListJobEventsRequest, se
         StoreUnavailable: the log can't be read.
     """
     until = asyncio.get_running_loop().time() + seconds
-    with hub.watching(keys.job_id(request.name)) as bell:
-        page = await _page(logs, request, bell, uid)
-        while not page.events and not _is_over(page, bell, until):
-            await bell.wait(until)
-            page = await _page(logs, request, bell, page.uid)
+    with hub.subscribed(keys.job_id(request.name)) as subscription:
+        page = await _page(logs, request, subscription, uid)
+        while not page.events and not _is_over(page, subscription, until):
+            await subscription.wait(until)
+            page = await _page(logs, request, subscription, page.uid)
     return _answer(page)
 
 
-async def _page(logs: Logs, request: pb.ListJobEventsRequest, bell: Bell, uid: str) -> Page:
-    bell.hints.clear()
-    bell.dirty = False
+async def _page(logs: LogReader, request: pb.ListJobEventsRequest, subscription: JobSubscription, uid: str) -> LogPage:
+    subscription.hints.clear()
+    subscription.dirty = False
     job_id, first = keys.job_id(request.name), max(1, request.start_revision)
     page = await logs.read_log(job_id, first=first, count=min(request.page_size or PAGE_SIZE, MAX_PAGE_SIZE))
     if page is None:
@@ -60,16 +62,16 @@ async def _page(logs: Logs, request: pb.ListJobEventsRequest, bell: Bell, uid: s
     check_start(first, page)
     if (damage := page.damage(first)) is not None:
         raise JobDamaged(job_id, damage)
-    bell.sent = page.revision
+    subscription.sent = page.revision
     return page
 
 
-def _is_over(page: Page, bell: Bell, until: float) -> bool:
+def _is_over(page: LogPage, subscription: JobSubscription, until: float) -> bool:
     late = asyncio.get_running_loop().time() >= until
-    return late or bell.draining or page.state in JOB_TERMINAL
+    return late or subscription.draining or page.state in JOB_TERMINAL
 
 
-def _answer(page: Page) -> bytes:
+def _answer(page: LogPage) -> bytes:
     events = _fitting(page.readable(page.first))
     following = page.first + len(events)
     end = page.state in JOB_TERMINAL and following > page.revision

@@ -39,7 +39,7 @@ COUNT = pb.CountJobsRequest()
 
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(access_control, "LOOK_SECONDS", 0.02)
 
 
 @pytest.fixture
@@ -151,18 +151,20 @@ class Stage:
 async def test_a_stream_gets_no_message_after_its_token_has_expired(path: Path) -> None:
     end = datetime(2027, 1, 1, tzinfo=UTC)
     write(path, entry("brief", token_entry("brief", end)))
-    stage, jobs = Stage(*bearer("brief")), cast("gate.Jobs", None)
-    read = gate.reader(mutual=False, usual=UNLIMITED)
-    guarded = gate.Gate(path, read, jobs, lambda: stage.now_ms, StreamShares(1, lambda: 0), mutual=False)
-    seat = guarded.door("headgate.v1.JobService.WatchJob").seat(stage.metadata, stage)
-    assert isinstance(seat, gate.Seat)
+    stage, jobs = Stage(*bearer("brief")), cast("access_control.JobLookup", None)
+    read = access_control.reader(mutual=False, usual=UNLIMITED)
+    guarded = access_control.AccessControl(
+        path, read, jobs, lambda: stage.now_ms, StreamShares(1, lambda: 0), mutual=False
+    )
+    permit = guarded.guard("headgate.v1.JobService.WatchJob").permit(stage.metadata, stage)
+    assert isinstance(permit, access_control.StreamPermit)
     stage.now_ms = int(end.timestamp() * 1000) - 1
-    await seat.write(b"in time")
+    await permit.write(b"in time")
 
     stage.now_ms += 1
 
     with pytest.raises(Refused) as caught:
-        await seat.write(b"too late")
+        await permit.write(b"too late")
     assert (caught.value.reason, stage.written) == (Reason.TOKEN_EXPIRED, [b"in time"])
 
 

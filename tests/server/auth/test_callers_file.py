@@ -12,9 +12,9 @@ from headgate.reasons import Reason
 from headgate_server.auth import callers, callers_file, rate_limit
 from headgate_server.auth.callers import Proof
 from headgate_server.logs import failed_calls
-from headgate_server.logs.denial_log import TELL_SECONDS, Refusals
+from headgate_server.logs.denial_log import TELL_SECONDS, DenialLog
 from headgate_server.logs.failed_calls import FailedCalls
-from headgate_server.ports.caller import Caller, Limits, Right
+from headgate_server.ports.caller import Caller, CallerLimits, Right
 from headgate_server.process import settings
 from tests.server.callers import entry, token_entry, token_of, write
 
@@ -37,7 +37,7 @@ def test_an_entry_is_a_caller(tmp_path: Path) -> None:
     found = caller_of(load(tmp_path, text), token_of("etl"))
 
     rights = frozenset({Right.READ, Right.PLAN, Right.WRITE})
-    assert found == Caller("etl", rights, frozenset({"a", ""}), Limits(max_watches=3, calls_per_second=2.5))
+    assert found == Caller("etl", rights, frozenset({"a", ""}), CallerLimits(max_watches=3, calls_per_second=2.5))
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_a_right_brings_along_what_it_needs_and_no_payloads(tmp_path: Path, said
 
 
 def test_what_an_entry_does_not_say_is_everything_or_what_the_settings_say(tmp_path: Path) -> None:
-    usual = Limits(**{limit.name: number for number, limit in enumerate(fields(Limits), start=1)})
+    usual = CallerLimits(**{limit.name: number for number, limit in enumerate(fields(CallerLimits), start=1)})
     found = caller_of(load(tmp_path, entry("etl", rights=["read"]), usual=usual), token_of("etl"))
 
     assert found == Caller("etl", frozenset({Right.READ}), None, usual)
 
 
-@pytest.mark.parametrize("name", [limit.name for limit in fields(Limits)])
+@pytest.mark.parametrize("name", [limit.name for limit in fields(CallerLimits)])
 def test_every_limit_may_stand_in_an_entry_and_0_lifts_it(tmp_path: Path, name: str) -> None:
     usual = settings.load().caller_limits()
     texts = [f"{entry('etl')}{name} = {number}\n" for number in (0, 7)]
@@ -130,7 +130,7 @@ def test_the_example_in_the_documents_is_a_file_of_callers(tmp_path: Path) -> No
 
     callers_named = {proof.caller.name: proof.caller for proof in found.proofs.values()}
     assert callers_named["scheduler"].connections == frozenset({"", "plant"})
-    limits = Limits(50.0, 200, 500, 50, 2_200, 600.0, 10_000, 100_000_000)
+    limits = CallerLimits(50.0, 200, 500, 50, 2_200, 600.0, 10_000, 100_000_000)
     assert callers_named["dashboard"] == Caller("dashboard", frozenset({Right.READ}), None, limits)
 
 
@@ -238,7 +238,7 @@ def test_a_bucket_holds_no_more_than_a_burst_and_one_call_at_least() -> None:
 
 
 def test_a_flood_of_refusals_is_told_in_a_few_lines(caplog: pytest.LogCaptureFixture) -> None:
-    told = Refusals()
+    told = DenialLog()
     for at in range(10_000):
         told.note("TOKEN_INVALID", "", "m from ipv4:10.0.0.1:5", at / 10_000)
     told.note("RIGHT_MISSING", "etl", "n from ipv4:10.0.0.2:5", 1)

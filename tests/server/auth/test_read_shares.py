@@ -10,7 +10,7 @@ import pytest
 from headgate_server.auth import read_shares
 from headgate_server.auth.read_shares import ReadShares
 from headgate_server.errors.exceptions import Refused
-from headgate_server.ports.caller import ANONYMOUS, Caller, Limits, Right
+from headgate_server.ports.caller import ANONYMOUS, Caller, CallerLimits, Right
 from headgate_server.ports.reads import ONE, Cost
 
 
@@ -25,7 +25,7 @@ class Hand:
 
 
 def caller(**limits: float) -> Caller:
-    return Caller("noisy", frozenset(Right), None, Limits(**limits))  # type: ignore[arg-type]
+    return Caller("noisy", frozenset(Right), None, CallerLimits(**limits))  # type: ignore[arg-type]
 
 
 def refused(attempt: Callable[[], object]) -> tuple[str, str, float]:

@@ -13,7 +13,7 @@ from headgate.reasons import Reason
 from headgate.store import keys
 from headgate.v1.flow_instance_service_pb2_grpc import FlowInstanceServiceStub
 from headgate_server import app
-from headgate_server.ports.instance_kinds import FLOW, WORKFLOW, Pace, differ
+from headgate_server.ports.instance_kinds import FLOW, WORKFLOW, PollPace, differ
 from tests.server.instance_rows import RUNNING, SUCCESS, Upstream, answering, rest, rows
 from tests.server.world import World, connected, fields_of, quick_settings, reason_of, serving, status_of, until
 
@@ -347,7 +347,7 @@ def row(state: int, *, changed: int, observed: int) -> pb.WorkflowInstance:
 
 
 def test_the_longer_nothing_changes_the_less_often_it_is_read() -> None:
-    pace = Pace(min_ms=2_000, max_ms=30_000, share=0.1)
+    pace = PollPace(min_ms=2_000, max_ms=30_000, share=0.1)
 
     assert pace.interval_ms(WORKFLOW, row(RUNNING, changed=1000, observed=1001)) == 2_000
     assert pace.interval_ms(WORKFLOW, row(RUNNING, changed=1000, observed=1100)) == 10_000

@@ -14,8 +14,8 @@ from headgate_server.auth.read_shares import ReadShares
 from headgate_server.errors.exceptions import Refused
 from headgate_server.instances import watch_shares
 from headgate_server.instances.watch_shares import WatchShares
-from headgate_server.ports.caller import ANONYMOUS, Caller, Limits, Right
-from headgate_server.ports.instance_kinds import WORKFLOW, Subject
+from headgate_server.ports.caller import ANONYMOUS, Caller, CallerLimits, Right
+from headgate_server.ports.instance_kinds import WORKFLOW, InstanceKey
 from tests.server.auth.test_permissions import refused
 from tests.server.callers import entry, known, write
 from tests.server.instance_rows import SUCCESS, Upstream, answering, rows
@@ -87,50 +87,50 @@ async def has_read(upstream: Upstream, id_: int, count: int) -> bool:
     return upstream.reads[id_] >= count
 
 
-def subjects(connection: str, *ids: int) -> list[Subject]:
-    return [Subject(WORKFLOW, connection, id_) for id_ in ids]
+def keys_of(connection: str, *ids: int) -> list[InstanceKey]:
+    return [InstanceKey(WORKFLOW, connection, id_) for id_ in ids]
 
 
 def caller(name: str, **limits: float) -> Caller:
-    return Caller(name, frozenset(Right), None, Limits(**limits))  # type: ignore[arg-type]
+    return Caller(name, frozenset(Right), None, CallerLimits(**limits))  # type: ignore[arg-type]
 
 
 def test_a_connection_leaves_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch_shares, "MAX_INSTANCES_OF_CONNECTION", 2)
     shares = WatchShares(ReadShares())
-    shares.enter(ANONYMOUS, subjects("slow", 1, 2))
-    shares.enter(caller("etl"), subjects("slow", 1, 2))
+    shares.enter(ANONYMOUS, keys_of("slow", 1, 2))
+    shares.enter(caller("etl"), keys_of("slow", 1, 2))
     with pytest.raises(Refused, match="connection:slow"):
-        shares.enter(caller("etl"), subjects("slow", 3))
-    shares.enter(ANONYMOUS, subjects("quick", 3))
-    shares.leave(ANONYMOUS, subjects("slow", 1, 2))
+        shares.enter(caller("etl"), keys_of("slow", 3))
+    shares.enter(ANONYMOUS, keys_of("quick", 3))
+    shares.leave(ANONYMOUS, keys_of("slow", 1, 2))
     with pytest.raises(Refused, match="connection:slow"):
-        shares.enter(ANONYMOUS, subjects("slow", 3))
-    shares.leave(caller("etl"), subjects("slow", 1, 2))
-    shares.enter(ANONYMOUS, subjects("slow", 3))
+        shares.enter(ANONYMOUS, keys_of("slow", 3))
+    shares.leave(caller("etl"), keys_of("slow", 1, 2))
+    shares.enter(ANONYMOUS, keys_of("slow", 3))
 
 
 def test_reads_under_way_for_one_caller_leave_some_for_another() -> None:
     shares, half = WatchShares(ReadShares()), watch_shares.SIDE_BY_SIDE // 2
     noisy, quiet = caller("noisy"), caller("quiet")
-    shares.enter(noisy, subjects("", *range(1, 200)))
-    shares.enter(quiet, subjects("", 500))
+    shares.enter(noisy, keys_of("", *range(1, 200)))
+    shares.enter(quiet, keys_of("", 500))
 
-    found = [shares.reader(subject) for subject in subjects("", *range(1, 200))]
+    found = [shares.reader(instance) for instance in keys_of("", *range(1, 200))]
 
     assert found[:half] == [noisy] * half
     assert set(found[half:]) == {watch_shares.BUSY_SECONDS}
-    assert shares.reader(subjects("", 500)[0]) == quiet
-    shares.has_read(subjects("", 500)[0], quiet)
-    shares.has_read(subjects("", 1)[0], noisy)
-    assert shares.reader(subjects("", 1)[0]) == noisy
+    assert shares.reader(keys_of("", 500)[0]) == quiet
+    shares.has_read(keys_of("", 500)[0], quiet)
+    shares.has_read(keys_of("", 1)[0], noisy)
+    assert shares.reader(keys_of("", 1)[0]) == noisy
 
 
 def test_what_a_caller_may_have_read_is_spread_over_what_it_watches() -> None:
-    noisy, instances = caller("noisy", upstream_reads_per_minute=60), subjects("", *range(1, 121))
+    noisy, instances = caller("noisy", upstream_reads_per_minute=60), keys_of("", *range(1, 121))
     shares = WatchShares(ReadShares(lambda: 0.0), lambda: 0.5)
     shares.enter(noisy, instances)
 
-    found = [shares.reader(subject) for subject in instances]
+    found = [shares.reader(instance) for instance in instances]
 
     assert found == [noisy] * 60 + [120.0] * 60

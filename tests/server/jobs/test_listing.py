@@ -17,7 +17,7 @@ from headgate_server.jobs.job_counts import Tally
 from headgate_server.jobs.job_groups import JobGroups
 from headgate_server.jobs.listing import list_jobs
 from headgate_server.ports.caller import ANONYMOUS, Caller, Right
-from headgate_server.ports.jobs import Stored
+from headgate_server.ports.jobs import StoredJob
 from headgate_server.watch import long_poll
 from tests.server.world import World
 
@@ -45,19 +45,19 @@ class Jobs:
         left = [n for n in reversed(numbers) if not after or n < after] if newest_first else numbers[after:]
         return [(f"job-{number}", number) for number in left][:count]
 
-    async def load_many(self, job_ids: Sequence[str]) -> list[Stored | None]:
-        found: list[Stored | None] = [self._stored(int(job_id.removeprefix("job-"))) for job_id in job_ids]
+    async def load_many(self, job_ids: Sequence[str]) -> list[StoredJob | None]:
+        found: list[StoredJob | None] = [self._stored(int(job_id.removeprefix("job-"))) for job_id in job_ids]
         self.read.append(sum(len(one.body) for one in found if one is not None))
         return found
 
     async def connections_of(self, job_ids: Sequence[str]) -> list[str | None]:
         return ["a" if self._told else None for _ in job_ids]
 
-    def _stored(self, number: int) -> Stored:
+    def _stored(self, number: int) -> StoredJob:
         job = pb.Job(name=f"jobs/job-{number}", connection="a", state=pb.JOB_STATE_QUEUED)
         job.cancel.reason = "x" * self._sizes[number - 1]
         body = job.SerializeToString()
-        return Stored(1, body, job)
+        return StoredJob(1, body, job)
 
 
 async def test_large_jobs_that_the_caller_may_not_see_are_read_a_few_at_a_time() -> None:

@@ -7,11 +7,11 @@ import grpc
 import pytest
 
 from headgate import pb
-from headgate_server.ports.call import Call, Sink
+from headgate_server.ports.call import Call, ReplySink
 from headgate_server.rpc import handlers
 from headgate_server.rpc.call_slots import CallSlots
 from headgate_server.rpc.pending_requests import PendingRequests
-from headgate_server.rpc.slot_table import Bounds
+from headgate_server.rpc.slot_table import SlotBounds
 
 
 class Observer:
@@ -53,7 +53,7 @@ class Context:
         return ()
 
 
-async def count(request: pb.WatchJobRequest, _: Call, sink: Sink) -> None:
+async def count(request: pb.WatchJobRequest, _: Call, sink: ReplySink) -> None:
     for number in range(request.start_revision):
         await sink.write(str(number).encode())
 
@@ -66,7 +66,7 @@ REQUEST = pb.WatchJobRequest(start_revision=3).SerializeToString()
 
 
 async def serve(context: Context, observer: Observer, answer: handlers.Stream = count) -> None:
-    slots = CallSlots(10, PendingRequests(Bounds(1, 1), 10))
+    slots = CallSlots(10, PendingRequests(SlotBounds(1, 1), 10))
     try:
         await handlers.stream("watch", pb.WatchJobRequest, answer, observer, slots).stream_stream(None, context)
     finally:

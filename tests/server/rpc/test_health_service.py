@@ -13,7 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from headgate import pb
 from headgate_server import app
 from headgate_server.rpc import health, health_service, listener, registry
-from headgate_server.rpc.slot_table import Bounds
+from headgate_server.rpc.slot_table import SlotBounds
 from tests.server.rpc.test_pending_requests import count, end_of
 from tests.server.world import World, connected, detail, metadata_of, quick_settings, reason_of, serving, status_of
 
@@ -84,7 +84,7 @@ async def test_watches_of_health_take_no_slot_of_others(redis_url: str, monkeypa
 async def test_a_connection_with_too_many_watches_loses_its_oldest(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health_service, "WATCHES", Bounds(total=10, per_connection=3))
+    monkeypatch.setattr(health_service, "WATCHES", SlotBounds(total=10, per_connection=3))
     async with serving(redis_url) as world:
         watching = []
         for _ in range(5):

@@ -16,7 +16,7 @@ from headgate.store import keys
 from headgate_server.auth import permissions
 from headgate_server.ports.caller import Right
 from headgate_server.rpc import payload_view, registry
-from headgate_server.rpc.payload_view import View
+from headgate_server.rpc.payload_view import PayloadView
 from tests.server.callers import METHODS, Metadata, entry, known, request_of, write
 from tests.server.world import World, backfill, serving
 
@@ -229,7 +229,7 @@ def test_rows_of_upstream_are_nobodys_own() -> None:
         pb.WatchWorkflowInstancesResponse(workflow_instance=instance),
     ):
         assert MARK in answer.SerializeToString()
-        shown = View(type(answer), "maker", own=True, one_job=False).of(answer.SerializeToString())
+        shown = PayloadView(type(answer), "maker", own=True, one_job=False).of(answer.SerializeToString())
         assert (
             isinstance(shown, Message) and MARK not in shown.SerializeToString() and MARK in answer.SerializeToString()
         )

@@ -17,7 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from headgate import pb
 from headgate_server.rpc import health, listener, pending_requests
 from headgate_server.rpc.health import FULL
-from headgate_server.rpc.slot_table import Bounds
+from headgate_server.rpc.slot_table import SlotBounds
 from tests.server.callers import known, write
 from tests.server.world import World, detail, metadata_of, reason_of, serving, status_of, until
 
@@ -163,7 +163,7 @@ async def pending_is(world: World, wanted: int) -> bool:
 async def test_slow_requests_beyond_the_slots_of_a_connection_end_the_oldest(
     redis_url: str, impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pending_requests, "SLOW", Bounds(8, 3))
+    monkeypatch.setattr(pending_requests, "SLOW", SlotBounds(8, 3))
     async with serving(redis_url) as world, raw_client(world, COUNT) as raw, raw_client(world, COUNT) as other:
         [theirs] = other.begin()
         await until(lambda: pending_is(world, 1))

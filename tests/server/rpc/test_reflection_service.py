@@ -12,7 +12,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_reflection.v1alpha import reflection_pb2 as pb
 
 from headgate_server.rpc import listener, pending_requests, reflection_service, registry
-from headgate_server.rpc.slot_table import Bounds
+from headgate_server.rpc.slot_table import SlotBounds
 from tests.server.rpc.test_pending_requests import count, end_of
 from tests.server.world import World, reason_of, serving, until
 
@@ -141,7 +141,7 @@ async def test_open_streams_take_no_slot_of_others_and_have_an_end(
     monkeypatch.setattr(pending_requests, "PROMPT_SECONDS", 0.1)
     monkeypatch.setattr(pending_requests, "SWEEP_SECONDS", 0.02)
     monkeypatch.setattr(listener, "SPARE_CALLS", 4)
-    monkeypatch.setattr(reflection_service, "STREAMS", Bounds(total=8, per_connection=3))
+    monkeypatch.setattr(reflection_service, "STREAMS", SlotBounds(total=8, per_connection=3))
     monkeypatch.setattr(reflection_service, "MAX_SECONDS", 3.0)
     async with serving(redis_url, max_watches=1) as world:
         calls = [stream(world, reflection_service.V1) for _ in range(20)]

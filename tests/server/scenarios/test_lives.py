@@ -14,7 +14,7 @@ from headgate.reasons import Reason
 from headgate.store import commit, keys
 from headgate.store.audit import Origin
 from headgate_redis.pipeline import Pipe
-from headgate_server.auth.access_control import Door
+from headgate_server.auth.access_control import MethodGuard
 from headgate_server.errors.exceptions import Refused
 from headgate_server.jobs import transitions
 from headgate_server.jobs.change import Steering
@@ -285,17 +285,17 @@ async def test_a_right_that_was_checked_for_one_job_opens_no_other(redis_url: st
     async with serving(redis_url, callers=write(tmp_path / "callers.toml", CALLERS)) as world:
         await submitted(world, ALICE, job_id="x", connection="a")
         full_name = next(name for name in METHODS if name.endswith(f".{method}"))
-        check, overtaken = Door.check, []
+        check, overtaken = MethodGuard.check, []
 
-        async def slow_check(door: Door, request: Any, caller: Caller) -> str:
-            uid = await check(door, request, caller)
+        async def slow_check(guard: MethodGuard, request: Any, caller: Caller) -> str:
+            uid = await check(guard, request, caller)
             if caller.name == "alice":
                 await next_life(world, "x", BOB, connection="b")
                 overtaken.append(uid)
             return uid
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Door, "check", slow_check)
+            patch.setattr(MethodGuard, "check", slow_check)
             request = request_of(METHODS[full_name], connection="a", job_id="x")
             assert await outcome(world.channel, METHODS[full_name], request, ALICE) == "JOB_DELETED"
         assert len(overtaken) == 1

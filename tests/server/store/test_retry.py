@@ -10,7 +10,7 @@ from headgate import pb
 from headgate.store import keys
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_server.errors.exceptions import StoreFull
-from headgate_server.store.errors import ReplyLost
+from headgate_server.store.errors import StoreReplyLost
 from headgate_server.store.retry import insist
 from tests.server.world import World, backfill, detail, gather_until_end, reason_of, serving, shape, status_of
 
@@ -132,10 +132,10 @@ async def test_a_watch_of_a_full_store_goes_on_when_there_is_room(full: World) -
 
 
 async def test_a_refusal_after_a_lost_reply_promises_nothing() -> None:
-    tries = iter((ReplyLost("no reply"), StoreFull()))
+    tries = iter((StoreReplyLost("no reply"), StoreFull()))
 
     async def twice() -> None:
         raise next(tries)
 
-    with pytest.raises(ReplyLost):
+    with pytest.raises(StoreReplyLost):
         await insist(twice)

@@ -13,9 +13,9 @@ from headgate.job import event_log
 from headgate.store import commit, keys
 from headgate_server import app
 from headgate_server.errors.exceptions import Refused
-from headgate_server.ports.feed import START, Entry, Position, position_of, read_token, write_token
+from headgate_server.ports.feed import START, FeedEntry, FeedPosition, position_of, read_token, write_token
 from headgate_server.watch import all_jobs_stream, feed_subscription
-from headgate_server.watch.feed_subscription import Tap
+from headgate_server.watch.feed_subscription import FeedSubscription
 from tests.server.world import (
     World,
     backfill,
@@ -219,7 +219,7 @@ async def test_an_entry_that_is_another_one_now_is_told(world: World) -> None:
     await world.redis.xadd(keys.FEED, {"i": job_id, "r": "1", "e": b"other"}, id=id_)
     ms, _, number = id_.decode().partition("-")
 
-    forged = write_token(Position((int(ms), int(number)), "12" * 8))
+    forged = write_token(FeedPosition((int(ms), int(number)), "12" * 8))
     (end,) = await gather_until_end(watch(world, resume_token=forged))
 
     assert end.end.reason == pb.STREAM_END_REASON_HISTORY_LOST
@@ -343,19 +343,19 @@ async def until_all_ended(call: "Call") -> dict[str, list[int]]:
     return found
 
 
-def entries(count: int, size: int = 10) -> Iterable[Entry]:
-    return (Entry((1, number), "job", number, b"x" * size) for number in range(1, count + 1))
+def entries(count: int, size: int = 10) -> Iterable[FeedEntry]:
+    return (FeedEntry((1, number), "job", number, b"x" * size) for number in range(1, count + 1))
 
 
 def test_a_tap_that_overflows_asks_for_a_look_into_the_feed() -> None:
-    by_count, by_bytes = Tap(), Tap()
+    by_count, by_bytes = FeedSubscription(), FeedSubscription()
     for each, items in (
         (by_count, entries(feed_subscription.MAX_ENTRIES + 1)),
         (by_bytes, entries(3, feed_subscription.MAX_BYTES // 2)),
     ):
         each.begin_look()
         for entry in items:
-            each.pour(entry)
+            each.put(entry)
         assert each.dirty
         assert not each.take(10)
 

@@ -238,7 +238,7 @@ async def test_a_slow_watcher_gets_everything_in_order(world: World) -> None:
     await read(call, 1)
     filler = "x" * 20_000
 
-    for _ in range(200):  # 4 MB that nobody reads, far more than a bell keeps
+    for _ in range(200):  # 4 MB that nobody reads, far more than a subscription keeps
         await world.worker.say(job_id, filler)
     await world.worker.finish(job_id)
 

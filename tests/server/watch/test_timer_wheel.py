@@ -1,4 +1,4 @@
-"""Bells that are woken in rounds, and their places in the hub."""
+"""Subscriptions that are woken in rounds, and their places in the hub."""
 
 import asyncio
 import random
@@ -8,87 +8,87 @@ import pytest
 
 from headgate import pb
 from headgate_server.ports.clock import StoreClock
-from headgate_server.ports.feed import Entry, FeedId
+from headgate_server.ports.feed import FeedEntry, FeedId
 from headgate_server.watch.cursor import Hint
 from headgate_server.watch.hub import Hub
-from headgate_server.watch.job_subscription import Bell
-from headgate_server.watch.timer_wheel import ROUND_SECONDS, Rounds
+from headgate_server.watch.job_subscription import JobSubscription
+from headgate_server.watch.timer_wheel import ROUND_SECONDS, TimerWheel
 
 HINT = Hint(1, "a", pb.EVENT_TYPE_WARNING, False, b"")
 
 
-def silent(job_id: str = "job") -> Bell:
-    bell = Bell(job_id)
-    bell.dirty = False
-    return bell
+def silent(job_id: str = "job") -> JobSubscription:
+    subscription = JobSubscription(job_id)
+    subscription.dirty = False
+    return subscription
 
 
 async def test_a_bell_is_woken_in_the_first_round_after_its_time() -> None:
-    rounds = Rounds()
-    until = rounds.now() + 0.05
+    wheel = TimerWheel()
+    until = wheel.now() + 0.05
 
     async with asyncio.timeout(5):
-        await rounds.wait(silent(), until)
+        await wheel.wait(silent(), until)
 
-    assert rounds.now() >= until
+    assert wheel.now() >= until
 
 
 async def test_a_ring_comes_at_once() -> None:
-    rounds, bell = Rounds(), silent()
-    woken = rounds.wait(bell, rounds.now() + 60)
+    wheel, subscription = TimerWheel(), silent()
+    woken = wheel.wait(subscription, wheel.now() + 60)
 
-    bell.ring(HINT)
+    subscription.put(HINT)
 
     assert woken.done()
-    rounds.leave(bell)
+    wheel.leave(subscription)
 
 
 async def test_bells_of_one_round_share_a_timer(monkeypatch: pytest.MonkeyPatch) -> None:
     loop, timers = asyncio.get_running_loop(), []
-    rounds, bells = Rounds(), [silent() for _ in range(100)]
+    wheel, subscriptions = TimerWheel(), [silent() for _ in range(100)]
     monkeypatch.setattr(loop, "call_at", lambda *given: timers.append(given))
-    until = rounds.now() + 60
+    until = wheel.now() + 60
 
-    for bell in bells:
-        rounds.wait(bell, until)
-        bell.ring(HINT)
-        rounds.wait(bell, until + ROUND_SECONDS * 5)
+    for subscription in subscriptions:
+        wheel.wait(subscription, until)
+        subscription.put(HINT)
+        wheel.wait(subscription, until + ROUND_SECONDS * 5)
 
     assert len(timers) == 1
 
 
 async def test_a_time_that_was_put_off_wakes_for_nothing_once() -> None:
-    rounds, bell = Rounds(), silent()
-    rounds.wait(bell, rounds.now())
-    bell.ring(HINT)
-    bell.take()
-    long = rounds.now() + 60
+    wheel, subscription = TimerWheel(), silent()
+    wheel.wait(subscription, wheel.now())
+    subscription.put(HINT)
+    subscription.take()
+    long = wheel.now() + 60
 
     async with asyncio.timeout(5):
-        await rounds.wait(bell, long)
-    again = rounds.wait(bell, long)
+        await wheel.wait(subscription, long)
+    again = wheel.wait(subscription, long)
 
     async with asyncio.timeout(5):
-        await rounds.wait(silent(), rounds.now())
+        await wheel.wait(silent(), wheel.now())
     assert not again.done()
-    rounds.leave(bell)
+    wheel.leave(subscription)
 
 
 async def test_an_earlier_time_counts() -> None:
-    rounds, bell = Rounds(), silent()
-    rounds.wait(bell, rounds.now() + 60)
-    bell.wake()
+    wheel, subscription = TimerWheel(), silent()
+    wheel.wait(subscription, wheel.now() + 60)
+    subscription.wake()
 
     async with asyncio.timeout(5):
-        await rounds.wait(bell, rounds.now())
+        await wheel.wait(subscription, wheel.now())
 
 
 async def test_a_bell_that_left_is_woken_no_more() -> None:
-    rounds, bell, other = Rounds(), silent(), silent()
-    until = rounds.now()
-    left = rounds.wait(bell, until)
-    stays = rounds.wait(other, until)
-    rounds.leave(bell)
+    wheel, subscription, other = TimerWheel(), silent(), silent()
+    until = wheel.now()
+    left = wheel.wait(subscription, until)
+    stays = wheel.wait(other, until)
+    wheel.leave(subscription)
 
     async with asyncio.timeout(5):
         await stays
@@ -102,7 +102,7 @@ class Nothing:
     async def tip(self) -> FeedId:
         return 0, 0
 
-    async def read(self, after: FeedId) -> list[Entry]:
+    async def read(self, after: FeedId) -> list[FeedEntry]:
         return []
 
     async def revisions(self, job_ids: Sequence[str]) -> list[int]:
@@ -114,10 +114,10 @@ async def test_bells_may_leave_in_any_order() -> None:
     stay = {hub.join(f"job-{number % 3}") for number in range(60)}
     left = set()
     while stay:
-        bell = dice.choice(sorted(stay, key=id))
-        stay.discard(bell)
-        left.add(bell)
-        hub.leave(bell)
+        subscription = dice.choice(sorted(stay, key=id))
+        stay.discard(subscription)
+        left.add(subscription)
+        hub.leave(subscription)
         for one in stay | left:
             one.dirty = False
 
