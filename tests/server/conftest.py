@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from headgate_cli.dev.redis_server import find_redis_server
 from headgate_server.logs import audit_log
 from headgate_server.logs.failed_calls import FailedCalls
 from headgate_server.rpc import handlers
-from tests.server.world import World, serving
+from tests.server.processes import READY, Process, Start, spawn
+from tests.server.world import World, connected, serving
 
 
 def _free_port() -> int:
@@ -78,3 +80,22 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         monkeypatch.delenv(name)
     roots = [str(Path(__file__).parents[2] / root) for root in ("protos", "server")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(roots), "PYTHON": sys.executable}
+
+
+@pytest.fixture
+def start(clean_environment: dict[str, str], redis_url: str) -> Start:
+    @asynccontextmanager
+    async def started(**given: str) -> AsyncIterator[tuple[Process, World]]:
+        process = await spawn(clean_environment, HEADGATE_REDIS_URL=redis_url, **given)
+        try:
+            assert process.stdout is not None
+            match = READY.fullmatch((await process.stdout.readline()).decode())
+            assert match is not None
+            async with connected(match[1], f"http://{match[2]}", redis_url) as world:
+                yield process, world
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.communicate()
+
+    return started

@@ -2,13 +2,14 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import grpc
+import pytest
 from google.rpc import error_details_pb2
 from google.rpc.status_pb2 import Status
 from redis.asyncio import Redis
@@ -209,3 +210,10 @@ def shape(messages: Iterable[pb.WatchJobResponse]) -> list[tuple[str, int]]:
     """What each message carries, and its revision; marks of progress are left out."""
     kinds = ((message.WhichOneof("payload") or "", message.revision) for message in messages)
     return [(kind, revision) for kind, revision in kinds if kind != "progress"]
+
+
+async def refusal(call: Awaitable[object]) -> str:
+    """Make a call that has to be refused, and tell the reason."""
+    with pytest.raises(grpc.RpcError) as caught:
+        await call
+    return reason_of(caught.value)

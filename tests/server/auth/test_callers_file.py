@@ -1,6 +1,5 @@
 """The file of callers, tokens and limits, without a server."""
 
-import logging
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,11 +8,8 @@ from typing import Any
 import pytest
 
 from headgate.reasons import Reason
-from headgate_server.auth import callers, callers_file, rate_limit
+from headgate_server.auth import callers, callers_file
 from headgate_server.auth.callers import Proof
-from headgate_server.logs import failed_calls
-from headgate_server.logs.denial_log import TELL_SECONDS, DenialLog
-from headgate_server.logs.failed_calls import FailedCalls
 from headgate_server.ports.caller import Caller, CallerLimits, Right
 from headgate_server.process import settings
 from tests.server.callers import entry, token_entry, token_of, write
@@ -161,117 +157,3 @@ def test_limits_of_callers_need_callers() -> None:
     for name in ("caller_max_watches", "caller_calls_per_second"):
         with pytest.raises(settings.BadSettings, match="needs HEADGATE_CALLERS"):
             settings.load(**{name: 1})
-
-
-@pytest.mark.parametrize(
-    ("metadata", "token"),
-    [
-        ([], None),
-        ([("x", "Bearer a")], None),
-        ([("authorization", "Bearer abc")], "abc"),
-        ([("authorization", "bearer  abc ")], "abc"),
-        ([("authorization", "Basic abc")], ""),
-        ([("authorization", "abc")], ""),
-        ([("authorization", "")], ""),
-        ([("authorization", "Bearer ")], ""),
-        ([("authorization", "Bearer ä")], ""),
-        ([("authorization", b"Bearer abc")], ""),
-        ([("authorization", "Bearer " + "x" * (callers.MAX_TOKEN + 1))], ""),
-        ([("authorization", "Bearer abc"), ("authorization", "Bearer abc")], ""),
-    ],
-)
-def test_a_token_is_found_among_metadata(metadata: list[tuple[str, str | bytes]], token: str | None) -> None:
-    assert callers.token_in(metadata) == token
-
-
-def test_a_certificate_that_names_two_callers_names_none(tmp_path: Path) -> None:
-    text = entry("a", certificates=["a.example"]) + entry("b", certificates=["b.example"])
-    found = load(tmp_path, text, mutual=True)
-
-    proof = found.of_certificate(["host", "a.example"])
-    assert isinstance(proof, Proof) and proof.caller.name == "a"
-    assert found.of_certificate(["a.example", "b.example"]) is Reason.TOKEN_INVALID
-    assert found.of_certificate(["host"]) is Reason.TOKEN_MISSING
-
-
-def test_a_name_in_a_certificate_is_no_token(tmp_path: Path) -> None:
-    found = load(tmp_path, entry("a", certificates=["a.example"]), mutual=True)
-
-    assert found.of_token("a.example", 0) is Reason.TOKEN_INVALID
-
-
-def test_an_open_stream_outlives_a_change_that_takes_nothing_from_its_caller(tmp_path: Path) -> None:
-    def file(name: str = "etl", **given: Any) -> callers.Callers:
-        return load(tmp_path, entry(name, token_entry("t"), **given))
-
-    proof = file(connections=["a", "b"], rights=["read"]).of_token("t", 0)
-    assert isinstance(proof, Proof)
-
-    assert isinstance(file(connections=["a", "b", "c"]).of_proof(proof, 0), Proof)
-    assert isinstance(file().of_proof(proof, 0), Proof)
-    assert file(connections=["a"]).of_proof(proof, 0) is Reason.RIGHT_MISSING
-    assert file(name="other").of_proof(proof, 0) is Reason.TOKEN_INVALID
-    assert load(tmp_path, entry("etl")).of_proof(proof, 0) is Reason.TOKEN_INVALID
-
-
-def test_a_bucket_gives_a_burst_then_its_rate() -> None:
-    bucket, waits = rate_limit.full(10, 0), []
-    for _ in range(11):
-        bucket, wait = rate_limit.draw(bucket, 10, 0)
-        waits.append(wait)
-    assert waits == [0] * 10 + [pytest.approx(0.1)]
-
-    bucket, wait = rate_limit.draw(bucket, 10, 0.1)
-    assert wait == 0
-    _, wait = rate_limit.draw(bucket, 10, 0.1)
-    assert wait == pytest.approx(0.1)
-
-
-def test_a_bucket_holds_no_more_than_a_burst_and_one_call_at_least() -> None:
-    slow = rate_limit.full(0.5, 0)
-    slow, wait = rate_limit.draw(slow, 0.5, 0)
-    assert wait == 0
-    _, wait = rate_limit.draw(slow, 0.5, 1_000)
-    assert wait == 0
-    slow, _ = rate_limit.draw(slow, 0.5, 1_000)
-    assert rate_limit.draw(slow, 0.5, 1_000)[1] == pytest.approx(2)
-
-
-def test_a_flood_of_refusals_is_told_in_a_few_lines(caplog: pytest.LogCaptureFixture) -> None:
-    told = DenialLog()
-    for at in range(10_000):
-        told.note("TOKEN_INVALID", "", "m from ipv4:10.0.0.1:5", at / 10_000)
-    told.note("RIGHT_MISSING", "etl", "n from ipv4:10.0.0.2:5", 1)
-    assert len(caplog.records) == 1
-
-    told.tell(TELL_SECONDS)
-    told.tell(2 * TELL_SECONDS)
-
-    assert [record.getMessage() for record in caplog.records] == [
-        "calls turned away: 1 TOKEN_INVALID; the last at m from ipv4:10.0.0.1:5",
-        "calls turned away: 1 RIGHT_MISSING of etl, 9999 TOKEN_INVALID; the last at n from ipv4:10.0.0.2:5",
-    ]
-
-
-def lines_of(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records]
-
-
-def test_the_first_failures_of_each_kind_have_lines_and_the_rest_are_counted(caplog: pytest.LogCaptureFixture) -> None:
-    told = FailedCalls(logging.getLogger("headgate_server.access"))
-    own = sum(told.has_line("JOB_UNKNOWN", "etl", "GetJob", at / 10_000) for at in range(10_000))
-
-    assert own == failed_calls.LINES
-    assert told.has_line("JOB_UNKNOWN", "other", "GetJob", 1) and told.has_line("JOB_EXISTS", "etl", "Create", 1)
-    told.tell(failed_calls.TELL_SECONDS)
-    told.tell(2 * failed_calls.TELL_SECONDS)
-    assert lines_of(caplog) == ["calls failed besides: 9995 JOB_UNKNOWN of etl; the last was GetJob"]
-    assert told.has_line("JOB_UNKNOWN", "etl", "GetJob", 2 * failed_calls.TELL_SECONDS)
-
-
-def test_many_callers_that_fail_have_no_more_lines_than_a_few_have(caplog: pytest.LogCaptureFixture) -> None:
-    told = FailedCalls(logging.getLogger("headgate_server.access"))
-
-    own = sum(told.has_line("JOB_UNKNOWN", f"caller-{number}", "GetJob", 1) for number in range(10_000))
-
-    assert own == failed_calls.MOST_LINES

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+import grpc
 import pytest
 from google.longrunning import operations_grpc_pb2
 from google.longrunning import operations_proto_pb2 as lro
 
 from headgate import pb
 from headgate.job import sizes
+from headgate.reasons import Reason
 from headgate.store import keys
+from headgate_server.errors.exceptions import Refused
 from headgate_server.jobs import job_groups, listing
 from headgate_server.jobs.job_counts import Tally
 from headgate_server.jobs.job_groups import JobGroups
@@ -19,7 +22,12 @@ from headgate_server.jobs.listing import list_jobs
 from headgate_server.ports.caller import ANONYMOUS, Caller, Right
 from headgate_server.ports.jobs import StoredJob
 from headgate_server.watch import long_poll
-from tests.server.world import World
+from tests.server.world import (
+    World,
+    fields_of,
+    refusal,
+    status_of,
+)
 
 CLIENT_BYTES: Final = 4 * 1024 * 1024
 """What a client of gRPC takes of one message unless told otherwise."""
@@ -178,3 +186,85 @@ async def test_a_page_of_a_log_ends_by_bytes(world: World) -> None:
     assert pages == 4
     whole: Any = world.watch("wordy", start_revision=1)
     assert [(await whole.read()).revision for _ in range(13)] == revisions
+
+
+def test_a_page_token_is_good_only_for_its_arguments() -> None:
+    asked = pb.ListJobsRequest(filter="state = RUNNING")
+    asked.page_token = listing.write_token(asked, 77)
+
+    assert listing.read_token(asked) == 77
+    for other in (
+        pb.ListJobsRequest(filter="state = QUEUED", page_token=asked.page_token),
+        pb.ListJobsRequest(filter=asked.filter, order_by="create_time", page_token=asked.page_token),
+        pb.ListJobsRequest(filter=asked.filter, page_token=asked.page_token[:-1]),
+        pb.ListJobsRequest(filter=asked.filter, page_token="ünlesbar"),
+    ):
+        with pytest.raises(Refused) as caught:
+            listing.read_token(other)
+        assert caught.value.reason is Reason.PAGE_TOKEN_INVALID
+
+
+async def walk(world: World, **given: Any) -> list[str]:
+    found, token = [], ""
+    while True:
+        page = await world.jobs.ListJobs(pb.ListJobsRequest(page_token=token, **given))
+        found += [keys.job_id(job.name) for job in page.jobs]
+        token = page.next_page_token
+        if not token:
+            return found
+
+
+async def test_jobs_are_listed_newest_first_or_oldest_first(world: World) -> None:
+    job_ids = [await world.submit() for _ in range(7)]
+
+    assert await walk(world, page_size=3) == job_ids[::-1]
+    assert await walk(world, page_size=2, order_by="create_time") == job_ids
+    assert await walk(world, page_size=7) == job_ids[::-1]
+
+
+async def test_a_walk_shows_every_job_once_while_others_are_added(world: World) -> None:
+    job_ids = [await world.submit() for _ in range(6)]
+
+    first = await world.jobs.ListJobs(pb.ListJobsRequest(page_size=2))
+    await world.submit()
+    rest = await world.jobs.ListJobs(pb.ListJobsRequest(page_size=200, page_token=first.next_page_token))
+
+    assert [keys.job_id(job.name) for job in (*first.jobs, *rest.jobs)] == job_ids[::-1]
+
+
+async def test_a_list_is_filtered(world: World) -> None:
+    job_ids = [await world.submit(options=pb.JobOptions(labels={"n": str(n % 2)})) for n in range(6)]
+    await world.worker.move(job_ids[0], pb.JOB_STATE_RUNNING)
+
+    assert await walk(world, filter="state = RUNNING") == [job_ids[0]]
+    assert await walk(world, filter='labels.n = "0" AND state = QUEUED', page_size=1) == [job_ids[4], job_ids[2]]
+    assert await walk(world, filter="kind = start") == []
+
+
+async def test_a_list_that_matches_little_ends_its_pages_early(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "MAX_WALKED", 4)
+    job_ids = [await world.submit(options=pb.JobOptions(labels={"n": str(n)})) for n in range(10)]
+
+    page = await world.jobs.ListJobs(pb.ListJobsRequest(filter="labels.n = 0"))
+
+    assert not page.jobs and page.next_page_token
+    assert await walk(world, filter="labels.n = 0") == [job_ids[0]]
+
+
+async def test_a_bad_filter_or_order_is_named(world: World) -> None:
+    for request, field in (
+        (pb.ListJobsRequest(filter="colour = red"), "filter"),
+        (pb.ListJobsRequest(order_by="name"), "order_by"),
+    ):
+        with pytest.raises(grpc.RpcError) as caught:
+            await world.jobs.ListJobs(request)
+        assert fields_of(status_of(caught.value)) == {field}
+
+
+async def test_a_token_of_another_list_is_refused(world: World) -> None:
+    for _ in range(3):
+        await world.submit()
+    token = (await world.jobs.ListJobs(pb.ListJobsRequest(page_size=1))).next_page_token
+
+    other = pb.ListJobsRequest(page_token=token, filter="state = QUEUED")
+    assert await refusal(world.jobs.ListJobs(other)) == "PAGE_TOKEN_INVALID"

@@ -110,3 +110,17 @@ def test_a_filter_that_can_not_be_read_says_where(text: str, column: int, proble
 )
 def test_a_filter_for_one_state_names_it_for_the_index(text: str, state: int | None) -> None:
     assert filters.parse(text).state == state
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("state = RUNING", "unknown state 'RUNING': did you mean RUNNING? Known are QUEUED, RUNNING, PAUSED"),
+        ("state = xyz", "unknown state 'xyz'; known are QUEUED"),
+        ("kind = backfil", "unknown kind 'backfil': did you mean backfill? Known are create"),
+        ("stat = RUNNING", "unknown field 'stat': did you mean state? Known are state, kind"),
+    ],
+)
+def test_a_filter_with_an_unknown_word_names_the_known_ones(text: str, said: str) -> None:
+    with pytest.raises(filters.BadFilter, match=re.escape(said)):
+        filters.parse(text)

@@ -12,9 +12,11 @@ from google.type.date_pb2 import Date
 
 from headgate import pb
 from headgate.backfill import dates
+from headgate.reasons import Reason
 from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.status import describe
 from headgate_server.requests import validator
+from tests.server.requests.test_pattern_words import fields, rules_of
 from tests.server.world import DAY, World, backfill, fields_of, ranges, reason_of, status_of
 
 PROPERTIES = "spec.default_run_properties"
@@ -363,3 +365,25 @@ async def test_a_message_that_can_not_be_parsed_is_said_to_be_malformed(world: W
 
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert reason_of(caught.value) == "MESSAGE_MALFORMED"
+
+
+def test_what_can_not_be_the_name_of_a_connection_is_refused() -> None:
+    validator.check(pb.GetWorkflowInstanceRequest(id=1, connection="elsewhere"))
+    with pytest.raises(Refused) as caught:
+        validator.check(pb.GetWorkflowInstanceRequest(id=1, connection="Not A Name"))
+    assert caught.value.reason is Reason.FIELD_INVALID
+
+
+ENUMS_OF_OTHERS = {"google.protobuf.Value"}
+
+
+def test_every_enum_of_a_request_takes_only_values_that_there_are() -> None:
+    loose = []
+    for field in fields():
+        if field.enum_type is None or field.containing_type.full_name in ENUMS_OF_OTHERS:
+            continue
+        rules = rules_of(field)
+        found = rules.repeated.items.enum if field.is_repeated else rules.enum
+        loose += [] if found.defined_only else [f"{field.containing_type.full_name}.{field.name}"]
+
+    assert loose == []

@@ -1,25 +1,15 @@
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 import pytest
-from aiohttp import ClientSession
 from google.protobuf.descriptor import MethodDescriptor
-from google.protobuf.duration_pb2 import Duration
 
 from headgate import pb
 from headgate.store import keys
-from headgate_server.jobs import listing
 from headgate_server.requests.unbuilt import UNBUILT
 from headgate_server.rpc import registry
-from tests.server.world import World, backfill, fields_of, metadata_of, reason_of, status_of, until
-
-
-async def refusal(call: Awaitable[object]) -> str:
-    with pytest.raises(grpc.RpcError) as caught:
-        await call
-    return reason_of(caught.value)
+from tests.server.world import World, backfill, metadata_of, reason_of, refusal
 
 
 async def test_a_job_shows_what_it_has_cost_upstream(world: World) -> None:
@@ -58,71 +48,6 @@ async def walk(world: World, **given: Any) -> list[str]:
             return found
 
 
-async def test_jobs_are_listed_newest_first_or_oldest_first(world: World) -> None:
-    job_ids = [await world.submit() for _ in range(7)]
-
-    assert await walk(world, page_size=3) == job_ids[::-1]
-    assert await walk(world, page_size=2, order_by="create_time") == job_ids
-    assert await walk(world, page_size=7) == job_ids[::-1]
-
-
-async def test_a_walk_shows_every_job_once_while_others_are_added(world: World) -> None:
-    job_ids = [await world.submit() for _ in range(6)]
-
-    first = await world.jobs.ListJobs(pb.ListJobsRequest(page_size=2))
-    await world.submit()
-    rest = await world.jobs.ListJobs(pb.ListJobsRequest(page_size=200, page_token=first.next_page_token))
-
-    assert [keys.job_id(job.name) for job in (*first.jobs, *rest.jobs)] == job_ids[::-1]
-
-
-async def test_a_list_is_filtered(world: World) -> None:
-    job_ids = [await world.submit(options=pb.JobOptions(labels={"n": str(n % 2)})) for n in range(6)]
-    await world.worker.move(job_ids[0], pb.JOB_STATE_RUNNING)
-
-    assert await walk(world, filter="state = RUNNING") == [job_ids[0]]
-    assert await walk(world, filter='labels.n = "0" AND state = QUEUED', page_size=1) == [job_ids[4], job_ids[2]]
-    assert await walk(world, filter="kind = start") == []
-
-
-async def test_a_list_that_matches_little_ends_its_pages_early(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "MAX_WALKED", 4)
-    job_ids = [await world.submit(options=pb.JobOptions(labels={"n": str(n)})) for n in range(10)]
-
-    page = await world.jobs.ListJobs(pb.ListJobsRequest(filter="labels.n = 0"))
-
-    assert not page.jobs and page.next_page_token
-    assert await walk(world, filter="labels.n = 0") == [job_ids[0]]
-
-
-async def test_a_bad_filter_or_order_is_named(world: World) -> None:
-    for request, field in (
-        (pb.ListJobsRequest(filter="colour = red"), "filter"),
-        (pb.ListJobsRequest(order_by="name"), "order_by"),
-    ):
-        with pytest.raises(grpc.RpcError) as caught:
-            await world.jobs.ListJobs(request)
-        assert fields_of(status_of(caught.value)) == {field}
-
-
-async def test_a_token_of_another_list_is_refused(world: World) -> None:
-    for _ in range(3):
-        await world.submit()
-    token = (await world.jobs.ListJobs(pb.ListJobsRequest(page_size=1))).next_page_token
-
-    other = pb.ListJobsRequest(page_token=token, filter="state = QUEUED")
-    assert await refusal(world.jobs.ListJobs(other)) == "PAGE_TOKEN_INVALID"
-
-
-async def test_jobs_are_counted_by_state(world: World) -> None:
-    job_ids = [await world.submit() for _ in range(3)]
-    await world.worker.move(job_ids[0], pb.JOB_STATE_RUNNING)
-
-    reply = await world.jobs.CountJobs(pb.CountJobsRequest())
-
-    assert {row.state: row.count for row in reply.counts} == {pb.JOB_STATE_QUEUED: 2, pb.JOB_STATE_RUNNING: 1}
-
-
 async def test_a_cancel_is_recorded_and_rings_for_a_worker(world: World) -> None:
     job_id = await world.submit()
     await world.worker.append(job_id, pb.JobEvent(type=pb.EVENT_TYPE_WARNING), hints=b"scratch")
@@ -147,35 +72,6 @@ async def test_pausing_and_resuming(world: World) -> None:
     assert (await world.jobs.ResumeJob(pb.ResumeJobRequest(name=name))).state == pb.JOB_STATE_RUNNING
 
 
-async def test_an_old_etag_is_refused(world: World) -> None:
-    job_id = await world.submit()
-    etag = (await world.worker.load(job_id)).etag
-    await world.worker.say(job_id)
-    name = keys.job_name(job_id)
-
-    assert await refusal(world.jobs.CancelJob(pb.CancelJobRequest(name=name, etag=etag))) == "ETAG_MISMATCH"
-    etag = (await world.worker.load(job_id)).etag
-    assert (await world.jobs.CancelJob(pb.CancelJobRequest(name=name, etag=etag))).state == pb.JOB_STATE_CANCELLING
-
-
-async def test_a_cancel_wins_against_a_worker_that_keeps_writing(world: World) -> None:
-    job_id = await world.submit()
-    stop = asyncio.Event()
-
-    async def write() -> None:
-        while not stop.is_set():
-            try:
-                await world.worker.say(job_id)
-            except AssertionError:  # the cancel was faster, this once
-                continue
-
-    async with asyncio.TaskGroup() as group:
-        group.create_task(write())
-        job = await world.jobs.CancelJob(pb.CancelJobRequest(name=keys.job_name(job_id)))
-        stop.set()
-    assert job.state == pb.JOB_STATE_CANCELLING
-
-
 async def test_only_a_finished_job_is_deleted_and_then_it_is_gone(world: World) -> None:
     job_id = await world.submit()
     request = pb.DeleteJobRequest(name=keys.job_name(job_id))
@@ -193,62 +89,6 @@ async def events(world: World, job_id: str, **given: Any) -> pb.ListJobEventsRes
     reply: pb.ListJobEventsResponse
     reply = await world.jobs.ListJobEvents(pb.ListJobEventsRequest(name=keys.job_name(job_id), **given))
     return reply
-
-
-async def test_a_log_is_read_in_pages(world: World) -> None:
-    job_id = await world.submit()
-    await world.worker.say(job_id)
-    await world.worker.finish(job_id)
-
-    first = await events(world, job_id, page_size=3)
-    second = await events(world, job_id, start_revision=first.next_revision)
-
-    assert [event.revision for event in (*first.job_events, *second.job_events)] == [1, 2, 3, 4]
-    assert (first.next_revision, first.end, second.next_revision, second.end) == (4, False, 5, True)
-    assert await events(world, job_id, start_revision=5, wait=Duration(seconds=30)) == pb.ListJobEventsResponse(
-        next_revision=5, end=True
-    )
-
-
-async def test_a_long_poll_answers_when_something_happens(world: World) -> None:
-    job_id = await world.submit()
-    waiting = asyncio.create_task(events(world, job_id, start_revision=2, wait=Duration(seconds=30)))
-    await until(lambda: watches(world))
-
-    await world.worker.say(job_id)
-
-    assert [event.revision for event in (await waiting).job_events] == [2]
-
-
-async def watches(world: World) -> bool:
-    async with ClientSession() as session, session.get(f"{world.ops}/metrics") as response:
-        return "headgate_open_watches 1.0" in await response.text()
-
-
-async def test_a_long_poll_without_events_ends_empty(world: World) -> None:
-    job_id = await world.submit()
-
-    reply = await events(world, job_id, start_revision=2, wait=Duration(nanos=50_000_000))
-
-    assert (list(reply.job_events), reply.next_revision, reply.end) == ([], 2, False)
-    assert (await events(world, job_id, start_revision=2)).next_revision == 2
-
-
-async def test_a_page_of_events_fits_into_what_clients_take(world: World) -> None:
-    job_id = await world.submit()
-    for _ in range(30):
-        await world.worker.say(job_id, "x" * 200_000)
-
-    first = await events(world, job_id, page_size=1_000)
-
-    assert first.ByteSize() < 4 * 1024 * 1024
-    assert first.next_revision == len(first.job_events) + 1 < 32
-
-
-async def test_a_future_revision_is_out_of_range(world: World) -> None:
-    job_id = await world.submit()
-
-    assert await refusal(events(world, job_id, start_revision=3)) == "REVISION_FUTURE"
 
 
 async def test_the_server_tells_its_limits_and_what_is_not_built(world: World) -> None:

@@ -22,8 +22,7 @@ from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.status import describe
 from headgate_server.jobs import operation_view
 from headgate_server.services import operations
-from tests.server.services.test_jobs import refusal
-from tests.server.world import World, connected, detail, fields_of, quick_settings, status_of, until
+from tests.server.world import World, connected, detail, fields_of, quick_settings, refusal, status_of, until
 
 
 def stub(world: World) -> Any:
