@@ -8,17 +8,21 @@ from dataclasses import dataclass, field
 import pytest
 from redis.asyncio import Redis
 
+from headgate import pb
 from headgate.quota.admission import PLAIN, Crowded, Frozen, Go, Later, Slot, Verdict
 from headgate.quota.priority import Rank
 from headgate.store import keys
+from headgate.store.commit import Answer, Commit, Committed
 from headgate_worker.core.model.calls import Call, Failure, FailureKind, GetInstance, Outcome
 from headgate_worker.core.model.steps import Act
 from headgate_worker.core.model.view import Policy
+from headgate_worker.core.planner import IDLE_MS
+from headgate_worker.ports.store import Taken
 from headgate_worker.store.clock import StoreClock, SystemDice
 from headgate_worker.store.jobs import Store
-from headgate_worker.ticks.admission import leaves_out
+from headgate_worker.ticks.admission import Admission, leaves_out
 from headgate_worker.ticks.engine import Engine
-from headgate_worker.ticks.tick import TickLimits
+from headgate_worker.ticks.tick import NextTick, Tick, TickLimits, no_checkpoint
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 
 
@@ -48,6 +52,39 @@ class Upstream:
 
     async def aclose(self) -> None:
         return
+
+
+NOW_MS = 1_700_000_000_000
+
+
+class VirtualClock:
+    """Stands still."""
+
+    def now_ms(self) -> int:
+        return NOW_MS
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def set(self, now_ms: int) -> None:
+        raise AssertionError("nobody asks the store here")
+
+
+class Recorder(Store):
+    """Takes commits and notes them; Redis is not asked."""
+
+    def __init__(self, committed: list[Commit]) -> None:
+        self._committed = committed
+        self.lease_ms = 5_000
+
+    async def commit(self, change: Commit) -> Answer:
+        self._committed.append(change)
+        return Committed(1, NOW_MS)
+
+
+def tick_of(committed: list[Commit]) -> Tick:
+    taken = Taken(pb.Job(name="jobs/t", state=pb.JOB_STATE_RUNNING), 1, 1, b"", NOW_MS)
+    return Tick(Recorder(committed), VirtualClock(), SystemDice(), taken, 0.0, no_checkpoint)
 
 
 async def looks(store: Store, upstream: Upstream, times: int) -> str:
@@ -98,3 +135,34 @@ NO_ROOM: Sequence[Verdict] = (Frozen(5), Crowded(5), Later(101))
 def test_what_is_worth_a_short_wait_only_is_left_out_where_there_is_no_room(verdict: Verdict) -> None:
     assert leaves_out(Act(call=GetInstance(1), until_ms=100), verdict) is (verdict in NO_ROOM)
     assert not leaves_out(Act(call=GetInstance(1)), verdict)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "poll_ms"),
+    [(Later(NOW_MS + 20_000), NOW_MS + 20_000), (Frozen(NOW_MS + 9_000_000), NOW_MS + 9_000_000)],
+)
+async def test_a_call_that_may_not_go_out_yet_names_the_next_tick_and_commits_nothing(
+    verdict: Verdict, poll_ms: int
+) -> None:
+    committed: list[Commit] = []
+    tick = tick_of(committed)
+    admission = Admission(Upstream([]), VirtualClock())
+
+    following = await admission.admit(tick, Act(call=GetInstance(1)), GetInstance(1), verdict)
+
+    assert following == NextTick(min(poll_ms, NOW_MS + IDLE_MS), poll_ms)
+    assert not committed
+
+
+async def test_a_slot_is_kept_for_the_next_tick() -> None:
+    tick = tick_of([])
+    slot = Slot(NOW_MS + 60_000, 7)
+
+    following = await Admission(Upstream([]), VirtualClock()).admit(tick, Act(), GetInstance(1), slot)
+
+    assert following == NextTick(NOW_MS + 60_000, NOW_MS + 60_000)
+    assert (tick.hints.slot_class, tick.hints.slot_at_ms, tick.hints.slot_epoch) == ("read", NOW_MS + 60_000, 7)
+
+
+async def test_a_call_that_goes_out_names_no_next_tick() -> None:
+    assert await Admission(Upstream([]), VirtualClock()).admit(tick_of([]), Act(), GetInstance(1), Go()) is None

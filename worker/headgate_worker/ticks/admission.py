@@ -15,7 +15,7 @@ from headgate_worker.core.model.steps import Act
 from headgate_worker.core.planner import IDLE_MS
 from headgate_worker.ports.clock import Clock
 from headgate_worker.ports.upstreams import Upstreams, class_of
-from headgate_worker.ticks.tick import Tick
+from headgate_worker.ticks.tick import NextTick, Tick
 
 SLOT_NEAR_MS: Final = 1_000
 """A slot of the quota that is so near is waited for within the tick; a later one ends it."""
@@ -41,8 +41,8 @@ class Admission:
             tick.waited()
         return verdict
 
-    async def admits(self, tick: Tick, act: Act, call: Call, verdict: Verdict) -> bool:
-        """Whether the call goes out now; if not, the tick has ended and comes again at the call's slot."""
+    async def admit(self, tick: Tick, act: Act, call: Call, verdict: Verdict) -> NextTick | None:
+        """None once the call may go out now, after a wait for a near slot; else the tick in which it asks again."""
         while isinstance(verdict, Slot) and verdict.at_ms - self._clock.now_ms() <= SLOT_NEAR_MS:
             await self._slot_comes(tick, verdict.at_ms)
             slot, verdict = verdict, await self._ask(tick, act, call, held=verdict.epoch)
@@ -51,9 +51,8 @@ class Admission:
         if isinstance(verdict, Go):
             if tick.hints.slot_class or tick.hints.queues_since_ms:
                 tick.hints = replace(tick.hints.slot("", 0), queues_since_ms=0)
-            return True
-        await self._end(tick, call, verdict)
-        return False
+            return None
+        return self._next_tick(tick, call, verdict)
 
     async def _slot_comes(self, tick: Tick, at_ms: int) -> None:
         """Wait for a slot that is near."""
@@ -62,7 +61,8 @@ class Admission:
             await asyncio.sleep(left_ms / 1000)
             tick.waited()
 
-    async def _end(self, tick: Tick, call: Call, verdict: Slot | Frozen | Crowded | Later) -> None:
+    def _next_tick(self, tick: Tick, call: Call, verdict: Slot | Frozen | Crowded | Later) -> NextTick:
+        """When the call asks again, or shows the slot that it has got, which the hints keep."""
         wake_ms = verdict.until_ms if isinstance(verdict, Frozen) else verdict.at_ms
         if isinstance(verdict, Crowded):
             wake_ms = self._asks_again_ms(tick, verdict.at_ms)
@@ -70,7 +70,7 @@ class Admission:
             self._queues(tick)
         if isinstance(verdict, Slot):
             tick.hints = tick.hints.slot(class_of(call), wake_ms, verdict.epoch)
-        await tick.commit((), wake_ms=min(wake_ms, self._clock.now_ms() + IDLE_MS), poll_ms=wake_ms)
+        return NextTick(min(wake_ms, self._clock.now_ms() + IDLE_MS), poll_ms=wake_ms)
 
     def _asks_again_ms(self, tick: Tick, at_ms: int) -> int:
         """When a call asks again that the queue is too long for."""

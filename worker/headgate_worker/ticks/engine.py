@@ -52,6 +52,7 @@ from headgate_worker.ticks.tick import (
     LogFull,
     LostJob,
     Moved,
+    NextTick,
     Tick,
     TickLimits,
     described,
@@ -199,16 +200,24 @@ class Engine:
             return
         if self._is_suspect(tick.taken):
             await asyncio.sleep(SUSPECT_PAUSE_SECONDS)
+        try:
+            await self._take_steps(tick)
+        except InLine:
+            await self._wait_in_line(tick)
+
+    async def _take_steps(self, tick: Tick) -> None:
+        """Take steps until the job has ended or waits for something, or the tick has lasted long enough."""
         for _ in range(STEPS_PER_TICK):
             if tick.elapsed() > self._limits.seconds:
                 break
             try:
-                if await self._step(tick):
+                if following := await self._step(tick):
+                    await tick.end_with(following)
                     return
             except Moved:
                 await tick.reload()
-            except InLine:
-                await self._wait_in_line(tick)
+                continue
+            if tick.job.state in JOB_TERMINAL:
                 return
         await tick.go_on_later()
 
@@ -228,62 +237,65 @@ class Engine:
             await tick.reload()
             await tick.go_on_later()
 
-    async def _step(self, tick: Tick) -> bool:
-        """Take one step; whether the tick is over."""
-        step = plan(self._view(tick))
-        if isinstance(step, Act):
-            over = not await self._act(tick, step)
-            return over or tick.job.state in JOB_TERMINAL
-        if isinstance(step, Wait):
-            tick.waits_no_more()
-            await tick.commit((), wake_ms=step.until_ms, poll_ms=step.poll_ms)
-        assert isinstance(step, Wait | Rest)  # noqa: S101  # nothing else is left, told to the type checker
-        return True
+    async def _step(self, tick: Tick) -> NextTick | None:
+        """Take one step; None when the tick goes on, or the job has ended."""
+        match plan(self._view(tick)):
+            case Act() as act:
+                return await self._dispatch(tick, act)
+            case Wait(until_ms, poll_ms):
+                tick.waits_no_more()
+                return NextTick(until_ms, poll_ms)
+            case Rest():
+                return None
 
     def _view(self, tick: Tick) -> View:
         now_ms, die = self._clock.now_ms(), self._dice.roll()
         return View(tick.job, tick.hints, now_ms, die, self._policy, marked=tick.taken.marked)
 
-    async def _act(self, tick: Tick, act: Act) -> bool:
-        """Do what was decided; False when it has to wait for the quota, and the tick is over."""
+    async def _dispatch(self, tick: Tick, act: Act) -> NextTick | None:
+        """Do what was decided; the next tick when its call has to wait for the quota."""
         if isinstance(act.call, GetInstance) and act.since_ms:
-            return await self._look(tick, act, act.call)
-        return await self._do(tick, act)
+            return await self._read_shared(tick, act, act.call)
+        return await self._execute(tick, act)
 
-    async def _look(self, tick: Tick, act: Act, call: GetInstance) -> bool:
+    async def _read_shared(self, tick: Tick, act: Act, call: GetInstance) -> NextTick | None:
         """Take what another job or a caller has read of an instance since; else read it, for all of them."""
         found = await self._store.sharing.ask(tick.job.connection, call.id, act.since_ms)
         if isinstance(found, Flight):
-            done = await self._do(tick, act, found)
-            if not done:
+            following = await self._execute(tick, act, found)
+            if following is not None:
                 await self._store.sharing.drop(found)
-            return done
+            return following
         body = pb.WorkflowInstance.FromString(found.body)
         known = Reply(body, body.upstream_request_id, 0.0, at_ms=found.at_ms)
         await self._absorb(tick, act, await self._with_stops(tick, call, known))
         await self._store.follow(tick.job.connection, call.id, self._follow_ms(tick, act, body))
-        return True
+        return None
 
-    async def _do(self, tick: Tick, act: Act, flight: Flight | None = None) -> bool:
-        """Commit and call; False when the call has to wait for the quota, and the tick is over."""
-        if act.call is not None:
-            if await self._is_out_of_reach(tick, act.call):
-                return True
-            verdict = await self._admission.verdict(tick, act, act.call)
-            if leaves_out(act, verdict):
-                await self._absorb(tick, act, LEFT_OUT)
-                return True
-            if not await self._admission.admits(tick, act, act.call, verdict):
-                return False
+    async def _execute(self, tick: Tick, act: Act, flight: Flight | None = None) -> NextTick | None:
+        """Commit what was decided and send its call; the next tick when the call has to wait for the quota."""
+        if act.call is None:
+            await tick.commit(act.drafts)
+            return None
+        if await self._is_out_of_reach(tick, act.call):
+            return None
+        verdict = await self._admission.verdict(tick, act, act.call)
+        if leaves_out(act, verdict):
+            await self._absorb(tick, act, LEFT_OUT)
+            return None
+        following = await self._admission.admit(tick, act, act.call, verdict)
+        if following is None:
+            await self._send(tick, act, act.call, flight)
+        return following
+
+    async def _send(self, tick: Tick, act: Act, call: Call, flight: Flight | None) -> None:
+        """Commit the intent of a call that may go out, send it, and keep for others what it has read."""
         if act.needs_commit:
             await tick.commit(act.drafts)
-        if act.call is None:
-            return True
         self._checkpoint("intended")
         sent_ms = self._clock.now_ms()
-        outcome = await self._sent(tick, act, act.call)
+        outcome = await self._sent(tick, act, call)
         await self._share(tick, act, outcome, flight or Flight(tick.job.connection, "", sent_ms))
-        return True
 
     async def _sent(self, tick: Tick, act: Act, call: Call) -> Outcome:
         """Send a call that may go out and take in what came of it; a stop is on record before it is sent."""

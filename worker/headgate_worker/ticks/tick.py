@@ -68,6 +68,19 @@ class TickLimits:
     attempts: int = 5
 
 
+@dataclass(frozen=True, slots=True)
+class NextTick:
+    """How a tick ends whose job waits for something.
+
+    Args:
+        wake_ms: when the next one is due.
+        poll_ms: when upstream is to be asked next; 0 when that can't be told.
+    """
+
+    wake_ms: int
+    poll_ms: int
+
+
 class Tick:
     """A job while one tick has it."""
 
@@ -221,6 +234,10 @@ class Tick:
     def _wake(self, now_ms: int, wake_ms: int) -> Wake:
         entry = queue_entries.tick(self.job_id, nonce=self._dice.nonce(), now_ms=now_ms)
         return Wake(entry, max(0, wake_ms - now_ms))
+
+    async def end_with(self, following: NextTick) -> None:
+        """End the tick and give the job back until the next one; raises as `commit` does."""
+        await self.commit((), wake_ms=following.wake_ms, poll_ms=following.poll_ms)
 
     async def reload(self) -> None:
         """Read the job again after somebody else moved it on; LostJob when it is gone."""
