@@ -32,6 +32,7 @@ from headgate_server.ports.clock import StoreClock
 from headgate_server.ports.instance_kinds import PollPace
 from headgate_server.process.metrics import Metrics
 from headgate_server.process.settings import Settings
+from headgate_server.reports.report_stream import JobReports
 from headgate_server.rpc import handlers as rpc_handlers
 from headgate_server.rpc import health_service, listener, pending_requests, reflection_service, registry
 from headgate_server.rpc.call_slots import CallSlots
@@ -186,6 +187,7 @@ class ServerParts:
                 watching,
                 RedisHistory(self.reads),
                 facts,
+                JobReports(self.store, self.reading, self.clock),
                 streams=self.streams,
             ),
             "headgate.v1.BackfillService": BackfillService(intake, planning),

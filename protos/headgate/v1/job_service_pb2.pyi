@@ -15,6 +15,7 @@ from headgate.v1 import backfill_service_pb2 as _backfill_service_pb2
 from headgate.v1 import event_pb2 as _event_pb2
 from headgate.v1 import flow_instance_service_pb2 as _flow_instance_service_pb2
 from headgate.v1 import job_pb2 as _job_pb2
+from headgate.v1 import job_report_pb2 as _job_report_pb2
 from headgate.v1 import watch_pb2 as _watch_pb2
 from headgate.v1 import workflow_instance_service_pb2 as _workflow_instance_service_pb2
 import builtins as _builtins
@@ -800,3 +801,61 @@ class DeleteJobRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteJobRequest: _TypeAlias = DeleteJobRequest  # noqa: Y015
+
+@_typing.final
+class GetJobReportRequest(_message.Message):
+    """Request of GetJobReport."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERIFY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"jobs/{job_id}"."""
+    verify: _builtins.bool
+    """Whether upstream is asked now for each instance, and for instances of others."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        verify: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "verify", b"verify"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetJobReportRequest: _TypeAlias = GetJobReportRequest  # noqa: Y015
+
+@_typing.final
+class GetJobReportResponse(_message.Message):
+    """One message of GetJobReport."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def progress(self) -> _job_report_pb2.ReportProgress:
+        """How far the verification has come; only with verify, and at least every 15 s."""
+
+    @_builtins.property
+    def report(self) -> _job_report_pb2.JobReport:
+        """The report, or a part of it: to be merged with the parts before."""
+
+    def __init__(
+        self,
+        *,
+        progress: _job_report_pb2.ReportProgress | None = ...,
+        report: _job_report_pb2.JobReport | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["payload", b"payload", "progress", b"progress", "report", b"report"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["payload", b"payload", "progress", b"progress", "report", b"report"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["progress", "report"]  # noqa: Y015
+    _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
+
+Global___GetJobReportResponse: _TypeAlias = GetJobReportResponse  # noqa: Y015

@@ -115,6 +115,11 @@ class JobServiceStub:
                 request_serializer=headgate_dot_v1_dot_job__service__pb2.ExplainJobRequest.SerializeToString,
                 response_deserializer=headgate_dot_v1_dot_job__service__pb2.ExplainJobResponse.FromString,
                 _registered_method=True)
+        self.GetJobReport = channel.unary_stream(
+                '/headgate.v1.JobService/GetJobReport',
+                request_serializer=headgate_dot_v1_dot_job__service__pb2.GetJobReportRequest.SerializeToString,
+                response_deserializer=headgate_dot_v1_dot_job__service__pb2.GetJobReportResponse.FromString,
+                _registered_method=True)
         self.DeleteJob = channel.unary_unary(
                 '/headgate.v1.JobService/DeleteJob',
                 request_serializer=headgate_dot_v1_dot_job__service__pb2.DeleteJobRequest.SerializeToString,
@@ -334,6 +339,25 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetJobReport(self, request, context):
+        """Reports what a backfill has done, date by date, and whether each date succeeded exactly once.
+
+        Without `verify` the report is made of the log alone, and upstream is not asked. With it every instance of the job is
+        read again, and every date is searched for instances of the same name that others made: about a read a date, by
+        workers, inside the quota and the caller's share of it. Progress is sent meanwhile; a caller that leaves ends the
+        reads. Before the call's deadline, or after an hour, the report is sent with what was verified until then.
+
+        The report is the last thing in the stream. Its messages are to be merged (protobuf's merge): one that would have more
+        than 1 MiB is cut, and the later messages add dates. The stream ends with OK when it is complete.
+
+        Errors: as GetJob, and
+        * FAILED_PRECONDITION, STATE_CONFLICT: the job is no backfill.
+        * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams; see RetryInfo.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteJob(self, request, context):
         """Deletes a terminal job and its log before its expire_time. Cancels nothing.
 
@@ -413,6 +437,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.ExplainJob,
                     request_deserializer=headgate_dot_v1_dot_job__service__pb2.ExplainJobRequest.FromString,
                     response_serializer=headgate_dot_v1_dot_job__service__pb2.ExplainJobResponse.SerializeToString,
+            ),
+            'GetJobReport': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetJobReport,
+                    request_deserializer=headgate_dot_v1_dot_job__service__pb2.GetJobReportRequest.FromString,
+                    response_serializer=headgate_dot_v1_dot_job__service__pb2.GetJobReportResponse.SerializeToString,
             ),
             'DeleteJob': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteJob,
@@ -784,6 +813,33 @@ class JobService:
             '/headgate.v1.JobService/ExplainJob',
             headgate_dot_v1_dot_job__service__pb2.ExplainJobRequest.SerializeToString,
             headgate_dot_v1_dot_job__service__pb2.ExplainJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetJobReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/headgate.v1.JobService/GetJobReport',
+            headgate_dot_v1_dot_job__service__pb2.GetJobReportRequest.SerializeToString,
+            headgate_dot_v1_dot_job__service__pb2.GetJobReportResponse.FromString,
             options,
             channel_credentials,
             insecure,

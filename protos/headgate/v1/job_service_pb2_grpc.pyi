@@ -193,6 +193,21 @@ class JobServiceStub:
 
     Errors: as GetJob.
     """
+    GetJobReport: _grpc.UnaryStreamMultiCallable[_job_service_pb2.GetJobReportRequest, _job_service_pb2.GetJobReportResponse]
+    """Reports what a backfill has done, date by date, and whether each date succeeded exactly once.
+
+    Without `verify` the report is made of the log alone, and upstream is not asked. With it every instance of the job is
+    read again, and every date is searched for instances of the same name that others made: about a read a date, by
+    workers, inside the quota and the caller's share of it. Progress is sent meanwhile; a caller that leaves ends the
+    reads. Before the call's deadline, or after an hour, the report is sent with what was verified until then.
+
+    The report is the last thing in the stream. Its messages are to be merged (protobuf's merge): one that would have more
+    than 1 MiB is cut, and the later messages add dates. The stream ends with OK when it is complete.
+
+    Errors: as GetJob, and
+      * FAILED_PRECONDITION, STATE_CONFLICT: the job is no backfill.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams; see RetryInfo.
+    """
     DeleteJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.DeleteJobRequest, _empty_pb2.Empty]
     """Deletes a terminal job and its log before its expire_time. Cancels nothing.
 
@@ -363,6 +378,21 @@ class JobServiceAsyncStub(JobServiceStub):
     """Tells why a job is not further than it is.
 
     Errors: as GetJob.
+    """
+    GetJobReport: _aio.UnaryStreamMultiCallable[_job_service_pb2.GetJobReportRequest, _job_service_pb2.GetJobReportResponse]  # type: ignore[assignment]
+    """Reports what a backfill has done, date by date, and whether each date succeeded exactly once.
+
+    Without `verify` the report is made of the log alone, and upstream is not asked. With it every instance of the job is
+    read again, and every date is searched for instances of the same name that others made: about a read a date, by
+    workers, inside the quota and the caller's share of it. Progress is sent meanwhile; a caller that leaves ends the
+    reads. Before the call's deadline, or after an hour, the report is sent with what was verified until then.
+
+    The report is the last thing in the stream. Its messages are to be merged (protobuf's merge): one that would have more
+    than 1 MiB is cut, and the later messages add dates. The stream ends with OK when it is complete.
+
+    Errors: as GetJob, and
+      * FAILED_PRECONDITION, STATE_CONFLICT: the job is no backfill.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams; see RetryInfo.
     """
     DeleteJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.DeleteJobRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Deletes a terminal job and its log before its expire_time. Cancels nothing.
@@ -609,6 +639,27 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         """Tells why a job is not further than it is.
 
         Errors: as GetJob.
+        """
+
+    @_abc_1.abstractmethod
+    def GetJobReport(
+        self,
+        request: _job_service_pb2.GetJobReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_job_service_pb2.GetJobReportResponse], _abc.AsyncIterator[_job_service_pb2.GetJobReportResponse]]:
+        """Reports what a backfill has done, date by date, and whether each date succeeded exactly once.
+
+        Without `verify` the report is made of the log alone, and upstream is not asked. With it every instance of the job is
+        read again, and every date is searched for instances of the same name that others made: about a read a date, by
+        workers, inside the quota and the caller's share of it. Progress is sent meanwhile; a caller that leaves ends the
+        reads. Before the call's deadline, or after an hour, the report is sent with what was verified until then.
+
+        The report is the last thing in the stream. Its messages are to be merged (protobuf's merge): one that would have more
+        than 1 MiB is cut, and the later messages add dates. The stream ends with OK when it is complete.
+
+        Errors: as GetJob, and
+          * FAILED_PRECONDITION, STATE_CONFLICT: the job is no backfill.
+          * RESOURCE_EXHAUSTED, CALLER_LIMIT: too many streams; see RetryInfo.
         """
 
     @_abc_1.abstractmethod

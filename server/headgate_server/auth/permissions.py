@@ -68,7 +68,7 @@ _FLOW_READS: Final = ("GetFlowInstance", "ListFlowInstances", "WatchFlowInstance
 _TASK_READS: Final = ("ListTaskInstances", "GetTaskInstance")
 
 RULES: Final[Mapping[str, AccessRule]] = {
-    **_rules(_JOBS, Right.READ, Scope.JOB, "GetJob", "WatchJob", "ListJobEvents", "ExplainJob"),
+    **_rules(_JOBS, Right.READ, Scope.JOB, "GetJob", "WatchJob", "ListJobEvents", "ExplainJob", "GetJobReport"),
     **_rules(_JOBS, Right.READ, Scope.ANSWER, "ListJobs", "CountJobs", "WatchJobs"),
     **_rules(_JOBS, Right.WRITE, Scope.JOB, *_STEERING),
     **_rules(_JOBS, Right.WRITE, Scope.CARRIED, "RunJob"),

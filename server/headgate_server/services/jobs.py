@@ -28,6 +28,7 @@ from headgate_server.ports.call import Call, ReplySink
 from headgate_server.ports.facts import ConnectionFacts
 from headgate_server.ports.feed import read_token
 from headgate_server.ports.jobs import JobStore, StoredJob
+from headgate_server.reports.report_stream import JobReports
 from headgate_server.requests import validator
 from headgate_server.watch import all_jobs_stream, long_poll
 from headgate_server.watch.all_jobs_stream import FeedSpec, History
@@ -53,6 +54,7 @@ class JobService:
         watching: JobStreams,
         history: History,
         facts: ConnectionFacts,
+        reports: JobReports,
         *,
         streams: StreamShares,
     ) -> None:
@@ -62,6 +64,7 @@ class JobService:
         self._watching = watching
         self._history = history
         self._facts = facts
+        self._reports = reports
         self._tally = Tally(store)
         self._streams = streams
 
@@ -169,6 +172,12 @@ class JobService:
         if date_claims.waits(job) and (hold := date_claims.hold_of(job)):
             facts = replace(facts, taken=await self._store.held(hold, job_id=keys.job_id(job.name)))
         return pb.ExplainJobResponse(causes=explain.causes(job, facts))
+
+    async def get_job_report(self, request: pb.GetJobReportRequest, call: Call, sink: ReplySink) -> None:
+        """GetJobReport."""
+        validator.check(request)
+        self._streams.check_room()
+        await self._reports.send(request, call, sink)
 
     async def delete_job(self, request: pb.DeleteJobRequest, call: Call) -> Empty:
         """DeleteJob."""
