@@ -9,11 +9,11 @@ PANELS = ["Backfills", "Workflow instances", "Jobs", "On this machine", "Process
 COMMANDS = {
     *("backfill", "create", "start", "stop", "rerun", "adhoc", "get", "list", "task"),
     *("watch", "cancel", "explain", "jobs", "demo", "dev", "server", "worker", "emulator"),
-    *("info", "quota", "flow", "token"),
+    *("info", "quota", "flow", "token", "report"),
 }
 JOB_COMMANDS = {
     *("list", "get", "watch", "events", "cancel", "pause", "resume", "retry", "resolve", "explain", "delete"),
-    "count",
+    *("count", "report"),
 }
 
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 
 from headgate_cli.input.flag_groups import typed_flags
-from headgate_cli.input.parameters import Output, Reach
+from headgate_cli.input.parameters import Output, Reach, ServerAccess
 from headgate_cli.process import signals
 from headgate_cli.process.exit_codes import NOT_FOUND, REFUSED, UNAVAILABLE, USAGE, UsageFault
 from headgate_cli.views.error_hints import advice
@@ -23,10 +23,15 @@ Work = Callable[[Client, Printer], Awaitable[int | None]]
 
 def act(reach: Reach, work: Work) -> NoReturn:
     """Run `work` with a client, and exit with its status, or with the one that its failure means."""
-    printer = Printer(as_json=reach.output is Output.JSON)
+    reach_server(reach, work, as_json=reach.output is Output.JSON)
+
+
+def reach_server(access: ServerAccess, work: Work, *, as_json: bool) -> NoReturn:
+    """Run `work` as `act` does, for commands that have other ways to write than `--output table` and `json`."""
+    printer = Printer(as_json=as_json)
     try:
-        options = client_options(reach)
-        status = signals.run(_act(reach.target, options, work, printer))
+        options = client_options(access)
+        status = signals.run(_act(access.target, options, work, printer))
     except UsageFault as fault:
         printer.complain(str(fault))
         status = USAGE
@@ -43,7 +48,7 @@ async def _act(target: str, options: ClientOptions, work: Work, printer: Printer
         return await work(client, printer) or 0
 
 
-def client_options(reach: Reach) -> ClientOptions:
+def client_options(reach: ServerAccess) -> ClientOptions:
     """Return the client's options; OSError when a file can't be read."""
     options = dataclasses.replace(ClientOptions.from_environment(), retry=_AT_A_TERMINAL)
     if reach.ca_file:

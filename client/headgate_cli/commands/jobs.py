@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from headgate_cli.commands.job_argument import JobArgument, complete_job
+from headgate_cli.commands.reports import report
 from headgate_cli.input.flag_groups import expanded
 from headgate_cli.input.parameters import EtagFlag, Reach, ReasonFlag, YesFlag
 
@@ -19,7 +20,7 @@ jobs = typer.Typer(help="Find, watch and steer jobs.", no_args_is_help=True)
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.add_typer(jobs, name="jobs", rich_help_panel=_PANEL)
-    for command in (watch, cancel, explain):  # what is typed most often has a short form
+    for command in (watch, cancel, explain, report):  # what is typed most often has a short form
         app.command(rich_help_panel=_PANEL)(command)
         jobs.command()(command)
 

@@ -24,8 +24,8 @@ OutputFlag = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """How to reach the server, and how to write what it says."""
+class ServerAccess:
+    """How to reach the server."""
 
     target: Annotated[
         str,
@@ -46,6 +46,12 @@ class Reach:
             help="File with the bearer token; else HEADGATE_TOKEN or HEADGATE_TOKEN_FILE.", rich_help_panel=_SERVER
         ),
     ] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach(ServerAccess):
+    """How to reach the server, and how to write what it says."""
+
     output: OutputFlag = Output.TABLE
 
 

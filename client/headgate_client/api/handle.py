@@ -12,6 +12,7 @@ from headgate_client.api.job_calls import JobCalls
 from headgate_client.rpc.errors import HeadgateError, failure_of
 from headgate_client.rpc.options import WatchOptions
 from headgate_client.values.names import job_id, job_name
+from headgate_client.watch.job_reports import OnProgress
 from headgate_client.watch.job_watch import JobWatch
 from headgate_client.watch.reconnecting import OnReconnect
 from headgate_client.watch.settling import SETTLED
@@ -140,6 +141,10 @@ class JobHandle:
     async def explain(self) -> Sequence[pb.Cause]:
         """Tell why the job is not further than it is, the outermost cause first."""
         return await self._jobs.explain(self.name)
+
+    async def report(self, *, verify: bool = False, on_progress: OnProgress | None = None) -> pb.JobReport:
+        """Report what the backfill has done, date by date; see `Jobs.report`."""
+        return await self._jobs.report(self.name, verify=verify, on_progress=on_progress)
 
     async def delete(self, *, etag: str = "") -> None:
         """Delete the ended job and its log."""

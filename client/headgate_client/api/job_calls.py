@@ -14,6 +14,7 @@ from headgate_client.rpc.options import WatchOptions
 from headgate_client.rpc.unary_caller import Caller
 from headgate_client.values.conversions import duration
 from headgate_client.values.names import job_name
+from headgate_client.watch.job_reports import OnProgress, ReportReader
 from headgate_client.watch.job_sources import Choice, WatchSource
 from headgate_client.watch.job_watch import JobWatch
 from headgate_client.watch.reconnecting import OnReconnect, Reconnecting
@@ -27,6 +28,7 @@ class JobCalls:
         self._channel = channel
         self._stub = JobServiceStub(channel)
         self._caller = caller
+        self._reports = ReportReader(self._stub, caller)
 
     async def get(self, job: str, *, view: pb.JobView.ValueType = pb.JOB_VIEW_UNSPECIFIED) -> pb.Job:
         """Read one job as it stands; `view` unspecified means all of it."""
@@ -156,6 +158,25 @@ class JobCalls:
         request = pb.ExplainJobRequest(name=job_name(job))
         reply = await self._caller.call("ExplainJob", self._stub.ExplainJob, request, safe=True)
         return tuple(reply.causes)
+
+    async def report(
+        self,
+        job: str,
+        *,
+        verify: bool = False,
+        timeout: timedelta | float | None = None,  # noqa: ASYNC109 - the server ends the verification in time
+        watch: WatchOptions | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> pb.JobReport:
+        """Report what a backfill has done, date by date, and whether each date succeeded exactly once.
+
+        With `verify` upstream is asked about every date now, about a read each, and `on_progress` is told how far that
+        has come. Within `timeout`, a timedelta or seconds, the report is there with what was verified until then; None
+        means an hour.
+        """
+        request = pb.GetJobReportRequest(name=job_name(job), verify=verify)
+        seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+        return await self._reports.read(request, watch or self._caller.options.watch, on_progress, seconds)
 
     async def delete(self, job: str, *, etag: str = "") -> None:
         """Delete a terminal job and its log. Cancels nothing."""

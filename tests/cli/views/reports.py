@@ -1,0 +1,42 @@
+"""Reports as the views of the command line are given them, of every kind of date."""
+
+from google.rpc.code_pb2 import ALREADY_EXISTS
+from google.rpc.status_pb2 import Status
+
+from headgate import pb
+from tests.server.reports.logs import Log, at, both_succeeded, row, seen
+
+HOSTILE = "<script>alert('x')</script> | \x1b[31m =cmd"
+
+
+def good() -> pb.JobReport:
+    """Two dates that succeeded once each, and upstream says so."""
+    return both_succeeded().report(seen(row(11), row(12, index=1)))
+
+
+def mixed() -> pb.JobReport:
+    """Six dates: tried again, failed, left alone, not run, of someone else, by dry run."""
+    of = Log(6, reprocess=pb.REPROCESS_MISSING_ONLY)
+    of.operation(
+        pb.OPERATION_OUTCOME_CONFIRMED,
+        pb.EVENT_TYPE_OPERATION_CHANGED,
+        attempts=1,
+        operation_id="OP-1",
+        upstream_request_ids=["C-1"],
+    )
+    of.run(0, pb.RUN_STATE_FAILED, 11, operation_index=0, started_time=at(10), finished_time=at(70))
+    of.run(0, pb.RUN_STATE_FAILED, failure_digest=pb.FailureDigest(task_name="load orders"))
+    of.again(0)
+    of.succeed(0, 21)
+    of.run(1, pb.RUN_STATE_FAILED, 12, upstream_status="Failure", started_time=at(10), finished_time=at(15))
+    error = Status(code=ALREADY_EXISTS, message="instance 7 exists, Success")
+    of.run(2, pb.RUN_STATE_SKIPPED, 7, upstream_status="Success", error=error)
+    of.run(3, pb.RUN_STATE_SKIPPED, error=Status(code=9, message=HOSTILE))
+    of.succeed(4, 15)
+    of.succeed(5, 16)
+    of.run(5, pb.RUN_STATE_SUCCEEDED, dry_run_tasks=["export"])
+    of.say(pb.JobEvent(type=pb.EVENT_TYPE_WARNING, message=HOSTILE))
+    of.end(pb.JOB_STATE_FAILED)
+    rows = [row(11, "Failure"), row(21), row(12, "Failure", 1), row(7, index=2), row(15, index=4), row(16, index=5)]
+    other = row(50, "Running", 4, create_user="2003", modify_user="2004", started_time=at(300))
+    return of.report(seen(*rows, other))
