@@ -196,7 +196,7 @@ def _kinds(kind: Descriptor, found: dict[str, Descriptor]) -> dict[str, Descript
 
 
 def test_no_field_that_sounds_like_a_payload_of_upstream_is_left_over() -> None:
-    """Jobs and events have a test of their own in tests/protocol."""
+    """Jobs and events have a test of their own in tests/protos."""
     kinds: dict[str, Descriptor] = {}
     for name in ROWS:
         _kinds(named(name).output_type, kinds)

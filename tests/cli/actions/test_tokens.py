@@ -14,7 +14,7 @@ from headgate_server.ports.caller import Right
 from tests.cli.processes import Done, headgate
 from tests.server.world import serving
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 TOKEN = re.compile(r"hg_[A-Za-z0-9_-]{43}")
 
 

@@ -15,9 +15,9 @@ from headgate_client.api.flow_instances import Flows
 from headgate_client.api.jobs import Jobs
 from headgate_client.api.task_instances import Tasks
 from headgate_client.api.workflow_instances import WorkflowInstances
-from tests.cli.test_help import COMMANDS, JOB_COMMANDS
+from tests.cli.scenarios.test_help import COMMANDS, JOB_COMMANDS
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 CLI = (DOCS / "cli.md").read_text()
 CLIENT = (DOCS / "client.md").read_text()
 LOW_LEVEL = {"list_page", "list_events_page"}

@@ -11,7 +11,7 @@ from headgate import pb
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_client import Client, ClientOptions, HeadgateError, SnapshotItem, TokenFile, WatchOptions
 from headgate_server.auth import access_control
-from tests.client.test_options import replace
+from tests.client.rpc.test_options import replace
 from tests.server.callers import entry, token_entry, write
 from tests.server.world import World, backfill, serving
 

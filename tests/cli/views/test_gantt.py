@@ -1,6 +1,6 @@
 """The chart of a job, from a recorded log: golden files, and how well its end is foretold.
 
-`python -m tests.cli.test_gantt` draws the golden files anew.
+`python -m tests.cli.views.test_gantt` draws the golden files anew.
 """
 
 import random

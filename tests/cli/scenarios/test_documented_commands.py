@@ -25,7 +25,7 @@ INLINE: Final = re.compile(r"`(headgate [^`]+)`", re.DOTALL)
 SHELLS: Final = ("", "sh", "console", "bash")
 
 STAYS: Final = {"server", "worker", "emulator", "dev", "demo"}
-"""Processes: tests/cli/test_launch.py, test_inheritance.py and test_demo.py run those."""
+"""Processes: tests/cli/process/test_launch.py, test_inheritance.py and test_demo.py run those."""
 
 PLACES: Final = {"JOB": "orders-2025", "NAME": "somebody", "COMMAND": "watch"}
 UNFINISHED: Final = {
