@@ -17,6 +17,8 @@ from headgate_worker.ticks.tick import POINTS
 from tests.acceptance.virtual import Fixed, World, backfill, rules
 from tests.simulator.chance import Fate
 
+pytestmark = pytest.mark.slow
+
 SETTLE_MS = Policy().settle_ms
 FATES = (Fate.FINE, Fate.LOST_REQUEST, Fate.LOST_REPLY, Fate.APPLIED_LATE, Fate.BROKEN, Fate.MALFORMED)
 LAGS_MS = (0, 30_000, 120_000)

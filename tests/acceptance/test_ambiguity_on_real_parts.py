@@ -32,6 +32,8 @@ from tests.worker.conftest import eventually, running
 from tests.worker.scenarios.test_backfill import ended, events_of
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 
+pytestmark = pytest.mark.slow
+
 CREATE = "CreateWorkflowInstances"
 SETTLE_SECONDS = 2.5
 LAG_SECONDS = 0.6

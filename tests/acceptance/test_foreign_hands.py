@@ -15,6 +15,8 @@ from tests.acceptance.virtual import Fixed, World, backfill, rules
 from tests.simulator.chance import Fate
 from tests.simulator.upstream import ENDED, FAILURE, NOT_RUN, RUNNING, SUCCESS, Instance
 
+pytestmark = pytest.mark.slow
+
 MOMENTS_MS = (2_000, 60_000, 650_000, 900_000, 1_900_000)
 ENDS = {SUCCESS: "SUCCEEDED", FAILURE: "FAILED"}
 

@@ -11,6 +11,8 @@ from tests.acceptance.virtual import Fixed, World, backfill, days, rules
 from tests.simulator.chance import Fate
 from tests.simulator.upstream import ENDED, NOT_RUN
 
+pytestmark = pytest.mark.slow
+
 RUN_MS = 600_000
 
 

@@ -10,6 +10,8 @@ from headgate_worker.core.model.view import Policy
 from tests.acceptance.virtual import BEGIN_MS, LATENCY_MS, World, backfill, days, rules
 from tests.simulator.upstream import FAILURE, SUCCESS, Instance
 
+pytestmark = pytest.mark.slow
+
 DATES = 12
 POLL_MS = 15_000
 GRACE_MS = Policy().adopt_grace_ms

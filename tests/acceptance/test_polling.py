@@ -12,6 +12,8 @@ import pytest
 from headgate import pb
 from tests.acceptance.virtual import FIRST, LATENCY_MS, World, backfill
 
+pytestmark = pytest.mark.slow
+
 DATES = 30
 FIXED_MS = 15_000
 

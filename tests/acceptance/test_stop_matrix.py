@@ -21,6 +21,8 @@ from tests.acceptance.virtual import Fixed, World, backfill, days, rules
 from tests.simulator.chance import Blow, Fate
 from tests.simulator.upstream import ENDED, FAILURE, NOT_RUN, RUNNING, SUCCESS, Instance
 
+pytestmark = pytest.mark.slow
+
 OTHER: Final = "jobs/other"
 MODES: Final = ("success_only", "any_end", "never")
 

@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Callable
 
 import aiohttp
+import pytest
 
 from headgate import pb
 from headgate_cli.dev.deployment import Deployment, DeploymentOptions
 from headgate_client import Client, EndItem, JobHandle
 from tests.worker.submitting import seed_backfill
+
+pytestmark = pytest.mark.slow
 
 SETTINGS = {"HEADGATE_EMULATOR_RUN_SECONDS": "1.5", "HEADGATE_POLL_MIN_SECONDS": "0.2"}
 

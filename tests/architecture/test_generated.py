@@ -8,6 +8,8 @@ import pytest
 
 from tests.architecture.repository import GENERATED, ROOT
 
+pytestmark = pytest.mark.xdist_group("generated")
+
 PROTOS = ROOT / "protos"
 
 

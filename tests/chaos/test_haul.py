@@ -17,6 +17,8 @@ from bench.soak.tally import Tally, returned
 from headgate import pb
 from tests.chaos.test_verdicts import DONE, record_of, row, stored
 
+pytestmark = pytest.mark.slow
+
 CREATE = "CreateWorkflowInstances"
 
 

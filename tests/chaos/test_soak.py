@@ -10,6 +10,8 @@ from bench.chaos.stage import Trial
 from bench.soak.run import Soak, soak, table
 from bench.soak.trend import Bound, check, trend
 
+pytestmark = pytest.mark.slow
+
 BOUND = Bound(1.0, 0.1)
 
 

@@ -18,6 +18,8 @@ from headgate_client import Client
 from headgate_client.watch.items import EndItem
 from tests.worker.submitting import seed_backfill
 
+pytestmark = pytest.mark.slow
+
 PAGE: Final = Path(__file__).parents[2] / "docs/operations.md"
 SETTINGS: Final = {
     "HEADGATE_EMULATOR_RUN_SECONDS": "0.3",

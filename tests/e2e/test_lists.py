@@ -16,6 +16,8 @@ from headgate_client import Client, HeadgateError
 from tests.e2e.test_seed_000 import deployment as deployment
 from tests.e2e.test_tasks import add_fault
 
+pytestmark = pytest.mark.slow
+
 PROJECT = 257880
 DAYS = ("2025-02-03", "2025-02-05", "2025-02-06")
 """Two ranges with a hole between them."""

@@ -15,6 +15,8 @@ from headgate_client import Client, HeadgateError
 from tests.e2e.test_seed_000 import ledger
 from tests.worker.submitting import days, seed_backfill
 
+pytestmark = pytest.mark.slow
+
 WRITES = {"CreateWorkflowInstances", "StartWorkflowInstances", "StopWorkflowInstances"}
 
 SLACK = 3

@@ -15,6 +15,8 @@ from headgate_client import Client, HeadgateError
 from headgate_client.watch.items import EndItem, EventItem, SnapshotItem
 from tests.worker.submitting import days, seed_backfill
 
+pytestmark = pytest.mark.slow
+
 SEED_COMMANDS: list[tuple[str, dict[str, Any]]] = [
     (
         "CreateWorkflowInstances",

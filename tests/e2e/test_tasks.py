@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import aiohttp
+import pytest
 
 from headgate import pb
 from headgate_cli.dev.deployment import Deployment
@@ -12,6 +13,8 @@ from headgate_client import Client
 from tests.cli.processes import headgate
 from tests.e2e.test_seed_000 import deployment as deployment
 from tests.worker.submitting import seed_backfill
+
+pytestmark = pytest.mark.slow
 
 LOG = "FAILED: ODPS-0130131:[1,15] Table not found - table orders_20250205 cannot be resolved"
 

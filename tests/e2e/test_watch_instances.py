@@ -13,6 +13,8 @@ from headgate_cli.dev.deployment import Deployment, DeploymentOptions
 from headgate_client import Client
 from tests.worker.submitting import seed_backfill
 
+pytestmark = pytest.mark.slow
+
 RUN_SECONDS = 3.0
 
 

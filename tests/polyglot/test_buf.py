@@ -14,7 +14,11 @@ from tests.architecture.test_api_history import is_whole
 from tests.architecture.test_docs import FENCE
 from tests.polyglot.toolchains import SOURCES, build, copied, fetch, needs
 
-pytestmark = pytest.mark.timeout(900)  # the first build of a machine fetches and compiles all of buf
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),  # the first build of a machine fetches and compiles all of buf
+    pytest.mark.xdist_group("buf"),  # which is then built once
+]
 
 README = ROOT / "protos/README.md"
 CONFIG = ("--config", str(ROOT / "protos/buf.yaml"), "--path", "headgate")

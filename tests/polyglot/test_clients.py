@@ -18,7 +18,10 @@ from tests.architecture.repository import ROOT
 from tests.architecture.test_docs import FENCE, readme_request
 from tests.polyglot.toolchains import DESCRIPTOR, build, copied, fetch, needs, protoc
 
-pytestmark = pytest.mark.timeout(900)  # the first build of a machine fetches and compiles all of gRPC
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),  # the first build of a machine fetches and compiles all of gRPC
+]
 
 PROTOS = tuple(sorted(f"headgate/v1/{path.name}" for path in (ROOT / "protos/headgate/v1").glob("*.proto")))
 MAVEN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"

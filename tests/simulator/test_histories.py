@@ -6,6 +6,8 @@ import pytest
 
 from tests.simulator.history import live
 
+pytestmark = pytest.mark.slow
+
 SEEDS = 400
 _PER_TEST = 50
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.processes import ESCAPE, all_gone, children, end, headgate, is_alive, read_until, start
 
+pytestmark = pytest.mark.slow
+
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
 

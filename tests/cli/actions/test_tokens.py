@@ -14,6 +14,8 @@ from headgate_server.ports.caller import Right
 from tests.cli.processes import Done, headgate
 from tests.server.world import serving
 
+pytestmark = pytest.mark.slow
+
 DOCS = Path(__file__).parents[3] / "docs"
 TOKEN = re.compile(r"hg_[A-Za-z0-9_-]{43}")
 

@@ -12,6 +12,8 @@ from headgate import pb
 from tests.cli.processes import ESCAPE, end, headgate, read_until, start
 from tests.client.scripted import Fault, Plan, Running, make_log, serve
 
+pytestmark = pytest.mark.slow
+
 BACKFILL = (
     *("backfill", "--project-id", "257880", "--name", "orders", "--biz-dates", "2025-02-05..2025-02-06"),
     *("--root-task-ids", "1023697426", "--mode", "AllDownstream", "--parallelism", "1", "--env-type", "Prod"),

@@ -20,6 +20,8 @@ from headgate_cli.process.exit_codes import INTERRUPTED, JOB_NOT_SUCCEEDED, NOT_
 from tests.architecture.repository import ROOT, documents
 from tests.cli.processes import environment
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("documented_commands")]
+
 FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE: Final = re.compile(r"`(headgate [^`]+)`", re.DOTALL)
 SHELLS: Final = ("", "sh", "console", "bash")

@@ -18,6 +18,8 @@ from tests.cli.terminal import at_terminal
 from tests.server.jobs.test_retry import ended
 from tests.server.world import World, backfill, serving
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:

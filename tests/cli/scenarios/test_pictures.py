@@ -11,6 +11,8 @@ from rich.text import Text
 from docs.pictures import recording, svg, terminal
 from tests.architecture.repository import ROOT, documents, relative
 
+pytestmark = pytest.mark.slow
+
 IMAGE: Final = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 LARGEST: Final = 150_000
 OURS: Final = {"www.w3.org", "127.0.0.1"}

@@ -17,6 +17,8 @@ from tests.server.jobs.test_resolve import in_doubt
 from tests.server.jobs.test_retry import ended
 from tests.server.world import DAY, World, serving
 
+pytestmark = pytest.mark.slow
+
 FORMS: Mapping[str, tuple[str, ...]] = {
     "plain": (),
     "json": ("-o", "json"),

@@ -17,6 +17,8 @@ from tests.server.jobs.test_resolve import in_doubt
 from tests.server.jobs.test_retry import ended
 from tests.server.world import DAY, World, serving, until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:

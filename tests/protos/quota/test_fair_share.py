@@ -15,6 +15,8 @@ from headgate.quota.limits import Limits
 from headgate_cli.dev.redis_server import RedisServer
 from tests.worker.quota_crowd import CONNECTION, Crowd, World
 
+pytestmark = pytest.mark.slow
+
 SLOW = Limits(total_qps=5)
 FAST = Limits(read_qps=50, write_qps=20)
 

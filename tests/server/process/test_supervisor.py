@@ -6,12 +6,15 @@ import signal
 from pathlib import Path
 
 import grpc
+import pytest
 from aiohttp import ClientSession
 
 from headgate import pb
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
 from tests.server.processes import Start
 from tests.server.world import until
+
+pytestmark = pytest.mark.slow
 
 
 async def test_several_processes_share_one_port(start: Start) -> None:

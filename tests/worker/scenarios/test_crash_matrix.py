@@ -25,6 +25,8 @@ from tests.worker.scenarios.test_backfill import ended, events_of
 from tests.worker.store.test_stop_records import running
 from tests.worker.submitting import backfill_job, cancel, seed_backfill, submit
 
+pytestmark = pytest.mark.slow
+
 CASES = [
     *[f"taken:{n}" for n in (1, 2)],
     *[f"committing:{n}" for n in (1, 2, 3, 4, 6)],

@@ -20,6 +20,8 @@ from tests.worker.scenarios.test_backfill import ended, events_of
 from tests.worker.scenarios.test_crash_matrix import killed_worker
 from tests.worker.submitting import backfill_job, days, seed_backfill, submit
 
+pytestmark = pytest.mark.slow
+
 FIRST = "2025-02-05"
 
 

@@ -22,6 +22,8 @@ from headgate_worker.store.jobs import Store
 from tests.worker.conftest import eventually
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 
+pytestmark = pytest.mark.slow
+
 
 @asynccontextmanager
 async def process(**environment: str) -> AsyncIterator[Process]:

@@ -31,6 +31,8 @@ from tests.architecture.repository import ROOT, SOURCE_ROOTS
 from tests.worker.upstream.enos.samples import FIRST_ID, SECOND_ID, SECOND_PRINTED
 from tests.worker.upstream.enos.test_graph import row_of
 
+pytestmark = pytest.mark.slow
+
 FILE = """
 [connections.plant]
 kind = "enos"
