@@ -19,7 +19,7 @@ from arq.worker import Worker, func
 from redis.asyncio import Redis
 
 from headgate import pb
-from headgate.quota.admission import PLAIN, Go, Verdict
+from headgate.quota.admission import PLAIN, Go, QuotaVerdict
 from headgate.quota.priority import Rank
 from headgate.store import keys, queue_entries
 from headgate_worker.__main__ import COLLECTOR
@@ -27,7 +27,7 @@ from headgate_worker.core.model.calls import Call, Failure, GetInstance, Outcome
 from headgate_worker.core.model.view import Policy
 from headgate_worker.queue.leased_worker import LaneOptions, LeasedWorker
 from headgate_worker.store.clients import blocking_client, close, command_client
-from headgate_worker.store.clock import StoreClock, SystemDice
+from headgate_worker.store.clock import StoreClock, SystemJitter
 from headgate_worker.store.jobs import Store
 from headgate_worker.ticks.engine import Engine
 from headgate_worker.ticks.tick import TickLimits
@@ -46,7 +46,7 @@ class Instant:
 
     async def admit(
         self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
-    ) -> Verdict:
+    ) -> QuotaVerdict:
         """At once."""
         return Go()
 
@@ -98,7 +98,7 @@ async def main(who: str, url: str) -> None:
     store = Store(redis, lease_ms=4_000)
     clock = StoreClock(await store.now_ms())
     limits = TickLimits(call_seconds=10, attempts=5)
-    counter = Counter(Engine(store, Instant(), clock, SystemDice(), policy=POLL, limits=limits))
+    counter = Counter(Engine(store, Instant(), clock, SystemJitter(), policy=POLL, limits=limits))
     telling = asyncio.create_task(counter.tell())
     print("ready port=0", flush=True)
     try:

@@ -35,7 +35,7 @@ async def cancelled_submits(trial: Trial, size: Hangups | None = None) -> Report
     async with Stage(Plan(workers=2)) as stage:
         async with grpc.aio.insecure_channel(stage.servers[0].addresses["grpc"]) as channel:
             stub = BackfillServiceStub(channel)
-            answered = await _hang_up(stub, trial.dice, size)
+            answered = await _hang_up(stub, trial.rng, size)
         left = await stage.truth.jobs()
         torn = sum(not job.events or job.revision < 1 for job in left.values())
         trial.say(f"{answered} were answered before they were hung up, {len(left)} jobs exist")
@@ -56,14 +56,14 @@ async def cancelled_submits(trial: Trial, size: Hangups | None = None) -> Report
     return Report(f"{size.submits} submits, hung up within {1000 * size.longest:g} ms", tuple(checks), figures)
 
 
-async def _hang_up(stub: BackfillServiceStub, dice: random.Random, size: Hangups) -> int:
+async def _hang_up(stub: BackfillServiceStub, rng: random.Random, size: Hangups) -> int:
     """Send every submit and hang up; how many were answered first."""
     room = asyncio.Semaphore(size.at_a_time)
 
     async def one(number: int) -> bool:
         async with room:
             call: Any = stub.CreateBackfill(backfill(f"h{number}", 1))
-            await asyncio.wait([asyncio.ensure_future(call.code())], timeout=dice.uniform(0.0, size.longest))
+            await asyncio.wait([asyncio.ensure_future(call.code())], timeout=rng.uniform(0.0, size.longest))
             answered = bool(call.done())
             call.cancel()
             return answered

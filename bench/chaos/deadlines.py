@@ -56,7 +56,7 @@ async def deadlines(trial: Trial, size: Deadlines | None = None) -> Report:
     acks = Acks()
     async with Stage(Plan(workers=2)) as stage:
         target = stage.servers[0].addresses["grpc"]
-        submits = await _submits(target, trial.dice, size)
+        submits = await _submits(target, trial.rng, size)
         left = await stage.truth.jobs()
         torn = sum(not job.events or job.revision < 1 for job in left.values())
         client = await stage.client()
@@ -93,11 +93,11 @@ def _codes(calls: Sequence[Told]) -> dict[str, int]:
     return {f"calls {code}": number for code, number in sorted(Counter(told.code for told in calls).items())}
 
 
-async def _submits(target: str, dice: random.Random, size: Deadlines) -> list[Told]:
+async def _submits(target: str, rng: random.Random, size: Deadlines) -> list[Told]:
     async with grpc.aio.insecure_channel(target) as channel:
         stub = BackfillServiceStub(channel)
         order = [TIMEOUTS[number % len(TIMEOUTS)] for number in range(size.submits)]
-        dice.shuffle(order)
+        rng.shuffle(order)
         return await _all(
             [(_unary(stub.CreateBackfill), backfill(f"h{number}", 1), given) for number, given in enumerate(order)],
             size,

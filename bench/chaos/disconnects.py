@@ -39,9 +39,9 @@ class Disconnects:
 class Leaver:
     """A raw watcher of one job that hangs up at random. It counts on nothing but the number of the next revision."""
 
-    def __init__(self, stub: JobServiceStub, record: Record, dice: random.Random, times: int) -> None:
+    def __init__(self, stub: JobServiceStub, record: Record, rng: random.Random, times: int) -> None:
         self._stub = stub
-        self._dice = dice
+        self._rng = rng
         self._times = times
         self._incarnation = ""
         self.record = record
@@ -55,16 +55,16 @@ class Leaver:
                 await self._once()
             except grpc.aio.AioRpcError as error:
                 self.record.causes[error.code().name] += 1
-                await asyncio.sleep(0.1 + 0.2 * self._dice.random())
+                await asyncio.sleep(0.1 + 0.2 * self._rng.random())
 
     async def _once(self) -> None:
         request = pb.WatchJobRequest(
             name=f"jobs/{self.record.job_id}", start_revision=self.record.last + 1, incarnation=self._incarnation
         )
         call: Any = self._stub.WatchJob(request)
-        patience = self._dice.choice((1, 1, 2, 3))
+        patience = self._rng.choice((1, 1, 2, 3))
         try:
-            async with asyncio.timeout(self._dice.uniform(0.05, 1.5)):
+            async with asyncio.timeout(self._rng.uniform(0.05, 1.5)):
                 while patience and not self.record.ended:
                     message = await call.read()
                     if message is grpc.aio.EOF:
@@ -98,8 +98,8 @@ async def watcher_disconnects(trial: Trial, size: Disconnects | None = None) -> 
 
         def leave(job_id: str) -> None:
             stub = JobServiceStub(channels[len(leavers) % len(channels)])
-            dice = random.Random(trial.dice.random())
-            leavers.append(Leaver(stub, Record(job_id), dice, -(-size.disconnects // size.jobs)))
+            rng = random.Random(trial.rng.random())
+            leavers.append(Leaver(stub, Record(job_id), rng, -(-size.disconnects // size.jobs)))
             tasks.append(asyncio.create_task(leavers[-1].follow()))
 
         submitting = asyncio.create_task(

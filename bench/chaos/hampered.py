@@ -191,9 +191,9 @@ async def watch_churn(trial: Trial, size: Churn | None = None) -> Report:
         channels = [
             grpc.aio.insecure_channel(server.addresses["grpc"], options=OWN_CONNECTION) for _ in range(size.channels)
         ]
-        await _churn(channels, trial.dice, size.per_second, size.warm_up)
+        await _churn(channels, trial.rng, size.per_second, size.warm_up)
         before, fds = rss_mb(server.pid), descriptors(server.pid)
-        answered = await _churn(channels, trial.dice, size.per_second, size.seconds)
+        answered = await _churn(channels, trial.rng, size.per_second, size.seconds)
         empty = await until(lambda: _are_open(stage, 0), 10.0)
         growth, more = rss_mb(server.pid) - before, descriptors(server.pid) - fds
         trial.say(f"{answered} watches were answered; the server grew by {growth:.1f} MB")
@@ -213,7 +213,7 @@ async def watch_churn(trial: Trial, size: Churn | None = None) -> Report:
     return Report(words, tuple(checks), {"server RSS before, MB": before})
 
 
-async def _churn(channels: Sequence[grpc.aio.Channel], dice: random.Random, per_second: float, seconds: float) -> int:
+async def _churn(channels: Sequence[grpc.aio.Channel], rng: random.Random, per_second: float, seconds: float) -> int:
     """Open and cancel at a rate; how many were answered first."""
     began, answered = time.monotonic(), 0
     stubs = [JobServiceStub(channel) for channel in channels]
@@ -222,7 +222,7 @@ async def _churn(channels: Sequence[grpc.aio.Channel], dice: random.Random, per_
         nonlocal answered
         call: Any = stubs[number % len(stubs)].WatchJob(pb.WatchJobRequest(name="jobs/busy"))
         reading = asyncio.ensure_future(call.read())
-        await asyncio.wait([reading], timeout=5.0 if number % 2 else dice.choice((0.0, 0.001, 0.003)))
+        await asyncio.wait([reading], timeout=5.0 if number % 2 else rng.choice((0.0, 0.001, 0.003)))
         answered += reading.done() and not reading.cancelled()
         call.cancel()
         await asyncio.wait([reading])

@@ -176,15 +176,15 @@ def _numbers() -> list[tuple[str, bytes]]:
     return cases
 
 
-def fuzzed(dice: random.Random, count: int) -> list[tuple[str, bytes]]:
+def fuzzed(rng: random.Random, count: int) -> list[tuple[str, bytes]]:
     """Requests of every method, made from the descriptors: nine in ten whole and odd, the others cut or doubled."""
-    return [_one(dice, dice.choice(list(corpus.methods()))) for _ in range(count)]
+    return [_one(rng, rng.choice(list(corpus.methods()))) for _ in range(count)]
 
 
-def _one(dice: random.Random, method: str) -> tuple[str, bytes]:
-    request = dice.choice(corpus.sound(method))
-    whole = dice.random() < 0.9
-    raw = mutation.mutated(request, dice) if whole else mutation.mangled(request.SerializeToString(), dice)
+def _one(rng: random.Random, method: str) -> tuple[str, bytes]:
+    request = rng.choice(corpus.sound(method))
+    whole = rng.random() < 0.9
+    raw = mutation.mutated(request, rng) if whole else mutation.mangled(request.SerializeToString(), rng)
     return corpus.path(method), raw
 
 
@@ -237,7 +237,7 @@ async def hostile_input(trial: Trial, size: Hostile | None = None) -> Report:
         caller = Caller(stage.servers[0].addresses["grpc"])
         wrong = await _send(caller, [*malformed(), *broken()], size.at_a_time)
         trial.say(f"{len(wrong)} broken requests are answered")
-        odd = await _send(caller, [*harmful(), *fuzzed(trial.dice, size.fuzzed)], size.at_a_time)
+        odd = await _send(caller, [*harmful(), *fuzzed(trial.rng, size.fuzzed)], size.at_a_time)
         trial.say(f"{len(odd)} fuzzed requests are answered")
         client, acks = await stage.client(), Acks()
         stuck = await given_up(client)

@@ -42,7 +42,7 @@ class Lying:
 async def lying_upstream(trial: Trial, size: Lying | None = None) -> Report:
     """Tell every lie about every action, in random order, while jobs run."""
     size = size or Lying()
-    cases = [case for _ in range(size.rounds) for case in trial.dice.sample(_cases(), len(_cases()))]
+    cases = [case for _ in range(size.rounds) for case in trial.rng.sample(_cases(), len(_cases()))]
     call = {"HEADGATE_CALL_SECONDS": str(size.call_seconds)}
     async with Stage(Plan(workers=0, environment=call)) as stage, Middleman(stage.emulator.url) as middleman:
         for _ in range(2):

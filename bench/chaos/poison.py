@@ -143,7 +143,9 @@ async def two_versions(trial: Trial, size: Versions | None = None) -> Report:
     size = size or Versions()
     async with Stage(Plan(workers=2)) as stage:
         tocks = [_entry("tock", number) for number in range(size.unknown)]
-        broken = [queue_entries.Entry(f"tick:broken{number}:x", b"\x80\x04not json") for number in range(size.broken)]
+        broken = [
+            queue_entries.QueueEntry(f"tick:broken{number}:x", b"\x80\x04not json") for number in range(size.broken)
+        ]
         async with under_load(stage, size.load) as running:
             await _enqueue(stage, [*tocks, *broken])
             await asyncio.sleep(6.0)
@@ -161,13 +163,13 @@ async def two_versions(trial: Trial, size: Versions | None = None) -> Report:
     return Report(size.load.words, (*checks, *judged.checks), judged.figures)
 
 
-def _entry(function: str, number: int) -> queue_entries.Entry:
+def _entry(function: str, number: int) -> queue_entries.QueueEntry:
     name = f"t{number}"
     definition = queue_entries.encode({"t": None, "f": function, "a": [name], "k": {}, "et": 0})
-    return queue_entries.Entry(f"{function}:{name}:{secrets.token_hex(6)}", definition)
+    return queue_entries.QueueEntry(f"{function}:{name}:{secrets.token_hex(6)}", definition)
 
 
-async def _enqueue(stage: Stage, found: list[queue_entries.Entry]) -> None:
+async def _enqueue(stage: Stage, found: list[queue_entries.QueueEntry]) -> None:
     now_ms = await stage.truth.now_ms()
     async with stage.truth.redis.pipeline(transaction=True) as pipe:
         for entry in found:
@@ -176,13 +178,13 @@ async def _enqueue(stage: Stage, found: list[queue_entries.Entry]) -> None:
         await pipe.execute()
 
 
-async def _missing(stage: Stage, found: list[queue_entries.Entry]) -> int:
+async def _missing(stage: Stage, found: list[queue_entries.QueueEntry]) -> int:
     defined = await stage.truth.redis.exists(*(keys.arq_job(entry.id) for entry in found))
     scores = await stage.truth.redis.zmscore(keys.TICKS, [entry.id for entry in found])
     return max(len(found) - int(defined), sum(score is None for score in scores))
 
 
-async def _forget(stage: Stage, found: list[queue_entries.Entry]) -> None:
+async def _forget(stage: Stage, found: list[queue_entries.QueueEntry]) -> None:
     await stage.truth.redis.delete(*(keys.arq_job(entry.id) for entry in found))
     await stage.truth.redis.zrem(keys.TICKS, *(entry.id for entry in found))
 

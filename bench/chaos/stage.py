@@ -83,11 +83,11 @@ class Trial:
 
     name: str
     seed: int
-    dice: random.Random = field(init=False)
+    rng: random.Random = field(init=False)
     began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.dice = random.Random(self.seed)
+        self.rng = random.Random(self.seed)
 
     def say(self, what: str) -> None:
         """Show progress, where somebody watches."""

@@ -23,13 +23,13 @@ REPEATABLE = ("Get*", "List*", "Start*")
 
 
 @asynccontextmanager
-async def spoiling(stage: Stage, dice: random.Random, make: MakeFault, per_second: float) -> AsyncIterator[list[int]]:
+async def spoiling(stage: Stage, rng: random.Random, make: MakeFault, per_second: float) -> AsyncIterator[list[int]]:
     """Switch faults on at a rate while the block runs; the list has how many."""
     done = [0]
 
     async def spoil() -> None:
         while True:
-            stage.emulator.faults.add([make(dice)])
+            stage.emulator.faults.add([make(rng)])
             done[0] += 1
             await asyncio.sleep(1 / per_second)
 
@@ -42,9 +42,9 @@ async def spoiling(stage: Stage, dice: random.Random, make: MakeFault, per_secon
         stage.emulator.faults.clear()
 
 
-def lost_write(dice: random.Random) -> CallFault:
+def lost_write(rng: random.Random) -> CallFault:
     """A write that is done and whose reply is lost."""
-    return LostReply(action=dice.choice(WRITES))
+    return LostReply(action=rng.choice(WRITES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ async def lost_upstream_replies(trial: Trial, size: LostWrites | None = None) ->
     async with Stage(Plan(workers=2, environment=FEW_SLOTS)) as stage:
         async with (
             under_load(stage, size.load) as running,
-            spoiling(stage, trial.dice, lost_write, size.per_second) as done,
+            spoiling(stage, trial.rng, lost_write, size.per_second) as done,
         ):
             for number in range(size.kills):
                 await asyncio.sleep(size.every)
@@ -92,9 +92,9 @@ class Errors:
     calls_per_job: float = 20.0
 
 
-def trouble(dice: random.Random) -> CallFault:
+def trouble(rng: random.Random) -> CallFault:
     """A read or a start that fails in one of several ways."""
-    action = dice.choice(REPEATABLE)
+    action = rng.choice(REPEATABLE)
     kinds: Sequence[CallFault] = (
         ErrorReply(action=action),
         ErrorReply(action=action),
@@ -102,7 +102,7 @@ def trouble(dice: random.Random) -> CallFault:
         LostRequest(action=action),
         MalformedReply(action=action, shape="html"),
     )
-    return dice.choice(kinds)
+    return rng.choice(kinds)
 
 
 async def upstream_errors(trial: Trial, size: Errors | None = None) -> Report:
@@ -110,7 +110,7 @@ async def upstream_errors(trial: Trial, size: Errors | None = None) -> Report:
     size = size or Errors()
     async with Stage(Plan(workers=2)) as stage:
         async with under_load(stage, size.load) as running:
-            async with spoiling(stage, trial.dice, trouble, size.per_second) as done:
+            async with spoiling(stage, trial.rng, trouble, size.per_second) as done:
                 await asyncio.sleep(size.seconds)
             trial.say(f"{done[0]} calls were spoilt")
         judged = await judge(stage, running.acks.ids(), running.crowd.records, seconds=90.0)

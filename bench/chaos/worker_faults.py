@@ -127,7 +127,7 @@ async def _kill_in_turn(trial: Trial, stage: Stage, size: Kills, recovery: Recov
             # On a small machine a start takes longer than the pause; without this there would soon be no worker at all.
             await until_true(lambda: len(stage.workers) >= size.plan.workers, 60.0)
             await asyncio.sleep(max(0.0, earliest - time.monotonic()))
-            victim = trial.dice.choice(stage.workers)
+            victim = trial.rng.choice(stage.workers)
             await stage.kill_worker(victim)
             toll.ticks += await recovery.killed(victim.pid)
             replacing.create_task(_replace(stage, toll))

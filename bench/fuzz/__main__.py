@@ -29,20 +29,20 @@ def everything() -> Mapping[str, Target]:
     return found
 
 
-def made(name: str, dice: random.Random) -> bytes:
+def made(name: str, rng: random.Random) -> bytes:
     """Bytes for a target."""
     kind, _, method = name.partition(":")
     if method:
-        return mutation.mutated(dice.choice(corpus.sound(method)), dice)
-    return mutation.mangled(dice.choice(targets.SEEDS[kind]), dice)
+        return mutation.mutated(rng.choice(corpus.sound(method)), rng)
+    return mutation.mangled(rng.choice(targets.SEEDS[kind]), rng)
 
 
-def by_chance(names: list[str], dice: random.Random, until: float) -> Counter[str]:
+def by_chance(names: list[str], rng: random.Random, until: float) -> Counter[str]:
     """Send bytes to each target in turn; how many each has read. What a target raises ends the run."""
     found, all_of_them = Counter[str](), everything()
     while time.monotonic() < until:
         for name in names:
-            raw = made(name, dice)
+            raw = made(name, rng)
             try:
                 all_of_them[name](raw)
             except Exception:

@@ -21,9 +21,9 @@ LONGEST_BYTES = 20_000
 def main(name: str, folder: Path, seconds: int) -> None:
     """Search for some seconds; atheris ends the process, with 0 when nothing was found."""
     folder.mkdir(parents=True, exist_ok=True)
-    dice = random.Random(1)
+    rng = random.Random(1)
     for number in range(SEEDS):
-        (folder / f"{number}.bin").write_bytes(made(name, dice))
+        (folder / f"{number}.bin").write_bytes(made(name, rng))
     atheris.Setup(["fuzz", f"-max_total_time={seconds}", f"-max_len={LONGEST_BYTES}", str(folder)], everything()[name])
     atheris.Fuzz()
 

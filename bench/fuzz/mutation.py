@@ -21,33 +21,33 @@ MAX_ELEMENTS: Final = 1_200
 MOST_CHANGES: Final = 3
 
 
-def mutated(message: Message, dice: random.Random) -> bytes:
+def mutated(message: Message, rng: random.Random) -> bytes:
     """A message like the one given, a few of its fields changed; the one given is left as it is."""
     changed = type(message)()
     changed.CopyFrom(message)
-    for _ in range(dice.randint(1, MOST_CHANGES)):
-        _change(changed, dice)
+    for _ in range(rng.randint(1, MOST_CHANGES)):
+        _change(changed, rng)
     try:
         raw = changed.SerializeToString()
     except (EncodeError, ValueError):
         raw = message.SerializeToString()
-    return raw + _odd_tail(type(message).DESCRIPTOR, dice)
+    return raw + _odd_tail(type(message).DESCRIPTOR, rng)
 
 
-def _change(message: Message, dice: random.Random) -> None:
-    holder = dice.choice(list(_holders(message)))
+def _change(message: Message, rng: random.Random) -> None:
+    holder = rng.choice(list(_holders(message)))
     fields: Sequence[Any] = holder.DESCRIPTOR.fields
-    field = dice.choice(fields) if fields else None
+    field = rng.choice(fields) if fields else None
     if field is None:
         return
-    if dice.random() < 0.15:
+    if rng.random() < 0.15:
         holder.ClearField(field.name)
     elif field.is_repeated:
-        _change_many(holder, field, dice)
+        _change_many(holder, field, rng)
     elif field.message_type is not None:
-        _fill(getattr(holder, field.name), dice)
+        _fill(getattr(holder, field.name), rng)
     else:
-        setattr(holder, field.name, values.scalar(field, dice))
+        setattr(holder, field.name, values.scalar(field, rng))
 
 
 def _holders(message: Message, depth: int = 0) -> Iterator[Message]:
@@ -62,11 +62,11 @@ def _holders(message: Message, depth: int = 0) -> Iterator[Message]:
             yield from _holders(part, depth + 1)
 
 
-def _change_many(holder: Message, field: FieldDescriptor, dice: random.Random) -> None:
+def _change_many(holder: Message, field: FieldDescriptor, rng: random.Random) -> None:
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
-        _change_map(getattr(holder, field.name), field, dice)
+        _change_map(getattr(holder, field.name), field, rng)
         return
-    many, wanted = getattr(holder, field.name), min(MAX_ELEMENTS, values.count(field, dice))
+    many, wanted = getattr(holder, field.name), min(MAX_ELEMENTS, values.count(field, rng))
     if field.message_type is not None:
         last = many[-1] if many else None
         while len(many) < wanted:
@@ -74,41 +74,41 @@ def _change_many(holder: Message, field: FieldDescriptor, dice: random.Random) -
             if last is not None:
                 added.CopyFrom(last)
     else:
-        many.extend(values.scalar(field, dice) for _ in range(max(0, wanted - len(many))))
+        many.extend(values.scalar(field, rng) for _ in range(max(0, wanted - len(many))))
     del many[wanted:]
 
 
-def _change_map(found: Any, field: Any, dice: random.Random) -> None:
+def _change_map(found: Any, field: Any, rng: random.Random) -> None:
     key, value = (field.message_type.fields_by_name[name] for name in ("key", "value"))
-    for number in range(min(200, values.count(field, dice))):
-        name = values.scalar(key, dice)
+    for number in range(min(200, values.count(field, rng))):
+        name = values.scalar(key, rng)
         name = f"{name}{number}" if isinstance(name, str) else name
         if value.message_type is not None:
             found[name].SetInParent()
         else:
-            found[name] = values.scalar(value, dice)
+            found[name] = values.scalar(value, rng)
 
 
-def _fill(message: Message, dice: random.Random) -> None:
+def _fill(message: Message, rng: random.Random) -> None:
     message.SetInParent()
     if isinstance(message, Struct):
-        message[dice.choice(values.TEXTS) or "a"] = values.scalar(_TEXT, dice)
+        message[rng.choice(values.TEXTS) or "a"] = values.scalar(_TEXT, rng)
         return
     fields: Sequence[Any] = message.DESCRIPTOR.fields
     for field in fields:
-        if not field.is_repeated and field.message_type is None and dice.random() < 0.5:
-            setattr(message, field.name, values.scalar(field, dice))
+        if not field.is_repeated and field.message_type is None and rng.random() < 0.5:
+            setattr(message, field.name, values.scalar(field, rng))
 
 
 _TEXT: Final[Any] = Value.DESCRIPTOR.fields_by_name["string_value"]
 
 
-def _odd_tail(descriptor: Any, dice: random.Random) -> bytes:
+def _odd_tail(descriptor: Any, rng: random.Random) -> bytes:
     """What is put behind a message, which merges with what stands before: a deep nest, or an unknown field."""
-    chance = dice.random()
+    chance = rng.random()
     if chance < 0.2 and (paths := recursive_paths(descriptor)):
-        return nested_at(dice.choice(paths), dice.choice(DEPTHS))
-    return _field(dice.randint(1, 2_000), dice.randbytes(5)) if chance > 0.95 else b""
+        return nested_at(rng.choice(paths), rng.choice(DEPTHS))
+    return _field(rng.randint(1, 2_000), rng.randbytes(5)) if chance > 0.95 else b""
 
 
 Path = tuple[int, ...]
@@ -154,20 +154,20 @@ def _varint(value: int) -> bytes:
     return bytes(found)
 
 
-def mangled(raw: bytes, dice: random.Random) -> bytes:
+def mangled(raw: bytes, rng: random.Random) -> bytes:
     """Bytes with a few of them changed, cut out, put in or doubled."""
     found = bytearray(raw)
-    for _ in range(dice.randint(1, 6)):
-        at = dice.randrange(len(found) + 1)
-        match dice.randrange(5):
+    for _ in range(rng.randint(1, 6)):
+        at = rng.randrange(len(found) + 1)
+        match rng.randrange(5):
             case 0:
-                found[at:at] = dice.randbytes(dice.randint(1, 8))
+                found[at:at] = rng.randbytes(rng.randint(1, 8))
             case 1:
-                del found[at : at + dice.randint(1, 8)]
+                del found[at : at + rng.randint(1, 8)]
             case 2:
-                found[at : at + 1] = dice.randbytes(1)
+                found[at : at + 1] = rng.randbytes(1)
             case 3:
-                found[at:at] = dice.choice(values.TEXTS).encode()
+                found[at:at] = rng.choice(values.TEXTS).encode()
             case _:
-                found[at:at] = found[: dice.randint(0, 40)]
+                found[at:at] = found[: rng.randint(0, 40)]
     return bytes(found)

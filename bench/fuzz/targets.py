@@ -128,15 +128,15 @@ def dataworks_reply(raw: bytes) -> None:
     """JSON as DataWorks may send it, to each kind of call."""
     body = _json(raw)
     for call in _CALLS if isinstance(body, dict) else ():
-        with suppress(fields.MalformedReply):
-            reading.read(call, fields.Members(body), reading.Reading(Timestamp(), "r"))
+        with suppress(fields.MalformedDataWorksReply):
+            reading.read(call, fields.Members(body), reading.DataWorksReplyContext(Timestamp(), "r"))
 
 
 def enos_reply(raw: bytes) -> None:
     """JSON as EnOS may send it, to each kind of call; its graphs are broken now and then, and mended."""
     body = enos_replies.decode(raw)
     for call in _FLOW_CALLS:
-        with suppress(enos_replies.MalformedReply):
+        with suppress(enos_replies.MalformedEnosReply):
             enos_replies.read(call, body, _ENOS)
     graph.graph_of(_json(raw))
 
@@ -157,7 +157,7 @@ _CALLS: Final[tuple[Any, ...]] = (
     calls.StartInstances((1, 2)),
 )
 _FLOW_CALLS: Final[tuple[Any, ...]] = (flow_calls.GetFlow("1"), flow_calls.GetFlowTaskLog("1", 100))
-_ENOS: Final = enos_replies.Reading(Timestamp(), (UTC, UTC))
+_ENOS: Final = enos_replies.EnosReplyContext(Timestamp(), (UTC, UTC))
 
 TARGETS: Final[Mapping[str, Callable[[bytes], object]]] = {
     target.__name__: target for target in (filter_text, tokens, queue_entry, stored_row, dataworks_reply, enos_reply)

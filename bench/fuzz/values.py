@@ -34,31 +34,31 @@ def rules_of(field: FieldDescriptor) -> validate_pb2.FieldRules:
     return field.GetOptions().Extensions[validate_pb2.field]
 
 
-def scalar(field: Any, dice: random.Random) -> Any:
+def scalar(field: Any, rng: random.Random) -> Any:
     """A boundary value of a field that is no message."""
     kind = field.cpp_type
     if kind == FieldDescriptor.CPPTYPE_STRING and field.type == FieldDescriptor.TYPE_BYTES:
-        return dice.randbytes(dice.choice((0, 1, 100)))
+        return rng.randbytes(rng.choice((0, 1, 100)))
     if kind == FieldDescriptor.CPPTYPE_STRING:
-        return _text(rules_of(field).string, dice)
+        return _text(rules_of(field).string, rng)
     if kind == FieldDescriptor.CPPTYPE_BOOL:
-        return dice.random() < 0.5
+        return rng.random() < 0.5
     if kind == FieldDescriptor.CPPTYPE_ENUM:
-        return dice.choice((*(value.number for value in field.enum_type.values), -1, 99, 2**31 - 1))
+        return rng.choice((*(value.number for value in field.enum_type.values), -1, 99, 2**31 - 1))
     if kind in _INTEGERS:
-        return _integer(field, dice)
-    return dice.choice(_FLOATS)
+        return _integer(field, rng)
+    return rng.choice(_FLOATS)
 
 
-def _text(rules: validate_pb2.StringRules, dice: random.Random) -> str:
+def _text(rules: validate_pb2.StringRules, rng: random.Random) -> str:
     bounds = [bound for bound in (rules.max_len, rules.min_len, rules.max_bytes) if 0 < bound <= LONGEST]
-    if bounds and dice.random() < 0.4:
-        length = max(0, dice.choice(bounds) + dice.choice((-1, 0, 1)))
-        return dice.choice("aé中😀0.") * length
-    return dice.choice(TEXTS)
+    if bounds and rng.random() < 0.4:
+        length = max(0, rng.choice(bounds) + rng.choice((-1, 0, 1)))
+        return rng.choice("aé中😀0.") * length
+    return rng.choice(TEXTS)
 
 
-def _integer(field: FieldDescriptor, dice: random.Random) -> int:
+def _integer(field: FieldDescriptor, rng: random.Random) -> int:
     rules = rules_of(field)
     found = getattr(rules, rules.WhichOneof("type") or "int64")
     ends = [
@@ -66,7 +66,7 @@ def _integer(field: FieldDescriptor, dice: random.Random) -> int:
     ]
     near = [end + step for end in ends if end for step in (-1, 0, 1)]
     values = [*_INTEGERS[field.cpp_type], *near]
-    return dice.choice([value for value in values if _fits(field.cpp_type, value)])
+    return rng.choice([value for value in values if _fits(field.cpp_type, value)])
 
 
 def _fits(kind: int, value: int) -> bool:
@@ -74,9 +74,9 @@ def _fits(kind: int, value: int) -> bool:
     return min(ends) <= value <= max(ends)
 
 
-def count(field: FieldDescriptor, dice: random.Random) -> int:
+def count(field: FieldDescriptor, rng: random.Random) -> int:
     """How many elements a repeated field is given: about its bounds."""
     rules = rules_of(field)
     bounds = [bound for bound in (rules.repeated.max_items, rules.map.max_pairs) if bound]
     near = [bound + step for bound in bounds for step in (-1, 0, 1)]
-    return dice.choice((*_COUNTS, *near))
+    return rng.choice((*_COUNTS, *near))

@@ -180,11 +180,11 @@ async def _break(trial: Trial, stage: Stage, size: Haul, done: Counter[str]) -> 
     end = time.monotonic() + size.minutes * 60
     names: list[str] = []
     while (earliest := time.monotonic() + size.every) < end:
-        names = names or order(trial.dice)
+        names = names or order(trial.rng)
         name = names.pop()
         await asyncio.sleep(size.every / 4)
         trial.say(f"{(end - time.monotonic()) / 60:.1f} min to go: {name}")
-        await FAULTS[name](stage, trial.dice)
+        await FAULTS[name](stage, trial.rng)
         stage.emulator.faults.clear()
         stage.emulator.faults.add([FOR_EVER])
         done[name] += 1

@@ -41,7 +41,7 @@ _GONE: Final = (OSError, TimeoutError, asyncio.IncompleteReadError)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class HttpPage:
     """An answer."""
 
     body: bytes
@@ -49,7 +49,7 @@ class Page:
     kind: str = "text/plain; charset=utf-8"
 
 
-Pages = Mapping[str, Callable[[], Awaitable[Page]]]
+Pages = Mapping[str, Callable[[], Awaitable[HttpPage]]]
 """What answers a path."""
 
 
@@ -61,15 +61,15 @@ def pages(why_not: Callable[[], Awaitable[str]], metrics: Callable[[], bytes]) -
         metrics: all metrics in the text format of Prometheus.
     """
 
-    async def healthz() -> Page:
-        return Page(b"ok\n")
+    async def healthz() -> HttpPage:
+        return HttpPage(b"ok\n")
 
-    async def readyz() -> Page:
+    async def readyz() -> HttpPage:
         reason = await why_not()
-        return Page(f"{reason or 'ok'}\n".encode(), 503 if reason else 200)
+        return HttpPage(f"{reason or 'ok'}\n".encode(), 503 if reason else 200)
 
-    async def show_metrics() -> Page:
-        return Page(metrics(), kind="text/plain; version=0.0.4; charset=utf-8")
+    async def show_metrics() -> HttpPage:
+        return HttpPage(metrics(), kind="text/plain; version=0.0.4; charset=utf-8")
 
     return {"/healthz": healthz, "/readyz": readyz, "/metrics": show_metrics}
 
@@ -150,23 +150,23 @@ class _Connections:
 
     async def _answer(self, head: bytes | None) -> bytes:
         if head is None:
-            return _written(Page(b"the request is too long\n", 431))
+            return _written(HttpPage(b"the request is too long\n", 431))
         parts = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
         if len(parts) != 3 or not parts[2].startswith("HTTP/1."):
-            return _written(Page(b"this is not HTTP\n", 400))
+            return _written(HttpPage(b"this is not HTTP\n", 400))
         if parts[0] not in ("GET", "HEAD"):
-            return _written(Page(b"only GET and HEAD\n", 405))
+            return _written(HttpPage(b"only GET and HEAD\n", 405))
         return _written(await self._page(parts[1].partition("?")[0]), only_head=parts[0] == "HEAD")
 
-    async def _page(self, path: str) -> Page:
+    async def _page(self, path: str) -> HttpPage:
         make = self._pages.get(path)
         if make is None:
-            return Page(b"no such page\n", 404)
+            return HttpPage(b"no such page\n", 404)
         try:
             return await make()
         except Exception:
             _log.exception("the page %s can't be made", path)
-            return Page(b"this page can't be made\n", 500)
+            return HttpPage(b"this page can't be made\n", 500)
 
 
 async def _head(reader: asyncio.StreamReader) -> bytes | None:
@@ -192,7 +192,7 @@ async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
             pass
 
 
-def _written(page: Page, *, only_head: bool = False) -> bytes:
+def _written(page: HttpPage, *, only_head: bool = False) -> bytes:
     head = (
         f"HTTP/1.1 {page.status} {_PHRASES[page.status]}\r\nContent-Type: {page.kind}\r\n"
         f"Content-Length: {len(page.body)}\r\nConnection: close\r\n\r\n"

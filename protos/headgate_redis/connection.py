@@ -25,7 +25,7 @@ _HELD: Final = attrgetter("_writer.transport", "_parser.parse_error")
 """What a connection of redis-py 5 holds and has no public name for; the tests of the pipe break if that changes."""
 
 
-class Wire(asyncio.Protocol):
+class RedisConnection(asyncio.Protocol):
     """One connection that stands, until `on_lost` is told or it is closed.
 
     Args:
@@ -38,7 +38,7 @@ class Wire(asyncio.Protocol):
         self,
         parse_error: Callable[[str], Exception],
         on_reply: Callable[[Any], None],
-        on_lost: Callable[[Wire], None],
+        on_lost: Callable[[RedisConnection], None],
     ) -> None:
         self._replies = hiredis.Reader(replyError=parse_error, notEnoughData=_MORE)
         self._on_reply = on_reply
@@ -86,8 +86,8 @@ class Wire(asyncio.Protocol):
 
 
 async def connect(
-    connection: AbstractConnection, on_reply: Callable[[Any], None], on_lost: Callable[[Wire], None]
-) -> Wire:
+    connection: AbstractConnection, on_reply: Callable[[Any], None], on_lost: Callable[[RedisConnection], None]
+) -> RedisConnection:
     """Connect anew, and take the connection over from redis-py.
 
     Raises:
@@ -97,6 +97,6 @@ async def connect(
     await connection.disconnect(nowait=True)
     await connection.connect()  # type: ignore[no-untyped-call]
     transport, parse_error = _HELD(connection)
-    wire = Wire(parse_error, on_reply, on_lost)
-    wire.take(transport)
-    return wire
+    link = RedisConnection(parse_error, on_reply, on_lost)
+    link.take(transport)
+    return link

@@ -13,7 +13,7 @@ HIGH: Final = 0.7
 """Share of a core from which on a process counts as having none to spare."""
 
 
-class Load:
+class CpuLoad:
     """How busy this process is: its CPU time by the clock, looked at now and then.
 
     Args:

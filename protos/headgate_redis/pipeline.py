@@ -18,8 +18,8 @@ from redis import exceptions as redis_errors
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
-from headgate_redis.connection import Wire, connect
-from headgate_redis.cpu_load import Load
+from headgate_redis.connection import RedisConnection, connect
+from headgate_redis.cpu_load import CpuLoad
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class ReplyLost(redis_errors.ConnectionError):
     """The commands were sent, or may have been, and no answer came."""
 
 
-class PipeFull(redis_errors.RedisError):
+class PipelineFull(redis_errors.RedisError):
     """Too many calls wait already; nothing was sent."""
 
 
@@ -64,7 +64,7 @@ class _Call:
     """Of the last call of a group: when the group is lost, by the loop's clock; 0 of the others."""
 
 
-class Pipe:
+class Pipeline:
     """One connection that many callers share. `run` connects it and must be running.
 
     A call goes out where it is made, and its answer is set where the reply arrives: no task stands between.
@@ -94,13 +94,13 @@ class Pipe:
         self._waiting: deque[_Call] = deque()
         self._under_way: deque[_Call] = deque()
         self._groups = 0
-        self._wire: Wire | None = None
+        self._link: RedisConnection | None = None
         self._bell = asyncio.Event()
         self._turn: asyncio.Handle | None = None
         self._clock: asyncio.Handle | None = None
         self._used = 0.0
         self._together = 0
-        self._load = Load()
+        self._load = CpuLoad()
         self._found_loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -116,10 +116,10 @@ class Pipe:
         Raises:
             ReplyLost: no answer came; whether the commands were executed is not known.
             ResponseError: Redis refused one of them; the first refusal is told.
-            PipeFull: too many calls wait already.
+            PipelineFull: too many calls wait already.
         """
         if len(self._waiting) >= MAX_WAITING:
-            raise PipeFull("too many calls wait for the store")
+            raise PipelineFull("too many calls wait for the store")
         packed = b"".join(map(hiredis.pack_command, commands))  # type: ignore[arg-type]  # its stub asks for a tuple of one
         call = _Call(packed, len(commands), self._loop.create_future())
         self._waiting.append(call)
@@ -132,7 +132,7 @@ class Pipe:
             while True:
                 await self._bell.wait()
                 self._bell.clear()
-                if self._wire is None and self._waiting:
+                if self._link is None and self._waiting:
                     await self._connect()
         finally:
             self._leave()
@@ -144,7 +144,7 @@ class Pipe:
         began = self._loop.time()
         try:
             async with asyncio.timeout(self._timeout):
-                self._wire = await connect(self._connection, self._on_reply, self._on_lost)
+                self._link = await connect(self._connection, self._on_reply, self._on_lost)
         except NOT_REACHED:
             _give_up(self._waiting)
         except Exception:
@@ -157,7 +157,7 @@ class Pipe:
         """Send what waits: at once, or in a moment with others. While enough groups are under way, nothing is sent."""
         if self._groups >= self._depth or self._turn is not None:
             return
-        if self._wire is None:
+        if self._link is None:
             self._bell.set()
             return
         loop = self._loop
@@ -194,14 +194,14 @@ class Pipe:
     def _send(self, began: float | None = None) -> None:
         """Send a group; its time counts from `began`, by the loop's clock."""
         self._turn = None
-        if self._wire is None:
+        if self._link is None:
             self._bell.set()
             return
         group = [self._waiting.popleft() for _ in range(min(MAX_GROUP, len(self._waiting)))]
         self._together = len(group)
         self._on_group(len(group))
         self._watch(group, began)
-        self._wire.send(group[0].packed if len(group) == 1 else b"".join([call.packed for call in group]))
+        self._link.send(group[0].packed if len(group) == 1 else b"".join([call.packed for call in group]))
 
     def _watch(self, group: list[_Call], began: float | None) -> None:
         """See to it that a group is lost when its time is over. One timer serves many groups."""
@@ -239,8 +239,8 @@ class Pipe:
                 if self._waiting:
                     self._offer()
 
-    def _on_lost(self, wire: Wire) -> None:
-        if wire is self._wire:
+    def _on_lost(self, link: RedisConnection) -> None:
+        if link is self._link:
             self._lose()
 
     def _lose(self) -> None:
@@ -250,9 +250,9 @@ class Pipe:
             self._bell.set()
 
     def _leave(self) -> None:
-        wire, self._wire = self._wire, None
-        if wire is not None:
-            wire.close()
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
         for handle in (self._turn, self._clock):
             if handle is not None:
                 handle.cancel()

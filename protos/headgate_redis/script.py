@@ -8,7 +8,7 @@ from typing import Any
 
 from redis.exceptions import NoScriptError
 
-from headgate_redis.pipeline import Pipe
+from headgate_redis.pipeline import Pipeline
 
 
 class Script:
@@ -19,11 +19,11 @@ class Script:
         self._digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     async def run(
-        self, pipe: Pipe, names: Sequence[str] = (), arguments: Sequence[bytes | str | int | float] = ()
+        self, pipeline: Pipeline, names: Sequence[str] = (), arguments: Sequence[bytes | str | int | float] = ()
     ) -> Any:
-        """Run it and give its answer; the errors are those of `Pipe.call`."""
+        """Run it and give its answer; the errors are those of `Pipeline.call`."""
         tail = (len(names), *names, *arguments)
         try:
-            return await pipe.call(("EVALSHA", self._digest, *tail))
+            return await pipeline.call(("EVALSHA", self._digest, *tail))
         except NoScriptError:
-            return await pipe.call(("EVAL", self._text, *tail))
+            return await pipeline.call(("EVAL", self._text, *tail))

@@ -14,7 +14,7 @@ import grpc
 
 from headgate.process.exposure import EXPLAINED, VARIABLE
 from headgate_ops import http_endpoint
-from headgate_redis.pipeline import Pipe
+from headgate_redis.pipeline import Pipeline
 from headgate_server.auth import access_control
 from headgate_server.auth.access_control import AccessControl
 from headgate_server.auth.stream_shares import StreamShares
@@ -90,10 +90,10 @@ class ServerParts:
         self.clock = StoreClock()
         self.link = RedisLink(settings.redis_url, timeout=settings.redis_timeout)
         timeout, link = settings.redis_timeout, self.link
-        self.writes = Pipe(
+        self.writes = Pipeline(
             link.connection, timeout=timeout, gather=GATHER_SECONDS, on_group=self.metrics.commits_grouped
         )
-        self.reads = Pipe(link.connection, timeout=timeout, gather=GATHER_SECONDS)
+        self.reads = Pipeline(link.connection, timeout=timeout, gather=GATHER_SECONDS)
         self.damage = Damage()
         self.store = RedisStore(writes=self.writes, reads=self.reads, clock=self.clock, damage=self.damage)
         self.memory = StoreMemory(self.reads, settings.store_high_water)

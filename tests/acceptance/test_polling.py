@@ -56,13 +56,13 @@ def fixed_delay_ms(world: World, reads: int) -> float:
 
 
 def spread(share: float) -> Callable[[date | None], int]:
-    dice = random.Random(7)
-    return lambda _: int(600_000 * dice.uniform(1 - share, 1 + share))
+    jitter = random.Random(7)
+    return lambda _: int(600_000 * jitter.uniform(1 - share, 1 + share))
 
 
 def lognormal(sigma: float) -> Callable[[date | None], int]:
-    dice = random.Random(7)
-    return lambda _: int(600_000 * dice.lognormvariate(0, sigma))
+    jitter = random.Random(7)
+    return lambda _: int(600_000 * jitter.lognormvariate(0, sigma))
 
 
 def growing(day: date | None) -> int:
@@ -75,8 +75,8 @@ def two_kinds(day: date | None) -> int:
     return 120_000 if day.weekday() >= 5 else 900_000
 
 
-def exponential(_: date | None, dice: random.Random = random.Random(7)) -> int:  # noqa: B008
-    return 1_000 + int(dice.expovariate(1 / 600_000))
+def exponential(_: date | None, jitter: random.Random = random.Random(7)) -> int:  # noqa: B008
+    return 1_000 + int(jitter.expovariate(1 / 600_000))
 
 
 DISTRIBUTIONS: dict[str, Callable[[date | None], int]] = {

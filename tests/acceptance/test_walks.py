@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from headgate import pb
 from headgate_worker.core.model.calls import InstancePage
-from headgate_worker.reads.list_cursor import Walk
+from headgate_worker.reads.list_cursor import ListCursor
 from tests.worker.submitting import days
 
 UPSTREAM_PAGE = 4
@@ -28,7 +28,7 @@ def walked(
     """The ids of all pages of a list, of which every n-th is wanted; `look` reads one of upstream's pages."""
     shown: list[int] = []
     for _ in range(200):
-        walk, rows = Walk.begin(request), list[pb.WorkflowInstance]()
+        walk, rows = ListCursor.begin(request), list[pb.WorkflowInstance]()
         while walk.more() and len(rows) < room:
             taken, walk = walk.take(look(walk.page), lambda row: row.id % every == 0, room - len(rows))
             rows += taken

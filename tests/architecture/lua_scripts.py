@@ -21,18 +21,18 @@ def lua_files() -> list[Path]:
     return [path for path in tracked() if path.suffix == ".lua" and path.relative_to(ROOT).parts[0] != "tests"]
 
 
-def source_of(path: Path) -> loader.Source:
+def source_of(path: Path) -> loader.ScriptSource:
     """A Lua file as the loader reads it."""
     package, _, name = path.relative_to(ROOT / path.relative_to(ROOT).parts[0]).as_posix().partition("/scripts/")
     return loader.read(name.removesuffix(".lua"), f"{package.replace('/', '.')}.scripts")
 
 
-def scripts() -> list[loader.Source]:
+def scripts() -> list[loader.ScriptSource]:
     """The files that are scripts."""
     return [source_of(path) for path in lua_files() if path.parent.name != "include"]
 
 
-def includes() -> list[loader.Source]:
+def includes() -> list[loader.ScriptSource]:
     """The files that are included."""
     return [source_of(path) for path in lua_files() if path.parent.name == "include"]
 
@@ -44,7 +44,7 @@ def texts() -> dict[str, str]:
     return {text.split("\n", 1)[0]: text for text in strings if text.startswith("-- headgate")}
 
 
-def name_line(script: loader.Source) -> str:
+def name_line(script: loader.ScriptSource) -> str:
     """The first line of a script's text."""
     return f"-- {script.package}/{script.name}.lua"
 

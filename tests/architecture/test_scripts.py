@@ -29,12 +29,12 @@ def test_nothing_reads_by_position_below_a_header() -> None:
 
 
 @pytest.mark.parametrize("script", scripts(), ids=lambda script: script.name)
-def test_no_name_of_a_script_is_undefined_unused_shadowed_or_global(script: loader.Source) -> None:
+def test_no_name_of_a_script_is_undefined_unused_shadowed_or_global(script: loader.ScriptSource) -> None:
     assert not lua_names.findings(texts()[name_line(script)])
 
 
 @pytest.mark.parametrize("include", includes(), ids=lambda include: include.name)
-def test_an_include_reads_only_what_it_is_given(include: loader.Source) -> None:
+def test_an_include_reads_only_what_it_is_given(include: loader.ScriptSource) -> None:
     text = loader.include_text(include, dict.fromkeys(loader.constants_of(include), 0))
 
     assert not lua_names.findings(text, unused=False)

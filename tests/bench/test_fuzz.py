@@ -40,9 +40,9 @@ def test_a_nest_stands_where_it_is_put() -> None:
 @pytest.mark.parametrize("name", sorted(everything()))
 def test_no_target_breaks(name: str) -> None:
     seed = random.SystemRandom().randrange(2**32)
-    dice, target = random.Random(seed), everything()[name]
+    rng, target = random.Random(seed), everything()[name]
     for number in range(ROUNDS):
-        raw = made(name, dice)
+        raw = made(name, rng)
         try:
             target(raw)
         except Exception as error:
@@ -51,8 +51,8 @@ def test_no_target_breaks(name: str) -> None:
 
 def test_half_of_the_requests_pass_the_rules() -> None:
     """What is refused at the first rule finds nothing behind it."""
-    dice = random.Random(1)
-    told = [targets.request(method, made(f"request:{method}", dice)) for method in corpus.methods() for _ in range(20)]
+    rng = random.Random(1)
+    told = [targets.request(method, made(f"request:{method}", rng)) for method in corpus.methods() for _ in range(20)]
 
     assert told.count("accepted") > len(told) / 4
     assert told.count("refused") > len(told) / 4

@@ -43,8 +43,8 @@ NOW: Final[dict[str, str]] = {
     "quota": admission.SCRIPT,
     "throttled": admission.THROTTLED_SCRIPT,
     "claim_observation": observations.CLAIM_SCRIPT,
-    "land_observation": observations.LAND_SCRIPT,
-    "drop_observation": observations.DROP_SCRIPT,
+    "land_observation": observations.PUBLISH_SCRIPT,
+    "drop_observation": observations.ABANDON_SCRIPT,
     "claim_entries": claim_scripts.CLAIM,
     "claim_shared_entries": lane_shares.CLAIM,
     "renew_claims": claim_scripts.RENEW,
@@ -311,22 +311,22 @@ async def calls_that_share_a_quota(teller: Teller) -> None:
 
 
 async def reads_that_are_shared(teller: Teller) -> None:
-    names = observations.ClaimKeys("hg:flight:eu:1", "hg:seen:eu:1")
-    landing = observations.LandKeys(*names, "hg:look:eu:1")
+    names = observations.ClaimReadKeys("hg:flight:eu:1", "hg:seen:eu:1")
+    landing = observations.PublishKeys(*names, "hg:look:eu:1")
     for since, token in (("", "a"), ("", "b"), (BEGIN_MS, "c")):
-        await teller.run("claim_observation", names, observations.ClaimArguments(since, token, 3_000, 60_000))
+        await teller.run("claim_observation", names, observations.ClaimReadArguments(since, token, 3_000, 60_000))
     for token, at_ms, follow_ms in (("a", BEGIN_MS, 0), ("", BEGIN_MS - 5, 500), ("x", BEGIN_MS + 9, 0)):
-        answer = observations.LandArguments(token, at_ms, b"row", 60_000, 60_000, follow_ms, keys.LOOK_JOB)
+        answer = observations.PublishArguments(token, at_ms, b"row", 60_000, 60_000, follow_ms, keys.LOOK_JOB)
         await teller.run("land_observation", landing, answer)
-        await teller.run("claim_observation", names, observations.ClaimArguments(BEGIN_MS, "d", 3_000, 60_000))
+        await teller.run("claim_observation", names, observations.ClaimReadArguments(BEGIN_MS, "d", 3_000, 60_000))
     for token in ("d", "e"):
         teller.now_ms += 5_000
-        await teller.run("claim_observation", names, observations.ClaimArguments("", token, 3_000, 60_000))
-        await teller.run("drop_observation", names[:1], observations.DropArguments("d"))
+        await teller.run("claim_observation", names, observations.ClaimReadArguments("", token, 3_000, 60_000))
+        await teller.run("drop_observation", names[:1], observations.AbandonArguments("d"))
 
 
 async def entries_that_a_lane_claims(teller: Teller) -> None:
-    names = claim_scripts.ClaimKeys(keys.READS, keys.kick(keys.READS))
+    names = claim_scripts.ClaimEntriesKeys(keys.READS, keys.kick(keys.READS))
     owner = "worker"
     ids = [f"read:{i}:{'alice' if i % 3 else 'anonymous'}:eu" for i in range(12)]
     for place, entry_id in enumerate([*ids, "odd", "later"]):
@@ -335,15 +335,15 @@ async def entries_that_a_lane_claims(teller: Teller) -> None:
     await teller.redis.lpush(names.kick, "x")
     await teller.redis.set(keys.arq_in_progress(ids[1]), "other")  # without an end: that would be by the real clock
     teller.now_ms += 100
-    await teller.run("claim_entries", names, [*claim_scripts.ClaimArguments(3, 3_000, owner), ids[0], "odd"])
+    await teller.run("claim_entries", names, [*claim_scripts.ClaimEntriesArguments(3, 3_000, owner), ids[0], "odd"])
     for most in (lane_shares.CHUNK, lane_shares.FAR):
         shared = lane_shares.ClaimSharedArguments(4, 3_000, owner, most, 2)
         others = ("caller:alice", 2, "connection:eu", 5, "odd")
         await teller.run("claim_shared_entries", names, [*shared, *others])
-    await teller.run("renew_claims", names[:1], [*claim_scripts.RenewArguments(3_000, owner), *ids, "gone"])
+    await teller.run("renew_claims", names[:1], [*claim_scripts.RenewClaimsArguments(3_000, owner), *ids, "gone"])
     ends = [word for entry_id in (ids[2], ids[3], "gone") for word in (entry_id, "")]
     await teller.run("end_claims", names[:1], [*claim_scripts.EndArguments(owner), *ends, ids[4], 500])
-    await teller.run("claim_entries", names, claim_scripts.ClaimArguments(50, 3_000, owner))
+    await teller.run("claim_entries", names, claim_scripts.ClaimEntriesArguments(50, 3_000, owner))
     await teller.run("claim_shared_entries", names, lane_shares.ClaimSharedArguments(9, 3_000, owner, 64, 0))
 
 

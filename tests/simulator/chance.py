@@ -102,7 +102,7 @@ class Chance:
             lasts_ms=self.pick((60_000, 300_000, 900_000)),
         )
 
-    def roll(self) -> float:
+    def fraction(self) -> float:
         """A number, 0 <= number < 1."""
         return self._random.random()
 

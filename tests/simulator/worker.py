@@ -24,7 +24,7 @@ from headgate_worker.core.model.steps import Act, Change, Rest, Wait, apply
 from headgate_worker.core.model.view import Policy, View
 from headgate_worker.core.planner import absorb, plan
 from headgate_worker.ticks.engine import LINE_MS
-from headgate_worker.ticks.tick import InLine, hold_at
+from headgate_worker.ticks.tick import DatesHeld, hold_at
 from tests.simulator.chance import Blow, Chance
 from tests.simulator.line import Line
 from tests.simulator.store import LEASE_MS, ModelStore, Taken
@@ -155,7 +155,7 @@ class Tick:
                     return
             except Moved:
                 self._reload()
-            except InLine:
+            except DatesHeld:
                 yield from self._wait_in_line()
                 return
         else:
@@ -189,7 +189,7 @@ class Tick:
         return True
 
     def _view(self) -> View:
-        return View(self.job, self.hints, self._timeline.now_ms, self._chance.roll(), self._policy)
+        return View(self.job, self.hints, self._timeline.now_ms, self._chance.fraction(), self._policy)
 
     def _act(self, act: Act) -> Generator[int, None, bool]:
         if act.call is not None and not (yield from self._admitted(act.call)):
@@ -302,7 +302,7 @@ class Tick:
         if isinstance(answer, Stale):
             raise Moved
         if isinstance(answer, Overlapping):
-            raise InLine
+            raise DatesHeld
         if not isinstance(answer, Committed):
             raise LostJob
 

@@ -12,7 +12,7 @@ from redis import Redis
 from headgate.quota import admission
 from headgate.quota import limits as quota_limits
 from headgate.quota import priority as quota_priority
-from headgate.quota.admission import Crowded, Frozen, Go, Slot, Verdict
+from headgate.quota.admission import Crowded, Frozen, Go, QuotaVerdict, Slot
 from headgate.quota.limits import Limits
 from headgate.quota.priority import Rank
 from headgate.store import keys
@@ -114,7 +114,7 @@ class World:
             args=[admission.LOWEST_FACTOR, quota_limits.KEEP_MS, (BEGIN_MS + now_ms) * 1_000],
         )
 
-    def _ask(self, ask: object, job: Job, now_ms: int) -> Verdict:
+    def _ask(self, ask: object, job: Job, now_ms: int) -> QuotaVerdict:
         assert callable(ask)
         crowd = job.crowd
         self.asks[crowd.creator] += 1
@@ -125,7 +125,7 @@ class World:
         keys = admission.script_keys(CONNECTION, crowd.klass, self.limits)
         return admission.parse_verdict(ask(keys=keys, args=[*arguments, (BEGIN_MS + now_ms) * 1_000]))
 
-    def _next_ms(self, job: Job, number: int, verdict: Verdict, now_ms: int) -> int:
+    def _next_ms(self, job: Job, number: int, verdict: QuotaVerdict, now_ms: int) -> int:
         """When a job looks at the quota again, after what it was told."""
         if isinstance(verdict, Go):
             self.out.append(Out(now_ms, now_ms - job.first_ms, number, job.crowd))

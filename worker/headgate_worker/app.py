@@ -24,7 +24,7 @@ from headgate_worker.process.settings import Settings
 from headgate_worker.queue.leased_worker import Function, LaneOptions, LeasedWorker
 from headgate_worker.reads.reader import Reader
 from headgate_worker.store.clients import blocking_client, check_store, close, command_client
-from headgate_worker.store.clock import StoreClock, SystemDice
+from headgate_worker.store.clock import StoreClock, SystemJitter
 from headgate_worker.store.jobs import Store
 from headgate_worker.ticks.engine import Engine
 from headgate_worker.ticks.fault_injection import crash_point
@@ -105,13 +105,13 @@ def _assemble(
     connections: Connections,
     stack: AsyncExitStack,
 ) -> WorkerParts:
-    dice = SystemDice()
+    jitter = SystemJitter()
     worker_id = f"{os.getpid()}-{secrets.token_hex(4)}"
     engine = Engine(
         store,
         connections.for_jobs(),
         clock,
-        dice,
+        jitter,
         policy=policy_of(settings),
         limits=TickLimits(call_seconds=settings.call_seconds, attempts=settings.tick_attempts),
         checkpoint=crash_point(settings.crash_at),
@@ -133,7 +133,7 @@ def _assemble(
 
     return WorkerParts(
         store,
-        _reaper(settings, store, clock, dice, connections, worker_id),
+        _reaper(settings, store, clock, jitter, connections, worker_id),
         lane(keys.TICKS, {queue_entries.TICK: engine.tick}, settings.tick_slots),
         lane(keys.READS, {queue_entries.READ: reader.read}, 2 * settings.read_slots, is_shared=True),
         worker_id,
@@ -141,10 +141,10 @@ def _assemble(
 
 
 def _reaper(
-    settings: Settings, store: Store, clock: StoreClock, dice: SystemDice, connections: Connections, worker_id: str
+    settings: Settings, store: Store, clock: StoreClock, jitter: SystemJitter, connections: Connections, worker_id: str
 ) -> Reaper:
     period = settings.reaper_seconds
-    return Reaper(store, clock, dice, worker_id, period_seconds=period, announce=connections.announce)
+    return Reaper(store, clock, jitter, worker_id, period_seconds=period, announce=connections.announce)
 
 
 async def _open_side_door(

@@ -18,18 +18,18 @@ BYTES: Final = "log_bytes"
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class LogBounds:
     """Most events and bytes that a log may have after a commit; 0 stands for no bound."""
 
     events: int = 0
     bytes: int = 0
 
 
-UNBOUNDED: Final = Bounds()
+UNBOUNDED: Final = LogBounds()
 """For what ends a job, or asks for its end, and for what a bound on requests holds down already."""
 
-CALLERS: Final = Bounds(200_000, 128 * 1024 * 1024)
+CALLERS: Final = LogBounds(200_000, 128 * 1024 * 1024)
 """For what callers add to a job that is there."""
 
-WORKERS: Final = Bounds(400_000, 256 * 1024 * 1024)
+WORKERS: Final = LogBounds(400_000, 256 * 1024 * 1024)
 """For what a worker adds."""

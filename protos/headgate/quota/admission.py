@@ -94,7 +94,7 @@ class QuotaArguments(NamedTuple):
 
 
 class QuotaAnswer(IntEnum):
-    """Codes of `quota.lua`: what the types under `Verdict` say."""
+    """Codes of `quota.lua`: what the types under `QuotaVerdict` say."""
 
     LET_OUT = 1
     FROZEN = 2
@@ -163,7 +163,7 @@ class Later:
     at_ms: int
 
 
-Verdict = Go | Slot | Frozen | Crowded | Later
+QuotaVerdict = Go | Slot | Frozen | Crowded | Later
 
 
 WINDOW_SHARE: Final = 0.8
@@ -219,7 +219,7 @@ def script_arguments(
     )
 
 
-def parse_verdict(raw: Sequence[int]) -> Verdict:
+def parse_verdict(raw: Sequence[int]) -> QuotaVerdict:
     """What the script answered."""
     code, at_ms = QuotaAnswer(int(raw[0])), int(raw[1])
     if code is QuotaAnswer.LET_OUT:

@@ -39,7 +39,7 @@ class ScriptHeaderError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ScriptSource:
     """A Lua file as it stands.
 
     Args:
@@ -110,7 +110,7 @@ def load(
     return "\n".join((f"-- {package}/{name}.lua", *parts))
 
 
-def read(name: str, package: str = PACKAGE) -> Source:
+def read(name: str, package: str = PACKAGE) -> ScriptSource:
     """The file of a script, or of an include, as it stands."""
     lines = files(package).joinpath(f"{name}.lua").read_text(encoding="utf-8").splitlines()
     end = next((i for i, line in enumerate(lines) if not line.startswith("--")), len(lines))
@@ -118,41 +118,41 @@ def read(name: str, package: str = PACKAGE) -> Source:
     for line in lines[:end]:
         if found := _DIRECTIVE.fullmatch(line):
             header.setdefault(found[1], []).extend(found[2].split())
-    return Source(package, name, header, "\n".join(lines[end:]))
+    return ScriptSource(package, name, header, "\n".join(lines[end:]))
 
 
-def signature(script: Source, directive: str) -> Signature:
+def signature(script: ScriptSource, directive: str) -> Signature:
     """The names under `@keys` or `@argv`."""
     fixed, _, rest = " ".join(script.words(directive)).partition(";")
     return Signature(tuple(fixed.split()), rest.strip().removesuffix("..."))
 
 
-def codes_of(script: Source) -> set[str]:
+def codes_of(script: ScriptSource) -> set[str]:
     """The codes that a script answers with."""
     return set(_CODE.findall(" ".join(script.words("returns"))))
 
 
-def constants_of(script: Source) -> set[str]:
+def constants_of(script: ScriptSource) -> set[str]:
     """The constants of a script and of all that it includes."""
     return set(script.words("constants")).union(*(constants_of(included) for included in includes_of(script)))
 
 
-def includes_of(script: Source) -> list[Source]:
+def includes_of(script: ScriptSource) -> list[ScriptSource]:
     """What a script, or an include, includes by itself."""
     return [_include(name, script.package) for name in script.words("include")]
 
 
-def include_text(include: Source, constants: Mapping[str, Constant]) -> str:
+def include_text(include: ScriptSource, constants: Mapping[str, Constant]) -> str:
     """An include with all that it includes, as it stands in a script."""
     return "\n".join((*_includes(include, constants, set()), *_expanded(include, constants)))
 
 
-def _include(name: str, package: str) -> Source:
+def _include(name: str, package: str) -> ScriptSource:
     own = files(package).joinpath(f"include/{name}.lua").is_file()
     return read(f"include/{name}", package if own else PACKAGE)
 
 
-def _includes(script: Source, constants: Mapping[str, Constant], seen: set[str]) -> Iterator[str]:
+def _includes(script: ScriptSource, constants: Mapping[str, Constant], seen: set[str]) -> Iterator[str]:
     for included in includes_of(script):
         if included.name not in seen:
             seen.add(included.name)
@@ -160,7 +160,7 @@ def _includes(script: Source, constants: Mapping[str, Constant], seen: set[str])
             yield from _expanded(included, constants)
 
 
-def _expanded(script: Source, values: Mapping[str, Constant]) -> Iterator[str]:
+def _expanded(script: ScriptSource, values: Mapping[str, Constant]) -> Iterator[str]:
     for name in (*sorted(codes_of(script)), *script.words("constants")):
         yield f"local {name} = {_literal(values[name])}"
     yield from signature(script, "keys").declared("KEYS")

@@ -16,7 +16,7 @@ from typing import Final
 from headgate import pb
 from headgate.job import log_bounds
 from headgate.job.lifecycle import JOB_TERMINAL
-from headgate.job.log_bounds import Bounds
+from headgate.job.log_bounds import LogBounds
 from headgate.messages import feed_view
 from headgate.store import audit, charges, commit_script, connection_names, date_claims, keys, queue_entries, snapshot
 from headgate.store.charges import NO_LIMITS, Exceeded, Shares
@@ -42,7 +42,7 @@ _NO_NAMES: Final = (keys.NO_INSTANCE_NAME, keys.NO_INSTANCE_NAME)
 class Wake:
     """When to look at a job next: the ARQ entry, and in how many ms (0 kicks a worker at once)."""
 
-    entry: queue_entries.Entry
+    entry: queue_entries.QueueEntry
     delay_ms: int = 0
 
 
@@ -297,7 +297,7 @@ def named_arguments(commit: Commit) -> CommitArguments:
     )
 
 
-def _bounds(commit: Commit, *, terminal: bool) -> Bounds:
+def _bounds(commit: Commit, *, terminal: bool) -> LogBounds:
     """How long the job's log may become by a commit."""
     if commit.fence is not None:
         return log_bounds.UNBOUNDED if terminal else log_bounds.WORKERS

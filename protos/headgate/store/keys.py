@@ -174,7 +174,7 @@ def durations(target: str) -> str:
     return f"hg:took:{target}"
 
 
-def flight(connection: str, instance_id: int) -> str:
+def claim(connection: str, instance_id: int) -> str:
     """Hash beside an observation: when its read was claimed, and who is reading now; see `observations`."""
     return f"hg:flight:{connection}:{instance_id}"
 

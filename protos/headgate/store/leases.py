@@ -49,14 +49,14 @@ BEGIN_SCRIPT: Final = loader.load("begin", BeginKeys, BeginArguments, answers=Be
 """Takes a job for one tick."""
 
 
-class RenewKeys(NamedTuple):
+class RenewLeaseKeys(NamedTuple):
     """KEYS of `renew.lua`."""
 
     job: str
     due: str
 
 
-class RenewArguments(NamedTuple):
+class RenewLeaseArguments(NamedTuple):
     """ARGV of `renew.lua`; times as those of `BeginArguments`."""
 
     job_id: str
@@ -65,14 +65,14 @@ class RenewArguments(NamedTuple):
     grace_ms: int
 
 
-class RenewAnswer(IntEnum):
+class RenewLeaseAnswer(IntEnum):
     """Codes of `renew.lua`."""
 
     FENCED = 0
     RENEWED = 1
 
 
-RENEW_SCRIPT: Final = loader.load("renew", RenewKeys, RenewArguments, answers=RenewAnswer)
+RENEW_SCRIPT: Final = loader.load("renew", RenewLeaseKeys, RenewLeaseArguments, answers=RenewLeaseAnswer)
 """Keeps a job for another lease."""
 
 

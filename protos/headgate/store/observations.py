@@ -1,6 +1,6 @@
 """Observations that all share: one read of an instance serves every job, every caller and every worker. Scripts.
 
-A read is claimed before it is sent, for a short lease, and its answer lands with the time of the claim: an answer shows
+A read is claimed before it is sent, for a short lease, and its answer is published with the time of the claim: it shows
 the instance as it was then or later. Whoever wants to know it as it was at some time, or later, takes an answer that
 was claimed no earlier, or waits for the read that is under way, or claims the next. A holder that dies costs its lease.
 
@@ -23,62 +23,62 @@ TTL_MS: Final = 24 * 3600 * 1000
 LEASE_MS: Final = 3_000
 """How long a claim holds others back. A read that takes longer goes on, and somebody else may read too."""
 
-FLIGHT_TTL_MS: Final = 3_600_000
+CLAIM_TTL_MS: Final = 3_600_000
 """How long it is remembered when an observation was claimed; one that is older serves no job any more."""
 
 
-class ClaimKeys(NamedTuple):
+class ClaimReadKeys(NamedTuple):
     """KEYS of `claim_observation.lua`."""
 
-    flight: str
+    claim: str
     observation: str
 
 
-class ClaimArguments(NamedTuple):
+class ClaimReadArguments(NamedTuple):
     """ARGV of `claim_observation.lua`.
 
     Args:
         since_ms: the observation must be claimed no earlier; empty for now.
         token: what the claim is known by.
         lease_ms: for how long it holds others back.
-        flight_ttl_ms: how long it is remembered.
+        claim_ttl_ms: how long it is remembered.
     """
 
     since_ms: int | str
     token: str
     lease_ms: int
-    flight_ttl_ms: int
+    claim_ttl_ms: int
 
 
-class ClaimAnswer(IntEnum):
-    """Codes of `claim_observation.lua`: what `Seen`, `Elsewhere` and `Claimed` say."""
+class ClaimReadAnswer(IntEnum):
+    """Codes of `claim_observation.lua`: what `KeptObservation`, `ReadElsewhere` and `ReadClaimed` say."""
 
     SEEN = 1
     ELSEWHERE = 2
     CLAIMED = 3
 
 
-CLAIM_SCRIPT: Final = loader.load("claim_observation", ClaimKeys, ClaimArguments, answers=ClaimAnswer)
+CLAIM_SCRIPT: Final = loader.load("claim_observation", ClaimReadKeys, ClaimReadArguments, answers=ClaimReadAnswer)
 """Takes an observation that is fresh enough, or claims the read of a new one."""
 
 
-class LandKeys(NamedTuple):
-    """KEYS of `land_observation.lua`."""
+class PublishKeys(NamedTuple):
+    """KEYS of `publish_observation.lua`."""
 
-    flight: str
+    claim: str
     observation: str
     look: str
 
 
-class LandArguments(NamedTuple):
-    """ARGV of `land_observation.lua`.
+class PublishArguments(NamedTuple):
+    """ARGV of `publish_observation.lua`.
 
     Args:
         token: of the claim; empty for a read without one.
         claimed_at: when it was claimed, in ms.
         answer: what was read.
         answer_ttl_ms: how long that is kept.
-        flight_ttl_ms: how long it is remembered when it was claimed.
+        claim_ttl_ms: how long it is remembered when it was claimed.
         follow_ms: for how long the next read is left to a job; 0 for none.
         follower: what says so.
     """
@@ -87,33 +87,33 @@ class LandArguments(NamedTuple):
     claimed_at: int
     answer: bytes
     answer_ttl_ms: int
-    flight_ttl_ms: int
+    claim_ttl_ms: int
     follow_ms: int
     follower: bytes
 
 
-LAND_SCRIPT: Final = loader.load("land_observation", LandKeys, LandArguments)
+PUBLISH_SCRIPT: Final = loader.load("publish_observation", PublishKeys, PublishArguments)
 """Keeps an answer, unless a later one is there, and ends the claim that it was read under."""
 
 
-class DropKeys(NamedTuple):
-    """KEYS of `drop_observation.lua`."""
+class AbandonKeys(NamedTuple):
+    """KEYS of `abandon_observation.lua`."""
 
-    flight: str
+    claim: str
 
 
-class DropArguments(NamedTuple):
-    """ARGV of `drop_observation.lua`."""
+class AbandonArguments(NamedTuple):
+    """ARGV of `abandon_observation.lua`."""
 
     token: str
 
 
-DROP_SCRIPT: Final = loader.load("drop_observation", DropKeys, DropArguments)
+ABANDON_SCRIPT: Final = loader.load("abandon_observation", AbandonKeys, AbandonArguments)
 """Ends a claim without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class KeptObservation:
     """An observation that is fresh enough: claimed at `at_ms`."""
 
     at_ms: int
@@ -121,7 +121,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
+class ReadElsewhere:
     """Somebody else is reading, for `for_ms` at most before others may. Ask again with `since_ms`."""
 
     since_ms: int
@@ -129,16 +129,16 @@ class Elsewhere:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """The caller is to read now, and to land or drop what comes of it."""
+class ReadClaimed:
+    """The caller is to read now, and to publish or abandon what comes of it."""
 
     at_ms: int
 
 
-def parse_claim(raw: Sequence[int | bytes]) -> Seen | Elsewhere | Claimed:
+def parse_claim(raw: Sequence[int | bytes]) -> KeptObservation | ReadElsewhere | ReadClaimed:
     """What CLAIM_SCRIPT answered."""
     code, first, second = raw
-    if code == ClaimAnswer.SEEN:
+    if code == ClaimReadAnswer.SEEN:
         assert isinstance(second, bytes)  # noqa: S101  # the script's contract
-        return Seen(int(first), second)
-    return Elsewhere(int(first), int(second)) if code == ClaimAnswer.ELSEWHERE else Claimed(int(second))
+        return KeptObservation(int(first), second)
+    return ReadElsewhere(int(first), int(second)) if code == ClaimReadAnswer.ELSEWHERE else ReadClaimed(int(second))

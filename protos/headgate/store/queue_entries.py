@@ -28,7 +28,7 @@ DEFINITION_TTL_MS: Final = 30 * 24 * 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class QueueEntry:
     """An ARQ entry: its id and its definition as bytes."""
 
     id: str
@@ -52,11 +52,11 @@ def decode(raw: bytes) -> dict[str, Any]:
     return found
 
 
-def tick(job_id: str, *, nonce: str, now_ms: int) -> Entry:
+def tick(job_id: str, *, nonce: str, now_ms: int) -> QueueEntry:
     """An entry that looks at a job. `nonce` makes the id unlike any before, 12 hex digits or more."""
     # As `encode` writes it, at a tenth of the cost: a job id has no character that JSON escapes.
     definition = f'{{"t":null,"f":"{TICK}","a":["{job_id}"],"k":{{}},"et":{now_ms}}}'
-    return Entry(f"tick:{job_id}:{nonce}", definition.encode())
+    return QueueEntry(f"tick:{job_id}:{nonce}", definition.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +80,14 @@ class ReadRequest:
     caller: str = ""
 
 
-def read(asked: ReadRequest, *, nonce: str, now_ms: int, connection: str = "") -> Entry:
+def read(asked: ReadRequest, *, nonce: str, now_ms: int, connection: str = "") -> QueueEntry:
     """An entry that answers a read. Caller and connection stand in its id, for whoever claims it."""
     # Workers of versions that know no caller unpack five arguments and leave the named ones alone.
     body = base64.b64encode(asked.request).decode()
     arguments = [asked.id, asked.method, body, asked.reply_to, asked.deadline_ms]
     named = {"caller": asked.caller} if asked.caller else {}
     definition = encode({"t": None, "f": READ, "a": arguments, "k": named, "et": now_ms})
-    return Entry(f"read:{nonce}:{_plain(asked.caller)}:{_plain(connection)}", definition)
+    return QueueEntry(f"read:{nonce}:{_plain(asked.caller)}:{_plain(connection)}", definition)
 
 
 def asker_of(entry_id: str) -> tuple[str, str]:

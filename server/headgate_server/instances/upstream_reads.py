@@ -48,7 +48,7 @@ class ReadQueue(Protocol):
 
     reply_to: str
 
-    async def ask(self, entry: queue_entries.Entry, *, now_ms: int, ttl_ms: int) -> None:
+    async def ask(self, entry: queue_entries.QueueEntry, *, now_ms: int, ttl_ms: int) -> None:
         """Put a question up for any worker."""
 
     async def withdraw(self, entry_ids: list[str]) -> None:

@@ -38,12 +38,12 @@ class WatchShares:
 
     Args:
         reads: says whether a caller may have upstream read.
-        dice: a number from 0 to 1, another one each time.
+        jitter: a number from 0 to 1, another one each time.
     """
 
-    def __init__(self, reads: ReadShares, dice: Callable[[], float] = random.random) -> None:
+    def __init__(self, reads: ReadShares, jitter: Callable[[], float] = random.random) -> None:
         self._reads = reads
-        self._dice = dice
+        self._jitter = jitter
         self._watched: dict[str, Counter[InstanceKey]] = {}
         self._connections: Counter[str] = Counter()
         self._callers: dict[InstanceKey, dict[str, Caller]] = {}
@@ -97,7 +97,7 @@ class WatchShares:
     def _apart_seconds(self, caller: Caller) -> float:
         """How far apart the reads of an instance are when all that a caller watches share what it may have read."""
         per_second = caller.limits.upstream_reads_per_minute / MINUTE
-        return len(self._watched[caller.name]) / per_second * (0.5 + self._dice())
+        return len(self._watched[caller.name]) / per_second * (0.5 + self._jitter())
 
     def _check(self, caller: Caller, instances: Sequence[InstanceKey]) -> None:
         own: Collection[InstanceKey] = self._watched.get(caller.name, ())

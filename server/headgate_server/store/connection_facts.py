@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from headgate.quota import limits as quota
 from headgate.scripts import loader
 from headgate.store import keys
-from headgate_redis.pipeline import Pipe
+from headgate_redis.pipeline import Pipeline
 from headgate_redis.script import Script
 from headgate_server.ports.clock import StoreClock
 from headgate_server.ports.facts import Facts
@@ -33,7 +33,7 @@ class RedisFacts:
         clock: learns the time from every read.
     """
 
-    def __init__(self, reads: Pipe, clock: StoreClock) -> None:
+    def __init__(self, reads: Pipeline, clock: StoreClock) -> None:
         self._reads = reads
         self._clock = clock
 

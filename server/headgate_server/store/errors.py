@@ -37,7 +37,7 @@ _REFUSALS: Final[tuple[tuple[str, type[ServerError]], ...]] = (
 
 def classify(error: Exception) -> ServerError | None:
     """What an exception of redis-py means; None for one that only a mistake of ours explains."""
-    if isinstance(error, pipeline.PipeFull):
+    if isinstance(error, pipeline.PipelineFull):
         return exceeded("store_calls", pipeline.MAX_WAITING, PROCESS, 1)
     if isinstance(error, pipeline.ReplyLost):
         return StoreReplyLost("no reply")

@@ -8,7 +8,7 @@ from headgate import pb
 from headgate.job.lifecycle import JOB_TERMINAL
 from headgate.scripts import loader
 from headgate.store import commit, keys
-from headgate_redis.pipeline import Command, Pipe
+from headgate_redis.pipeline import Command, Pipeline
 from headgate_redis.script import Script
 from headgate_server.ports.feed import START, FeedEntry, FeedId, FeedPosition, event_of, position_of, without_event
 from headgate_server.store.feed import entry_of, id_of
@@ -49,7 +49,7 @@ def _readable(entry: FeedEntry) -> FeedEntry:
 class RedisHistory:
     """Reads of the feed that do not wait, on a pipe that others share."""
 
-    def __init__(self, reads: Pipe) -> None:
+    def __init__(self, reads: Pipeline) -> None:
         self._reads = reads
 
     async def tip(self) -> FeedPosition:

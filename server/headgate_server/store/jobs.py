@@ -18,7 +18,7 @@ from headgate.store import commit, date_claims, deletion, keys, lives
 from headgate.store.audit import NOBODY, Origin
 from headgate.store.date_claims import Hold
 from headgate.store.deletion import CleanArguments, CleanKeys
-from headgate_redis.pipeline import Command, Pipe
+from headgate_redis.pipeline import Command, Pipeline
 from headgate_redis.script import Script
 from headgate_server.errors.exceptions import JobDamaged, RowDamaged
 from headgate_server.logs.damaged_rows import Damage
@@ -65,7 +65,7 @@ class RedisStore:
     `default` is the default connection, whose dates and names are kept under two names.
     """
 
-    def __init__(self, *, writes: Pipe, reads: Pipe, clock: StoreClock, damage: Damage | None = None) -> None:
+    def __init__(self, *, writes: Pipeline, reads: Pipeline, clock: StoreClock, damage: Damage | None = None) -> None:
         self._damage = damage or Damage()
         self._writes = writes
         self._reads = reads

@@ -11,7 +11,7 @@ import logging
 from typing import Final
 
 from headgate.store.commit import Memory
-from headgate_redis.pipeline import Pipe
+from headgate_redis.pipeline import Pipeline
 from headgate_server.errors.exceptions import ServerError
 from headgate_server.store.errors import translated
 
@@ -29,7 +29,7 @@ class StoreMemory:
         mark: share of the limit from which on no new work is taken, above 0 and at most 1; 1 leaves it to Redis.
     """
 
-    def __init__(self, reads: Pipe, mark: float) -> None:
+    def __init__(self, reads: Pipeline, mark: float) -> None:
         self._reads = reads
         self._mark = mark
         self.used = 0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from headgate.store import keys
-from headgate_redis.pipeline import Command, Pipe
+from headgate_redis.pipeline import Command, Pipeline
 from headgate_server.ports.instance_kinds import InstanceKey
 from headgate_server.ports.observations import Observation
 from headgate_server.store.errors import translated
@@ -16,8 +16,8 @@ from headgate_server.store.retry import insist
 class RedisObservations:
     """Observations, and the claims on the next read of an instance."""
 
-    def __init__(self, pipe: Pipe) -> None:
-        self._pipe = pipe
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
 
     async def seen(self, instances: Sequence[InstanceKey]) -> list[Observation]:
         """What was last seen of instances, in the order asked for, and who holds the next read of each.
@@ -28,7 +28,7 @@ class RedisObservations:
         names = [keys.observation(instance.connection, instance.id) for instance in instances]
         names += [keys.look(instance.connection, instance.id) for instance in instances]
         command: Command = ("MGET", *names)
-        found, _ = await insist(lambda: self._pipe.call(command))
+        found, _ = await insist(lambda: self._pipeline.call(command))
         count = len(instances)
         return [Observation(found[at], found[count + at] or b"") for at in range(count)]
 
@@ -51,4 +51,4 @@ class RedisObservations:
 
     async def _call(self, *command: str | bytes | int) -> Any:
         with translated():
-            return await self._pipe.call(command)
+            return await self._pipeline.call(command)

@@ -8,8 +8,8 @@ from typing import Any, Final
 from redis.asyncio.connection import AbstractConnection
 
 from headgate.store import keys
-from headgate.store.queue_entries import Entry
-from headgate_redis.pipeline import Command, Pipe
+from headgate.store.queue_entries import QueueEntry
+from headgate_redis.pipeline import Command, Pipeline
 from headgate_server.store.errors import translated
 
 KICKS: Final = 1_000
@@ -23,7 +23,7 @@ class RedisReadQueue:
     """Questions and answers.
 
     Args:
-        pipe: for the questions.
+        pipeline: for the questions.
         connection: for the answers; unconnected, without a socket timeout of its own, since taking them blocks.
         process_id: names the list of this process.
         block_seconds: longest time one look for answers waits.
@@ -32,20 +32,20 @@ class RedisReadQueue:
 
     def __init__(
         self,
-        pipe: Pipe,
+        pipeline: Pipeline,
         connection: AbstractConnection,
         process_id: str,
         *,
         block_seconds: int = 2,
         timeout: float = 3.0,
     ) -> None:
-        self._pipe = pipe
+        self._pipeline = pipeline
         self._connection = connection
         self._block_seconds = block_seconds
         self._timeout = timeout
         self.reply_to = keys.replies(process_id)
 
-    async def ask(self, entry: Entry, *, now_ms: int, ttl_ms: int) -> None:
+    async def ask(self, entry: QueueEntry, *, now_ms: int, ttl_ms: int) -> None:
         """Put a question up for any worker. It vanishes by itself after `ttl_ms`.
 
         Raises:
@@ -61,7 +61,7 @@ class RedisReadQueue:
             ("EXEC",),
         )
         with translated():
-            await self._pipe.call(*commands)
+            await self._pipeline.call(*commands)
 
     async def withdraw(self, entry_ids: list[str]) -> None:
         """Take entries out: one that is waiting vanishes, and who works on one finds that his claim is gone.
@@ -72,7 +72,7 @@ class RedisReadQueue:
         names = (keys.arq_job, keys.arq_in_progress, keys.arq_retry)
         gone = (name(entry_id) for entry_id in entry_ids for name in names)
         with translated():
-            await self._pipe.call(("MULTI",), ("ZREM", keys.READS, *entry_ids), ("UNLINK", *gone), ("EXEC",))
+            await self._pipeline.call(("MULTI",), ("ZREM", keys.READS, *entry_ids), ("UNLINK", *gone), ("EXEC",))
 
     async def take(self) -> list[bytes]:
         """The answers that have come, waiting for one for a while; empty when none came."""

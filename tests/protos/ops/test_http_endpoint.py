@@ -25,11 +25,11 @@ async def port() -> AsyncIterator[int]:
         yield found
 
 
-async def large() -> http_endpoint.Page:
-    return http_endpoint.Page(b"x" * LARGE)
+async def large() -> http_endpoint.HttpPage:
+    return http_endpoint.HttpPage(b"x" * LARGE)
 
 
-async def broken() -> http_endpoint.Page:
+async def broken() -> http_endpoint.HttpPage:
     raise RuntimeError
 
 

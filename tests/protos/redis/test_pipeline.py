@@ -14,8 +14,8 @@ from redis.exceptions import ResponseError
 
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_redis import pipeline
-from headgate_redis.cpu_load import Load
-from headgate_redis.pipeline import Pipe, PipeFull, ReplyLost
+from headgate_redis.cpu_load import CpuLoad
+from headgate_redis.pipeline import Pipeline, PipelineFull, ReplyLost
 
 
 @pytest.fixture
@@ -27,11 +27,11 @@ async def server() -> AsyncIterator[RedisServer]:
 @asynccontextmanager
 async def piped(
     server: RedisServer | str, groups: list[int] | None = None, seconds: float = 5.0, depth: int = 1
-) -> AsyncIterator[Pipe]:
+) -> AsyncIterator[Pipeline]:
     """A pipe that runs; the sizes of its groups go into the list."""
     pool = ConnectionPool.from_url(server if isinstance(server, str) else server.url)
     on_group = (groups if groups is not None else []).append
-    made = Pipe(pool.make_connection, timeout=seconds, depth=depth, on_group=on_group)
+    made = Pipeline(pool.make_connection, timeout=seconds, depth=depth, on_group=on_group)
     running = asyncio.create_task(made.run())
     try:
         yield made
@@ -215,13 +215,13 @@ async def test_more_callers_than_may_wait_are_refused_before_anything_is_sent(
         found = await asyncio.gather(*(made.call(("INCR", "n")) for _ in range(3)), return_exceptions=True)
 
         assert found[:2] == [1, 2]
-        assert isinstance(found[2], PipeFull)
+        assert isinstance(found[2], PipelineFull)
         assert await made.call(("GET", "n")) == b"2"
 
 
 def test_a_process_that_takes_a_whole_core_has_none_to_spare() -> None:
     now, spent = 100.0, 5.0
-    load = Load(lambda: spent, lambda: now)
+    load = CpuLoad(lambda: spent, lambda: now)
 
     seen = []
     for passed, taken in ((0.2, 0.19), (0.001, 0.0), (0.2, 0.1), (0.001, 0.001), (0.2, 0.2)):

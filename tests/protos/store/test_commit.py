@@ -50,7 +50,7 @@ EVERYTHING: dict[str, Any] = {
     "job": pb.Job(name="jobs/t", uid="u", state=pb.JOB_STATE_RUNNING, connection="eu", creator="alice"),
     "fence": 9,
     "hints": b"{}",
-    "wake": Wake(queue_entries.Entry("tick:t:1", b"definition"), 250),
+    "wake": Wake(queue_entries.QueueEntry("tick:t:1", b"definition"), 250),
     "request": RequestRecord("hg:request:r", "digest"),
     "usage": Usage(1, 2, 3, 4),
     "lease_ms": 5,

@@ -43,7 +43,7 @@ def test_every_key_of_ours_has_our_prefix() -> None:
         *(keys.STORED, keys.RECOUNT, keys.RECOUNTED, keys.PROBE, keys.NO_INSTANCE_NAME, keys.NO_REQUEST),
         *(keys.dates("t"), keys.dates_line("t"), keys.dates_wants("t")),
         *(keys.quota("eu"), keys.quota_sent("eu", "read"), keys.quota_creators("eu", "read")),
-        *(keys.quota_turns("eu", "read"), keys.durations("t"), keys.look("", 7), keys.flight("", 7), keys.stops("", 7)),
+        *(keys.quota_turns("eu", "read"), keys.durations("t"), keys.look("", 7), keys.claim("", 7), keys.stops("", 7)),
     ]
 
     assert all(key.startswith(keys.PREFIX) for key in ours)

@@ -13,7 +13,7 @@ from headgate import pb
 from headgate.reasons import Reason
 from headgate.store import commit, keys
 from headgate.store.audit import Origin
-from headgate_redis.pipeline import Pipe
+from headgate_redis.pipeline import Pipeline
 from headgate_server.auth.access_control import MethodGuard
 from headgate_server.errors.exceptions import Refused
 from headgate_server.jobs import transitions
@@ -193,7 +193,7 @@ async def next_life(world: World, job_id: str, who: Any, **given: Any) -> None:
 @pytest.fixture
 async def store(redis_url: str) -> AsyncIterator[RedisStore]:
     link, clock = RedisLink(redis_url, timeout=3.0), StoreClock()
-    writes, reads = (Pipe(link.connection, timeout=3.0) for _ in range(2))
+    writes, reads = (Pipeline(link.connection, timeout=3.0) for _ in range(2))
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(pipe.run()) for pipe in (writes, reads)]
         yield RedisStore(writes=writes, reads=reads, clock=clock)

@@ -9,7 +9,7 @@ from google.rpc import error_details_pb2
 
 from headgate import pb
 from headgate.job import log_bounds
-from headgate.job.log_bounds import Bounds
+from headgate.job.log_bounds import LogBounds
 from headgate.store import keys
 from tests.server.callers import entry, known, write
 from tests.server.world import World, backfill, detail, metadata_of, reason_of, serving, status_of
@@ -136,9 +136,9 @@ async def test_a_job_that_was_never_charged_gives_nothing_back(world: World) -> 
     assert await charged(world) == before
 
 
-@pytest.mark.parametrize(("bounds", "quota"), [(Bounds(6, 0), "log_events"), (Bounds(0, 4_000), "log_bytes")])
+@pytest.mark.parametrize(("bounds", "quota"), [(LogBounds(6, 0), "log_events"), (LogBounds(0, 4_000), "log_bytes")])
 async def test_callers_make_a_log_only_so_long(
-    world: World, monkeypatch: pytest.MonkeyPatch, bounds: Bounds, quota: str
+    world: World, monkeypatch: pytest.MonkeyPatch, bounds: LogBounds, quota: str
 ) -> None:
     monkeypatch.setattr(log_bounds, "CALLERS", bounds)
     await world.submit(job_id="mine")
@@ -158,7 +158,7 @@ async def test_callers_make_a_log_only_so_long(
 async def test_a_log_that_older_versions_began_is_counted_from_here_on(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_bounds, "CALLERS", Bounds(0, 1_500))
+    monkeypatch.setattr(log_bounds, "CALLERS", LogBounds(0, 1_500))
     await world.submit(job_id="mine")
     await world.redis.hdel(keys.job("mine"), "lb")  # type: ignore[misc]
 

@@ -21,24 +21,24 @@ SLACK = 3
 """Calls that a forecast of a small backfill may be off by: one of ten is one too many to ask of five."""
 
 
-def _spec(dice: random.Random) -> pb.BackfillSpec:
+def _spec(jitter: random.Random) -> pb.BackfillSpec:
     spec = backfill(
-        dice.choice((1, 2, 5, 12, 30, 70)),
-        parallelism=dice.choice((1, 1, 2, 3, 5, 10)),
-        order=dice.choice((pb.BACKFILL_ORDER_ASC, pb.BACKFILL_ORDER_DESC)),
-        max_created_ahead=dice.choice((0, 0, 0, 20)),
-        start_mode=dice.choice((pb.START_MODE_HEADGATE, pb.START_MODE_HEADGATE, pb.START_MODE_UPSTREAM)),
+        jitter.choice((1, 2, 5, 12, 30, 70)),
+        parallelism=jitter.choice((1, 1, 2, 3, 5, 10)),
+        order=jitter.choice((pb.BACKFILL_ORDER_ASC, pb.BACKFILL_ORDER_DESC)),
+        max_created_ahead=jitter.choice((0, 0, 0, 20)),
+        start_mode=jitter.choice((pb.START_MODE_HEADGATE, pb.START_MODE_HEADGATE, pb.START_MODE_UPSTREAM)),
     )
-    if dice.random() < 0.4 and dates.span(spec.biz_dates) > 2:
+    if jitter.random() < 0.4 and dates.span(spec.biz_dates) > 2:
         spec.days_of_week.extend([1, 2, 3, 4, 5])
     return spec
 
 
-def _durations(dice: random.Random) -> tuple[int, Callable[[date | None], int]]:
+def _durations(jitter: random.Random) -> tuple[int, Callable[[date | None], int]]:
     """The middle of how long dates take, and how long one does."""
-    middle = int(1_000 * 30 * 120 ** dice.random())
-    spread = dice.choice((0.0, 0.02, 0.1))
-    took = {day: int(middle * dice.uniform(1 - spread, 1 + spread)) for day in range(400)}
+    middle = int(1_000 * 30 * 120 ** jitter.random())
+    spread = jitter.choice((0.0, 0.02, 0.1))
+    took = {day: int(middle * jitter.uniform(1 - spread, 1 + spread)) for day in range(400)}
     return int(median(took.values())), lambda day: took[day.timetuple().tm_yday] if day else middle
 
 
@@ -50,8 +50,8 @@ def _is_near(expected: int, counted: int) -> bool:
 def test_a_forecast_is_within_a_tenth_of_what_is_counted(
     seed: int, record_property: Callable[[str, object], None]
 ) -> None:
-    dice = random.Random(seed)
-    spec, (middle, durations) = _spec(dice), _durations(dice)
+    jitter = random.Random(seed)
+    spec, (middle, durations) = _spec(jitter), _durations(jitter)
 
     told = forecast(spec, dates.chosen(spec), middle, Policy())
     world = World(spec)
@@ -91,9 +91,9 @@ def test_nothing_to_create_costs_nothing() -> None:
 def test_the_error_of_many_forecasts_is_small() -> None:
     errors = []
     for seed in range(10):
-        dice = random.Random(1_000 + seed)
-        spec = backfill(dice.randint(1, 25), parallelism=dice.randint(1, 4))
-        middle = dice.randint(60_000, 1_000_000)
+        jitter = random.Random(1_000 + seed)
+        spec = backfill(jitter.randint(1, 25), parallelism=jitter.randint(1, 4))
+        middle = jitter.randint(60_000, 1_000_000)
         world = World(spec)
         world.cloud.durations = lambda _, took=middle: took
         world.run()

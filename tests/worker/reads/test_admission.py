@@ -9,7 +9,7 @@ from google.rpc.status_pb2 import Status
 from redis.asyncio import Redis
 
 from headgate import pb
-from headgate.quota.admission import PLAIN, Go, Slot, Verdict
+from headgate.quota.admission import PLAIN, Go, QuotaVerdict, Slot
 from headgate.quota.priority import Rank
 from headgate.store import keys, queue_entries
 from headgate_worker.core.model.calls import Call, Failure, FailureKind, Outcome
@@ -33,7 +33,7 @@ class Slots(Upstream):
 
     async def admit(
         self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
-    ) -> Verdict:
+    ) -> QuotaVerdict:
         if not self.slots:
             return Go()
         self.slots -= 1

@@ -17,8 +17,8 @@ from headgate.store.queue_entries import ReadReply
 from headgate_emulator.app import RunningEmulator
 from headgate_worker.core.model.calls import InstancePage
 from headgate_worker.process.settings import Settings
-from headgate_worker.reads.list_cursor import Walk
-from headgate_worker.reads.page_tokens import BadToken
+from headgate_worker.reads.list_cursor import ListCursor
+from headgate_worker.reads.page_tokens import BadPageToken
 from headgate_worker.store.jobs import Store
 from tests.worker.conftest import RunWorker
 from tests.worker.scenarios.test_backfill import ended
@@ -123,13 +123,13 @@ def request() -> pb.ListWorkflowInstancesRequest:
 
 
 def test_a_walk_continues_where_its_token_says() -> None:
-    walk = Walk.begin(request())
+    cursor = ListCursor.begin(request())
     page = InstancePage((instance(1), instance(2), instance(3)), 3)
-    taken, stopped = walk.take(page, lambda _: True, 2)
+    taken, stopped = cursor.take(page, lambda _: True, 2)
     again = request()
     again.page_token = stopped.token()
 
-    rest, done = Walk.begin(again).take(page, lambda _: True, 2)
+    rest, done = ListCursor.begin(again).take(page, lambda _: True, 2)
 
     assert [row.id for row in taken + rest] == [1, 2, 3]
     assert (done.at, done.page) == (1, 1)
@@ -138,11 +138,11 @@ def test_a_walk_continues_where_its_token_says() -> None:
 def test_a_token_of_other_arguments_is_refused() -> None:
     other = request()
     other.project_id = 2
-    other.page_token = Walk.begin(request()).token()
+    other.page_token = ListCursor.begin(request()).token()
     for bad in (other.page_token, "x", "W10=", "bnVsbA=="):
         other.page_token = bad
         try:
-            Walk.begin(other)
-        except BadToken:
+            ListCursor.begin(other)
+        except BadPageToken:
             continue
         raise AssertionError(bad)

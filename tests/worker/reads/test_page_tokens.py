@@ -4,7 +4,7 @@ import pytest
 
 from headgate import pb
 from headgate_worker.reads import page_tokens
-from headgate_worker.reads.page_tokens import OTHER_ARGUMENTS, UNREADABLE, BadToken
+from headgate_worker.reads.page_tokens import OTHER_ARGUMENTS, UNREADABLE, BadPageToken
 
 
 def test_a_token_names_its_place_whatever_the_size_of_the_page() -> None:
@@ -21,7 +21,7 @@ def test_a_token_names_its_place_whatever_the_size_of_the_page() -> None:
 def test_a_bad_token_tells_what_is_wrong_with_it(arguments: str, cut: int, said: str) -> None:
     made = page_tokens.seal("mine", 3, 4)
 
-    with pytest.raises(BadToken) as caught:
+    with pytest.raises(BadPageToken) as caught:
         page_tokens.place(made[: len(made) - cut], arguments, 2)
 
     assert str(caught.value) == said

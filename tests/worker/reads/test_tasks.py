@@ -251,7 +251,7 @@ async def test_a_token_that_makes_no_sense_is_refused(numbers: tuple[int, ...]) 
     request = placed()
     request.page_token = page_tokens.seal(page_tokens.digest(request), *numbers)
 
-    with pytest.raises(page_tokens.BadToken):
+    with pytest.raises(page_tokens.BadPageToken):
         await listed(Upstream(), request)
 
 

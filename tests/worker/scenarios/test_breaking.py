@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from headgate import pb
 from headgate.job import sizes
-from headgate.quota.admission import PLAIN, Verdict
+from headgate.quota.admission import PLAIN, QuotaVerdict
 from headgate.quota.priority import Rank
 from headgate.store import keys
 from headgate_cli.dev.redis_server import RedisServer
@@ -125,7 +125,7 @@ class Breaking(Upstream):
 
     async def admit(
         self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
-    ) -> Verdict:
+    ) -> QuotaVerdict:
         self._raise()
 
     def _raise(self) -> NoReturn:
@@ -176,7 +176,7 @@ class Standing(Upstream):
 
     async def admit(
         self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
-    ) -> Verdict:
+    ) -> QuotaVerdict:
         self.reached.set()
         await self.go_on.wait()
         return await super().admit(call, patience_ms=patience_ms)

@@ -152,15 +152,15 @@ class Table:
 
 @pytest.mark.parametrize("seed", range(12))
 async def test_no_date_has_two_holders_and_the_line_keeps_its_order(seed: int, store: Store, redis: Redis) -> None:
-    dice, table = random.Random(seed), Table(store, redis)
+    jitter, table = random.Random(seed), Table(store, redis)
     for _ in range(80):
-        days = frozenset(range(first := dice.randrange(8), first + dice.choice((1, 2, 4))))
-        if dice.random() < 0.4 or not table.players:
-            await table.submit(dice.choice((JOIN, QUEUE, QUEUE, REJECT)), days)
-        elif dice.random() < 0.6:
-            await table.begin(dice.choice(table.players))
+        days = frozenset(range(first := jitter.randrange(8), first + jitter.choice((1, 2, 4))))
+        if jitter.random() < 0.4 or not table.players:
+            await table.submit(jitter.choice((JOIN, QUEUE, QUEUE, REJECT)), days)
+        elif jitter.random() < 0.6:
+            await table.begin(jitter.choice(table.players))
         else:
-            await table.end(dice.choice(table.players))
+            await table.end(jitter.choice(table.players))
         await table.check_holders()
     while table.players:  # whoever is first in line can always begin once those who hold have ended: no deadlock
         for player in [one for one in table.players if not one.place]:

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from headgate import pb
 from headgate.job import log_bounds
-from headgate.job.log_bounds import Bounds
+from headgate.job.log_bounds import LogBounds
 from headgate.store import keys
 from headgate_worker.process.settings import Settings
 from headgate_worker.store.jobs import Store
@@ -22,14 +22,14 @@ async def state_of(store: Store, job_id: str) -> pb.JobState.ValueType:
     return job.state
 
 
-@pytest.mark.parametrize("bounds", [Bounds(events=4), Bounds(bytes=2_000)], ids=["events", "bytes"])
+@pytest.mark.parametrize("bounds", [LogBounds(events=4), LogBounds(bytes=2_000)], ids=["events", "bytes"])
 async def test_a_job_whose_log_is_full_ends_and_says_so(
     redis: Redis,
     store: Store,
     worker_settings: Settings,
     run_worker: RunWorker,
     monkeypatch: pytest.MonkeyPatch,
-    bounds: Bounds,
+    bounds: LogBounds,
 ) -> None:
     monkeypatch.setattr(log_bounds, "WORKERS", bounds)
     job_id = await submit(store, backfill_job(seed_backfill()))

@@ -7,12 +7,12 @@ import asyncio
 from redis.asyncio import Redis
 
 from headgate import pb
-from headgate.quota.admission import PLAIN, Go, Verdict
+from headgate.quota.admission import PLAIN, Go, QuotaVerdict
 from headgate.quota.priority import Rank
 from headgate.store import keys
 from headgate_worker.core.model.calls import Call, CreateInstances, Failure, FailureKind, Outcome, Reply
 from headgate_worker.core.model.view import Policy
-from headgate_worker.store.clock import StoreClock, SystemDice
+from headgate_worker.store.clock import StoreClock, SystemJitter
 from headgate_worker.store.jobs import Store
 from headgate_worker.ticks.engine import Engine
 from headgate_worker.ticks.tick import TickLimits
@@ -34,7 +34,7 @@ class Remote:
 
     async def admit(
         self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
-    ) -> Verdict:
+    ) -> QuotaVerdict:
         return Go()
 
     async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
@@ -55,7 +55,7 @@ async def test_only_the_first_create_that_gets_nowhere_is_told(redis: Redis, sto
     remote = Remote()
     policy = Policy(backoff_min_ms=5, backoff_max_ms=5)
     clock = StoreClock(await store.now_ms())
-    engine = Engine(store, remote, clock, SystemDice(), policy=policy, limits=TickLimits())
+    engine = Engine(store, remote, clock, SystemJitter(), policy=policy, limits=TickLimits())
     job_id = await submit(store, backfill_job(seed_backfill()))
     await engine.tick(job_id)
     told = await length(redis, job_id)

@@ -10,13 +10,13 @@ from redis.asyncio import Redis
 
 from headgate import pb
 from headgate.store import keys
-from headgate.store.observations import LEASE_MS, Seen
+from headgate.store.observations import LEASE_MS, KeptObservation
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.faults import ErrorReply, Latency, RunFor
-from headgate_worker.ports.store import Flight
+from headgate_worker.ports.store import ReadClaim
 from headgate_worker.process.settings import Settings
 from headgate_worker.store.jobs import Store
-from headgate_worker.store.shared_reads import Sharing
+from headgate_worker.store.shared_reads import SharedReads
 from tests.worker.conftest import RunWorker, eventually
 from tests.worker.reads.test_list_cursor import read, reason
 from tests.worker.scenarios.test_backfill import ended
@@ -26,9 +26,9 @@ from tests.worker.submitting import backfill_job, new_job, seed_backfill, submit
 ROW = pb.WorkflowInstance(id=7, status_raw="Running")
 
 
-async def claimed(sharing: Sharing, since_ms: int | None = None) -> Flight:
-    found = await sharing.ask("eu", 7, since_ms)
-    assert isinstance(found, Flight)
+async def claimed(shared_reads: SharedReads, since_ms: int | None = None) -> ReadClaim:
+    found = await shared_reads.ask("eu", 7, since_ms)
+    assert isinstance(found, ReadClaim)
     return found
 
 
@@ -37,13 +37,13 @@ async def test_many_who_ask_at_once_are_served_by_two_reads_at_most(redis: Redis
 
     async def caller() -> bytes:
         nonlocal reads
-        sharing = Sharing(redis)
-        found = await sharing.ask("eu", 7)
-        if isinstance(found, Seen):
+        shared_reads = SharedReads(redis)
+        found = await shared_reads.ask("eu", 7)
+        if isinstance(found, KeptObservation):
             return found.body
         reads += 1
         await asyncio.sleep(0.2)  # the read's own time
-        await sharing.land(found, ROW)
+        await shared_reads.publish(found, ROW)
         return ROW.SerializeToString()
 
     rows = await asyncio.gather(*(caller() for _ in range(100)))
@@ -53,29 +53,29 @@ async def test_many_who_ask_at_once_are_served_by_two_reads_at_most(redis: Redis
 
 
 async def test_what_was_read_before_it_was_asked_is_not_now(redis: Redis) -> None:
-    sharing = Sharing(redis)
-    flight = await claimed(sharing)
-    await sharing.land(flight, ROW)
+    shared_reads = SharedReads(redis)
+    claim = await claimed(shared_reads)
+    await shared_reads.publish(claim, ROW)
 
     async def a_millisecond_has_passed() -> bool:
         seconds, micros = await redis.time()
-        return int(seconds) * 1000 + int(micros) // 1000 > flight.at_ms
+        return int(seconds) * 1000 + int(micros) // 1000 > claim.at_ms
 
     await eventually(a_millisecond_has_passed)  # times are told in ms, and what is of the same one counts as now
-    again = await claimed(sharing)
-    await sharing.drop(again)
+    again = await claimed(shared_reads)
+    await shared_reads.abandon(again)
 
-    assert again.at_ms > flight.at_ms
-    assert isinstance(await sharing.ask("eu", 7, flight.at_ms), Seen)
-    assert isinstance(await sharing.ask("eu", 7, flight.at_ms + 1), Flight)
+    assert again.at_ms > claim.at_ms
+    assert isinstance(await shared_reads.ask("eu", 7, claim.at_ms), KeptObservation)
+    assert isinstance(await shared_reads.ask("eu", 7, claim.at_ms + 1), ReadClaim)
 
 
 @pytest.mark.parametrize("harm", ["rubbish", "another row", "another type", "a claim of another type", "no time"])
 async def test_what_is_kept_and_can_not_be_read_is_read_anew(redis: Redis, harm: str) -> None:
-    sharing = Sharing(redis)
-    flight = await claimed(sharing)
-    await sharing.land(flight, ROW)
-    seen, claim = keys.observation("eu", 7), keys.flight("eu", 7)
+    shared_reads = SharedReads(redis)
+    claim = await claimed(shared_reads)
+    await shared_reads.publish(claim, ROW)
+    seen, name = keys.observation("eu", 7), keys.claim("eu", 7)
     if harm in ("rubbish", "another row"):
         other = pb.WorkflowInstance(id=8).SerializeToString()
         await redis.set(seen, b"\xff\xff" if harm == "rubbish" else other)
@@ -83,51 +83,51 @@ async def test_what_is_kept_and_can_not_be_read_is_read_anew(redis: Redis, harm:
         await redis.delete(seen)
         await redis.lpush(seen, "x")  # type: ignore[misc]
     elif harm == "no time":
-        await redis.hset(claim, "at", "never")  # type: ignore[misc]
+        await redis.hset(name, "at", "never")  # type: ignore[misc]
     else:
-        await redis.set(claim, "x")
+        await redis.set(name, "x")
 
     async with asyncio.timeout(5):
-        again = await claimed(sharing, flight.at_ms)
-        await sharing.land(again, ROW)
-        found = await sharing.ask("eu", 7, again.at_ms)
-    assert isinstance(found, Seen) and found.body == ROW.SerializeToString()
+        again = await claimed(shared_reads, claim.at_ms)
+        await shared_reads.publish(again, ROW)
+        found = await shared_reads.ask("eu", 7, again.at_ms)
+    assert isinstance(found, KeptObservation) and found.body == ROW.SerializeToString()
 
 
 async def test_a_dead_holder_costs_its_lease(redis: Redis) -> None:
-    sharing = Sharing(redis)
-    await claimed(sharing)
+    shared_reads = SharedReads(redis)
+    await claimed(shared_reads)
     began = time.monotonic()
 
-    await claimed(sharing)
+    await claimed(shared_reads)
 
     assert 0.5 * LEASE_MS / 1000 < time.monotonic() - began < LEASE_MS / 1000 + 2
 
 
 async def test_a_holder_that_gives_up_holds_nobody_back(redis: Redis) -> None:
-    sharing = Sharing(redis)
-    first = await claimed(sharing)
-    waiting = asyncio.create_task(claimed(sharing))
+    shared_reads = SharedReads(redis)
+    first = await claimed(shared_reads)
+    waiting = asyncio.create_task(claimed(shared_reads))
     await asyncio.sleep(0)
     began = time.monotonic()
 
-    await sharing.drop(first)
+    await shared_reads.abandon(first)
     second = await waiting
-    await sharing.drop(first)  # a late word of the first does not end the claim of the second
+    await shared_reads.abandon(first)  # a late word of the first does not end the claim of the second
 
     assert time.monotonic() - began < 1
-    assert await redis.hget(keys.flight("eu", 7), "token") == second.token.encode()  # type: ignore[misc]
+    assert await redis.hget(keys.claim("eu", 7), "token") == second.token.encode()  # type: ignore[misc]
 
 
 async def test_an_earlier_read_that_lands_late_takes_nothing_back(redis: Redis) -> None:
-    sharing = Sharing(redis)
-    early = await claimed(sharing)
-    await redis.hdel(keys.flight("eu", 7), "until")  # type: ignore[misc]  # its lease is over
-    await redis.pexpire(keys.flight("eu", 7), 60_000)
-    late = Flight("eu", "", early.at_ms + 1_000)
-    await sharing.land(late, pb.WorkflowInstance(id=7, status_raw="Success"))
+    shared_reads = SharedReads(redis)
+    early = await claimed(shared_reads)
+    await redis.hdel(keys.claim("eu", 7), "until")  # type: ignore[misc]  # its lease is over
+    await redis.pexpire(keys.claim("eu", 7), 60_000)
+    late = ReadClaim("eu", "", early.at_ms + 1_000)
+    await shared_reads.publish(late, pb.WorkflowInstance(id=7, status_raw="Success"))
 
-    await sharing.land(early, ROW)
+    await shared_reads.publish(early, ROW)
 
     kept = pb.WorkflowInstance.FromString(bytes(await redis.get(keys.observation("eu", 7)) or b""))
     assert kept.status_raw == "Success"

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from headgate import pb
-from headgate.quota.admission import PLAIN, Crowded, Frozen, Go, Later, Slot, Verdict
+from headgate.quota.admission import PLAIN, Crowded, Frozen, Go, Later, QuotaVerdict, Slot
 from headgate.quota.priority import Rank
 from headgate.store import keys
 from headgate.store.commit import Answer, Commit, Committed
@@ -18,7 +18,7 @@ from headgate_worker.core.model.steps import Act
 from headgate_worker.core.model.view import Policy
 from headgate_worker.core.planner import IDLE_MS
 from headgate_worker.ports.store import Taken
-from headgate_worker.store.clock import StoreClock, SystemDice
+from headgate_worker.store.clock import StoreClock, SystemJitter
 from headgate_worker.store.jobs import Store
 from headgate_worker.ticks.admission import Admission, leaves_out
 from headgate_worker.ticks.engine import Engine
@@ -30,7 +30,7 @@ from tests.worker.submitting import backfill_job, seed_backfill, submit
 class Upstream:
     """A cloud whose quota answers as it is told, and which refuses what it is called for."""
 
-    verdicts: list[Verdict]
+    verdicts: list[QuotaVerdict]
     asked: list[tuple[Rank, int | None]] = field(default_factory=list)
     calls: int = 0
 
@@ -39,7 +39,7 @@ class Upstream:
 
     async def admit(
         self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
-    ) -> Verdict:
+    ) -> QuotaVerdict:
         self.asked.append((rank, held))
         return self.verdicts.pop(0)
 
@@ -84,14 +84,14 @@ class Recorder(Store):
 
 def tick_of(committed: list[Commit]) -> Tick:
     taken = Taken(pb.Job(name="jobs/t", state=pb.JOB_STATE_RUNNING), 1, 1, b"", NOW_MS)
-    return Tick(Recorder(committed), VirtualClock(), SystemDice(), taken, 0.0, no_checkpoint)
+    return Tick(Recorder(committed), VirtualClock(), SystemJitter(), taken, 0.0, no_checkpoint)
 
 
 async def looks(store: Store, upstream: Upstream, times: int) -> str:
     """Look at a job of alice's so often, as a worker would after the time that it was told; its id."""
     job_id = await submit(store, backfill_job(seed_backfill(), creator="alice", priority=3))
     engine = Engine(
-        store, upstream, StoreClock(await store.now_ms()), SystemDice(), policy=Policy(), limits=TickLimits()
+        store, upstream, StoreClock(await store.now_ms()), SystemJitter(), policy=Policy(), limits=TickLimits()
     )
     for _ in range(times):
         await engine.tick(job_id)
@@ -128,11 +128,11 @@ async def test_a_slot_that_is_taken_back_is_not_asked_for_anew(store: Store) -> 
     assert upstream.calls > 0
 
 
-NO_ROOM: Sequence[Verdict] = (Frozen(5), Crowded(5), Later(101))
+NO_ROOM: Sequence[QuotaVerdict] = (Frozen(5), Crowded(5), Later(101))
 
 
 @pytest.mark.parametrize("verdict", [Go(), Slot(50), Later(100), *NO_ROOM])
-def test_what_is_worth_a_short_wait_only_is_left_out_where_there_is_no_room(verdict: Verdict) -> None:
+def test_what_is_worth_a_short_wait_only_is_left_out_where_there_is_no_room(verdict: QuotaVerdict) -> None:
     assert leaves_out(Act(call=GetInstance(1), until_ms=100), verdict) is (verdict in NO_ROOM)
     assert not leaves_out(Act(call=GetInstance(1)), verdict)
 
@@ -142,7 +142,7 @@ def test_what_is_worth_a_short_wait_only_is_left_out_where_there_is_no_room(verd
     [(Later(NOW_MS + 20_000), NOW_MS + 20_000), (Frozen(NOW_MS + 9_000_000), NOW_MS + 9_000_000)],
 )
 async def test_a_call_that_may_not_go_out_yet_names_the_next_tick_and_commits_nothing(
-    verdict: Verdict, poll_ms: int
+    verdict: QuotaVerdict, poll_ms: int
 ) -> None:
     committed: list[Commit] = []
     tick = tick_of(committed)

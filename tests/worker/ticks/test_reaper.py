@@ -12,7 +12,7 @@ from headgate_cli.dev.redis_server import RedisServer
 from headgate_worker.ports.store import Busy, Taken
 from headgate_worker.process import metrics
 from headgate_worker.queue.leased_worker import LaneOptions, LeasedWorker
-from headgate_worker.store.clock import StoreClock, SystemDice
+from headgate_worker.store.clock import StoreClock, SystemJitter
 from headgate_worker.store.jobs import Store
 from headgate_worker.ticks.reaper import Reaper
 from tests.worker.conftest import eventually
@@ -24,7 +24,7 @@ async def reaper(store: Store) -> Reaper:
         return
 
     clock = StoreClock(await store.now_ms())
-    return Reaper(store, clock, SystemDice(), "1-test", period_seconds=1.0, announce=announce)
+    return Reaper(store, clock, SystemJitter(), "1-test", period_seconds=1.0, announce=announce)
 
 
 async def nothing(job_id: str) -> None:

@@ -8,14 +8,14 @@ import pytest
 from redis.asyncio import Redis
 
 from headgate import pb
-from headgate.quota.admission import PLAIN, Go, Verdict
+from headgate.quota.admission import PLAIN, Go, QuotaVerdict
 from headgate.quota.priority import Rank
 from headgate.store import keys
 from headgate.store.commit import Answer, Commit
 from headgate_worker.core.model.calls import WRITES, Call, Failure, FailureKind, Outcome
 from headgate_worker.core.model.steps import apply
 from headgate_worker.core.model.view import Policy
-from headgate_worker.store.clock import StoreClock, SystemDice
+from headgate_worker.store.clock import StoreClock, SystemJitter
 from headgate_worker.store.jobs import Store
 from headgate_worker.ticks.engine import Engine
 from headgate_worker.ticks.tick import TickLimits
@@ -35,7 +35,7 @@ class Upstream:
 
     async def admit(
         self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
-    ) -> Verdict:
+    ) -> QuotaVerdict:
         return Go()
 
     async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
@@ -92,7 +92,7 @@ class AwayStore(Store):
 
 async def engine(store: Store, upstream: Upstream) -> Engine:
     clock = StoreClock(await store.now_ms())
-    return Engine(store, upstream, clock, SystemDice(), policy=Policy(), limits=TickLimits())
+    return Engine(store, upstream, clock, SystemJitter(), policy=Policy(), limits=TickLimits())
 
 
 async def lease_of(redis: Redis, job_id: str) -> int:
@@ -109,7 +109,7 @@ async def test_a_tick_that_breaks_gives_the_job_back_even_when_its_keeper_misses
     class Broken(Upstream):
         async def admit(
             self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
-        ) -> Verdict:
+        ) -> QuotaVerdict:
             await store.renewing.wait()
             raise ConnectionResetError
 

@@ -21,10 +21,10 @@ class Clock(Protocol):
         ...
 
 
-class Dice(Protocol):
-    """Randomness."""
+class Jitter(Protocol):
+    """Randomness: jitter and nonces."""
 
-    def roll(self) -> float:
+    def fraction(self) -> float:
         """A number, 0 <= number < 1."""
         ...
 

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from headgate import pb
 from headgate.store import queue_entries
 from headgate.store.commit import Answer, Commit
-from headgate.store.observations import Seen
+from headgate.store.observations import KeptObservation
 from headgate_worker.core.model.calls import StopRecord
 
 
@@ -72,8 +72,8 @@ class Late:
 
 
 @dataclass(frozen=True, slots=True)
-class Flight:
-    """A read of an instance. One that was claimed is to be landed, or dropped.
+class ReadClaim:
+    """A read of an instance. One that was claimed is to be published, or abandoned.
 
     Args:
         token: of the claim; empty for a read that nobody waits for.
@@ -94,13 +94,13 @@ STORE_AWAY: Final = (RedisError, OSError)
 class InstanceReads(Protocol):
     """Port: reads of instances that all workers share."""
 
-    async def ask(self, connection: str, instance_id: int, since_ms: int | None = None) -> Seen | Flight:
+    async def ask(self, connection: str, instance_id: int, since_ms: int | None = None) -> KeptObservation | ReadClaim:
         """An observation that was claimed at `since_ms` or later, waited for if need be; or the claim to read it."""
 
-    async def land(self, flight: Flight, seen: pb.WorkflowInstance, *, follow_ms: int = 0) -> None:
+    async def publish(self, claim: ReadClaim, seen: pb.WorkflowInstance, *, follow_ms: int = 0) -> None:
         """Keep what a read has brought, for all, and end its claim."""
 
-    async def drop(self, flight: Flight) -> None:
+    async def abandon(self, claim: ReadClaim) -> None:
         """Let somebody else read: this one brought nothing, or was not sent."""
 
 
@@ -123,7 +123,7 @@ class TickStore(Protocol):
     lease_ms: int
 
     @property
-    def sharing(self) -> InstanceReads:
+    def shared_reads(self) -> InstanceReads:
         """Reads that all workers share."""
 
     @property
@@ -171,7 +171,7 @@ class ReaperStore(Protocol):
     async def late_jobs(self, limit: int) -> Late:
         """Look at no more than `limit` jobs whose tick is late; each gets a new grace."""
 
-    async def ring(self, ticks: Mapping[str, queue_entries.Entry], at_ms: int) -> int:
+    async def ring(self, ticks: Mapping[str, queue_entries.QueueEntry], at_ms: int) -> int:
         """Give jobs another next tick, due at `at_ms`; how many of the jobs are there."""
 
     async def expired_jobs(self, now_ms: int, limit: int) -> tuple[str, ...]:
@@ -191,7 +191,7 @@ class ReadStore(Protocol):
     """Port: answers reads, and keeps what they have brought."""
 
     @property
-    def sharing(self) -> InstanceReads:
+    def shared_reads(self) -> InstanceReads:
         """Reads that all workers share."""
 
     async def now_ms(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from headgate.quota import limits
-from headgate.quota.admission import PLAIN, Verdict
+from headgate.quota.admission import PLAIN, QuotaVerdict
 from headgate.quota.priority import Rank
 from headgate_worker.core.model.calls import WRITES, Call, Failure, OutcomeOf
 from headgate_worker.core.model.upstream_call import Body, UpstreamCall
@@ -35,7 +35,7 @@ class GovernedUpstream(Upstream, Protocol):
 
     async def admit(
         self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
-    ) -> Verdict:
+    ) -> QuotaVerdict:
         """Whether the call may go out, or when. A `Slot` is to be shown then, by its epoch as `held`.
 
         Raises:

@@ -17,14 +17,14 @@ CLAIM_CONSTANTS: Final[dict[str, loader.Constant]] = {
 """What the scripts that claim entries must be given."""
 
 
-class ClaimKeys(NamedTuple):
+class ClaimEntriesKeys(NamedTuple):
     """KEYS of `claim_entries.lua` and of `claim_shared_entries.lua`."""
 
     queue: str
     kick: str
 
 
-class ClaimArguments(NamedTuple):
+class ClaimEntriesArguments(NamedTuple):
     """ARGV of `claim_entries.lua`: entries at most, life and owner of a claim; then ids that are left to others."""
 
     most: int
@@ -32,7 +32,9 @@ class ClaimArguments(NamedTuple):
     owner: str
 
 
-CLAIM: Final = loader.load("claim_entries", ClaimKeys, ClaimArguments, constants=CLAIM_CONSTANTS, package=PACKAGE)
+CLAIM: Final = loader.load(
+    "claim_entries", ClaimEntriesKeys, ClaimEntriesArguments, constants=CLAIM_CONSTANTS, package=PACKAGE
+)
 """Claims due entries. Answers ids with definitions, and the ms until the next entry is due (-1: none)."""
 
 
@@ -42,7 +44,7 @@ class QueueKeys(NamedTuple):
     queue: str
 
 
-class RenewArguments(NamedTuple):
+class RenewClaimsArguments(NamedTuple):
     """ARGV of `renew_claims.lua`; then come the ids of the entries."""
 
     lease_ms: int
@@ -52,7 +54,7 @@ class RenewArguments(NamedTuple):
 RENEW: Final = loader.load(
     "renew_claims",
     QueueKeys,
-    RenewArguments,
+    RenewClaimsArguments,
     constants={"ARQ_IN_PROGRESS": keys.ARQ_IN_PROGRESS},
     package=PACKAGE,
 )

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from headgate.scripts import loader
 from headgate.store import queue_entries
-from headgate_worker.queue.claim_scripts import CLAIM_CONSTANTS, PACKAGE, ClaimKeys
+from headgate_worker.queue.claim_scripts import CLAIM_CONSTANTS, PACKAGE, ClaimEntriesKeys
 
 CHUNK: Final = 32
 """Entries that a claim looks at at a time; where one is held back, it goes no further."""
@@ -48,7 +48,7 @@ class ClaimSharedArguments(NamedTuple):
 
 CLAIM: Final = loader.load(
     "claim_shared_entries",
-    ClaimKeys,
+    ClaimEntriesKeys,
     ClaimSharedArguments,
     constants={**CLAIM_CONSTANTS, "CHUNK": CHUNK},
     package=PACKAGE,

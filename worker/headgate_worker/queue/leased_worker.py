@@ -22,7 +22,13 @@ from redis.asyncio import Redis
 from headgate.store import keys, queue_entries
 from headgate_worker.ports.store import STORE_AWAY
 from headgate_worker.queue import claim_scripts, lane_shares
-from headgate_worker.queue.claim_scripts import ClaimArguments, ClaimKeys, EndArguments, QueueKeys, RenewArguments
+from headgate_worker.queue.claim_scripts import (
+    ClaimEntriesArguments,
+    ClaimEntriesKeys,
+    EndArguments,
+    QueueKeys,
+    RenewClaimsArguments,
+)
 from headgate_worker.queue.lane_shares import ClaimSharedArguments, LaneShares
 
 _log = logging.getLogger(__name__)
@@ -160,14 +166,14 @@ class LeasedWorker(Worker):
     async def _claim_entries(self, free: int) -> tuple[list[tuple[str, bytes]], int, bool]:
         """Entries that are due, the ms until the next one is, and whether some are held back for their callers."""
         raw, next_ms, *held = await self._claim(
-            keys=ClaimKeys(self._options.queue, keys.kick(self._options.queue)),
+            keys=ClaimEntriesKeys(self._options.queue, keys.kick(self._options.queue)),
             args=[*self._claim_arguments(free), *self._left_now()],
         )
         pairs = zip(raw[::2], raw[1::2], strict=True)
         return [(keys.text(entry_id), bytes(definition)) for entry_id, definition in pairs], int(next_ms), held == [1]
 
     def _claim_arguments(self, free: int) -> Sequence[Any]:
-        common = ClaimArguments(free, self._options.lease_ms, self._owner)
+        common = ClaimEntriesArguments(free, self._options.lease_ms, self._owner)
         if not self._options.shared:
             return common
         pair_count, *running = self._shares.arguments()
@@ -311,7 +317,7 @@ class LeasedWorker(Worker):
             before = now
 
     async def _renew_once(self, ids: Sequence[str]) -> None:
-        arguments: list[Any] = [*RenewArguments(self._options.lease_ms, self._owner), *ids]
+        arguments: list[Any] = [*RenewClaimsArguments(self._options.lease_ms, self._owner), *ids]
         try:
             lost = await self._renew(keys=QueueKeys(self._options.queue), args=arguments)
         except STORE_AWAY as error:

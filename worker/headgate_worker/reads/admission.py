@@ -12,7 +12,7 @@ from typing import Final
 
 from google.rpc.status_pb2 import Status
 
-from headgate.quota.admission import Crowded, Frozen, Go, Later, Slot, Verdict
+from headgate.quota.admission import Crowded, Frozen, Go, Later, QuotaVerdict, Slot
 from headgate.quota.priority import Rank
 from headgate.reasons import Reason
 from headgate_worker.core.model import errors
@@ -64,14 +64,14 @@ class ReadAdmission:
 
     async def _ask(
         self, upstream: GovernedUpstream, call: Call, until: float, rank: Rank, held: int | None = None
-    ) -> Verdict:
+    ) -> QuotaVerdict:
         # Half of the time that is left, since the call takes some as well.
         patience_ms = max(0, int((until - self._clock.monotonic()) * 500))
         if rank.creator:
             patience_ms = min(patience_ms, SURVEY_REACH_MS)
         return await upstream.admit(call, patience_ms=patience_ms, rank=rank, held=held)
 
-    def _again_seconds(self, verdict: Verdict, creator: str) -> float | None:
+    def _again_seconds(self, verdict: QuotaVerdict, creator: str) -> float | None:
         """In how many seconds the quota is asked again; None when what it said is the last word."""
         if isinstance(verdict, Slot):
             return self._seconds_until(verdict.at_ms)

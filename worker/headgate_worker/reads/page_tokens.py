@@ -19,13 +19,13 @@ OTHER_ARGUMENTS: Final = (
 UNREADABLE: Final = "the page token can't be read, it is cut off or was never one; start again without it"
 
 
-class BadToken(ValueError):
+class BadPageToken(ValueError):
     """The page token can't be read, or was not made by a list with these arguments; the text says which."""
 
 
-def out_of_range() -> BadToken:
+def out_of_range() -> BadPageToken:
     """What to raise for a token that was made by hand: it names a place that no list has."""
-    return BadToken(UNREADABLE)
+    return BadPageToken(UNREADABLE)
 
 
 def digest(request: Message) -> str:
@@ -52,9 +52,9 @@ def place(token: str, arguments: str, count: int) -> tuple[int, ...]:
         *numbers, sealed = json.loads(base64.urlsafe_b64decode(token.encode()))
         good = len(numbers) == count and all(type(one) is int and one >= 0 for one in numbers)
     except (ValueError, TypeError):
-        raise BadToken(UNREADABLE) from None
+        raise BadPageToken(UNREADABLE) from None
     if not good:
-        raise BadToken(UNREADABLE)
+        raise BadPageToken(UNREADABLE)
     if sealed != arguments:
-        raise BadToken(OTHER_ARGUMENTS)
+        raise BadPageToken(OTHER_ARGUMENTS)
     return tuple(numbers)

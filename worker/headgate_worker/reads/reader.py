@@ -15,7 +15,7 @@ from headgate.backfill import dates
 from headgate.messages.reply_sizes import fit_instances
 from headgate.reasons import Reason
 from headgate.store import queue_entries
-from headgate.store.observations import Seen
+from headgate.store.observations import KeptObservation
 from headgate_worker.core.model import errors
 from headgate_worker.core.model.calls import (
     ACTIONS,
@@ -29,13 +29,13 @@ from headgate_worker.core.model.calls import (
 from headgate_worker.core.model.upstream_call import Body, UpstreamCall
 from headgate_worker.core.model.view import Policy
 from headgate_worker.ports.clock import Clock
-from headgate_worker.ports.store import Flight, ReadStore
+from headgate_worker.ports.store import ReadClaim, ReadStore
 from headgate_worker.ports.upstreams import GovernedUpstream, Upstreams
 from headgate_worker.reads.admission import ReadAdmission
 from headgate_worker.reads.errors import ReadFailed, retryable
 from headgate_worker.reads.flows import FlowReader
-from headgate_worker.reads.list_cursor import Walk
-from headgate_worker.reads.page_tokens import BadToken
+from headgate_worker.reads.list_cursor import ListCursor
+from headgate_worker.reads.page_tokens import BadPageToken
 from headgate_worker.reads.plan import PLAN, PlanReader
 from headgate_worker.reads.tasks import TaskReader
 
@@ -109,7 +109,7 @@ class Reader:
             return queue_entries.ReadReply(asked.id, ok=True, payload=message.SerializeToString())
         except ReadFailed as failed:
             return queue_entries.ReadReply(asked.id, ok=False, payload=failed.status.SerializeToString())
-        except BadToken as error:
+        except BadPageToken as error:
             status = errors.status(Reason.PAGE_TOKEN_INVALID, str(error))
             return queue_entries.ReadReply(asked.id, ok=False, payload=status.SerializeToString())
         except KeyError:
@@ -147,20 +147,20 @@ class Reader:
         until = self._clock.monotonic() + left
         self._upstream(connection)
         found = await self._shared(connection, instance_id, left)
-        if not isinstance(found, Flight):
+        if not isinstance(found, ReadClaim):
             return pb.WorkflowInstance.FromString(found.body)
         try:
             body = await self._call(connection, GetInstance(instance_id), max(0.1, until - self._clock.monotonic()))
         except BaseException:
-            await self._store.sharing.drop(found)
+            await self._store.shared_reads.abandon(found)
             raise
-        await self._store.sharing.land(found, body)
+        await self._store.shared_reads.publish(found, body)
         return body
 
-    async def _shared(self, connection: str, instance_id: int, left: float) -> Seen | Flight:
+    async def _shared(self, connection: str, instance_id: int, left: float) -> KeptObservation | ReadClaim:
         try:
             async with asyncio.timeout(left):
-                return await self._store.sharing.ask(connection, instance_id)
+                return await self._store.shared_reads.ask(connection, instance_id)
         except TimeoutError:
             said = "another read of the instance has not come back in time"
             raise ReadFailed(retryable(errors.status(Reason.UPSTREAM_UNAVAILABLE, said), 1.0)) from None
@@ -186,38 +186,38 @@ class Reader:
 
     async def _list(self, raw: bytes, left: float) -> pb.ListWorkflowInstancesResponse:
         request = pb.ListWorkflowInstancesRequest.FromString(raw)
-        return await self._collect(request, Walk.begin(request), self._clock.monotonic() + left)
+        return await self._collect(request, ListCursor.begin(request), self._clock.monotonic() + left)
 
     async def _collect(
-        self, request: pb.ListWorkflowInstancesRequest, walk: Walk, deadline: float
+        self, request: pb.ListWorkflowInstancesRequest, cursor: ListCursor, deadline: float
     ) -> pb.ListWorkflowInstancesResponse:
         size = min(request.page_size or 50, 200)
         rows: list[pb.WorkflowInstance] = []
         unreachable: list[str] = []
-        while walk.more() and len(rows) < size:
+        while cursor.more() and len(rows) < size:
             try:
-                page = await self._page(request, walk, deadline - self._clock.monotonic())
+                page = await self._page(request, cursor, deadline - self._clock.monotonic())
             except ReadFailed:
                 if not request.return_partial_success:
                     raise
-                unreachable.append(walk.day.isoformat())
-                walk = walk.next_day()
+                unreachable.append(cursor.day.isoformat())
+                cursor = cursor.next_day()
                 continue
-            taken, walk = walk.take(page, lambda seen: _matches(request, seen), size - len(rows))
+            taken, cursor = cursor.take(page, lambda seen: _matches(request, seen), size - len(rows))
             rows += taken
-        token = walk.token() if walk.more() else ""
+        token = cursor.token() if cursor.more() else ""
         fit_instances(rows)
         return pb.ListWorkflowInstancesResponse(workflow_instances=rows, next_page_token=token, unreachable=unreachable)
 
-    async def _page(self, request: pb.ListWorkflowInstancesRequest, walk: Walk, left: float) -> InstancePage:
+    async def _page(self, request: pb.ListWorkflowInstancesRequest, cursor: ListCursor, left: float) -> InstancePage:
         call = ListInstances(
             request.project_id,
-            dates.midnight_millis(walk.day),
+            dates.midnight_millis(cursor.day),
             name=request.name,
             type=request.type,
             env_type=request.env_type,
             ids=tuple(request.ids),
-            page_number=walk.page,
+            page_number=cursor.page,
             page_size=UPSTREAM_PAGE,
             owner=request.owner,
             workflow_id=request.workflow_id,

@@ -12,7 +12,7 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
 
 from headgate.process import redis_url
 from headgate.process.redis_url import SentinelTarget
-from headgate_worker.store.pipelined_redis import GatheringRedis
+from headgate_worker.store.pipelined_redis import PipelinedRedis
 
 COMMAND_TIMEOUT_SECONDS: Final = 5.0
 """Longest wait for the answer to a command: a frozen store must not hold a tick for ever."""
@@ -51,7 +51,7 @@ def command_client(url: str, *, connections: int) -> Redis:
         bounds = {"max_connections": connections, "timeout": COMMAND_TIMEOUT_SECONDS}
         pool = BlockingConnectionPool.from_url(url, **bounds, **options)
         patient = ConnectionPool.from_url(url, **_SHARED)
-    return GatheringRedis(pool, patient, timeout=COMMAND_TIMEOUT_SECONDS)
+    return PipelinedRedis(pool, patient, timeout=COMMAND_TIMEOUT_SECONDS)
 
 
 def blocking_client(url: str, *, block_seconds: float) -> Redis:

@@ -26,10 +26,10 @@ class StoreClock:
         self._offset_ms = now_ms - time.monotonic() * 1000
 
 
-class SystemDice:
+class SystemJitter:
     """Randomness of the operating system for ids, of a fast generator for jitter."""
 
-    def roll(self) -> float:
+    def fraction(self) -> float:
         """A number, 0 <= number < 1; only ever used for jitter."""
         return random.random()  # noqa: S311
 

@@ -30,9 +30,9 @@ from headgate.store.leases import (
     GiveUpKeys,
     ReleaseArguments,
     ReleaseKeys,
-    RenewAnswer,
-    RenewArguments,
-    RenewKeys,
+    RenewLeaseAnswer,
+    RenewLeaseArguments,
+    RenewLeaseKeys,
 )
 from headgate.store.observations import TTL_MS as OBSERVATION_TTL_MS
 from headgate.store.reserve import HeartbeatArguments, HeartbeatKeys, PutArguments, PutKeys
@@ -40,7 +40,7 @@ from headgate_redis import backoff
 from headgate_redis.row_errors import is_damage
 from headgate_worker.ports.store import Busy, Late, Taken, Unreadable
 from headgate_worker.store.clients import refuses_writes
-from headgate_worker.store.shared_reads import Sharing
+from headgate_worker.store.shared_reads import SharedReads
 from headgate_worker.store.stop_records import Stops
 
 DURATIONS_TTL_MS: Final = 90 * 24 * 3600 * 1000
@@ -73,7 +73,7 @@ class Store:
     """
 
     def __init__(self, redis: Redis, *, lease_ms: int, grace_ms: int = commit.GRACE_MS) -> None:
-        self.sharing = Sharing(redis)
+        self.shared_reads = SharedReads(redis)
         self.stops = Stops(redis)
         self._redis: Any = redis  # its stubs mix the answers of the blocking and the async client
         self.lease_ms = lease_ms
@@ -180,9 +180,9 @@ class Store:
 
     async def renew(self, job_id: str, fence: int) -> bool:
         """Keep a job for another lease; False when somebody else has taken it."""
-        arguments = RenewArguments(job_id, fence, self.lease_ms, self._grace_ms)
-        answer = await self._renew(keys=RenewKeys(keys.job(job_id), keys.DUE), args=arguments)
-        return bool(answer == RenewAnswer.RENEWED)
+        arguments = RenewLeaseArguments(job_id, fence, self.lease_ms, self._grace_ms)
+        answer = await self._renew(keys=RenewLeaseKeys(keys.job(job_id), keys.DUE), args=arguments)
+        return bool(answer == RenewLeaseAnswer.RENEWED)
 
     async def release(self, job_id: str, fence: int, *, uncount: bool) -> None:
         """Give a job back before its tick is over; `uncount` takes back the attempt that was counted."""
@@ -197,7 +197,7 @@ class Store:
         now_ms, lost, looked_at, first_ms = await self._reap(keys=names, args=arguments)
         return Late(int(now_ms), tuple(keys.text(job_id) for job_id in lost), int(looked_at), int(first_ms))
 
-    async def ring(self, ticks: Mapping[str, queue_entries.Entry], at_ms: int) -> int:
+    async def ring(self, ticks: Mapping[str, queue_entries.QueueEntry], at_ms: int) -> int:
         """Give jobs another next tick, due at `at_ms`; how many of the jobs are there."""
         words = [word for job_id, tick in ticks.items() for word in (job_id, tick.id, tick.definition)]
         arguments = RingArguments(keys.job(""), queue_entries.DEFINITION_TTL_MS, at_ms)
@@ -263,10 +263,10 @@ class Store:
 
     async def reply(self, to: str, answer: queue_entries.ReadReply) -> None:
         """Answer a read. The list vanishes by itself when nobody takes from it."""
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.rpush(to, queue_entries.encode_reply(answer))
-            pipe.pexpire(to, 60_000)
-            await pipe.execute()
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.rpush(to, queue_entries.encode_reply(answer))
+            pipeline.pexpire(to, 60_000)
+            await pipeline.execute()
 
     async def now_ms(self) -> int:
         """The store's clock."""

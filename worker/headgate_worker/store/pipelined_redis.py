@@ -13,14 +13,14 @@ from typing import Any, Final
 
 from redis.asyncio import ConnectionPool, Redis
 
-from headgate_redis.pipeline import Pipe
+from headgate_redis.pipeline import Pipeline
 from headgate_redis.script import Script
 
 GROUPS: Final = 2
 """Groups of commands under way at once: the worker goes on with the answers of one while Redis works on the next."""
 
 
-class GatheringRedis(Redis):
+class PipelinedRedis(Redis):
     """Sends commands through a pipe of its own, which runs from the first command until `aclose`.
 
     Args:
@@ -33,15 +33,15 @@ class GatheringRedis(Redis):
         super().__init__(connection_pool=pool)
         self.auto_close_connection_pool = True
         self._patient = patient  # a connection behind Sentinels knows its pool only weakly
-        self._pipe = Pipe(patient.make_connection, timeout=timeout, depth=GROUPS)
+        self._pipeline = Pipeline(patient.make_connection, timeout=timeout, depth=GROUPS)
         self._running: asyncio.Task[None] | None = None
 
     @property
-    def pipe(self) -> Pipe:
+    def shared_pipeline(self) -> Pipeline:
         """The pipe, which runs."""
         if self._running is None:
-            self._running = asyncio.get_running_loop().create_task(self._pipe.run(), name="pipe")
-        return self._pipe
+            self._running = asyncio.get_running_loop().create_task(self._pipeline.run(), name="pipe")
+        return self._pipeline
 
     def register_script(self, script: Any) -> Any:
         """A script that is called with `keys` and `args`, as redis-py's is, at a part of its cost."""
@@ -55,7 +55,7 @@ class GatheringRedis(Redis):
             redis.exceptions.ResponseError: Redis refused it.
         """
         name = args[0]
-        reply = await self.pipe.call((*name.split(), *args[1:]) if " " in name else args)
+        reply = await self.shared_pipeline.call((*name.split(), *args[1:]) if " " in name else args)
         understand = self.response_callbacks.get(name)
         options.pop("keys", None)
         return reply if understand is None else understand(reply, **options)
@@ -72,9 +72,9 @@ class GatheringRedis(Redis):
 class _Registered:
     """A script of one client."""
 
-    def __init__(self, client: GatheringRedis, script: Script) -> None:
+    def __init__(self, client: PipelinedRedis, script: Script) -> None:
         self._client = client
         self._script = script
 
     async def __call__(self, keys: Sequence[str] = (), args: Sequence[bytes | str | int | float] = ()) -> Any:
-        return await self._script.run(self._client.pipe, keys, args)
+        return await self._script.run(self._client.shared_pipeline, keys, args)

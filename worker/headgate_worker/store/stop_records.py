@@ -30,21 +30,21 @@ class Stops:
 
     async def record(self, connection: str, ids: Iterable[int | str], stop: StopRecord) -> None:
         """Note a stop that is about to be sent beside each of its instances."""
-        async with self._redis.pipeline(transaction=False) as pipe:
+        async with self._redis.pipeline(transaction=False) as pipeline:
             for one in ids:
-                pipe.hset(keys.stops(connection, one), _field(stop), "")
-                pipe.pexpire(keys.stops(connection, one), TTL_MS)
-            await pipe.execute()
+                pipeline.hset(keys.stops(connection, one), _field(stop), "")
+                pipeline.pexpire(keys.stops(connection, one), TTL_MS)
+            await pipeline.execute()
 
     async def answered(self, connection: str, answers: Mapping[int | str, bool], stop: StopRecord) -> None:
         """Note by instance that a stop was accepted; where it was refused, forget it."""
-        async with self._redis.pipeline(transaction=False) as pipe:
+        async with self._redis.pipeline(transaction=False) as pipeline:
             for one, accepted in answers.items():
                 if accepted:
-                    pipe.hset(keys.stops(connection, one), _field(stop), "1")
+                    pipeline.hset(keys.stops(connection, one), _field(stop), "1")
                 else:
-                    pipe.hdel(keys.stops(connection, one), _field(stop))
-            await pipe.execute()
+                    pipeline.hdel(keys.stops(connection, one), _field(stop))
+            await pipeline.execute()
 
     async def of(self, connection: str, instance_id: int | str) -> tuple[StopRecord, ...]:
         """The stops on record for an instance; what can't be understood is left out."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from headgate import pb
 from headgate.quota import priority
-from headgate.quota.admission import Crowded, Frozen, Go, Later, Slot, Verdict
+from headgate.quota.admission import Crowded, Frozen, Go, Later, QuotaVerdict, Slot
 from headgate.quota.priority import Rank
 from headgate_worker.core.model.calls import Call
 from headgate_worker.core.model.steps import Act
@@ -31,7 +31,7 @@ class Admission:
         self._upstreams = upstreams
         self._clock = clock
 
-    async def verdict(self, tick: Tick, act: Act, call: Call) -> Verdict:
+    async def verdict(self, tick: Tick, act: Act, call: Call) -> QuotaVerdict:
         """Whether the shared quota lets the call out, or when."""
         if _holds_slot(tick, call):
             tick.waited()
@@ -41,7 +41,7 @@ class Admission:
             tick.waited()
         return verdict
 
-    async def admit(self, tick: Tick, act: Act, call: Call, verdict: Verdict) -> NextTick | None:
+    async def admit(self, tick: Tick, act: Act, call: Call, verdict: QuotaVerdict) -> NextTick | None:
         """None once the call may go out now, after a wait for a near slot; else the tick in which it asks again."""
         while isinstance(verdict, Slot) and verdict.at_ms - self._clock.now_ms() <= SLOT_NEAR_MS:
             await self._slot_comes(tick, verdict.at_ms)
@@ -85,7 +85,7 @@ class Admission:
         """From the first time that it is to ask again, a call counts as waiting."""
         tick.hints = replace(tick.hints, queues_since_ms=tick.hints.queues_since_ms or self._clock.now_ms())
 
-    async def _ask(self, tick: Tick, act: Act, call: Call, *, held: int | None = None) -> Verdict:
+    async def _ask(self, tick: Tick, act: Act, call: Call, *, held: int | None = None) -> QuotaVerdict:
         left_ms = max(0, act.until_ms - self._clock.now_ms()) if act.until_ms else SLOT_FAR_MS
         return await self._upstreams.get(tick.job.connection).admit(
             call,
@@ -101,7 +101,7 @@ class Admission:
         return Rank(tick.job.priority, waited_ms, tick.job.creator)
 
 
-def leaves_out(act: Act, verdict: Verdict) -> bool:
+def leaves_out(act: Act, verdict: QuotaVerdict) -> bool:
     """Whether a call that is worth a wait of some length only can't go out within it."""
     if not act.until_ms or isinstance(verdict, Go | Slot):
         return False

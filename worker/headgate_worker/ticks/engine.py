@@ -39,19 +39,19 @@ from headgate_worker.core.model.steps import Act, Rest, Wait
 from headgate_worker.core.model.upstream_call import Body, UpstreamCall
 from headgate_worker.core.model.view import Policy, View
 from headgate_worker.core.planner import absorb, plan
-from headgate_worker.ports.clock import Clock, Dice
-from headgate_worker.ports.store import Busy, Flight, Taken, TickStore, Unreadable
+from headgate_worker.ports.clock import Clock, Jitter
+from headgate_worker.ports.store import Busy, ReadClaim, Taken, TickStore, Unreadable
 from headgate_worker.ports.upstreams import Upstreams
 from headgate_worker.ticks.admission import Admission, leaves_out
-from headgate_worker.ticks.lease_keeper import Keeping
+from headgate_worker.ticks.lease_keeper import LeaseKeeper
 from headgate_worker.ticks.tick import (
     DECISIONS,
     Checkpoint,
     DamagedJob,
-    InLine,
+    DatesHeld,
+    JobChanged,
+    LeaseLost,
     LogFull,
-    LostJob,
-    Moved,
     NextTick,
     Tick,
     TickLimits,
@@ -95,7 +95,7 @@ class Engine:
         store: TickStore,
         upstreams: Upstreams,
         clock: Clock,
-        dice: Dice,
+        jitter: Jitter,
         *,
         policy: Policy,
         limits: TickLimits,
@@ -105,7 +105,7 @@ class Engine:
         self._upstreams = upstreams
         self._admission = Admission(upstreams, clock)
         self._clock = clock
-        self._dice = dice
+        self._jitter = jitter
         self._policy = policy
         self._limits = limits
         self._checkpoint = checkpoint
@@ -124,7 +124,7 @@ class Engine:
         if isinstance(taken, Busy):
             return taken.for_ms
         if isinstance(taken, Unreadable) or taken.attempts > GIVEN_UP_AFTER * self._limits.attempts:
-            return await self._bear(job_id, taken)
+            return await self._ride_out_outage(job_id, taken)
         self._clock.set(taken.now_ms)
         self._checkpoint("taken")
         if taken.job.state in JOB_TERMINAL:
@@ -135,7 +135,7 @@ class Engine:
         await self._with_job(job_id, taken, began)
         return None
 
-    async def _bear(self, job_id: str, taken: Taken | Unreadable) -> int | None:
+    async def _ride_out_outage(self, job_id: str, taken: Taken | Unreadable) -> int | None:
         """Try a job that can't be read some more times; after that, or if it can't even be ended, leave it alone."""
         if taken.fence is not None and taken.attempts <= self._limits.attempts:
             await self._store.release(job_id, taken.fence, uncount=False)
@@ -165,12 +165,12 @@ class Engine:
         return None
 
     async def _with_job(self, job_id: str, taken: Taken, began: float) -> None:
-        tick = Tick(self._store, self._clock, self._dice, taken, began, self._checkpoint)
+        tick = Tick(self._store, self._clock, self._jitter, taken, began, self._checkpoint)
         try:
-            async with Keeping(tick, self._store.lease_ms / 3000):
+            async with LeaseKeeper(tick, self._store.lease_ms / 3000):
                 await self._drive_while_logged(tick)
             await self._remember(tick.job)
-        except LostJob:
+        except LeaseLost:
             _log.info("job %s was taken over; this tick wrote nothing more", job_id)
         except DamagedJob:
             await self._store.release(job_id, taken.fence, uncount=False)
@@ -202,7 +202,7 @@ class Engine:
             await asyncio.sleep(SUSPECT_PAUSE_SECONDS)
         try:
             await self._take_steps(tick)
-        except InLine:
+        except DatesHeld:
             await self._wait_in_line(tick)
 
     async def _take_steps(self, tick: Tick) -> None:
@@ -214,7 +214,7 @@ class Engine:
                 if following := await self._step(tick):
                     await tick.end_with(following)
                     return
-            except Moved:
+            except JobChanged:
                 await tick.reload()
                 continue
             if tick.job.state in JOB_TERMINAL:
@@ -233,7 +233,7 @@ class Engine:
         bounds = [now_ms + LINE_MS, *([tick.job.deadline_time.ToMilliseconds()] * tick.job.HasField("deadline_time"))]
         try:
             await tick.commit((), wake_ms=max(now_ms, min(bounds)))
-        except Moved:
+        except JobChanged:
             await tick.reload()
             await tick.go_on_later()
 
@@ -249,8 +249,8 @@ class Engine:
                 return None
 
     def _view(self, tick: Tick) -> View:
-        now_ms, die = self._clock.now_ms(), self._dice.roll()
-        return View(tick.job, tick.hints, now_ms, die, self._policy, marked=tick.taken.marked)
+        now_ms, jitter = self._clock.now_ms(), self._jitter.fraction()
+        return View(tick.job, tick.hints, now_ms, jitter, self._policy, marked=tick.taken.marked)
 
     async def _dispatch(self, tick: Tick, act: Act) -> NextTick | None:
         """Do what was decided; the next tick when its call has to wait for the quota."""
@@ -260,11 +260,11 @@ class Engine:
 
     async def _read_shared(self, tick: Tick, act: Act, call: GetInstance) -> NextTick | None:
         """Take what another job or a caller has read of an instance since; else read it, for all of them."""
-        found = await self._store.sharing.ask(tick.job.connection, call.id, act.since_ms)
-        if isinstance(found, Flight):
+        found = await self._store.shared_reads.ask(tick.job.connection, call.id, act.since_ms)
+        if isinstance(found, ReadClaim):
             following = await self._execute(tick, act, found)
             if following is not None:
-                await self._store.sharing.drop(found)
+                await self._store.shared_reads.abandon(found)
             return following
         body = pb.WorkflowInstance.FromString(found.body)
         known = Reply(body, body.upstream_request_id, 0.0, at_ms=found.at_ms)
@@ -272,7 +272,7 @@ class Engine:
         await self._store.follow(tick.job.connection, call.id, self._follow_ms(tick, act, body))
         return None
 
-    async def _execute(self, tick: Tick, act: Act, flight: Flight | None = None) -> NextTick | None:
+    async def _execute(self, tick: Tick, act: Act, claim: ReadClaim | None = None) -> NextTick | None:
         """Commit what was decided and send its call; the next tick when the call has to wait for the quota."""
         if act.call is None:
             await tick.commit(act.drafts)
@@ -285,17 +285,17 @@ class Engine:
             return None
         following = await self._admission.admit(tick, act, act.call, verdict)
         if following is None:
-            await self._send(tick, act, act.call, flight)
+            await self._send(tick, act, act.call, claim)
         return following
 
-    async def _send(self, tick: Tick, act: Act, call: Call, flight: Flight | None) -> None:
+    async def _send(self, tick: Tick, act: Act, call: Call, claim: ReadClaim | None) -> None:
         """Commit the intent of a call that may go out, send it, and keep for others what it has read."""
         if act.needs_commit:
             await tick.commit(act.drafts)
         self._checkpoint("intended")
         sent_ms = self._clock.now_ms()
         outcome = await self._sent(tick, act, call)
-        await self._share(tick, act, outcome, flight or Flight(tick.job.connection, "", sent_ms))
+        await self._share(tick, act, outcome, claim or ReadClaim(tick.job.connection, "", sent_ms))
 
     async def _sent(self, tick: Tick, act: Act, call: Call) -> Outcome:
         """Send a call that may go out and take in what came of it; a stop is on record before it is sent."""
@@ -338,26 +338,26 @@ class Engine:
         tick.count(call, outcome)
         return outcome
 
-    async def _share(self, tick: Tick, act: Act, outcome: Outcome, flight: Flight) -> None:
+    async def _share(self, tick: Tick, act: Act, outcome: Outcome, claim: ReadClaim) -> None:
         """Keep what was read for others, and say for how long they can rely on this job to read it again."""
         body = outcome.body if isinstance(outcome, Reply) else None
         if isinstance(body, pb.WorkflowInstance):
-            await self._store.sharing.land(flight, body, follow_ms=self._follow_ms(tick, act, body))
+            await self._store.shared_reads.publish(claim, body, follow_ms=self._follow_ms(tick, act, body))
         elif isinstance(body, InstancePage):
-            await self._share_page(tick, body, flight)
+            await self._share_page(tick, body, claim)
         elif isinstance(body, pb.FlowInstance):
             ms = self._follow_ms(tick, act, body)
             await self._store.put_observation(tick.job.connection, body, follow_ms=ms)
-        elif flight.token:
-            await self._store.sharing.drop(flight)
+        elif claim.token:
+            await self._store.shared_reads.abandon(claim)
 
-    async def _share_page(self, tick: Tick, page: InstancePage, flight: Flight) -> None:
+    async def _share_page(self, tick: Tick, page: InstancePage, claim: ReadClaim) -> None:
         """The same for a list; of rows that are not the job's own nothing is kept."""
         own = {run.workflow_instance_id: run.index for run in tick.job.runs if run.state in RUN_FRONTIER}
         for seen in page.instances:
             if seen.id in own:
                 ms = follow_window.follow_ms(tick.job, tick.hints, own[seen.id], seen, self._clock.now_ms())
-                await self._store.sharing.land(flight, seen, follow_ms=ms)
+                await self._store.shared_reads.publish(claim, seen, follow_ms=ms)
 
     def _follow_ms(self, tick: Tick, act: Act, seen: pb.WorkflowInstance | pb.FlowInstance) -> int:
         return follow_window.follow_ms(tick.job, tick.hints, act.subject, seen, self._clock.now_ms())
@@ -370,9 +370,9 @@ class Engine:
             try:
                 await tick.take(change, described(act, outcome))
                 return
-            except Moved:
+            except JobChanged:
                 await tick.reload()
-        raise LostJob
+        raise LeaseLost
 
 
 def _log_full(bound: str) -> tuple[pb.JobEvent, ...]:

@@ -12,7 +12,7 @@ from typing import Self
 from headgate_worker.ticks.tick import Tick
 
 
-class Keeping:
+class LeaseKeeper:
     """The life of one tick, as an async context manager around what it does.
 
     Args:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from headgate.store import queue_entries
-from headgate_worker.ports.clock import Clock, Dice
+from headgate_worker.ports.clock import Clock, Jitter
 from headgate_worker.ports.store import STORE_AWAY, Late, ReaperStore
 
 _log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Reaper:
         self,
         store: ReaperStore,
         clock: Clock,
-        dice: Dice,
+        jitter: Jitter,
         worker_id: str,
         *,
         period_seconds: float,
@@ -47,7 +47,7 @@ class Reaper:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._dice = dice
+        self._jitter = jitter
         self._worker_id = worker_id
         self._period = period_seconds
         self._announce = announce
@@ -74,7 +74,7 @@ class Reaper:
                 # The owner of the task: without a reaper no late job would ever be rung for.
                 _log.exception("a round of the reaper broke")
             if not full:
-                await asyncio.sleep(self._period * (0.75 + 0.5 * self._dice.roll()))
+                await asyncio.sleep(self._period * (0.75 + 0.5 * self._jitter.fraction()))
 
     async def round(self) -> bool:
         """One look at everything; whether there may be more late jobs."""
@@ -98,6 +98,6 @@ class Reaper:
     async def _ring(self, late: Late) -> None:
         _log.info("ringing for %d late jobs", len(late.lost))
         ticks = {
-            job_id: queue_entries.tick(job_id, nonce=self._dice.nonce(), now_ms=late.now_ms) for job_id in late.lost
+            job_id: queue_entries.tick(job_id, nonce=self._jitter.nonce(), now_ms=late.now_ms) for job_id in late.lost
         }
         self.rung += await self._store.ring(ticks, late.first_ms)

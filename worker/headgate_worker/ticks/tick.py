@@ -16,7 +16,7 @@ from headgate.store.date_claims import Hold, Overlapping, hold_of, waits
 from headgate_worker.core.model.calls import ACTIONS, WRITES, Call, Failure, FailureKind, Outcome
 from headgate_worker.core.model.hints_codec import decode_hints, encode_hints
 from headgate_worker.core.model.steps import Act, Change, apply
-from headgate_worker.ports.clock import Clock, Dice
+from headgate_worker.ports.clock import Clock, Jitter
 from headgate_worker.ports.store import STORE_AWAY, Taken, TickStore
 
 Checkpoint = Callable[[str], None]
@@ -33,7 +33,7 @@ def no_checkpoint(name: str) -> None:
     """Do nothing at a point of a tick."""
 
 
-class LostJob(Exception):
+class LeaseLost(Exception):
     """The job was taken by somebody else, or is gone: this tick must not write any more."""
 
 
@@ -41,7 +41,7 @@ class DamagedJob(Exception):
     """Job and log disagree, or the log is none: nothing can be written."""
 
 
-class Moved(Exception):
+class JobChanged(Exception):
     """Somebody else has moved the job on: what was decided has to be decided anew."""
 
 
@@ -49,7 +49,7 @@ class LogFull(Exception):
     """The job's log is as long as a worker may make it: nothing can be added but the job's end."""
 
 
-class InLine(Exception):
+class DatesHeld(Exception):
     """Other backfills have dates that the job waits for: it stays as it is."""
 
 
@@ -85,11 +85,11 @@ class Tick:
     """A job while one tick has it."""
 
     def __init__(
-        self, store: TickStore, clock: Clock, dice: Dice, taken: Taken, began: float, checkpoint: Checkpoint
+        self, store: TickStore, clock: Clock, jitter: Jitter, taken: Taken, began: float, checkpoint: Checkpoint
     ) -> None:
         self._store = store
         self._clock = clock
-        self._dice = dice
+        self._jitter = jitter
         self._checkpoint = checkpoint
         self._began = began
         self._lease_ends = began + store.lease_ms / 1000
@@ -117,7 +117,7 @@ class Tick:
             redis.exceptions.RedisError: the store can't say.
         """
         if not self.holds_lease() and not (await self._renew() and self.holds_lease()):
-            raise LostJob
+            raise LeaseLost
 
     async def keep(self) -> None:
         """Renew the lease until the tick is over; LostJob when somebody else has the job.
@@ -131,7 +131,7 @@ class Tick:
             except STORE_AWAY:
                 kept = True  # a lease that lapses meanwhile shows in holds_lease, and a commit finds out
             if not kept:
-                raise LostJob
+                raise LeaseLost
             if self.over:
                 return
             await asyncio.sleep(self._store.lease_ms / 3000)
@@ -176,7 +176,7 @@ class Tick:
             return
         try:
             await self.commit(change.drafts)
-        except Moved:
+        except JobChanged:
             self.hints = before
             raise
 
@@ -220,19 +220,19 @@ class Tick:
         answer: Answer = await asyncio.shield(self._store.commit(change))
         self._checkpoint("committed")
         if isinstance(answer, Stale):
-            raise Moved
+            raise JobChanged
         if isinstance(answer, Overlapping):
-            raise InLine
+            raise DatesHeld
         if isinstance(answer, Exceeded):
             raise LogFull(f"{answer.quota} {answer.limit}")
         if isinstance(answer, Damaged):
             raise DamagedJob
         if not isinstance(answer, Committed):
-            raise LostJob
+            raise LeaseLost
         self._lease_ends = max(self._lease_ends, asked + self._store.lease_ms / 1000)
 
     def _wake(self, now_ms: int, wake_ms: int) -> Wake:
-        entry = queue_entries.tick(self.job_id, nonce=self._dice.nonce(), now_ms=now_ms)
+        entry = queue_entries.tick(self.job_id, nonce=self._jitter.nonce(), now_ms=now_ms)
         return Wake(entry, max(0, wake_ms - now_ms))
 
     async def end_with(self, following: NextTick) -> None:
@@ -243,7 +243,7 @@ class Tick:
         """Read the job again after somebody else moved it on; LostJob when it is gone."""
         job = await self._store.load(self.job_id)
         if job is None:
-            raise LostJob
+            raise LeaseLost
         self.job = job
 
     async def end(self, drafts: tuple[pb.JobEvent, ...]) -> None:
@@ -254,9 +254,9 @@ class Tick:
             try:
                 await self.commit(drafts)
                 return
-            except Moved:
+            except JobChanged:
                 await self.reload()
-        raise LostJob
+        raise LeaseLost
 
     async def go_on_later(self) -> None:
         """End the tick with the next one due at once; LostJob when others keep moving the job on."""
@@ -264,9 +264,9 @@ class Tick:
             try:
                 await self.commit((), wake_ms=self._clock.now_ms())
                 return
-            except Moved:
+            except JobChanged:
                 await self.reload()
-        raise LostJob
+        raise LeaseLost
 
 
 def hold_at(before: pb.Job, after: pb.Job) -> Hold | None:

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from headgate.process import exposure
 from headgate.process.exposure import Exposure
 from headgate.quota import limits as quota_limits
-from headgate.quota.admission import PLAIN, Go, Verdict
+from headgate.quota.admission import PLAIN, Go, QuotaVerdict
 from headgate.quota.limits import Limits
 from headgate.quota.priority import Rank
 from headgate_worker.core.model.calls import Call, Failure, FailureKind, OutcomeOf
@@ -37,7 +37,7 @@ class Connection:
 
     async def admit(
         self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
-    ) -> Verdict:
+    ) -> QuotaVerdict:
         """Whether the call may go out, or when; see `Governor.admit`."""
         if not self._limited:
             return Go()
@@ -123,7 +123,7 @@ class _Absent:
 
     async def admit(
         self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
-    ) -> Verdict:
+    ) -> QuotaVerdict:
         return Go()
 
     async def call(self, call: UpstreamCall[Body], *, timeout_seconds: float) -> OutcomeOf[Body]:

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from headgate.quota import admission
 from headgate.quota import limits as quota_limits
-from headgate.quota.admission import PLAIN, ThrottledArguments, ThrottledKeys, Verdict
+from headgate.quota.admission import PLAIN, QuotaVerdict, ThrottledArguments, ThrottledKeys
 from headgate.quota.limits import Limits
 from headgate.quota.priority import Rank
 from headgate.store import keys, reserve
@@ -39,7 +39,7 @@ class Governor:
 
     async def admit(
         self, call: Call, *, patience_ms: int, cancel: bool = False, rank: Rank = PLAIN, held: int | None = None
-    ) -> Verdict:
+    ) -> QuotaVerdict:
         """Whether the call may go out, or when. A `Go` or a `Slot` counts as made, whatever becomes of it.
 
         Args:

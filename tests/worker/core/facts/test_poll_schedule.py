@@ -18,12 +18,12 @@ from headgate_worker.core.model.view import Hints, Policy, View
 from tests.worker.core.building import NOW_MS, failure, job, row, spec, view
 
 POLICY = Policy()
-dice = st.floats(0, 1, exclude_max=True)
+jitter = st.floats(0, 1, exclude_max=True)
 
 
-@given(failures=st.integers(1, 10_000), die=dice)
-def test_a_backoff_stays_within_its_bounds(failures: int, die: float) -> None:
-    wait_ms = poll_schedule.backoff_ms(failures, die, POLICY)
+@given(failures=st.integers(1, 10_000), jitter=jitter)
+def test_a_backoff_stays_within_its_bounds(failures: int, jitter: float) -> None:
+    wait_ms = poll_schedule.backoff_ms(failures, jitter, POLICY)
 
     longest = min(POLICY.backoff_max_ms, POLICY.backoff_min_ms * 2 ** min(failures - 1, 16))
     assert 0 < longest / 2 - 1 <= wait_ms <= longest
@@ -43,10 +43,12 @@ def test_the_interval_grows_with_the_run_and_is_bounded(running_ms: int) -> None
     assert interval <= poll_schedule.poll_interval_ms(running_ms + 1_000, POLICY)
 
 
-@given(started_ms=st.integers(NOW_MS - 10**9, NOW_MS + 10**9), die=dice)
-def test_the_next_read_is_never_past_and_never_further_than_the_longest_interval(started_ms: int, die: float) -> None:
+@given(started_ms=st.integers(NOW_MS - 10**9, NOW_MS + 10**9), jitter=jitter)
+def test_the_next_read_is_never_past_and_never_further_than_the_longest_interval(
+    started_ms: int, jitter: float
+) -> None:
     run = row(0, pb.RUN_STATE_RUNNING, started_time=timestamp(started_ms))
-    of = View(job(run), Hints(), NOW_MS, die)
+    of = View(job(run), Hints(), NOW_MS, jitter)
 
     at_ms = poll_schedule.next_poll_ms(of, run)
 
@@ -143,7 +145,7 @@ def after_a_date(**fields: Any) -> tuple[View, pb.InstanceRun]:
     """A second date that runs after one that took 600 s."""
     times = {"started_time": timestamp(NOW_MS - 900_000), "finished_time": timestamp(NOW_MS - 300_000)}
     run = row(1, pb.RUN_STATE_RUNNING, **fields)
-    return View(job(row(0, pb.RUN_STATE_SUCCEEDED, **times), run), Hints(), NOW_MS, die=0.999999), run
+    return View(job(row(0, pb.RUN_STATE_SUCCEEDED, **times), run), Hints(), NOW_MS, jitter=0.999999), run
 
 
 def test_a_clock_of_upstream_that_is_ahead_does_not_make_the_end_late() -> None:

@@ -14,7 +14,7 @@ from headgate_worker.core.model.calls import (
     StopInstances,
 )
 from headgate_worker.upstream.dataworks import errors
-from headgate_worker.upstream.dataworks.errors import Envelope, classify
+from headgate_worker.upstream.dataworks.errors import DataWorksEnvelope, classify
 
 THROTTLED, FROZEN, TRANSIENT = FailureKind.THROTTLED, FailureKind.FROZEN, FailureKind.TRANSIENT
 AMBIGUOUS, REFUSED, DENIED = FailureKind.AMBIGUOUS, FailureKind.REFUSED, FailureKind.DENIED
@@ -112,7 +112,7 @@ def test_no_rule_of_the_table_is_never_asked() -> None:
 
 @pytest.mark.parametrize(("code", "status", "read", "start", "create"), KNOWN)
 def test_code_decides(code: str, status: int, read: FailureKind, start: FailureKind, create: FailureKind) -> None:
-    error = Envelope(code, "No.")
+    error = DataWorksEnvelope(code, "No.")
 
     assert classify(GetInstance, status, error, None) is read
     assert classify(StartInstances, status, error, None) is start
@@ -123,15 +123,15 @@ def test_code_decides(code: str, status: int, read: FailureKind, start: FailureK
 
 @pytest.mark.parametrize("message", ["The instance does not exist.", "该实例不存在。", "Task instance not found: 5"])
 def test_message_tells_that_nothing_is_there_where_the_code_does_not(message: str) -> None:
-    assert classify(GetInstance, 400, Envelope("9990020002", message), None) is NOT_FOUND
-    assert classify(GetInstance, 500, Envelope("9990020002", message), None) is TRANSIENT
-    assert classify(CreateInstances, 500, Envelope("9990020002", message), None) is AMBIGUOUS
+    assert classify(GetInstance, 400, DataWorksEnvelope("9990020002", message), None) is NOT_FOUND
+    assert classify(GetInstance, 500, DataWorksEnvelope("9990020002", message), None) is TRANSIENT
+    assert classify(CreateInstances, 500, DataWorksEnvelope("9990020002", message), None) is AMBIGUOUS
 
 
 def test_unknown_refusal_that_names_a_wait_is_throttling() -> None:
     for call in (GetInstance, StartInstances, CreateInstances):
-        assert classify(call, 400, Envelope("Strange", ""), 1.0) is THROTTLED
-    assert classify(CreateInstances, 503, Envelope("Strange", ""), 1.0) is AMBIGUOUS
+        assert classify(call, 400, DataWorksEnvelope("Strange", ""), 1.0) is THROTTLED
+    assert classify(CreateInstances, 503, DataWorksEnvelope("Strange", ""), 1.0) is AMBIGUOUS
 
 
 def test_only_calls_that_can_not_be_repeated_are_ever_ambiguous() -> None:
@@ -171,9 +171,9 @@ def test_body_without_a_code_is_no_error_envelope(body: dict[str, object]) -> No
 
 
 def test_envelope_is_read_in_either_case_and_with_a_numeric_code() -> None:
-    assert errors.envelope({"Code": "A", "Message": "m"}) == Envelope("A", "m")
-    assert errors.envelope({"code": 9990020002, "message": "m"}) == Envelope("9990020002", "m")
-    assert errors.envelope({"Code": "A", "Message": ["m"]}) == Envelope("A", "")
+    assert errors.envelope({"Code": "A", "Message": "m"}) == DataWorksEnvelope("A", "m")
+    assert errors.envelope({"code": 9990020002, "message": "m"}) == DataWorksEnvelope("9990020002", "m")
+    assert errors.envelope({"Code": "A", "Message": ["m"]}) == DataWorksEnvelope("A", "")
 
 
 def test_message_is_one_bounded_line() -> None:

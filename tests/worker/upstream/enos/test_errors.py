@@ -36,13 +36,13 @@ TRIGGER, LOG = flow_calls.TriggerFlow, flow_calls.GetFlowTaskLog
     ],
 )
 def test_codes(call: type, code: int, message: str, kind: FailureKind) -> None:
-    assert errors.classify(call, 200, errors.Envelope(code, message)) is kind
+    assert errors.classify(call, 200, errors.EnosEnvelope(code, message)) is kind
 
 
 def test_envelopes_of_every_generation() -> None:
-    assert errors.envelope({"status": 0, "msg": " Success", "data": {"status": 1}}) == errors.Envelope(0, "Success")
-    assert errors.envelope({"code": 0, "msg": "OK"}) == errors.Envelope(0, "OK")
-    assert errors.envelope({"apim_status": 4011, "apim_message": "x"}) == errors.Envelope(4011, "x")
-    assert errors.envelope({"status": "62102"}) == errors.Envelope(62102, "")
+    assert errors.envelope({"status": 0, "msg": " Success", "data": {"status": 1}}) == errors.EnosEnvelope(0, "Success")
+    assert errors.envelope({"code": 0, "msg": "OK"}) == errors.EnosEnvelope(0, "OK")
+    assert errors.envelope({"apim_status": 4011, "apim_message": "x"}) == errors.EnosEnvelope(4011, "x")
+    assert errors.envelope({"status": "62102"}) == errors.EnosEnvelope(62102, "")
     assert errors.envelope({"status": True, "code": None}) is None
     assert errors.envelope({}) is None

@@ -10,7 +10,7 @@ import pytest
 from headgate import pb
 from headgate_worker.core.model import flow_calls
 from headgate_worker.core.model.calls import GetInstance
-from headgate_worker.upstream.enos.requests import Unsendable, prepare
+from headgate_worker.upstream.enos.requests import UnsendableToEnos, prepare
 from headgate_worker.upstream.enos.settings import EnosSettings
 
 
@@ -89,7 +89,7 @@ def test_base_paths() -> None:
 
 
 def test_what_can_not_be_sent() -> None:
-    with pytest.raises(Unsendable):
+    with pytest.raises(UnsendableToEnos):
         prepare(GetInstance(5), settings())
-    with pytest.raises(Unsendable):
+    with pytest.raises(UnsendableToEnos):
         prepare(flow_calls.TriggerFlow(7, 8, from_task_id=9), settings(generation="v2.0"))

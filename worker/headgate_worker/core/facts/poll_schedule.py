@@ -1,4 +1,4 @@
-"""When to look again: intervals between reads, and waits after failures. Jitter comes from a die that is passed in.
+"""When to look again: intervals between reads, and waits after failures. Jitter is passed in.
 
 What runs is read by what is known of its end: rarely while the end is far, often around it, and less often again when
 it is overdue. Before anything is known, the interval grows with the time it has been running.
@@ -61,7 +61,7 @@ def _by_expectation_ms(view: View, run: pb.InstanceRun) -> int | None:
         return None
     running_ms = max(0, view.now_ms - min(known))
     interval = expected_interval_ms(running_ms, expected, view.policy)
-    return view.now_ms + max(1, int(interval * (0.9 + 0.1 * view.die)))
+    return view.now_ms + max(1, int(interval * (0.9 + 0.1 * view.jitter)))
 
 
 def next_poll_ms(view: View, run: pb.InstanceRun) -> int:
@@ -86,7 +86,7 @@ def look_again_ms(view: View, since_ms: int, *, longest_ms: int | None = None) -
     """When to look again at something that has been going on since `since_ms`; None means the policy's longest."""
     policy = view.policy if longest_ms is None else replace(view.policy, poll_max_ms=longest_ms)
     interval = poll_interval_ms(max(0, view.now_ms - since_ms), policy)
-    return view.now_ms + max(1, min(policy.poll_max_ms, int(interval * (0.9 + 0.2 * view.die))))
+    return view.now_ms + max(1, min(policy.poll_max_ms, int(interval * (0.9 + 0.2 * view.jitter))))
 
 
 def adopt_grace_ms(view: View) -> int:
@@ -96,10 +96,10 @@ def adopt_grace_ms(view: View) -> int:
     return view.policy.adopt_grace_ms
 
 
-def backoff_ms(failures: int, die: float, policy: Policy) -> int:
+def backoff_ms(failures: int, jitter: float, policy: Policy) -> int:
     """Wait after the n-th failure in a row: doubling, capped, and jittered down to half."""
     longest = min(policy.backoff_max_ms, policy.backoff_min_ms * 2 ** min(failures - 1, 16))
-    return max(1, int(longest * (0.5 + 0.5 * die)))
+    return max(1, int(longest * (0.5 + 0.5 * jitter)))
 
 
 def next_day_ms(now_ms: int) -> int:
@@ -112,7 +112,7 @@ def next_day_ms(now_ms: int) -> int:
 def after_failure(view: View, failure: Failure) -> Hints:
     """The hints after a failed call: one more failure, and no call before the wait is over."""
     failures = view.hints.failures + 1
-    wait_ms = backoff_ms(failures, view.die, view.policy)
+    wait_ms = backoff_ms(failures, view.jitter, view.policy)
     if failure.retry_after_seconds is not None:
         wait_ms = max(wait_ms, int(failure.retry_after_seconds * 1000))
     retry_at = next_day_ms(view.now_ms) if failure.kind is FailureKind.FROZEN else view.now_ms + wait_ms

@@ -1,4 +1,4 @@
-"""What a decision is made from: the job, the worker's hints, the time, a die, and the policy."""
+"""What a decision is made from: the job, the worker's hints, the time, jitter, and the policy."""
 
 from __future__ import annotations
 
@@ -257,7 +257,7 @@ class View:
         job: the job as it stands; never changed by a decision.
         hints: the worker's scratch.
         now_ms: the store's clock.
-        die: a random number, 0 <= die < 1, for jitter.
+        jitter: a random number, 0 <= jitter < 1.
         policy: the numbers.
         marked: another job gave its instances the name of this one's first (commit.NameClaim).
         runs: the job's runs, taken out once: each pass over the job itself would wrap every row anew.
@@ -268,7 +268,7 @@ class View:
     job: pb.Job
     hints: Hints
     now_ms: int
-    die: float = 0.5
+    jitter: float = 0.5
     policy: Policy = Policy()
     marked: bool = False
     runs: tuple[pb.InstanceRun, ...] = field(init=False, repr=False, compare=False)

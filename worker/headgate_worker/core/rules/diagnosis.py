@@ -245,7 +245,7 @@ def _brought_nothing(view: View, run: pb.InstanceRun, inquiry: Inquiry, failure:
     """
     tries = inquiry.tries + 1
     if tries < MOST_TRIES and (failure is None or _may_do_better(failure)):
-        wait_ms = poll_schedule.backoff_ms(tries, view.die, view.policy)
+        wait_ms = poll_schedule.backoff_ms(tries, view.jitter, view.policy)
         asked_ms = int((failure.retry_after_seconds or 0) * 1000) if failure else 0
         later = replace(inquiry, tries=tries, at_ms=view.now_ms + max(wait_ms, asked_ms))
         return Change((), view.hints.inquire(run.index, later))

@@ -28,12 +28,12 @@ from headgate_worker.upstream.dataworks import errors
 from headgate_worker.upstream.dataworks.credentials import CredentialCache, CredentialsUnavailable, DefaultChain, static
 from headgate_worker.upstream.dataworks.quiet import quiet_sdk
 from headgate_worker.upstream.dataworks.replies import answers
-from headgate_worker.upstream.dataworks.replies.reading import Reading
-from headgate_worker.upstream.dataworks.requests.extra import Unsendable
-from headgate_worker.upstream.dataworks.requests.prepared import Prepared, prepare
+from headgate_worker.upstream.dataworks.replies.reading import DataWorksReplyContext
+from headgate_worker.upstream.dataworks.requests.extra import UnsendableToDataWorks
+from headgate_worker.upstream.dataworks.requests.prepared import DataWorksRequest, prepare
 from headgate_worker.upstream.dataworks.settings import DataWorksSettings
 from headgate_worker.upstream.dataworks.transport import Transport, open_transport
-from headgate_worker.upstream.http.connections import Answer, Progress, ReplyTooLarge, Stage
+from headgate_worker.upstream.http.connections import HttpReply, Progress, ReplyTooLarge, RequestStage
 from headgate_worker.upstream.http.failures import no_answer, unreachable
 
 logger = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ class DataWorks:
         try:
             async with asyncio.timeout(timeout_seconds):
                 return await self._ask(transport, call, prepare(call), progress)
-        except Unsendable as error:
+        except UnsendableToDataWorks as error:
             return Failure(FailureKind.REFUSED, "unsendable_call", errors.one_line(str(error)))
         except CredentialsUnavailable as error:
             return Failure(FailureKind.DENIED, "credentials_unavailable", str(error))
@@ -137,7 +137,7 @@ class DataWorks:
             return no_answer(call, progress.stage, error)
 
     async def _ask(
-        self, transport: Transport, call: UpstreamCall[Body], prepared: Prepared, progress: Progress
+        self, transport: Transport, call: UpstreamCall[Body], prepared: DataWorksRequest, progress: Progress
     ) -> OutcomeOf[Body]:
         alone = type(call) in NOT_REPEATABLE
         credentials = await self._credentials.current()
@@ -146,18 +146,18 @@ class DataWorks:
         if not (isinstance(outcome, Failure) and errors.wants_new_credentials(outcome.code)):
             return outcome
         # Refused for its key or token means not executed: from here on only the second attempt counts.
-        progress.stage = Stage.CREDENTIALS
+        progress.stage = RequestStage.CREDENTIALS
         renewed = await self._credentials.renew(credentials)
         if renewed == credentials:
             return outcome
         answer = await transport.exchange(prepared, renewed, seconds=self._clock(), alone=alone, progress=progress)
         return self._outcome(call, answer)
 
-    def _outcome(self, call: UpstreamCall[Body], answer: Answer) -> OutcomeOf[Body]:
+    def _outcome(self, call: UpstreamCall[Body], answer: HttpReply) -> OutcomeOf[Body]:
         body = answers.decode(answer)
         now = timestamp_pb2.Timestamp()
         now.FromMicroseconds(int(self._clock() * 1_000_000))
-        return answers.outcome(call, answer, body, Reading(now, answers.request_id(answer, body)))
+        return answers.outcome(call, answer, body, DataWorksReplyContext(now, answers.request_id(answer, body)))
 
 
 def _log(call: Call, outcome: Outcome) -> None:

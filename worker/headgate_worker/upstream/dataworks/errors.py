@@ -27,7 +27,7 @@ _RENEWABLE = re.compile(r"(Invalid|Missing)SecurityToken|InvalidAccessKeyId", re
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ErrorRule:
     """What codes of a pattern mean.
 
     Args:
@@ -40,11 +40,11 @@ class Rule:
     pause_seconds: float | None = None
 
 
-def _rule(pattern: str, kind: FailureKind | None, pause_seconds: float | None = None) -> Rule:
-    return Rule(re.compile(pattern, re.IGNORECASE), kind, pause_seconds)
+def _rule(pattern: str, kind: FailureKind | None, pause_seconds: float | None = None) -> ErrorRule:
+    return ErrorRule(re.compile(pattern, re.IGNORECASE), kind, pause_seconds)
 
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[ErrorRule, ...] = (
     _rule(r"Throttling\.Api\.Risk", FailureKind.FROZEN),
     # A quota of the plan is no rate: it is not got under by a moment's pause.
     _rule(r"Throttling\.Resource", FailureKind.THROTTLED, pause_seconds=RETRY_AFTER_SECONDS[1]),
@@ -74,14 +74,14 @@ _BY_STATUS: Mapping[int, FailureKind] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class DataWorksEnvelope:
     """The members of an error reply that are used; the code is never empty."""
 
     code: str
     message: str
 
 
-def envelope(body: Mapping[str, Any]) -> Envelope | None:
+def envelope(body: Mapping[str, Any]) -> DataWorksEnvelope | None:
     """The error in a reply's JSON object, None where there is none. Members may be lower case (SDK reads both)."""
     code = body.get("Code", body.get("code"))
     if not isinstance(code, str | int) or isinstance(code, bool) or code == "":
@@ -89,7 +89,7 @@ def envelope(body: Mapping[str, Any]) -> Envelope | None:
     message = body.get("Message", body.get("message"))
     # A refused signature is explained with what was signed: keys, token and parameters.
     plain = _STRING_TO_SIGN.sub("", message) if isinstance(message, str) else ""
-    return Envelope(one_line(str(code), _CODE_LENGTH), one_line(plain))
+    return DataWorksEnvelope(one_line(str(code), _CODE_LENGTH), one_line(plain))
 
 
 def xml_members(text: str) -> Mapping[str, str]:
@@ -99,7 +99,7 @@ def xml_members(text: str) -> Mapping[str, str]:
     return {match[1]: match[2] for match in _XML_MEMBER.finditer(text[:65536])}
 
 
-def classify(call: type, status: int, error: Envelope, retry_after_seconds: float | None) -> FailureKind:
+def classify(call: type, status: int, error: DataWorksEnvelope, retry_after_seconds: float | None) -> FailureKind:
     """What an error reply to `call` means."""
     for rule in RULES:
         if rule.code.match(error.code):

@@ -18,10 +18,10 @@ from alibabacloud_tea_openapi.utils import Utils
 from alibabacloud_tea_openapi.utils_models import Config
 from yarl import URL
 
-from headgate_worker.upstream.dataworks.requests.prepared import Prepared
+from headgate_worker.upstream.dataworks.requests.prepared import DataWorksRequest
 from headgate_worker.upstream.dataworks.settings import Credentials, DataWorksSettings, Endpoint
 from headgate_worker.upstream.dataworks.signing import Unsigned, query_text, signed_headers
-from headgate_worker.upstream.http.connections import Answer, Connections, Progress, tls_context
+from headgate_worker.upstream.http.connections import HttpConnections, HttpReply, Progress, tls_context
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class Exchange:
     extra: Mapping[str, str]
     alone: bool
     progress: Progress
-    answer: Answer | None = field(default=None)
+    answer: HttpReply | None = field(default=None)
 
 
 class Transport(Client):  # type: ignore[misc]  # the SDK is not typed
@@ -45,15 +45,15 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is not typed
     def __init__(self, config: Config, scheme: str, settings: DataWorksSettings, tls: ssl.SSLContext | None) -> None:
         super().__init__(config)
         self.url = URL(f"{scheme}://{self._endpoint}/")
-        self._connections = Connections(
+        self._connections = HttpConnections(
             settings, self.url, tls, retry_after="x-acs-retry-after", request_id="x-acs-request-id"
         )
         self._agent = Utils.get_user_agent(self._user_agent)
 
     async def exchange(
-        self, prepared: Prepared, credentials: Credentials, *, seconds: float, alone: bool, progress: Progress
-    ) -> Answer:
-        """Send one request once, signed at `seconds` since 1970. Raises what `Connections.send` raises."""
+        self, prepared: DataWorksRequest, credentials: Credentials, *, seconds: float, alone: bool, progress: Progress
+    ) -> HttpReply:
+        """Send one request once, signed at `seconds` since 1970. Raises what `HttpConnections.send` raises."""
         exchange = Exchange(credentials, seconds, prepared.extra, alone, progress)
         await getattr(self, prepared.method)(prepared.model, exchange)
         if exchange.answer is None:
@@ -61,7 +61,7 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is not typed
         return exchange.answer
 
     async def reach(self) -> None:
-        """See whether a connection can be had. Raises what `Connections.reach` raises."""
+        """See whether a connection can be had. Raises what `HttpConnections.reach` raises."""
         await self._connections.reach()
 
     async def call_api_async(self, params: Any, request: Any, runtime: Exchange) -> dict[str, Any]:

@@ -8,15 +8,17 @@ from typing import Any
 from headgate_worker.core.model.calls import Failure, FailureKind, Outcome, OutcomeOf, Reply
 from headgate_worker.core.model.upstream_call import Body, UpstreamCall
 from headgate_worker.upstream.enos import errors
-from headgate_worker.upstream.enos.replies import MalformedReply, Reading, read
-from headgate_worker.upstream.http.connections import Answer
+from headgate_worker.upstream.enos.replies import EnosReplyContext, MalformedEnosReply, read
+from headgate_worker.upstream.http.connections import HttpReply
 from headgate_worker.upstream.http.failures import one_line, uncertain
 
 PAUSE_SECONDS = (1.0, 60.0)
 """Shortest and longest wait that is taken from a reply."""
 
 
-def outcome(call: UpstreamCall[Body], answer: Answer, body: Mapping[str, Any], reading: Reading) -> OutcomeOf[Body]:
+def outcome(
+    call: UpstreamCall[Body], answer: HttpReply, body: Mapping[str, Any], reading: EnosReplyContext
+) -> OutcomeOf[Body]:
     """What a reply means. `body` is its decoded JSON; latency is left 0."""
     error = errors.envelope(body)
     if error is None or (error.code == errors.OK and not 200 <= answer.status < 300):
@@ -27,11 +29,11 @@ def outcome(call: UpstreamCall[Body], answer: Answer, body: Mapping[str, Any], r
         return _failure(kind, str(error.code), error.message or f"HTTP {answer.status}", answer)
     try:
         return Reply(read(call, body, reading), request_id(answer), 0.0)
-    except MalformedReply as malformed:
+    except MalformedEnosReply as malformed:
         return _failure(uncertain(type(call)), "malformed_reply", str(malformed), answer)
 
 
-def request_id(answer: Answer) -> str:
+def request_id(answer: HttpReply) -> str:
     """The gateway's id of the request; empty when it names none."""
     return one_line(answer.request_id, 128)
 
@@ -41,7 +43,7 @@ def wants_new_token(outcome: Outcome) -> bool:
     return isinstance(outcome, Failure) and outcome.code in {str(code) for code in errors.WANTS_NEW_TOKEN}
 
 
-def _failure(kind: FailureKind, code: str, message: str, answer: Answer) -> Failure:
+def _failure(kind: FailureKind, code: str, message: str, answer: HttpReply) -> Failure:
     return Failure(
         kind,
         code,

@@ -17,13 +17,20 @@ from yarl import URL
 from headgate_worker.core.model.calls import ACTIONS, NOT_REPEATABLE, Failure, FailureKind, OutcomeOf, Reply
 from headgate_worker.core.model.upstream_call import Body, UpstreamCall
 from headgate_worker.upstream.enos import answers
-from headgate_worker.upstream.enos.replies import Reading, decode
-from headgate_worker.upstream.enos.requests import Prepared, Unsendable, prepare
+from headgate_worker.upstream.enos.replies import EnosReplyContext, decode
+from headgate_worker.upstream.enos.requests import EnosRequest, UnsendableToEnos, prepare
 from headgate_worker.upstream.enos.settings import EnosSettings, zone_of
 from headgate_worker.upstream.enos.signing import signature
 from headgate_worker.upstream.enos.token_service import TokenService
 from headgate_worker.upstream.enos.tokens import TokenCache, TokenUnavailable
-from headgate_worker.upstream.http.connections import Answer, Connections, Progress, ReplyTooLarge, Stage, tls_context
+from headgate_worker.upstream.http.connections import (
+    HttpConnections,
+    HttpReply,
+    Progress,
+    ReplyTooLarge,
+    RequestStage,
+    tls_context,
+)
 from headgate_worker.upstream.http.failures import no_answer, one_line, unreachable
 
 _log = logging.getLogger(__name__)
@@ -45,7 +52,7 @@ class Enos:
         self._zones = (zone_of(settings.trigger_zone), zone_of(settings.run_zone))
         self._url = URL(settings.endpoint)
         self._opening = asyncio.Lock()
-        self._connections: Connections | None = None
+        self._connections: HttpConnections | None = None
         self._tokens: TokenCache | None = None
         self._closed = False
 
@@ -101,26 +108,26 @@ class Enos:
         if self._connections is not None:
             await self._connections.aclose()
 
-    async def _ready(self) -> tuple[Connections, TokenCache]:
+    async def _ready(self) -> tuple[HttpConnections, TokenCache]:
         if self._closed:
             raise RuntimeError("this Enos was closed")
         async with self._opening:
             if self._connections is None:
                 tls = await tls_context(self._url.scheme, self._settings)
-                self._connections = Connections(self._settings, self._url, tls)
+                self._connections = HttpConnections(self._settings, self._url, tls)
             if self._tokens is None:
                 service = TokenService(self._settings, self._connections, clock=self._clock)
                 self._tokens = TokenCache(service.fetch)
             return self._connections, self._tokens
 
     async def _within(
-        self, connections: Connections, tokens: TokenCache, call: UpstreamCall[Body], timeout_seconds: float
+        self, connections: HttpConnections, tokens: TokenCache, call: UpstreamCall[Body], timeout_seconds: float
     ) -> OutcomeOf[Body]:
         progress = Progress()
         try:
             async with asyncio.timeout(timeout_seconds):
                 return await self._ask(connections, tokens, call, progress)
-        except Unsendable as error:
+        except UnsendableToEnos as error:
             return Failure(FailureKind.REFUSED, "unsendable_call", one_line(str(error)))
         except TokenUnavailable as error:
             kind = FailureKind.DENIED if error.final else FailureKind.TRANSIENT
@@ -129,7 +136,7 @@ class Enos:
             return no_answer(call, progress.stage, error)
 
     async def _ask(
-        self, connections: Connections, tokens: TokenCache, call: UpstreamCall[Body], progress: Progress
+        self, connections: HttpConnections, tokens: TokenCache, call: UpstreamCall[Body], progress: Progress
     ) -> OutcomeOf[Body]:
         prepared = prepare(call, self._settings)
         alone = type(call) in NOT_REPEATABLE
@@ -138,20 +145,20 @@ class Enos:
         if not answers.wants_new_token(outcome):
             return outcome
         # Refused by the gateway means not executed: from here on only the second attempt counts.
-        progress.stage = Stage.CREDENTIALS
+        progress.stage = RequestStage.CREDENTIALS
         renewed = await tokens.renew(token)
         if renewed == token:
             return outcome
         return self._outcome(call, await self._send(connections, prepared, renewed, progress, alone=alone))
 
     async def _send(
-        self, connections: Connections, prepared: Prepared, token: str, progress: Progress, *, alone: bool
-    ) -> Answer:
+        self, connections: HttpConnections, prepared: EnosRequest, token: str, progress: Progress, *, alone: bool
+    ) -> HttpReply:
         target = self._url.with_path(prepared.path).with_query(dict(prepared.query)).raw_path_qs
         headers = self._headers(prepared, token)
         return await connections.send(prepared.method, target, headers, prepared.body, alone=alone, progress=progress)
 
-    def _headers(self, prepared: Prepared, token: str) -> Mapping[str, str]:
+    def _headers(self, prepared: EnosRequest, token: str) -> Mapping[str, str]:
         at_ms = int(self._clock() * 1000)
         return {
             "apim-accesstoken": token,
@@ -160,7 +167,7 @@ class Enos:
             "Content-Type": "application/json;charset=UTF-8",
         }
 
-    def _outcome(self, call: UpstreamCall[Body], answer: Answer) -> OutcomeOf[Body]:
+    def _outcome(self, call: UpstreamCall[Body], answer: HttpReply) -> OutcomeOf[Body]:
         now = Timestamp()
         now.FromMicroseconds(int(self._clock() * 1_000_000))
-        return answers.outcome(call, answer, decode(answer.body), Reading(now, self._zones))
+        return answers.outcome(call, answer, decode(answer.body), EnosReplyContext(now, self._zones))

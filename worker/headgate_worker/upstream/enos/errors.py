@@ -51,14 +51,14 @@ _NOT_THERE: Final = re.compile(r"not exist|not found|no such|不存在|不能存
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class EnosEnvelope:
     """Code and message of a reply; code 0 is success."""
 
     code: int
     message: str
 
 
-def envelope(body: Mapping[str, Any]) -> Envelope | None:
+def envelope(body: Mapping[str, Any]) -> EnosEnvelope | None:
     """The envelope of either generation, or the gateway's own; None where there is none."""
     for name in ("apim_status", "code", "status"):
         code = body.get(name)
@@ -66,11 +66,11 @@ def envelope(body: Mapping[str, Any]) -> Envelope | None:
             code = int(code)
         if isinstance(code, int) and not isinstance(code, bool):
             message = body.get("msg", body.get("message", body.get("apim_message")))
-            return Envelope(code, one_line(message) if isinstance(message, str) else "")
+            return EnosEnvelope(code, one_line(message) if isinstance(message, str) else "")
     return None
 
 
-def classify(call: type, status: int, error: Envelope) -> FailureKind:
+def classify(call: type, status: int, error: EnosEnvelope) -> FailureKind:
     """What an error reply to `call` means."""
     if _is_missing(call, error):
         return FailureKind.NOT_FOUND
@@ -79,7 +79,7 @@ def classify(call: type, status: int, error: Envelope) -> FailureKind:
     return without_envelope(call, status)
 
 
-def _is_missing(call: type, error: Envelope) -> bool:
+def _is_missing(call: type, error: EnosEnvelope) -> bool:
     """Whether what a call names does not exist: one code is shared with bad parameters, one with inner errors."""
     if call is GetFlowTaskLog and error.code in (BAD_REQUEST, INTERNAL):
         return True

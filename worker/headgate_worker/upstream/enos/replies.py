@@ -25,7 +25,7 @@ LOG_LENGTH = (1 << 20) + 1
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
-class MalformedReply(Exception):
+class MalformedEnosReply(Exception):
     """A reply that can't be used; `field` names the member at fault."""
 
     def __init__(self, field: str) -> None:
@@ -34,7 +34,7 @@ class MalformedReply(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class EnosReplyContext:
     """When a reply was read, and the zones of its times."""
 
     time: Timestamp
@@ -52,68 +52,70 @@ def decode(body: bytes) -> Mapping[str, Any]:
     return {}
 
 
-def read(call: UpstreamCall[Body], body: Mapping[str, Any], reading: Reading) -> Body:
+def read(call: UpstreamCall[Body], body: Mapping[str, Any], reading: EnosReplyContext) -> Body:
     """What the reply to `call` brings. Raises MalformedReply."""
     found: Body = _READERS[type(call)](call, body.get("data"), reading)
     return found
 
 
-def _triggered(call: flow_calls.TriggerFlow, data: object, reading: Reading) -> flow_calls.FlowTriggered:
+def _triggered(call: flow_calls.TriggerFlow, data: object, reading: EnosReplyContext) -> flow_calls.FlowTriggered:
     found = _members(data, "data").get("flowInstanceId")
     if not isinstance(found, str) or not _ID.fullmatch(found):
-        raise MalformedReply("data.flowInstanceId")
+        raise MalformedEnosReply("data.flowInstanceId")
     return flow_calls.FlowTriggered(found)
 
 
-def _cancelled(call: flow_calls.CancelFlow, data: object, reading: Reading) -> flow_calls.FlowCancelled:
+def _cancelled(call: flow_calls.CancelFlow, data: object, reading: EnosReplyContext) -> flow_calls.FlowCancelled:
     return flow_calls.FlowCancelled()
 
 
-def _instance(call: flow_calls.GetFlow, data: object, reading: Reading) -> pb.FlowInstance:
+def _instance(call: flow_calls.GetFlow, data: object, reading: EnosReplyContext) -> pb.FlowInstance:
     found = _row(_members(data, "data"), reading, "data")
     if found.instance_id != call.instance_id:
-        raise MalformedReply("data.instanceId")
+        raise MalformedEnosReply("data.instanceId")
     return found
 
 
-def _page(call: flow_calls.ListFlows, data: object, reading: Reading) -> flow_calls.FlowPage:
+def _page(call: flow_calls.ListFlows, data: object, reading: EnosReplyContext) -> flow_calls.FlowPage:
     """Rows and total. A page that should have rows and has none is malformed, never "nothing there"."""
     members = _members(data, "data")
     if "count" not in members or not isinstance(members.get("flowInsts"), list | None):
-        raise MalformedReply("data.flowInsts")
+        raise MalformedEnosReply("data.flowInsts")
     found = listed(members, "flowInsts")
     total = whole(members, "count")
     if not found and total > call.page * call.page_size:
-        raise MalformedReply("data.flowInsts")
+        raise MalformedEnosReply("data.flowInsts")
     if len(found) > total:
-        raise MalformedReply("data.count")
+        raise MalformedEnosReply("data.count")
     return flow_calls.FlowPage(tuple(_row(_members(one, "row"), reading, "data.flowInsts") for one in found), total)
 
 
-def _log(call: flow_calls.GetFlowTaskLog, data: object, reading: Reading) -> flow_calls.FlowTaskLog:
+def _log(call: flow_calls.GetFlowTaskLog, data: object, reading: EnosReplyContext) -> flow_calls.FlowTaskLog:
     found = _members(data, "data").get("log")
     if not isinstance(found, str | None):
-        raise MalformedReply("data.log")
+        raise MalformedEnosReply("data.log")
     return flow_calls.FlowTaskLog((found or "")[-LOG_LENGTH:].encode("utf-8", "replace").decode())
 
 
-def _row(row: Mapping[str, Any], reading: Reading, path: str) -> pb.FlowInstance:
+def _row(row: Mapping[str, Any], reading: EnosReplyContext, path: str) -> pb.FlowInstance:
     found = rows.flow_instance(row, reading.zones, reading.time)
     if not _ID.fullmatch(found.instance_id):
-        raise MalformedReply(f"{path}.instanceId")
+        raise MalformedEnosReply(f"{path}.instanceId")
     return found
 
 
 def _members(value: object, path: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise MalformedReply(path)
+        raise MalformedEnosReply(path)
     return value
 
 
-_Reader = Callable[[Any, object, Reading], Any]
+_Reader = Callable[[Any, object, EnosReplyContext], Any]
 
 
-def _reads(kind: type[UpstreamCall[Body]], reader: Callable[[Any, object, Reading], Body]) -> tuple[type, _Reader]:
+def _reads(
+    kind: type[UpstreamCall[Body]], reader: Callable[[Any, object, EnosReplyContext], Body]
+) -> tuple[type, _Reader]:
     return kind, reader
 
 

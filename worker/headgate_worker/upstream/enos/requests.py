@@ -21,12 +21,12 @@ TYPES: Mapping[pb.FlowInstanceType.ValueType, int] = {
 """How instances came to be, by EnOS' numbers; unsaid is periodic."""
 
 
-class Unsendable(Exception):
+class UnsendableToEnos(Exception):
     """A call that EnOS, or this generation of it, does not have."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class EnosRequest:
     """A request that can be signed and sent.
 
     Args:
@@ -41,39 +41,39 @@ class Prepared:
     body: str = ""
 
 
-def prepare(call: calls.Call, settings: EnosSettings) -> Prepared:
+def prepare(call: calls.Call, settings: EnosSettings) -> EnosRequest:
     """The request of a call. Raises Unsendable."""
     build = _BUILDERS.get(type(call))
     if build is None:
-        raise Unsendable(f"EnOS has no {calls.ACTIONS[type(call)]}; the connection is of another kind")
+        raise UnsendableToEnos(f"EnOS has no {calls.ACTIONS[type(call)]}; the connection is of another kind")
     return build(call, settings)
 
 
 def _request(
     settings: EnosSettings, resource: str, action: str, body: Mapping[str, Any] | None = None, **query: str
-) -> Prepared:
+) -> EnosRequest:
     everyone = {"action": action, "userId": settings.user_id, "orgId": settings.org_id, **query}
     path = f"{settings.base_path}/{resource}"
     if body is None:
-        return Prepared("GET", path, everyone)
-    return Prepared("POST", path, everyone, json.dumps(body, ensure_ascii=False))
+        return EnosRequest("GET", path, everyone)
+    return EnosRequest("POST", path, everyone, json.dumps(body, ensure_ascii=False))
 
 
-def _get(call: flow_calls.GetFlow, settings: EnosSettings) -> Prepared:
+def _get(call: flow_calls.GetFlow, settings: EnosSettings) -> EnosRequest:
     return _request(settings, "flowInstances", "get", flowInstId=call.instance_id)
 
 
-def _cancel(call: flow_calls.CancelFlow, settings: EnosSettings) -> Prepared:
+def _cancel(call: flow_calls.CancelFlow, settings: EnosSettings) -> EnosRequest:
     return _request(settings, "flowInstances", "cancel", {"flowInstId": call.instance_id})
 
 
-def _log(call: flow_calls.GetFlowTaskLog, settings: EnosSettings) -> Prepared:
+def _log(call: flow_calls.GetFlowTaskLog, settings: EnosSettings) -> EnosRequest:
     return _request(
         settings, "taskInstances", "getLog", taskInstId=call.task_instance_id, maxLength=str(call.max_length)
     )
 
 
-def _list(call: flow_calls.ListFlows, settings: EnosSettings) -> Prepared:
+def _list(call: flow_calls.ListFlows, settings: EnosSettings) -> EnosRequest:
     body = {
         "type": TYPES[call.type],
         "expression": call.expression,
@@ -86,11 +86,11 @@ def _list(call: flow_calls.ListFlows, settings: EnosSettings) -> Prepared:
     return _request(settings, "flowInstances", "search", body)
 
 
-def _trigger(call: flow_calls.TriggerFlow, settings: EnosSettings) -> Prepared:
+def _trigger(call: flow_calls.TriggerFlow, settings: EnosSettings) -> EnosRequest:
     body: dict[str, Any] = {"flowId": call.flow_id, "triggerTime": call.trigger_ms}
     if call.from_task_id:
         if settings.generation == "v2.0":
-            raise Unsendable("EnOS v2.0 has no trigger from a task; it needs v2.1")
+            raise UnsendableToEnos("EnOS v2.0 has no trigger from a task; it needs v2.1")
         return _request(settings, "flows", "triggerFromTask", {**body, "taskId": call.from_task_id})
     if call.parameters:
         rows = [{"key": key, "value": value} for key, value in call.parameters]
@@ -98,7 +98,7 @@ def _trigger(call: flow_calls.TriggerFlow, settings: EnosSettings) -> Prepared:
     return _request(settings, "flows", "trigger", body)
 
 
-_BUILDERS: Mapping[type, Callable[[Any, EnosSettings], Prepared]] = {
+_BUILDERS: Mapping[type, Callable[[Any, EnosSettings], EnosRequest]] = {
     flow_calls.GetFlow: _get,
     flow_calls.CancelFlow: _cancel,
     flow_calls.GetFlowTaskLog: _log,

@@ -15,8 +15,8 @@ from headgate_worker.upstream.enos.loose import text, whole
 from headgate_worker.upstream.enos.replies import decode
 from headgate_worker.upstream.enos.settings import EnosSettings
 from headgate_worker.upstream.enos.signing import encryption
-from headgate_worker.upstream.enos.tokens import Token, TokenUnavailable
-from headgate_worker.upstream.http.connections import Answer, Connections, Progress, ReplyTooLarge
+from headgate_worker.upstream.enos.tokens import AccessToken, TokenUnavailable
+from headgate_worker.upstream.http.connections import HttpConnections, HttpReply, Progress, ReplyTooLarge
 
 PATH: Final = "/apim-token-service/v2.0/token"
 SECONDS: Final = 10.0
@@ -35,13 +35,13 @@ class TokenService:
         clock: seconds since 1970.
     """
 
-    def __init__(self, settings: EnosSettings, connections: Connections, *, clock: Callable[[], float]) -> None:
+    def __init__(self, settings: EnosSettings, connections: HttpConnections, *, clock: Callable[[], float]) -> None:
         self._settings = settings
         self._connections = connections
         self._clock = clock
         self._last_ms = 0
 
-    async def fetch(self, replacing: str) -> Token:
+    async def fetch(self, replacing: str) -> AccessToken:
         """A token, or the one that replaces another.
 
         Raises:
@@ -55,7 +55,7 @@ class TokenService:
                 return _token(answer, body, error)
         raise TokenUnavailable("the token service takes every request for a repeated one", final=False)
 
-    async def _send(self, replacing: str) -> Answer:
+    async def _send(self, replacing: str) -> HttpReply:
         at_ms = self._fresh_ms()
         body: dict[str, Any] = {
             "appKey": self._settings.app_key,
@@ -79,7 +79,7 @@ class TokenService:
         return self._last_ms
 
 
-def _token(answer: Answer, body: Any, error: errors.Envelope | None) -> Token:
+def _token(answer: HttpReply, body: Any, error: errors.EnosEnvelope | None) -> AccessToken:
     if error is None:
         raise TokenUnavailable(f"the token service answered HTTP {answer.status} and no token", final=False)
     if error.code != errors.OK:
@@ -89,4 +89,4 @@ def _token(answer: Answer, body: Any, error: errors.Envelope | None) -> Token:
     found = text(data, "accessToken") if isinstance(data, dict) else ""
     if not found or not found.isascii() or not found.isprintable():
         raise TokenUnavailable("the token service's reply has no token", final=False)
-    return Token(found, float(whole(data, "expire")))
+    return AccessToken(found, float(whole(data, "expire")))

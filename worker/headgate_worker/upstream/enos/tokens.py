@@ -24,7 +24,7 @@ PAUSE_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class AccessToken:
     """An access token, never shown by repr, and how many seconds it has left."""
 
     text: str = field(repr=False)
@@ -44,7 +44,7 @@ class TokenUnavailable(Exception):
         self.final = final
 
 
-Fetch = Callable[[str], Awaitable[Token]]
+Fetch = Callable[[str], Awaitable[AccessToken]]
 """Brings a token; asked to replace the one given, if that is not empty. Raises TokenUnavailable."""
 
 
@@ -54,7 +54,7 @@ class TokenCache:
     def __init__(self, fetch: Fetch, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._fetch = fetch
         self._clock = clock
-        self._held: Token | None = None
+        self._held: AccessToken | None = None
         self._ends = 0.0
         self._refused: TokenUnavailable | None = None
         self._not_before = 0.0

@@ -29,7 +29,7 @@ from yarl import URL
 from headgate_worker.upstream.http.handler import MAX_INTERIM, BoundedHandler
 
 
-class Bounds(Protocol):
+class HttpBounds(Protocol):
     """What connections are told; the adapters' settings have these members and explain them."""
 
     @property
@@ -53,7 +53,7 @@ class Bounds(Protocol):
         """How long an idle connection is kept."""
 
 
-class Stage(Enum):
+class RequestStage(Enum):
     """How far an attempt has come. Before SENT nothing has left this machine but a handshake."""
 
     CREDENTIALS = "credentials"
@@ -65,11 +65,11 @@ class Stage(Enum):
 class Progress:
     """How far one attempt has come; changed as it goes, to be read when it fails."""
 
-    stage: Stage = Stage.CREDENTIALS
+    stage: RequestStage = RequestStage.CREDENTIALS
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpReply:
     """An HTTP reply, read to its end.
 
     Args:
@@ -115,7 +115,7 @@ class _FewAtOnce(aiohttp.TCPConnector):
             return await super()._create_connection(req, traces, timeout)
 
 
-class Connections:
+class HttpConnections:
     """Two pools, one keeping its connections and one not. Neither knows redirects, proxies or cookies.
 
     Args:
@@ -128,7 +128,7 @@ class Connections:
 
     def __init__(
         self,
-        settings: Bounds,
+        settings: HttpBounds,
         origin: URL,
         tls: ssl.SSLContext | None,
         *,
@@ -147,7 +147,7 @@ class Connections:
 
     async def send(
         self, method: str, target: str, headers: Mapping[str, str], body: str, *, alone: bool, progress: Progress
-    ) -> Answer:
+    ) -> HttpReply:
         """Send one request once and read its reply. `alone` asks for a connection that was never used before.
 
         `target` is path and query, sent as it is, so already percent-encoded. What `headers` say, in lower case, goes
@@ -158,7 +158,7 @@ class Connections:
             ReplyTooLarge: see there.
             ValueError: a header can't be sent.
         """
-        progress.stage = Stage.CONNECTING
+        progress.stage = RequestStage.CONNECTING
         request = _written(method, target, {**self._defaults, **headers}, body, alone=alone)
         pool = self._fresh if alone else self._kept
         connection = await pool.connect(self._place, [], self._patience)
@@ -179,17 +179,17 @@ class Connections:
         connection = await self._fresh.connect(self._place, [], self._patience)
         connection.close()
 
-    async def _converse(self, protocol: ResponseHandler | None, request: bytes, progress: Progress) -> Answer:
+    async def _converse(self, protocol: ResponseHandler | None, request: bytes, progress: Progress) -> HttpReply:
         transport = protocol.transport if protocol is not None else None
         # What came unasked on an idle connection would be taken for the reply.
         if protocol is None or transport is None or transport.is_closing() or len(protocol):
             raise aiohttp.ClientConnectionError("the connection was lost before the request was sent")
         protocol.set_response_params(read_until_eof=True)
-        progress.stage = Stage.SENT
+        progress.stage = RequestStage.SENT
         transport.write(request)
         message, content = await _reply(protocol)
         said = message.headers
-        return Answer(
+        return HttpReply(
             message.code,
             said.get("content-type", "").partition(";")[0].strip().lower(),
             said.get(self._names[0]),
@@ -244,7 +244,7 @@ async def _reply(protocol: ResponseHandler) -> tuple[RawResponseMessage, StreamR
     raise aiohttp.ClientPayloadError("interim replies without end")
 
 
-async def tls_context(scheme: str, settings: Bounds) -> ssl.SSLContext | None:
+async def tls_context(scheme: str, settings: HttpBounds) -> ssl.SSLContext | None:
     """What to trust, None for http. Reading the authorities takes tens of milliseconds, so a thread does it.
 
     Raises:

@@ -8,7 +8,7 @@ import ssl
 import aiohttp
 
 from headgate_worker.core.model.calls import NOT_REPEATABLE, Call, Failure, FailureKind
-from headgate_worker.upstream.http.connections import ReplyTooLarge, Stage
+from headgate_worker.upstream.http.connections import ReplyTooLarge, RequestStage
 
 MESSAGE_LENGTH = 500
 """Characters of an upstream message that are kept."""
@@ -22,11 +22,11 @@ def uncertain(call: type) -> FailureKind:
     return FailureKind.AMBIGUOUS if call in NOT_REPEATABLE else FailureKind.TRANSIENT
 
 
-def no_answer(call: Call, stage: Stage, error: Exception) -> Failure:
+def no_answer(call: Call, stage: RequestStage, error: Exception) -> Failure:
     """What it means that no reply came, by how far the request had come."""
-    if stage is Stage.CONNECTING:
+    if stage is RequestStage.CONNECTING:
         return unreachable(error)
-    if stage is Stage.CREDENTIALS:
+    if stage is RequestStage.CREDENTIALS:
         return Failure(FailureKind.TRANSIENT, "credentials_unavailable", f"nothing was sent: {_reason(error)}")
     kind = uncertain(type(call))
     if isinstance(error, ReplyTooLarge):

@@ -29,10 +29,10 @@ from headgate_worker.core.model.view import Hints, Policy, View
 from headgate_worker.core.planner import absorb, plan
 from headgate_worker.core.rules.flow.flows import Marker
 from headgate_worker.upstream.enos import answers
-from headgate_worker.upstream.enos.replies import Reading, decode
+from headgate_worker.upstream.enos.replies import EnosReplyContext, decode
 from headgate_worker.upstream.enos.requests import prepare
 from headgate_worker.upstream.enos.settings import EnosSettings, zone_of
-from headgate_worker.upstream.http.connections import Answer
+from headgate_worker.upstream.http.connections import HttpReply
 
 START_MS = 1_739_022_200_500
 SETTINGS = EnosSettings(
@@ -110,8 +110,8 @@ class Drive:
             body: dict[str, Any] = {"code": 0, "msg": "OK", "data": data}
         except EnosError as error:
             body = {"code": error.code, "msg": error.message}
-        answer = Answer(200, "application/json", None, "", json.dumps(body).encode())
-        reading = Reading(timestamp(self.now_ms), (zone_of("+08:00"), zone_of("UTC")))
+        answer = HttpReply(200, "application/json", None, "", json.dumps(body).encode())
+        reading = EnosReplyContext(timestamp(self.now_ms), (zone_of("+08:00"), zone_of("UTC")))
         return answers.outcome(call, answer, decode(answer.body), reading)
 
     def cancel(self, mode: pb.CancelMode.ValueType = pb.CANCEL_MODE_STOP) -> None:

@@ -12,8 +12,8 @@ from headgate import pb
 from headgate_worker.core.model import calls
 from headgate_worker.core.model.calls import FailureKind
 from headgate_worker.upstream.dataworks.replies import answers
-from headgate_worker.upstream.dataworks.replies.reading import Reading
-from headgate_worker.upstream.http.connections import Answer, ReplyTooLarge, Stage
+from headgate_worker.upstream.dataworks.replies.reading import DataWorksReplyContext
+from headgate_worker.upstream.http.connections import HttpReply, ReplyTooLarge, RequestStage
 from headgate_worker.upstream.http.failures import no_answer
 from tests.worker.upstream.dataworks.specs import FIRST, adhoc_spec, failure_of, seed_spec
 from tests.worker.upstream.scripted_server import REQUEST_ID
@@ -33,9 +33,11 @@ NOT_REPEATABLE: tuple[calls.Call, ...] = (CREATE, ADHOC, RERUN)
 
 def made_of(call: calls.Call, body: bytes | dict[str, Any], status: int = 200, **changes: Any) -> calls.Outcome:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    answer = Answer(status, changes.get("media", "application/json"), changes.get("retry_after"), "", data)
+    answer = HttpReply(status, changes.get("media", "application/json"), changes.get("retry_after"), "", data)
     members = answers.decode(answer)
-    return answers.outcome(call, answer, members, Reading(Timestamp(), answers.request_id(answer, members)))
+    return answers.outcome(
+        call, answer, members, DataWorksReplyContext(Timestamp(), answers.request_id(answer, members))
+    )
 
 
 UNUSABLE: list[tuple[str, bytes, int]] = [
@@ -133,15 +135,15 @@ def test_a_quota_of_the_plan_that_is_reached_is_not_asked_again_soon() -> None:
     assert failure_of(told).retry_after_seconds == 1.5
 
 
-@pytest.mark.parametrize("stage", [Stage.CREDENTIALS, Stage.CONNECTING])
-def test_request_that_never_left_may_be_sent_again(stage: Stage) -> None:
+@pytest.mark.parametrize("stage", [RequestStage.CREDENTIALS, RequestStage.CONNECTING])
+def test_request_that_never_left_may_be_sent_again(stage: RequestStage) -> None:
     for call in REPEATABLE + NOT_REPEATABLE:
         for error in (ConnectionRefusedError("refused"), TimeoutError(), ssl.SSLError("handshake"), OSError()):
             failure = no_answer(call, stage, error)
             assert failure.kind is FailureKind.TRANSIENT
             assert failure.message.startswith("nothing was sent: ")
-    assert no_answer(GET, Stage.CONNECTING, OSError()).code == "connect_failed"
-    assert no_answer(GET, Stage.CREDENTIALS, TimeoutError()).code == "credentials_unavailable"
+    assert no_answer(GET, RequestStage.CONNECTING, OSError()).code == "connect_failed"
+    assert no_answer(GET, RequestStage.CREDENTIALS, TimeoutError()).code == "credentials_unavailable"
 
 
 @pytest.mark.parametrize(
@@ -157,8 +159,8 @@ def test_request_that_never_left_may_be_sent_again(stage: Stage) -> None:
 )
 def test_request_without_a_reply_may_have_been_executed(error: Exception, code: str) -> None:
     for call in REPEATABLE:
-        failure = no_answer(call, Stage.SENT, error)
+        failure = no_answer(call, RequestStage.SENT, error)
         assert (failure.kind, failure.code, failure.http_status) == (FailureKind.TRANSIENT, code, 0)
         assert "secret" not in failure.message
     for call in NOT_REPEATABLE:
-        assert no_answer(call, Stage.SENT, error).kind is FailureKind.AMBIGUOUS
+        assert no_answer(call, RequestStage.SENT, error).kind is FailureKind.AMBIGUOUS

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from headgate import pb
 from headgate_worker.core.model import calls
 from headgate_worker.upstream.dataworks.dates import LAST_MILLIS
-from headgate_worker.upstream.dataworks.replies.fields import MalformedReply, Members
-from headgate_worker.upstream.dataworks.replies.reading import NothingThere, Reading, read
+from headgate_worker.upstream.dataworks.replies.fields import MalformedDataWorksReply, Members
+from headgate_worker.upstream.dataworks.replies.reading import DataWorksReplyContext, NothingThere, read
 from tests.worker.upstream.dataworks.specs import FEBRUARY_5, FIRST, SECOND, adhoc_spec, seed_spec
 
-NOW = Reading(Timestamp(seconds=1739022300), "request")
+NOW = DataWorksReplyContext(Timestamp(seconds=1739022300), "request")
 CREATE = calls.CreateInstances(seed_spec())
 ADHOC = calls.ExecuteAdhoc(adhoc_spec())
 RERUN = calls.RerunInstances(pb.RerunWorkflowInstancesSpec())
@@ -125,7 +125,7 @@ def test_broken_surrogates_become_question_marks() -> None:
 @pytest.mark.parametrize("name", ["Id", "WorkflowId", "ProjectId", "WorkflowTaskInstanceId"])
 @pytest.mark.parametrize("value", [-1, 2**63, 1.0, 1.5, True, "1.0", "-1", "x", "٣", "1" * 40, [1], {"a": 1}])
 def test_id_that_is_none_makes_a_reply_malformed(name: str, value: Any) -> None:
-    with pytest.raises(MalformedReply) as caught:
+    with pytest.raises(MalformedDataWorksReply) as caught:
         reply_to(GET, WorkflowInstance={"Id": FIRST, name: value})
 
     assert caught.value.field == f"WorkflowInstance.{name}"
@@ -134,14 +134,14 @@ def test_id_that_is_none_makes_a_reply_malformed(name: str, value: Any) -> None:
 @pytest.mark.parametrize("value", [-1, LAST_MILLIS + 1, 2**63, 1e12, "2025-02-05", True])
 def test_time_without_sense_makes_a_reply_malformed(value: Any) -> None:
     for name in ("BizDate", "StartedTime", "FinishedTime", "CreateTime", "ModifyTime"):
-        with pytest.raises(MalformedReply, match=rf"WorkflowInstance\.{name}"):
+        with pytest.raises(MalformedDataWorksReply, match=rf"WorkflowInstance\.{name}"):
             reply_to(GET, WorkflowInstance={"Id": FIRST, name: value})
 
 
 @pytest.mark.parametrize("name", ["Name", "Status", "Type", "EnvType", "Owner", "CreateUser", "WorkflowParameters"])
 @pytest.mark.parametrize("value", [5, True, ["Running"], {"a": 1}, "x" * 2_000_000])
 def test_text_that_is_none_makes_a_reply_malformed(name: str, value: Any) -> None:
-    with pytest.raises(MalformedReply, match=rf"WorkflowInstance\.{name}"):
+    with pytest.raises(MalformedDataWorksReply, match=rf"WorkflowInstance\.{name}"):
         reply_to(GET, WorkflowInstance={"Id": FIRST, name: value})
 
 
@@ -199,7 +199,7 @@ def test_text_that_is_none_makes_a_reply_malformed(name: str, value: Any) -> Non
     ],
 )
 def test_malformed_reply_names_the_member(call: calls.Call, members: dict[str, Any], field: str) -> None:
-    with pytest.raises(MalformedReply) as caught:
+    with pytest.raises(MalformedDataWorksReply) as caught:
         read(call, Members(members), NOW)
 
     assert caught.value.field == field
@@ -322,5 +322,5 @@ def test_whatever_comes_back_is_read_or_malformed(reply: dict[str, Any]) -> None
     for call in every:
         try:
             read(call, Members(reply), NOW)
-        except MalformedReply as error:
+        except MalformedDataWorksReply as error:
             assert error.field

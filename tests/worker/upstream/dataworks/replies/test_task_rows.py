@@ -12,7 +12,7 @@ from google.type.date_pb2 import Date
 from headgate import pb
 from headgate_worker.core.model import calls
 from headgate_worker.upstream.dataworks.client import DataWorks
-from headgate_worker.upstream.dataworks.replies.fields import MalformedReply
+from headgate_worker.upstream.dataworks.replies.fields import MalformedDataWorksReply
 from tests.worker.upstream.dataworks.replies.test_reading import NOW, TASK, TASKS, page, reply_to
 from tests.worker.upstream.dataworks.specs import FEBRUARY_5, FIRST, ask
 from tests.worker.upstream.scripted_server import Server, always, http
@@ -162,14 +162,14 @@ def test_task_is_mirrored() -> None:
 
 @pytest.mark.parametrize("name", ["Runtime", "RuntimeResource", "DataSource", "Script", "Inputs", "Outputs", "Tags"])
 def test_a_part_of_a_task_that_is_no_object_is_malformed(name: str) -> None:
-    with pytest.raises(MalformedReply, match=name):
+    with pytest.raises(MalformedDataWorksReply, match=name):
         reply_to(TASK, TaskInstance={"Id": 7, name: "text"})
 
 
 def test_a_task_too_large_to_be_told_is_malformed() -> None:
     outputs = [{"Output": "x" * 4096}] * 600
 
-    with pytest.raises(MalformedReply):
+    with pytest.raises(MalformedDataWorksReply):
         reply_to(TASK, TaskInstance={"Id": 7, "Outputs": {"TaskOutputs": outputs}})
 
 
@@ -178,7 +178,7 @@ def test_a_list_of_another_instances_tasks_is_malformed() -> None:
 
     found = reply_to(TASKS, **page("TaskInstances", mine, silent))
     assert isinstance(found, calls.TaskPage) and [row.id for row in found.tasks] == [7, 9]
-    with pytest.raises(MalformedReply, match="TaskInstances"):
+    with pytest.raises(MalformedDataWorksReply, match="TaskInstances"):
         reply_to(TASKS, **page("TaskInstances", mine, foreign))
     of_all = calls.ListTasks(257880, FEBRUARY_5, 0)
     assert isinstance(reply_to(of_all, **page("TaskInstances", mine, foreign)), calls.TaskPage)
@@ -188,11 +188,11 @@ def test_a_list_of_another_instances_tasks_is_malformed() -> None:
     "members", [{"TaskInstance": {"Id": 8}}, {"TaskInstance": {"TaskId": 7}}, {"TaskInstance": []}]
 )
 def test_another_task_than_was_asked_for_is_malformed(members: dict[str, Any]) -> None:
-    with pytest.raises(MalformedReply):
+    with pytest.raises(MalformedDataWorksReply):
         reply_to(TASK, **members)
 
 
 @pytest.mark.parametrize("log", [5, ["text"], {"Log": "text"}, True])
 def test_a_log_that_is_no_text_is_malformed(log: object) -> None:
-    with pytest.raises(MalformedReply):
+    with pytest.raises(MalformedDataWorksReply):
         reply_to(calls.GetTaskLog(7), TaskInstanceLog=log)

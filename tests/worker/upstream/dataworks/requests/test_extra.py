@@ -20,7 +20,7 @@ from google.type.date_pb2 import Date
 
 from headgate import pb
 from headgate_worker.core.model import calls
-from headgate_worker.upstream.dataworks.requests.extra import Unsendable
+from headgate_worker.upstream.dataworks.requests.extra import UnsendableToDataWorks
 from headgate_worker.upstream.dataworks.requests.prepared import prepare
 
 KNOWN_WELL: Final[dict[str, Message]] = {
@@ -92,7 +92,7 @@ def sent(call: calls.Call) -> object:
     """What would be sent; why not, where it can't be."""
     try:
         prepared = prepare(call)
-    except Unsendable as error:
+    except UnsendableToDataWorks as error:
         return str(error)
     return prepared.model.to_map(), dict(prepared.extra)
 

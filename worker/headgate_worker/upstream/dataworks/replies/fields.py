@@ -25,7 +25,7 @@ _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _BOOLEANS: Mapping[str, bool] = {"true": True, "false": False}
 
 
-class MalformedReply(Exception):
+class MalformedDataWorksReply(Exception):
     """A reply that can't be used; `field` names the member at fault, such as "WorkflowInstance.Id"."""
 
     def __init__(self, field: str) -> None:
@@ -54,14 +54,14 @@ class Members:
         """An object that must be there."""
         value = self._data.get(name)
         if not isinstance(value, dict):
-            raise MalformedReply(self.path(name))
+            raise MalformedDataWorksReply(self.path(name))
         return Members(value, self.path(name))
 
     def members(self, name: str) -> list[Members]:
         """A list of objects; empty when absent."""
         rows = self._list(name)
         if not all(isinstance(row, dict) for row in rows):
-            raise MalformedReply(self.path(name))
+            raise MalformedDataWorksReply(self.path(name))
         return [Members(row, f"{self.path(name)}[{index}]") for index, row in enumerate(rows)]
 
     def text(self, name: str, *, length: int = TEXT_LENGTH) -> str:
@@ -70,14 +70,14 @@ class Members:
         if value is None:
             return ""
         if not isinstance(value, str) or len(value) > length:
-            raise MalformedReply(self.path(name))
+            raise MalformedDataWorksReply(self.path(name))
         return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
     def needed_text(self, name: str, *, length: int = TEXT_LENGTH) -> str:
         """A text that must be there and not be empty."""
         value = self.text(name, length=length)
         if not value:
-            raise MalformedReply(self.path(name))
+            raise MalformedDataWorksReply(self.path(name))
         return value
 
     def boolean(self, name: str) -> bool:
@@ -85,7 +85,7 @@ class Members:
         value = self._data.get(name)
         found = _BOOLEANS.get(value.lower()) if isinstance(value, str) else value
         if not isinstance(found, bool):
-            raise MalformedReply(self.path(name))
+            raise MalformedDataWorksReply(self.path(name))
         return found
 
     def count(self, name: str, *, most: int = MAX_ID) -> int:
@@ -96,14 +96,14 @@ class Members:
         """An id, 1 to 2**63-1, that must be there."""
         value = self.count(name)
         if value == 0:
-            raise MalformedReply(self.path(name))
+            raise MalformedDataWorksReply(self.path(name))
         return value
 
     def ids(self, name: str) -> tuple[int, ...]:
         """A list of ids, each once, in the order they came in; empty when absent."""
         found = [self._whole(name, value, MAX_ID) for value in self._list(name)]
         if 0 in found:
-            raise MalformedReply(self.path(name))
+            raise MalformedDataWorksReply(self.path(name))
         return tuple(dict.fromkeys(found))
 
     def millis(self, name: str) -> int:
@@ -123,7 +123,7 @@ class Members:
         if value is None:
             return []
         if not isinstance(value, list) or len(value) > LIST_LENGTH:
-            raise MalformedReply(self.path(name))
+            raise MalformedDataWorksReply(self.path(name))
         return value
 
     def _whole(self, name: str, value: object, most: int) -> int:
@@ -134,5 +134,5 @@ class Members:
         if isinstance(value, str) and _DECIMAL.fullmatch(value):
             value = int(value)
         if type(value) is not int or not 0 <= value <= most:
-            raise MalformedReply(self.path(name))
+            raise MalformedDataWorksReply(self.path(name))
         return value

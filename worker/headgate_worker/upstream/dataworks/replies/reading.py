@@ -16,7 +16,7 @@ from headgate import pb
 from headgate_worker.core.model import calls
 from headgate_worker.core.model.upstream_call import Body, UpstreamCall
 from headgate_worker.upstream.dataworks.replies import rows, task_rows
-from headgate_worker.upstream.dataworks.replies.fields import MalformedReply, Members
+from headgate_worker.upstream.dataworks.replies.fields import MalformedDataWorksReply, Members
 
 R = TypeVar("R")
 Row = TypeVar("Row", pb.WorkflowInstance, pb.TaskInstance)
@@ -25,40 +25,42 @@ LOG_LENGTH = 16 * 1024 * 1024
 OPERATION_ID_LENGTH = 256
 
 
-class NothingThere(MalformedReply):
+class NothingThere(MalformedDataWorksReply):
     """The reply is fine but for the one thing that was asked for: how a missing instance may look."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class DataWorksReplyContext:
     """When a reply was read, and upstream's RequestId."""
 
     time: timestamp_pb2.Timestamp
     request_id: str
 
 
-def read(call: UpstreamCall[Body], reply: Members, reading: Reading) -> Body:
+def read(call: UpstreamCall[Body], reply: Members, reading: DataWorksReplyContext) -> Body:
     """What the reply to `call` brings. Raises MalformedReply."""
     body: Body = _READERS[type(call)](call, reply, reading)
     return body
 
 
-def _operation_id(call: calls.Call, reply: Members, reading: Reading) -> str:
+def _operation_id(call: calls.Call, reply: Members, reading: DataWorksReplyContext) -> str:
     return reply.needed_text("OperationId", length=OPERATION_ID_LENGTH)
 
 
-def _create_result(call: calls.GetCreateResult, reply: Members, reading: Reading) -> calls.OperationResult:
+def _create_result(
+    call: calls.GetCreateResult, reply: Members, reading: DataWorksReplyContext
+) -> calls.OperationResult:
     result = _operation_result(_CREATE_STATUSES, reply)
     if result.status is not calls.OperationStatus.DONE:
         return result
     created = reply.member("Result")
     ids = created.ids("WorkflowInstanceIds")
     if not ids:
-        raise MalformedReply(created.path("WorkflowInstanceIds"))
+        raise MalformedDataWorksReply(created.path("WorkflowInstanceIds"))
     return calls.OperationResult(result.status, ids)
 
 
-def _rerun_result(call: calls.GetRerunResult, reply: Members, reading: Reading) -> calls.OperationResult:
+def _rerun_result(call: calls.GetRerunResult, reply: Members, reading: DataWorksReplyContext) -> calls.OperationResult:
     return _operation_result(_RERUN_STATUSES, reply)
 
 
@@ -74,7 +76,7 @@ _RERUN_STATUSES = {"Success": calls.OperationStatus.DONE, "Failure": calls.Opera
 
 
 def _per_instance(
-    call: calls.StartInstances | calls.StopInstances, reply: Members, reading: Reading
+    call: calls.StartInstances | calls.StopInstances, reply: Members, reading: DataWorksReplyContext
 ) -> dict[int, calls.PerInstance]:
     """Only ids that were asked about; one that the reply leaves out is left out here."""
     info = reply.member("SuccessInfo")
@@ -85,35 +87,35 @@ def _one_instance(said: Members) -> calls.PerInstance:
     return calls.PerInstance(said.boolean("Success"), said.text("Message"))
 
 
-def _instance(call: calls.GetInstance, reply: Members, reading: Reading) -> pb.WorkflowInstance:
+def _instance(call: calls.GetInstance, reply: Members, reading: DataWorksReplyContext) -> pb.WorkflowInstance:
     return _asked_for(call.id, reply, "WorkflowInstance", reading, rows.instance)
 
 
-def _task(call: calls.GetTask, reply: Members, reading: Reading) -> pb.TaskInstance:
+def _task(call: calls.GetTask, reply: Members, reading: DataWorksReplyContext) -> pb.TaskInstance:
     return _asked_for(call.id, reply, "TaskInstance", reading, task_rows.task)
 
 
-def _asked_for(id: int, reply: Members, name: str, reading: Reading, row: Callable[..., Row]) -> Row:
+def _asked_for(id: int, reply: Members, name: str, reading: DataWorksReplyContext, row: Callable[..., Row]) -> Row:
     if not reply.has(name):
         raise NothingThere(name)
     found = row(reply.member(name), reading.time, reading.request_id)
     if found.id != id:
-        raise MalformedReply(reply.member(name).path("Id"))
+        raise MalformedDataWorksReply(reply.member(name).path("Id"))
     return found
 
 
-def _instances(call: calls.ListInstances, reply: Members, reading: Reading) -> calls.InstancePage:
+def _instances(call: calls.ListInstances, reply: Members, reading: DataWorksReplyContext) -> calls.InstancePage:
     page, total = _page(call, reply, "WorkflowInstances")
     found = [rows.instance(one, reading.time, reading.request_id) for one in page]
     path = "PagingInfo.WorkflowInstances"
     return calls.InstancePage(_distinct(found, lambda row: row.id, path), total)
 
 
-def _tasks(call: calls.ListTasks, reply: Members, reading: Reading) -> calls.TaskPage:
+def _tasks(call: calls.ListTasks, reply: Members, reading: DataWorksReplyContext) -> calls.TaskPage:
     page, total = _page(call, reply, "TaskInstances")
     found = [task_rows.task(one, reading.time, reading.request_id) for one in page]
     if any(_is_foreign(call, row) for row in found):
-        raise MalformedReply("PagingInfo.TaskInstances")
+        raise MalformedDataWorksReply("PagingInfo.TaskInstances")
     # A task that was rerun may be listed once for each run (SDK 9.11).
     return calls.TaskPage(_distinct(found, lambda row: (row.id, row.run_number), "PagingInfo.TaskInstances"), total)
 
@@ -132,10 +134,10 @@ def _page(call: calls.ListInstances | calls.ListTasks, reply: Members, name: str
     """
     paging = reply.member("PagingInfo")
     if not paging.has("TotalCount"):
-        raise MalformedReply(paging.path("TotalCount"))
+        raise MalformedDataWorksReply(paging.path("TotalCount"))
     found, total = paging.members(name), paging.count("TotalCount")
     if not found and total > (call.page_number - 1) * call.page_size:
-        raise MalformedReply(paging.path(name))
+        raise MalformedDataWorksReply(paging.path(name))
     return found, total
 
 
@@ -144,24 +146,26 @@ def _distinct(found: list[R], key: Callable[[R], Hashable], path: str) -> tuple[
     seen: dict[Hashable, R] = {}
     for row in found:
         if seen.setdefault(key(row), row) != row:
-            raise MalformedReply(path)
+            raise MalformedDataWorksReply(path)
     return tuple(seen.values())
 
 
-def _instance_id(call: calls.ExecuteAdhoc, reply: Members, reading: Reading) -> int:
+def _instance_id(call: calls.ExecuteAdhoc, reply: Members, reading: DataWorksReplyContext) -> int:
     return reply.needed_id("WorkflowInstanceId")
 
 
-def _log(call: calls.GetTaskLog, reply: Members, reading: Reading) -> str:
+def _log(call: calls.GetTaskLog, reply: Members, reading: DataWorksReplyContext) -> str:
     if not reply.has("TaskInstanceLog", null=True):  # null is an empty log, absent is not
-        raise MalformedReply("TaskInstanceLog")
+        raise MalformedDataWorksReply("TaskInstanceLog")
     return reply.text("TaskInstanceLog", length=LOG_LENGTH)
 
 
-_Reader = Callable[[Any, Members, Reading], Any]
+_Reader = Callable[[Any, Members, DataWorksReplyContext], Any]
 
 
-def _reads(kind: type[UpstreamCall[Body]], reader: Callable[[Any, Members, Reading], Body]) -> tuple[type, _Reader]:
+def _reads(
+    kind: type[UpstreamCall[Body]], reader: Callable[[Any, Members, DataWorksReplyContext], Body]
+) -> tuple[type, _Reader]:
     return kind, reader
 
 

@@ -9,7 +9,7 @@ from google.protobuf import duration_pb2, timestamp_pb2
 from headgate import pb
 from headgate_worker.upstream.dataworks import words
 from headgate_worker.upstream.dataworks.dates import LAST_MILLIS
-from headgate_worker.upstream.dataworks.replies.fields import MAX_ID, MalformedReply, Members
+from headgate_worker.upstream.dataworks.replies.fields import MAX_ID, MalformedDataWorksReply, Members
 from headgate_worker.upstream.dataworks.replies.rows import PARAMETERS_LENGTH, biz_date, tags, word
 
 SCRIPT_LENGTH = 512 * 1024
@@ -25,7 +25,7 @@ def task(row: Members, read_at: timestamp_pb2.Timestamp, request_id: str) -> pb.
     """A task instance. Only Id is needed; words that we do not know are kept raw."""
     found = _read(row, read_at, request_id)
     if found.ByteSize() > TASK_BYTES:
-        raise MalformedReply(row.path("Id"))
+        raise MalformedDataWorksReply(row.path("Id"))
     return found
 
 
@@ -143,7 +143,7 @@ def _number(row: Members, name: str, most: int) -> int:
     """A number that nothing depends on; 0 where it makes no sense, such as -1 for none: a row is not lost for that."""
     try:
         return row.count(name, most=most)
-    except MalformedReply:
+    except MalformedDataWorksReply:
         return 0
 
 

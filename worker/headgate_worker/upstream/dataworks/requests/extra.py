@@ -15,7 +15,7 @@ from google.protobuf import struct_pb2
 LARGEST_EXACT = 2**53
 
 
-class Unsendable(Exception):
+class UnsendableToDataWorks(Exception):
     """A call that can't be put into a request; nothing was sent."""
 
 

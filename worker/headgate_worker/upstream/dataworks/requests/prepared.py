@@ -17,14 +17,14 @@ from headgate_worker.core.model import calls
 from headgate_worker.upstream.dataworks import words
 from headgate_worker.upstream.dataworks.dates import midnight_millis
 from headgate_worker.upstream.dataworks.requests import adhoc, backfill
-from headgate_worker.upstream.dataworks.requests.extra import Unsendable, parameters
+from headgate_worker.upstream.dataworks.requests.extra import UnsendableToDataWorks, parameters
 
 SCHEDULED_WORKFLOW_ID = 1
 """The workflow id of everything made of scheduled tasks (seed 001)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class DataWorksRequest:
     """A request that can be sent.
 
     Args:
@@ -38,17 +38,17 @@ class Prepared:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
-def prepare(call: calls.Call) -> Prepared:
+def prepare(call: calls.Call) -> DataWorksRequest:
     """The request of a call. Raises Unsendable for a call that is not DataWorks', or a value that can't be sent."""
     if type(call) not in _BUILDERS:
-        raise Unsendable(f"DataWorks has no {calls.ACTIONS[type(call)]}; the connection is of another kind")
+        raise UnsendableToDataWorks(f"DataWorks has no {calls.ACTIONS[type(call)]}; the connection is of another kind")
     method, build = _BUILDERS[type(call)]
     try:
         model = build(call)
         extra = parameters(call.spec.extra) if isinstance(call, calls.CreateInstances) else {}
     except ValueError as error:
-        raise Unsendable(str(error)) from error
-    return Prepared(f"{method}_with_options_async", model, extra)
+        raise UnsendableToDataWorks(str(error)) from error
+    return DataWorksRequest(f"{method}_with_options_async", model, extra)
 
 
 def _create(call: calls.CreateInstances) -> Any:
