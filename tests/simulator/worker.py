@@ -38,11 +38,11 @@ ATTEMPTS = 5
 Pauses = Generator[int, None, None]
 
 
-class LostJob(Exception):
+class LeaseLost(Exception):
     """Somebody else has the job."""
 
 
-class Moved(Exception):
+class JobChanged(Exception):
     """Somebody else moved the job on."""
 
 
@@ -95,9 +95,9 @@ class Ticks:
             pause_ms = next(run)
         except StopIteration:
             self._end(tick)
-        except LostJob:
+        except LeaseLost:
             self._end(tick)
-        except Moved:
+        except JobChanged:
             self._store.release(tick.taken.fence, uncount=False)
             self._end(tick)
         except Died:
@@ -153,7 +153,7 @@ class Tick:
             try:
                 if (yield from self._step()):
                     return
-            except Moved:
+            except JobChanged:
                 self._reload()
             except DatesHeld:
                 yield from self._wait_in_line()
@@ -166,14 +166,14 @@ class Tick:
         now, deadline = self._timeline.now_ms, self.job.deadline_time.ToMilliseconds()
         try:
             yield from self._commit((), wake_ms=max(now, min(now + LINE_MS, deadline)))
-        except Moved:
+        except JobChanged:
             self._reload()
             yield from self._go_on_later()
 
     def _go_on_later(self) -> Pauses:
         try:
             yield from self._commit((), wake_ms=self._timeline.now_ms)
-        except Moved:
+        except JobChanged:
             self._reload()
             yield from self._commit((), wake_ms=self._timeline.now_ms)
 
@@ -201,7 +201,7 @@ class Tick:
         decided_on = self._confirmed if act.needs_commit else self._store.record.job
         yield from self._point("intended")
         if type(act.call) in WRITES and self._timeline.now_ms >= self._lease_ends_ms:
-            raise LostJob
+            raise LeaseLost
         self._witness.calling(decided_on, act.call)
         sent_ms = self._store.record_stop(stop_records.stopped_ids(act.call), self.job.name)
         outcome = self._with_stops(act.call, (yield from self._call(act.call)))
@@ -245,7 +245,7 @@ class Tick:
     def _alive(self, pause_ms: int) -> Pauses:
         """Wait with the lease renewed beside it."""
         if not self._store.renew(self.taken.fence, pause_ms):
-            raise LostJob
+            raise LeaseLost
         yield pause_ms
         self._lease_ends_ms = max(self._lease_ends_ms, self._timeline.now_ms + LEASE_MS * 2 // 3)
 
@@ -263,9 +263,9 @@ class Tick:
             try:
                 yield from self._take(change)
                 return
-            except Moved:
+            except JobChanged:
                 self._reload()
-        raise LostJob
+        raise LeaseLost
 
     def _take(self, change: Change) -> Pauses:
         before, self.hints = self.hints, change.hints
@@ -273,7 +273,7 @@ class Tick:
             return
         try:
             yield from self._commit(change.drafts)
-        except Moved:
+        except JobChanged:
             self.hints = before
             raise
 
@@ -300,11 +300,11 @@ class Tick:
             self._lease_ends_ms = max(self._lease_ends_ms, self._timeline.now_ms + LEASE_MS)
         yield from self._point("committed")
         if isinstance(answer, Stale):
-            raise Moved
+            raise JobChanged
         if isinstance(answer, Overlapping):
             raise DatesHeld
         if not isinstance(answer, Committed):
-            raise LostJob
+            raise LeaseLost
 
     def _reload(self) -> None:
         self.job = self._store.record.job
