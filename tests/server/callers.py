@@ -11,9 +11,11 @@ import grpc
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
+from headgate import pb
 from headgate.store import keys
 from headgate_server.auth import permissions
 from headgate_server.requests import operation_names
+from headgate_server.requests.named_job import named_job
 from headgate_server.rpc import registry
 from tests.server.world import reason_of
 
@@ -79,7 +81,9 @@ def request_of(method: MethodDescriptor, *, connection: str, job_id: str) -> Any
         case permissions.Scope.CARRIED:
             request.backfill.connection = connection
         case permissions.Scope.JOB:
-            request.name = keys.job_name(job_id)
+            named_job(request).name = keys.job_name(job_id)
+            if isinstance(request, pb.UpdateJobRequest):
+                request.job.priority = 7
         case permissions.Scope.OPERATION:
             request.name = operation_names.operation_name(job_id)
             if method.name == "WaitOperation":

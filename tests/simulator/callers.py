@@ -1,4 +1,4 @@
-"""Callers who cancel, pause, resume and resolve through a server, and operators at the console behind our back."""
+"""Callers who steer the job through a server, and operators at the console behind our back."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from headgate.job import event_log
 from headgate.job.lifecycle import JOB_TERMINAL
 from headgate.store import date_claims, queue_entries
 from headgate.store.commit import Commit, Committed, Wake
+from headgate_server.jobs import update
 from headgate_worker.core.model.steps import timestamp
 from tests.simulator.chance import Chance
 from tests.simulator.store import ModelStore
@@ -40,6 +41,9 @@ class Callers:
             self._come(soonest, lambda: self.cancel(mode))
         if chance.happens(0.25):
             self._come(soonest, self.pause)
+        if chance.happens(0.25):
+            for _ in range(chance.between(1, 3)):
+                self._come(soonest, self.update)
         if chance.happens(0.5):
             self._timeline.at(chance.quiet_after_ms + 500_000, self.resolve)
         if chance.happens(chance.profile.operators):
@@ -86,6 +90,21 @@ class Callers:
         if self._store.record.job.state == pb.JOB_STATE_PAUSED:
             waits = date_claims.waits(self._store.record.job)
             self._commit(pb.EVENT_TYPE_RESUME_REQUESTED, pb.JOB_STATE_QUEUED if waits else _RUNNING)
+
+    def update(self) -> None:
+        """UpdateJob, of what steers the worker, decided by the server's own rules."""
+        job, chance = self._store.record.job, self._chance
+        if job.state in JOB_TERMINAL:
+            return
+        wanted = pb.UpdateJobRequest(job=pb.Job(name=job.name, priority=chance.between(0, 9)))
+        if job.WhichOneof("spec") == "backfill":
+            spec = wanted.job.backfill
+            spec.default_run_properties.parallelism = chance.between(1, 4)
+            spec.max_attempts_per_date = chance.between(1, 3)
+            spec.on_failure = chance.pick((pb.ON_FAILURE_HALT, pb.ON_FAILURE_CONTINUE, pb.ON_FAILURE_DRAIN))
+        event = update.update(job, wanted, "caller", self._timeline.now_ms)
+        if event is not None:
+            self.commit_event(event)
 
     def resolve(self) -> None:
         """ResolveJob, by a person who knows what really happened."""

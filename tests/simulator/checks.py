@@ -9,7 +9,7 @@ from datetime import date
 from headgate import pb
 from headgate.backfill import dates, marker, reprocess
 from headgate.backfill.reprocess import is_left_alone
-from headgate.job import event_log
+from headgate.job import event_log, job_update
 from headgate.job.lifecycle import JOB_TERMINAL, RUN_FRONTIER
 from headgate_worker.core.model.calls import (
     NOT_REPEATABLE,
@@ -57,6 +57,8 @@ class Checks:
         self.faults: list[str] = []
         self.held_until_ms = 0
         self.starts: Counter[int] = Counter()
+        self._most_tries = 1
+        self._updated: set[str] = set()
         self.trace: list[str] | None = None
         self.on_call: Callable[[], None] = lambda: None
         self.on_wait: Callable[[int], None] = lambda _: None
@@ -74,6 +76,8 @@ class Checks:
             if event.actor == "worker" and not event.message:
                 raise Broken(f"an event without a sentence: {event}")
             self._folded = event_log.fold(self._folded, event)
+            self._most_tries = max(self._most_tries, self._folded.backfill.max_attempts_per_date)
+            self._updated.update(event.update.update_mask.paths)
             self.say(_told(event))
         self._check_attribution(after)
         if self._folded != after:
@@ -155,7 +159,9 @@ class Checks:
         self._check_cancelled(job, one)
         self._check_once(job, one)
         self._check_order(job, one)
-        width = job.backfill.default_run_properties.parallelism
+        width = max(
+            [job.backfill.default_run_properties.parallelism, *(operation.parallelism for operation in job.operations)]
+        )
         running = [other.id for other in self.mine() if other.status == RUNNING]
         if len(running) > width:
             raise Broken(f"{len(running)} run side by side, {width} are allowed: {running}")
@@ -167,13 +173,15 @@ class Checks:
         if done:
             raise Broken(f"{one.id} runs {one.day} beside or after {done}")
         called_back = Counter(run.recalls for run in job.runs if run.recalls)
-        most = max(1, job.backfill.max_attempts_per_date) + sum(called_back.values())
+        most = self._most_tries + sum(called_back.values())
         if len(others) + 1 > most:
             raise Broken(f"{one.id} is run {len(others) + 1} of {one.day}, {most} at most were expected")
 
     def _check_order(self, job: pb.Job, one: Instance) -> None:
         """Where a failure halts all and dates run one by one, none is begun before one that is known to have failed."""
         properties = job.backfill.default_run_properties
+        if self._updated & {job_update.PARALLELISM, "backfill.on_failure"}:
+            return  # what was begun by the rules of before goes on
         if not self._halts_all(job) or properties.parallelism != 1 or one.started_by != "job" or one.day is None:
             return
         succeeded = {other.day for other in self.mine() if other.ever_succeeded}
@@ -260,7 +268,7 @@ class Checks:
             self._check_skipped(job)
             self._check_end(job)
         attempts = sum(run.attempt for run in job.runs)
-        most = MOST_EVENTS + EVENTS_PER_RUN * attempts + 4 * len(self.faults)
+        most = MOST_EVENTS + 4 * len(self._updated) + EVENTS_PER_RUN * attempts + 4 * len(self.faults)
         if len(raw_log) > most:
             raise Broken(f"{len(raw_log)} events, {most} at most were expected")
 

@@ -13,6 +13,7 @@ from typing import Final
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from headgate import pb
+from headgate.job import job_update
 from headgate.job.lifecycle import JOB_TERMINAL, check_transition
 
 
@@ -131,6 +132,8 @@ def _apply_rows(job: pb.Job, event: pb.JobEvent) -> None:
         job.survey_time.CopyFrom(event.event_time)
     if event.HasField("cancel"):
         job.cancel.CopyFrom(event.cancel)
+    if event.HasField("update"):
+        job_update.apply(event.update, job)
 
 
 def _put_row(rows, row) -> None:  # type: ignore[no-untyped-def]  # two repeated fields of different types share it

@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from headgate.v1 import job_pb2 as headgate_dot_v1_dot_job__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17headgate/v1/event.proto\x12\x0bheadgate.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x15headgate/v1/job.proto\"\xa4\x04\n\x08JobEvent\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12$\n\x04type\x18\x02 \x01(\x0e\x32\x16.headgate.v1.EventType\x12.\n\nevent_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x05state\x18\x04 \x01(\x0e\x32\x15.headgate.v1.JobState\x12\x1d\n\x03job\x18\x05 \x01(\x0b\x32\x10.headgate.v1.Job\x12&\n\x04runs\x18\x06 \x03(\x0b\x32\x18.headgate.v1.InstanceRun\x12\x32\n\noperations\x18\x07 \x03(\x0b\x32\x1e.headgate.v1.UpstreamOperation\x12&\n\x06\x63ounts\x18\x08 \x01(\x0b\x32\x16.headgate.v1.RunCounts\x12\x30\n\rupstream_call\x18\t \x01(\x0b\x32\x19.headgate.v1.UpstreamCall\x12!\n\x05\x65rror\x18\n \x01(\x0b\x32\x12.google.rpc.Status\x12)\n\x06\x63\x61ncel\x18\x0b \x01(\x0b\x32\x19.headgate.v1.CancelRecord\x12\r\n\x05\x61\x63tor\x18\x0c \x01(\t\x12\x0f\n\x07message\x18\r \x01(\t\x12\x14\n\x0ctrace_parent\x18\x0e \x01(\t\x12\x31\n\rdeadline_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"u\n\x0cUpstreamCall\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\x12\x1b\n\x13upstream_request_id\x18\x02 \x01(\t\x12*\n\x07latency\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t*\xbd\x03\n\tEventType\x12\x1a\n\x16\x45VENT_TYPE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45VENT_TYPE_ACCEPTED\x10\x01\x12\x1c\n\x18\x45VENT_TYPE_STATE_CHANGED\x10\x02\x12\x1a\n\x16\x45VENT_TYPE_RUN_CHANGED\x10\x03\x12 \n\x1c\x45VENT_TYPE_OPERATION_CHANGED\x10\x04\x12\x18\n\x14\x45VENT_TYPE_THROTTLED\x10\x05\x12\x1e\n\x1a\x45VENT_TYPE_RETRY_SCHEDULED\x10\x06\x12\x19\n\x15\x45VENT_TYPE_RECONCILED\x10\x07\x12\x1f\n\x1b\x45VENT_TYPE_CANCEL_REQUESTED\x10\x08\x12\x1e\n\x1a\x45VENT_TYPE_PAUSE_REQUESTED\x10\t\x12\x1f\n\x1b\x45VENT_TYPE_RESUME_REQUESTED\x10\n\x12\x1e\n\x1a\x45VENT_TYPE_RETRY_REQUESTED\x10\x0b\x12\x17\n\x13\x45VENT_TYPE_RESOLVED\x10\x0c\x12\x16\n\x12\x45VENT_TYPE_WARNING\x10\r\x12\x17\n\x13\x45VENT_TYPE_SURVEYED\x10\x0e\x42;\n\x0bheadgate.v1P\x01Z*headgate.example/go/headgate/v1;headgatev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17headgate/v1/event.proto\x12\x0bheadgate.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x15headgate/v1/job.proto\"\xcc\x04\n\x08JobEvent\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12$\n\x04type\x18\x02 \x01(\x0e\x32\x16.headgate.v1.EventType\x12.\n\nevent_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x05state\x18\x04 \x01(\x0e\x32\x15.headgate.v1.JobState\x12\x1d\n\x03job\x18\x05 \x01(\x0b\x32\x10.headgate.v1.Job\x12&\n\x04runs\x18\x06 \x03(\x0b\x32\x18.headgate.v1.InstanceRun\x12\x32\n\noperations\x18\x07 \x03(\x0b\x32\x1e.headgate.v1.UpstreamOperation\x12&\n\x06\x63ounts\x18\x08 \x01(\x0b\x32\x16.headgate.v1.RunCounts\x12\x30\n\rupstream_call\x18\t \x01(\x0b\x32\x19.headgate.v1.UpstreamCall\x12!\n\x05\x65rror\x18\n \x01(\x0b\x32\x12.google.rpc.Status\x12)\n\x06\x63\x61ncel\x18\x0b \x01(\x0b\x32\x19.headgate.v1.CancelRecord\x12\r\n\x05\x61\x63tor\x18\x0c \x01(\t\x12\x0f\n\x07message\x18\r \x01(\t\x12\x14\n\x0ctrace_parent\x18\x0e \x01(\t\x12\x31\n\rdeadline_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x06update\x18\x10 \x01(\x0b\x32\x16.headgate.v1.JobUpdate\"\x7f\n\tJobUpdate\x12/\n\x0bupdate_mask\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12 \n\x06\x62\x65\x66ore\x18\x02 \x01(\x0b\x32\x10.headgate.v1.Job\x12\x1f\n\x05\x61\x66ter\x18\x03 \x01(\x0b\x32\x10.headgate.v1.Job\"u\n\x0cUpstreamCall\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\x12\x1b\n\x13upstream_request_id\x18\x02 \x01(\t\x12*\n\x07latency\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t*\xd5\x03\n\tEventType\x12\x1a\n\x16\x45VENT_TYPE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45VENT_TYPE_ACCEPTED\x10\x01\x12\x1c\n\x18\x45VENT_TYPE_STATE_CHANGED\x10\x02\x12\x1a\n\x16\x45VENT_TYPE_RUN_CHANGED\x10\x03\x12 \n\x1c\x45VENT_TYPE_OPERATION_CHANGED\x10\x04\x12\x18\n\x14\x45VENT_TYPE_THROTTLED\x10\x05\x12\x1e\n\x1a\x45VENT_TYPE_RETRY_SCHEDULED\x10\x06\x12\x19\n\x15\x45VENT_TYPE_RECONCILED\x10\x07\x12\x1f\n\x1b\x45VENT_TYPE_CANCEL_REQUESTED\x10\x08\x12\x1e\n\x1a\x45VENT_TYPE_PAUSE_REQUESTED\x10\t\x12\x1f\n\x1b\x45VENT_TYPE_RESUME_REQUESTED\x10\n\x12\x1e\n\x1a\x45VENT_TYPE_RETRY_REQUESTED\x10\x0b\x12\x17\n\x13\x45VENT_TYPE_RESOLVED\x10\x0c\x12\x16\n\x12\x45VENT_TYPE_WARNING\x10\r\x12\x17\n\x13\x45VENT_TYPE_SURVEYED\x10\x0e\x12\x16\n\x12\x45VENT_TYPE_UPDATED\x10\x0f\x42;\n\x0bheadgate.v1P\x01Z*headgate.example/go/headgate/v1;headgatev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,10 +37,12 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'headgate.v1.event_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\013headgate.v1P\001Z*headgate.example/go/headgate/v1;headgatev1'
-  _globals['_EVENTTYPE']._serialized_start=824
-  _globals['_EVENTTYPE']._serialized_end=1269
-  _globals['_JOBEVENT']._serialized_start=154
-  _globals['_JOBEVENT']._serialized_end=702
-  _globals['_UPSTREAMCALL']._serialized_start=704
-  _globals['_UPSTREAMCALL']._serialized_end=821
+  _globals['_EVENTTYPE']._serialized_start=1027
+  _globals['_EVENTTYPE']._serialized_end=1496
+  _globals['_JOBEVENT']._serialized_start=188
+  _globals['_JOBEVENT']._serialized_end=776
+  _globals['_JOBUPDATE']._serialized_start=778
+  _globals['_JOBUPDATE']._serialized_end=905
+  _globals['_UPSTREAMCALL']._serialized_start=907
+  _globals['_UPSTREAMCALL']._serialized_end=1024
 # @@protoc_insertion_point(module_scope)

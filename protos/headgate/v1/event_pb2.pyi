@@ -6,6 +6,7 @@ What happened to a job, numbered."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -61,6 +62,8 @@ class _EventTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventType.V
     """Every date of a backfill was looked up upstream, as its reprocess asks; `runs` are the dates that are left alone.
     At most once, and before anything is created.
     """
+    EVENT_TYPE_UPDATED: _EventType.ValueType  # 15
+    """A caller changed fields of the job; `update` has the values before and after."""
 
 class EventType(_EventType, metaclass=_EventTypeEnumTypeWrapper):
     """What kind of thing happened. A reader that meets a kind newer than itself applies the rows and shows the message."""
@@ -97,6 +100,8 @@ EVENT_TYPE_SURVEYED: EventType.ValueType  # 14
 """Every date of a backfill was looked up upstream, as its reprocess asks; `runs` are the dates that are left alone.
 At most once, and before anything is created.
 """
+EVENT_TYPE_UPDATED: EventType.ValueType  # 15
+"""A caller changed fields of the job; `update` has the values before and after."""
 Global___EventType: _TypeAlias = EventType  # noqa: Y015
 
 @_typing.final
@@ -122,6 +127,7 @@ class JobEvent(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     TRACE_PARENT_FIELD_NUMBER: _builtins.int
     DEADLINE_TIME_FIELD_NUMBER: _builtins.int
+    UPDATE_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """1, 2, 3, ... without gaps."""
     type: Global___EventType.ValueType
@@ -168,7 +174,11 @@ class JobEvent(_message.Message):
 
     @_builtins.property
     def deadline_time(self) -> _timestamp_pb2.Timestamp:
-        """The job's deadline from now on; only in RETRY_REQUESTED, absent where it stays as it was."""
+        """The job's deadline from now on; only in RETRY_REQUESTED and UPDATED, absent where it stays as it was."""
+
+    @_builtins.property
+    def update(self) -> Global___JobUpdate:
+        """The fields that a caller changed; only in UPDATED."""
 
     def __init__(
         self,
@@ -188,14 +198,53 @@ class JobEvent(_message.Message):
         message: _builtins.str = ...,
         trace_parent: _builtins.str = ...,
         deadline_time: _timestamp_pb2.Timestamp | None = ...,
+        update: Global___JobUpdate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "counts", b"counts", "deadline_time", b"deadline_time", "error", b"error", "event_time", b"event_time", "job", b"job", "upstream_call", b"upstream_call"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "counts", b"counts", "deadline_time", b"deadline_time", "error", b"error", "event_time", b"event_time", "job", b"job", "update", b"update", "upstream_call", b"upstream_call"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "cancel", b"cancel", "counts", b"counts", "deadline_time", b"deadline_time", "error", b"error", "event_time", b"event_time", "job", b"job", "message", b"message", "operations", b"operations", "revision", b"revision", "runs", b"runs", "state", b"state", "trace_parent", b"trace_parent", "type", b"type", "upstream_call", b"upstream_call"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "cancel", b"cancel", "counts", b"counts", "deadline_time", b"deadline_time", "error", b"error", "event_time", b"event_time", "job", b"job", "message", b"message", "operations", b"operations", "revision", b"revision", "runs", b"runs", "state", b"state", "trace_parent", b"trace_parent", "type", b"type", "update", b"update", "upstream_call", b"upstream_call"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___JobEvent: _TypeAlias = JobEvent  # noqa: Y015
+
+@_typing.final
+class JobUpdate(_message.Message):
+    """Fields of a job that were changed while it went on. A reader copies those named from `after` to its own job, and passes
+    over names that are newer than itself.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Names of the fields that have other values now, such as "priority" or "backfill.on_failure"."""
+
+    @_builtins.property
+    def before(self) -> _job_pb2.Job:
+        """Their values before; all else is empty."""
+
+    @_builtins.property
+    def after(self) -> _job_pb2.Job:
+        """Their values from now on; all else is empty."""
+
+    def __init__(
+        self,
+        *,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        before: _job_pb2.Job | None = ...,
+        after: _job_pb2.Job | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JobUpdate: _TypeAlias = JobUpdate  # noqa: Y015
 
 @_typing.final
 class UpstreamCall(_message.Message):

@@ -805,6 +805,7 @@ class UpstreamOperation(_message.Message):
     INTENT_TIME_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     WORKFLOW_INSTANCE_IDS_FIELD_NUMBER: _builtins.int
+    PARALLELISM_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Position in the job's operations, from 0; never changes."""
     action: _builtins.str
@@ -817,6 +818,8 @@ class UpstreamOperation(_message.Message):
     """DataWorks' OperationId; empty while unknown and where the call has none."""
     attempts: _builtins.int
     """How often it was sent."""
+    parallelism: _builtins.int
+    """The parallelism that it was sent with; 0 where that is the one in the job's spec."""
     @_builtins.property
     def upstream_request_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """DataWorks' RequestIds of the last calls made for it, at most 16."""
@@ -848,10 +851,11 @@ class UpstreamOperation(_message.Message):
         intent_time: _timestamp_pb2.Timestamp | None = ...,
         attempts: _builtins.int = ...,
         workflow_instance_ids: _abc.Iterable[_builtins.int] | None = ...,
+        parallelism: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["intent_time", b"intent_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "attempts", b"attempts", "biz_dates", b"biz_dates", "index", b"index", "intent_time", b"intent_time", "marker", b"marker", "operation_id", b"operation_id", "outcome", b"outcome", "upstream_request_ids", b"upstream_request_ids", "workflow_instance_ids", b"workflow_instance_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "attempts", b"attempts", "biz_dates", b"biz_dates", "index", b"index", "intent_time", b"intent_time", "marker", b"marker", "operation_id", b"operation_id", "outcome", b"outcome", "parallelism", b"parallelism", "upstream_request_ids", b"upstream_request_ids", "workflow_instance_ids", b"workflow_instance_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -6,6 +6,7 @@ Jobs: find them, watch them, steer them."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -601,6 +602,51 @@ class ResumeJobRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResumeJobRequest: _TypeAlias = ResumeJobRequest  # noqa: Y015
+
+@_typing.final
+class UpdateJobRequest(_message.Message):
+    """Request of UpdateJob."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the change safe to repeat, as in a submit."""
+    @_builtins.property
+    def job(self) -> _job_pb2.Job:
+        """The job by its `name`, with the values that the fields named in update_mask are to have. Its `etag`: ABORTED when it
+        is stale, empty means whatever it is. All else in it is passed over, and so are the rules of what is not named.
+        """
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Which fields change; those that can:
+          * priority: 0 to 9. Holds for the calls that ask for a slot of the quota from now on.
+          * labels: all of them, by the rules of JobOptions.
+          * deadline_time: later than now, and at most 30 days from now.
+          * ttl_after_end: 1 minute to 400 days.
+          * backfill.default_run_properties.parallelism: 1 to 10, for the dates that are not created yet.
+          * backfill.max_attempts_per_date: 0 to 10. A date that has failed as often already is not tried again.
+          * backfill.on_failure: for failures that are not judged yet; what was SKIPPED stays so.
+        Absent means each of these that has a value in `job`; "*" means all that a job of its kind has.
+        """
+
+    def __init__(
+        self,
+        *,
+        job: _job_pb2.Job | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "request_id", b"request_id", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateJobRequest: _TypeAlias = UpdateJobRequest  # noqa: Y015
 
 @_typing.final
 class RetryJobRequest(_message.Message):

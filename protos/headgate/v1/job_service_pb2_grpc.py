@@ -100,6 +100,11 @@ class JobServiceStub:
                 request_serializer=headgate_dot_v1_dot_job__service__pb2.ResumeJobRequest.SerializeToString,
                 response_deserializer=headgate_dot_v1_dot_job__pb2.Job.FromString,
                 _registered_method=True)
+        self.UpdateJob = channel.unary_unary(
+                '/headgate.v1.JobService/UpdateJob',
+                request_serializer=headgate_dot_v1_dot_job__service__pb2.UpdateJobRequest.SerializeToString,
+                response_deserializer=headgate_dot_v1_dot_job__pb2.Job.FromString,
+                _registered_method=True)
         self.RetryJob = channel.unary_unary(
                 '/headgate.v1.JobService/RetryJob',
                 request_serializer=headgate_dot_v1_dot_job__service__pb2.RetryJobRequest.SerializeToString,
@@ -305,6 +310,24 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateJob(self, request, context):
+        """Changes a job that has not ended (AIP-134). The change is one UPDATED event, which tells the values before and after.
+
+        Its worker goes by the new values from its next step on; a call that is on its way to upstream goes out as it was.
+        With a request_id it is safe to repeat: a repeat answers with the job as it stands. What has these values already is
+        answered as it stands and recorded nowhere, its request_id neither.
+
+        Errors: as CancelJob, and
+        * INVALID_ARGUMENT, FIELD_INVALID: update_mask names a field that can't be changed, or a value is out of range.
+        * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body.
+        * NOT_FOUND, JOB_DELETED: the request_id was used for an earlier job of that name, which is gone.
+        * FAILED_PRECONDITION, STATE_CONFLICT: the job has ended, or is no backfill and has no such field.
+        * RESOURCE_EXHAUSTED, CALLER_LIMIT: its log is as long as callers may make it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RetryJob(self, request, context):
         """Runs the failed, or the named, dates of a terminal backfill again, as new attempts of the same job.
 
@@ -421,6 +444,11 @@ def add_JobServiceServicer_to_server(servicer, server):
             'ResumeJob': grpc.unary_unary_rpc_method_handler(
                     servicer.ResumeJob,
                     request_deserializer=headgate_dot_v1_dot_job__service__pb2.ResumeJobRequest.FromString,
+                    response_serializer=headgate_dot_v1_dot_job__pb2.Job.SerializeToString,
+            ),
+            'UpdateJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateJob,
+                    request_deserializer=headgate_dot_v1_dot_job__service__pb2.UpdateJobRequest.FromString,
                     response_serializer=headgate_dot_v1_dot_job__pb2.Job.SerializeToString,
             ),
             'RetryJob': grpc.unary_unary_rpc_method_handler(
@@ -731,6 +759,33 @@ class JobService:
             target,
             '/headgate.v1.JobService/ResumeJob',
             headgate_dot_v1_dot_job__service__pb2.ResumeJobRequest.SerializeToString,
+            headgate_dot_v1_dot_job__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headgate.v1.JobService/UpdateJob',
+            headgate_dot_v1_dot_job__service__pb2.UpdateJobRequest.SerializeToString,
             headgate_dot_v1_dot_job__pb2.Job.FromString,
             options,
             channel_credentials,

@@ -171,6 +171,20 @@ class JobServiceStub:
 
     Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is not paused.
     """
+    UpdateJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.UpdateJobRequest, _job_pb2.Job]
+    """Changes a job that has not ended (AIP-134). The change is one UPDATED event, which tells the values before and after.
+
+    Its worker goes by the new values from its next step on; a call that is on its way to upstream goes out as it was.
+    With a request_id it is safe to repeat: a repeat answers with the job as it stands. What has these values already is
+    answered as it stands and recorded nowhere, its request_id neither.
+
+    Errors: as CancelJob, and
+      * INVALID_ARGUMENT, FIELD_INVALID: update_mask names a field that can't be changed, or a value is out of range.
+      * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body.
+      * NOT_FOUND, JOB_DELETED: the request_id was used for an earlier job of that name, which is gone.
+      * FAILED_PRECONDITION, STATE_CONFLICT: the job has ended, or is no backfill and has no such field.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: its log is as long as callers may make it.
+    """
     RetryJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.RetryJobRequest, _job_pb2.Job]
     """Runs the failed, or the named, dates of a terminal backfill again, as new attempts of the same job.
 
@@ -356,6 +370,20 @@ class JobServiceAsyncStub(JobServiceStub):
     """Lets a paused job go on.
 
     Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is not paused.
+    """
+    UpdateJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.UpdateJobRequest, _job_pb2.Job]  # type: ignore[assignment]
+    """Changes a job that has not ended (AIP-134). The change is one UPDATED event, which tells the values before and after.
+
+    Its worker goes by the new values from its next step on; a call that is on its way to upstream goes out as it was.
+    With a request_id it is safe to repeat: a repeat answers with the job as it stands. What has these values already is
+    answered as it stands and recorded nowhere, its request_id neither.
+
+    Errors: as CancelJob, and
+      * INVALID_ARGUMENT, FIELD_INVALID: update_mask names a field that can't be changed, or a value is out of range.
+      * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body.
+      * NOT_FOUND, JOB_DELETED: the request_id was used for an earlier job of that name, which is gone.
+      * FAILED_PRECONDITION, STATE_CONFLICT: the job has ended, or is no backfill and has no such field.
+      * RESOURCE_EXHAUSTED, CALLER_LIMIT: its log is as long as callers may make it.
     """
     RetryJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.RetryJobRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Runs the failed, or the named, dates of a terminal backfill again, as new attempts of the same job.
@@ -599,6 +627,26 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lets a paused job go on.
 
         Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is not paused.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateJob(
+        self,
+        request: _job_service_pb2.UpdateJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_pb2.Job, _abc.Awaitable[_job_pb2.Job]]:
+        """Changes a job that has not ended (AIP-134). The change is one UPDATED event, which tells the values before and after.
+
+        Its worker goes by the new values from its next step on; a call that is on its way to upstream goes out as it was.
+        With a request_id it is safe to repeat: a repeat answers with the job as it stands. What has these values already is
+        answered as it stands and recorded nowhere, its request_id neither.
+
+        Errors: as CancelJob, and
+          * INVALID_ARGUMENT, FIELD_INVALID: update_mask names a field that can't be changed, or a value is out of range.
+          * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body.
+          * NOT_FOUND, JOB_DELETED: the request_id was used for an earlier job of that name, which is gone.
+          * FAILED_PRECONDITION, STATE_CONFLICT: the job has ended, or is no backfill and has no such field.
+          * RESOURCE_EXHAUSTED, CALLER_LIMIT: its log is as long as callers may make it.
         """
 
     @_abc_1.abstractmethod

@@ -12,6 +12,7 @@ from headgate.store import keys
 from headgate_server.errors.exceptions import Refused
 from headgate_server.ports.caller import Caller, Right
 from headgate_server.requests import filters, operation_names
+from headgate_server.requests.named_job import named_job
 
 
 class Scope(Enum):
@@ -50,7 +51,7 @@ _FLOWS: Final = "headgate.v1.FlowInstanceService"
 _TASKS: Final = "headgate.v1.TaskInstanceService"
 _BACKFILLS: Final = "headgate.v1.BackfillService"
 _ADMIN: Final = "headgate.v1.AdminService"
-_STEERING: Final = ("CancelJob", "PauseJob", "ResumeJob", "RetryJob", "ResolveJob", "DeleteJob")
+_STEERING: Final = ("UpdateJob", "CancelJob", "PauseJob", "ResumeJob", "RetryJob", "ResolveJob", "DeleteJob")
 _WRITES: Final = (
     "CreateWorkflowInstances",
     "StartWorkflowInstances",
@@ -122,7 +123,7 @@ def job_of(scope: Scope, request: Any) -> str | None:
     if scope is Scope.OPERATION:
         return operation_names.job_id(request.name)
     try:
-        return keys.job_id(request.name)
+        return keys.job_id(named_job(request).name)
     except ValueError:
         return None
 

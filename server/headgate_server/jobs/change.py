@@ -26,6 +26,7 @@ from headgate_server.jobs.submit import overlapping
 from headgate_server.ports.call import Call
 from headgate_server.ports.clock import StoreClock
 from headgate_server.ports.jobs import StoredJob
+from headgate_server.requests.named_job import named_job
 
 TRIES: Final = 60
 """How often a decision is taken again because the job has moved on."""
@@ -85,7 +86,8 @@ class Steering:
                 else or for a job that is gone.
             StoreFull: it would make new work, and the store is full or nearly so.
         """
-        job_id, caller = keys.job_id(request.name), call.caller.name
+        named = named_job(request)
+        job_id, caller = keys.job_id(named.name), call.caller.name
         record, uid = _record(request, caller), call.uid
         for missed in range(TRIES):
             await _pause(missed)
@@ -98,7 +100,7 @@ class Steering:
             stored, job = found
             uid = job.uid
             call.audit.about(job)
-            transitions.check_etag(job, request.etag)
+            transitions.check_etag(job, named.etag)
             event = decide(job, request, caller, self._clock.now_ms())
             if event is None:
                 return stored.body
@@ -112,7 +114,7 @@ class Steering:
                 case commit.Stale() | commit.Duplicate():
                     continue
                 case other:
-                    raise _refusal(request.name, other)
+                    raise _refusal(named.name, other)
         raise _busy(job_id)
 
     async def _repeated(self, job_id: str, record: commit.RequestRecord, used: commit.Duplicate, uid: str) -> bytes:

@@ -122,6 +122,8 @@ def _named(request: Any) -> tuple[str, str]:
     if isinstance(request, pb.RunJobRequest):
         kind = request.WhichOneof("request")
         return ("", "") if kind is None else _named(getattr(request, kind))
+    if isinstance(request, pb.UpdateJobRequest):
+        return request.job.name, ""
     job_id = str(getattr(request, "job_id", ""))
     name = str(getattr(request, "name", "")) or (job_id and keys.job_name(job_id))
     return name.replace("operations/", "jobs/", 1), str(getattr(request, "connection", ""))

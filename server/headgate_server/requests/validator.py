@@ -23,6 +23,7 @@ from headgate_server.requests import (
     pattern_words,
     run_rules,
     time_rules,
+    update_rules,
 )
 from headgate_server.requests.date_rules import Violation
 from headgate_server.requests.fast_validator import FastValidator
@@ -207,6 +208,15 @@ def _tasks(request: pb.ListTaskInstancesRequest) -> Iterator[Violation]:
     yield from date_rules.missing("biz_date", request.biz_date)
 
 
+def _update(request: pb.UpdateJobRequest) -> Iterator[Violation]:
+    yield from update_rules.update(request, _field_rules)
+
+
+def _field_rules(message: Message) -> list[Violation]:
+    """What of a part of a request breaks its field rules; paths begin at the part."""
+    return [*map(_tell, _validator.collect_violations(message)), *time_rules.ill_formed(message)]
+
+
 _RULES: Final[Mapping[type[Message], Callable[[Any], Iterator[Violation]]]] = {
     pb.CreateWorkflowInstancesRequest: _create,
     pb.StopWorkflowInstancesRequest: _stop,
@@ -220,4 +230,5 @@ _RULES: Final[Mapping[type[Message], Callable[[Any], Iterator[Violation]]]] = {
     pb.CancelFlowInstanceRequest: flow_rules.cancel,
     pb.ListFlowInstancesRequest: flow_rules.listing,
     pb.RunJobRequest: _run_job,
+    pb.UpdateJobRequest: _update,
 }

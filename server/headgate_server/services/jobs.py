@@ -18,7 +18,7 @@ from headgate_server.auth import permissions
 from headgate_server.auth.stream_shares import StreamShares
 from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.job_errors import deleted_job, unknown_job
-from headgate_server.jobs import explain, resolve, retry, transitions
+from headgate_server.jobs import explain, resolve, retry, transitions, update
 from headgate_server.jobs.change import Steering
 from headgate_server.jobs.job_counts import Tally
 from headgate_server.jobs.listing import list_jobs, read_filter
@@ -153,6 +153,11 @@ class JobService:
         """ResumeJob."""
         validator.check(request)
         return await self._steering.change(request, transitions.resume, call)
+
+    async def update_job(self, request: pb.UpdateJobRequest, call: Call) -> bytes:
+        """UpdateJob."""
+        validator.check(request)
+        return await self._steering.change(request, update.update, call)
 
     async def retry_job(self, request: pb.RetryJobRequest, call: Call) -> bytes:
         """RetryJob."""

@@ -1,7 +1,7 @@
 """Which events pass a filter of jobs: those of a job that passes before the event or after it.
 
-What a filter asks about is either fixed when the job is accepted or said by every event, so a small summary per job is
-enough. Summaries are kept for the jobs heard of last; another job's is made from the store.
+What a filter asks about is fixed when the job is accepted, said by every event, or in the UPDATED that changes it, so
+a small summary per job is enough. Summaries are kept for the jobs heard of last; another job's is made from the store.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import OrderedDict
 from typing import Final, Protocol
 
 from headgate import pb
+from headgate.job import job_update
 from headgate.job.lifecycle import JOB_TERMINAL
 from headgate_server.errors.exceptions import JobDamaged
 from headgate_server.ports.feed import FeedEntry
@@ -81,6 +82,8 @@ class FeedFilter:
             return None  # the job is gone; if another one has its id, that one's summary says nothing about this event
         summary = summary_of(pb.Job.FromString(page.job))
         apply_event(summary, pb.JobEvent.FromString(page.events[0]))
+        if event.type == pb.EVENT_TYPE_UPDATED:
+            job_update.revert(event.update, summary)
         return summary
 
     def _keep(self, job_id: str, summary: pb.Job) -> None:
@@ -112,6 +115,8 @@ def apply_event(summary: pb.Job, event: pb.JobEvent) -> None:
     summary.revision = event.revision
     summary.state = event.state
     summary.update_time.CopyFrom(event.event_time)
+    if event.type == pb.EVENT_TYPE_UPDATED:
+        job_update.apply(event.update, summary)
     if event.state not in JOB_TERMINAL:
         summary.ClearField("end_time")
     elif not summary.HasField("end_time"):

@@ -32,6 +32,7 @@ STATES = {
     "CancelOperation": (),
     "PauseJob": (pb.JOB_STATE_RUNNING,),
     "ResumeJob": (pb.JOB_STATE_RUNNING, pb.JOB_STATE_PAUSED),
+    "UpdateJob": (),
     "RetryJob": (pb.JOB_STATE_RUNNING, pb.JOB_STATE_FAILED),
     "ResolveJob": (pb.JOB_STATE_RUNNING, pb.JOB_STATE_NEEDS_ATTENTION),
     "DeleteJob": (pb.JOB_STATE_RUNNING, pb.JOB_STATE_SUCCEEDED),

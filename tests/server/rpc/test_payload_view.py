@@ -37,7 +37,7 @@ READS: Final[dict[str, Any]] = {
 WITHOUT_FOR_ALL: Final = {"WatchJobs", "ListOperations"}
 """The feed and operations show no payloads to anybody."""
 
-STEERS: Final = ("PauseJob", "ResumeJob", "CancelJob", "RetryJob", "ResolveJob")
+STEERS: Final = ("UpdateJob", "PauseJob", "ResumeJob", "CancelJob", "RetryJob", "ResolveJob")
 SUBMITS: Final = {
     *("CreateBackfill", "RunJob", "TriggerFlow", "CancelFlowInstance", "ExecuteAdhocWorkflowInstance"),
     *("CreateWorkflowInstances", "StartWorkflowInstances", "StopWorkflowInstances", "RerunWorkflowInstances"),
@@ -125,7 +125,13 @@ async def test_a_change_of_another_callers_job_does_not_show_its_payloads(gated:
             request.resolution, request.reason = pb.RESOLUTION_ABANDON, "tried"
         return await answers(gated, name, request, known(who))
 
-    for name, who in (("PauseJob", "other"), ("ResumeJob", "maker"), ("PauseJob", "maker"), ("ResumeJob", "other")):
+    for name, who in (
+        ("UpdateJob", "other"),
+        ("PauseJob", "other"),
+        ("ResumeJob", "maker"),
+        ("PauseJob", "maker"),
+        ("ResumeJob", "other"),
+    ):
         assert (MARK in await steered(name, who)) == (who == "maker"), name
     assert MARK not in await steered("CancelJob", "other")
     await gated.worker.move(job_id, pb.JOB_STATE_NEEDS_ATTENTION)
