@@ -26,6 +26,7 @@ from headgate_client.rpc.errors import (
 from headgate_client.rpc.options import ChannelOptions, ClientOptions, Keepalive, Tls, WatchOptions
 from headgate_client.rpc.token_file import TokenFile
 from headgate_client.values.conversions import date_range, duration, timestamp
+from headgate_client.values.job_change import JobChange
 from headgate_client.watch.following import Following
 from headgate_client.watch.items import EndItem, EventItem, ProgressItem, SnapshotItem, WatchItem
 from headgate_client.watch.job_watch import JobWatch
@@ -39,6 +40,7 @@ __all__ = [
     "Following",
     "HeadgateError",
     "JobCancelled",
+    "JobChange",
     "JobFailed",
     "JobHandle",
     "JobNeedsAttention",

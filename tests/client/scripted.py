@@ -159,6 +159,10 @@ class Jobs(job_service_pb2_grpc.JobServiceServicer):
         await self._called("CancelJob", request, context)
         return pb.Job(name=request.name, state=pb.JOB_STATE_CANCELLING)
 
+    async def UpdateJob(self, request: pb.UpdateJobRequest, context: Context) -> pb.Job:
+        await self._called("UpdateJob", request, context)
+        return request.job
+
     async def ResolveJob(self, request: pb.ResolveJobRequest, context: Context) -> pb.Job:
         await self._called("ResolveJob", request, context)
         return pb.Job(name=request.name, state=pb.JOB_STATE_RUNNING)

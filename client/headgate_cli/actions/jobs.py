@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from headgate import pb
 from headgate.backfill.dates import to_message
@@ -11,7 +11,8 @@ from headgate_cli.actions.watching import follow
 from headgate_cli.input import enums
 from headgate_cli.input.arguments import date_spans, ids, span
 from headgate_cli.input.enums import plain
-from headgate_cli.input.parameters import Reach
+from headgate_cli.input.job_changes import change_of
+from headgate_cli.input.parameters import ChangeFlags, Reach
 from headgate_cli.process.exit_codes import UsageFault
 from headgate_cli.views.describe import (
     CAUSE_COLUMNS,
@@ -143,6 +144,16 @@ def pause(job: str, reason: str, etag: str, reach: Reach) -> None:
 def resume(job: str, etag: str, reach: Reach) -> None:
     """Let a paused job go on."""
     _steer(reach, lambda client: client.jobs.resume(job, etag=etag))
+
+
+def update(job: str, flags: ChangeFlags, etag: str, reach: Reach) -> None:
+    """Change the fields of a job that flags name."""
+
+    def ask(client: Client) -> Awaitable[pb.Job]:
+        change = change_of(flags, datetime.now(UTC))
+        return client.jobs.update(job, request_id=flags.request_id, etag=etag, **change)
+
+    _steer(reach, ask)
 
 
 @dataclass(frozen=True, slots=True)

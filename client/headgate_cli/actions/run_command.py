@@ -90,13 +90,16 @@ def _flag(field: str) -> str:
 _FLAGS = {
     "default_run_properties": "--root-task-ids, --mode, --parallelism",
     "labels": "--label",
+    "deadline_time": "--deadline",
+    "ttl_after_end": "--keep",
+    "max_attempts_per_date": "--max-attempts",
     "ids": "ID",
     **{
         name: f"--{name.replace('_', '-')}"
         for name in (
             *("project_id", "workflow_id", "name", "env_type", "biz_dates", "root_task_ids", "include_task_ids"),
             *("exclude_task_ids", "mode", "parallelism", "order", "comment", "job_id", "request_id", "priority"),
-            *("deadline", "type", "connection", "filter", "start_revision", "max_staleness", "etag"),
+            *("deadline", "on_failure", "type", "connection", "filter", "start_revision", "max_staleness", "etag"),
         )
     },
 }

@@ -7,7 +7,7 @@ import typer
 from headgate_cli.commands.job_argument import JobArgument, complete_job
 from headgate_cli.commands.reports import report
 from headgate_cli.input.flag_groups import expanded
-from headgate_cli.input.parameters import EtagFlag, Reach, ReasonFlag, YesFlag
+from headgate_cli.input.parameters import ChangeFlags, EtagFlag, Reach, ReasonFlag, YesFlag
 
 _CANCEL_MODE = Annotated[
     str, typer.Option("--mode", help="Stop: stop all (default). Drain: start nothing more. Detach: let go.")
@@ -148,6 +148,19 @@ def resume(*, job: JobArgument, etag: EtagFlag = "", reach: Reach) -> None:
     from headgate_cli.actions import jobs
 
     jobs.resume(job, etag, reach)
+
+
+@jobs.command()
+@expanded
+def update(*, job: JobArgument, change: ChangeFlags, etag: EtagFlag = "", reach: Reach) -> None:
+    """Change a job while it goes on; flags that are not given leave it as it is.
+
+    Example:
+    headgate jobs update orders-2025 --priority 5 --parallelism 3 --deadline 12h
+    """
+    from headgate_cli.actions import jobs
+
+    jobs.update(job, change, etag, reach)
 
 
 @jobs.command()

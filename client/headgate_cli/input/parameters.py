@@ -66,6 +66,31 @@ ReasonFlag = Annotated[str, typer.Option("--reason", help="Why; kept on the job.
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeFlags:
+    """What can be changed of a job that goes on; empty, and -1, leave it as it is."""
+
+    priority: Annotated[
+        int, typer.Option(min=-1, max=9, help="0 to 9, larger is more urgent.", show_default=False)
+    ] = -1
+    label: Annotated[
+        list[str],
+        typer.Option(metavar="KEY=VALUE", help="All labels from now on; repeatable. Empty: none."),
+    ] = field(default_factory=list)
+    deadline: Annotated[
+        str, typer.Option(metavar="SPAN", help="How long the job may take from now on, such as 12h.")
+    ] = ""
+    keep: Annotated[str, typer.Option(metavar="SPAN", help="How long it is kept after its end, such as 30d.")] = ""
+    parallelism: Annotated[
+        int, typer.Option(help="Dates side by side, 1 to 10, of what is not created yet.", show_default=False)
+    ] = 0
+    max_attempts: Annotated[
+        int, typer.Option(help="How often a failed date is tried in all, 1 to 10.", show_default=False)
+    ] = 0
+    on_failure: Annotated[str, typer.Option(help="What a failed date does to the others: Halt, Continue, Drain.")] = ""
+    request_id: Annotated[str, typer.Option(help="Makes it safe to repeat; default: a fresh one.")] = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """What can be said about any job, and whether to wait for it."""
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
+from typing import Unpack
 
 import grpc
 from google.type.date_pb2 import Date
@@ -11,6 +12,7 @@ from headgate import pb
 from headgate_client.api.job_calls import JobCalls
 from headgate_client.rpc.errors import HeadgateError, failure_of
 from headgate_client.rpc.options import WatchOptions
+from headgate_client.values.job_change import JobChange
 from headgate_client.values.names import job_id, job_name
 from headgate_client.watch.job_reports import OnProgress
 from headgate_client.watch.job_watch import JobWatch
@@ -111,6 +113,11 @@ class JobHandle:
     async def resume(self, *, etag: str = "") -> pb.Job:
         """Let the paused job go on."""
         self.job = await self._jobs.resume(self.name, etag=etag)
+        return self.job
+
+    async def update(self, *, request_id: str = "", etag: str = "", **change: Unpack[JobChange]) -> pb.Job:
+        """Change the job while it goes on; see `Jobs.update`."""
+        self.job = await self._jobs.update(self.name, request_id=request_id, etag=etag, **change)
         return self.job
 
     async def retry(self, *, biz_dates: Sequence[Date] = (), request_id: str = "", etag: str = "") -> pb.Job:

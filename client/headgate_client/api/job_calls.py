@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from functools import partial
+from typing import Unpack
 
 import grpc
 from google.type.date_pb2 import Date
@@ -13,6 +14,7 @@ from headgate_client.api.submitting import fresh_request_id
 from headgate_client.rpc.options import WatchOptions
 from headgate_client.rpc.unary_caller import Caller
 from headgate_client.values.conversions import duration
+from headgate_client.values.job_change import JobChange, update_request
 from headgate_client.values.names import job_name
 from headgate_client.watch.job_reports import OnProgress, ReportReader
 from headgate_client.watch.job_sources import Choice, WatchSource
@@ -105,6 +107,16 @@ class JobCalls:
         """Let a paused job go on."""
         request = pb.ResumeJobRequest(name=job_name(job), etag=etag)
         return await self._caller.call("ResumeJob", self._stub.ResumeJob, request, safe=True)
+
+    async def update(self, job: str, *, request_id: str = "", etag: str = "", **change: Unpack[JobChange]) -> pb.Job:
+        """Change a job that has not ended, such as `priority=5`; fields that are not given stay as they are.
+
+        Raises ValueError where nothing is given.
+        """
+        request = update_request(job_name(job), change)
+        request.job.etag = etag
+        request.request_id = request_id or fresh_request_id()
+        return await self._caller.call("UpdateJob", self._stub.UpdateJob, request, safe=True)
 
     async def retry(
         self,

@@ -13,7 +13,7 @@ COMMANDS = {
 }
 JOB_COMMANDS = {
     *("list", "get", "watch", "events", "cancel", "pause", "resume", "retry", "resolve", "explain", "delete"),
-    *("count", "report"),
+    *("count", "report", "update"),
 }
 
 

@@ -67,6 +67,27 @@ async def test_explain_in_words_and_as_json(world: World) -> None:
     assert done.out == "nothing is in its way\n"
 
 
+async def test_update_changes_what_is_typed_and_says_what_can_not(world: World) -> None:
+    job_id = await world.submit()
+
+    changed = await run(world, "jobs", "update", job_id, "--priority", "5", "--label", "team=orders", "--keep", "2d")
+    both = await run(
+        world, "jobs", "update", job_id, "--parallelism", "3", "--max-attempts", "2", "--on-failure", "continue"
+    )
+    wrong = await run(world, "jobs", "update", job_id, "--parallelism", "11", "--keep", "1s")
+    nothing = await run(world, "jobs", "update", job_id)
+    sooner = await run(world, "jobs", "update", job_id, "--deadline", "2h", "--label", "", "-o", "json")
+    events = await run(world, "jobs", "events", job_id)
+
+    assert (changed.status, changed.out.split()[:2], both.status) == (0, [f"jobs/{job_id}", "queued"], 0)
+    assert wrong.status == 2 and "--parallelism" in wrong.err and "--keep" in wrong.err
+    assert nothing.status == 2 and "--priority 5" in nothing.err
+    job = json.loads(sooner.out)
+    assert (job["priority"], job["ttlAfterEnd"], "labels" in job) == (5, "172800s", False)
+    assert job["backfill"]["onFailure"] == "ON_FAILURE_CONTINUE"
+    assert "priority 0 -> 5" in events.out and is_plain(changed)
+
+
 async def test_retry_of_named_dates_and_of_a_job_that_runs(world: World) -> None:
     job = await ended(world, pb.RUN_STATE_SUCCEEDED, pb.RUN_STATE_FAILED)
     job_id = keys.job_id(job.name)
