@@ -24,7 +24,7 @@ LOW_LEVEL = {"list_page", "list_events_page"}
 
 
 def methods(kind: type) -> set[str]:
-    return {name for name in vars(kind) if not name.startswith("_")} - LOW_LEVEL
+    return {name for name in dir(kind) if not name.startswith("_")} - LOW_LEVEL
 
 
 def test_every_exit_status_is_in_the_document() -> None:

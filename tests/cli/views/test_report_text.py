@@ -11,7 +11,7 @@ from headgate_cli.views.report_rows import ranges, rows
 from tests.cli.views.reports import good, mixed
 from tests.server.reports.logs import Log
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).with_name("golden")
 
 
 @pytest.fixture(autouse=True)
