@@ -22,13 +22,14 @@ from headgate import pb
 from headgate.quota.admission import PLAIN, Go, QuotaVerdict
 from headgate.quota.priority import Rank
 from headgate.store import keys, queue_entries
+from headgate_redis.clock import StoreClock
 from headgate_worker.__main__ import COLLECTOR
 from headgate_worker.core.model.calls import Call, Failure, GetInstance, Outcome, Reply
 from headgate_worker.core.model.view import Policy
 from headgate_worker.queue.leased_worker import LaneOptions, LeasedWorker
 from headgate_worker.store.clients import blocking_client, close, command_client
-from headgate_worker.store.clock import StoreClock, SystemJitter
 from headgate_worker.store.jobs import Store
+from headgate_worker.store.randomness import SystemJitter
 from headgate_worker.ticks.engine import Engine
 from headgate_worker.ticks.tick import TickLimits
 

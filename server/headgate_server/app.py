@@ -14,6 +14,7 @@ import grpc
 
 from headgate.process.exposure import EXPLAINED, VARIABLE
 from headgate_ops import http_endpoint
+from headgate_redis.clock import StoreClock
 from headgate_redis.pipeline import Pipeline
 from headgate_server.auth import access_control
 from headgate_server.auth.access_control import AccessControl
@@ -28,7 +29,6 @@ from headgate_server.jobs.submit import Intake
 from headgate_server.logs import audit_log
 from headgate_server.logs.damaged_rows import Damage
 from headgate_server.ports.address import parse_address
-from headgate_server.ports.clock import StoreClock
 from headgate_server.ports.instance_kinds import PollPace
 from headgate_server.process.metrics import Metrics
 from headgate_server.process.settings import Settings

@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 from headgate.process.exposure import EXPLAINED, VARIABLE, Exposure
 from headgate.store import keys, queue_entries
 from headgate_ops import http_endpoint
+from headgate_redis.clock import StoreClock
 from headgate_worker.core.model.view import Policy
 from headgate_worker.ports.store import STORE_AWAY
 from headgate_worker.process import metrics
@@ -24,8 +25,8 @@ from headgate_worker.process.settings import Settings
 from headgate_worker.queue.leased_worker import Function, LaneOptions, LeasedWorker
 from headgate_worker.reads.reader import Reader
 from headgate_worker.store.clients import blocking_client, check_store, close, command_client
-from headgate_worker.store.clock import StoreClock, SystemJitter
 from headgate_worker.store.jobs import Store
+from headgate_worker.store.randomness import SystemJitter
 from headgate_worker.ticks.engine import Engine
 from headgate_worker.ticks.fault_injection import crash_point
 from headgate_worker.ticks.reaper import Reaper

@@ -19,7 +19,7 @@ from headgate_server.instances.subscription import Viewer
 from headgate_server.instances.watch_shares import RETRY_SECONDS
 from headgate_server.ports.call import PATIENCE_SECONDS, ReplySink
 from headgate_server.ports.caller import Caller
-from headgate_server.ports.clock import StoreClock
+from headgate_server.ports.clock import StoreTime
 from headgate_server.ports.instance_kinds import InstanceKey, InstanceKind
 
 PROGRESS_SECONDS: Final = 15.0
@@ -43,7 +43,7 @@ class InstanceWatch:
     """
 
     poller: InstancePoller
-    clock: StoreClock
+    clock: StoreTime
     max_age_seconds: float
     max_delay_seconds: float
     max_streams: int

@@ -24,7 +24,7 @@ from headgate_server.instances.subscription import Viewer, Watched
 from headgate_server.instances.watch_shares import WatchShares
 from headgate_server.ports.call import Call
 from headgate_server.ports.caller import Caller
-from headgate_server.ports.clock import StoreClock
+from headgate_server.ports.clock import StoreTime
 from headgate_server.ports.instance_kinds import InstanceKey, InstanceKind, PollPace, Row
 from headgate_server.ports.observations import Observation, ObservationStore
 from headgate_server.ports.reads import Request
@@ -71,7 +71,7 @@ class InstancePoller:
         self,
         reads: WatcherReads,
         store: ObservationStore,
-        clock: StoreClock,
+        clock: StoreTime,
         pace: PollPace,
         shares: WatchShares,
         *,

@@ -25,7 +25,7 @@ from headgate_server.errors.share_exceeded import PROCESS, exceeded
 from headgate_server.instances.withdrawn_reads import WithdrawnReads
 from headgate_server.ports.call import Call
 from headgate_server.ports.caller import Caller
-from headgate_server.ports.clock import StoreClock
+from headgate_server.ports.clock import StoreTime
 from headgate_server.ports.reads import ONE, Cost, Request
 
 _log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Reads:
         self,
         lane: ReadQueue,
         seen: Observations,
-        clock: StoreClock,
+        clock: StoreTime,
         *,
         timeout: float,
         nonce: Callable[[], str] = lambda: secrets.token_hex(8),

@@ -24,7 +24,7 @@ from headgate_server.jobs.new_job import body_digest
 from headgate_server.jobs.retry import hold_of_retry
 from headgate_server.jobs.submit import overlapping
 from headgate_server.ports.call import Call
-from headgate_server.ports.clock import StoreClock
+from headgate_server.ports.clock import StoreTime
 from headgate_server.ports.jobs import StoredJob
 from headgate_server.requests.named_job import named_job
 
@@ -67,7 +67,7 @@ class Steering:
     def __init__(
         self,
         jobs: Jobs,
-        clock: StoreClock,
+        clock: StoreTime,
         *,
         nonce: Callable[[], str] = lambda: secrets.token_hex(8),
         new_work: Callable[[], commit.Memory] = lambda: commit.Memory.SPARE,

@@ -23,7 +23,7 @@ from headgate_server.jobs.plan_token import Token
 from headgate_server.jobs.quota_status import standing
 from headgate_server.jobs.submit import MOST_VIOLATIONS, overlapping
 from headgate_server.ports.call import Call
-from headgate_server.ports.clock import StoreClock, timestamp
+from headgate_server.ports.clock import StoreTime, timestamp
 from headgate_server.ports.default_name import DefaultName
 from headgate_server.ports.facts import ConnectionFacts
 from headgate_server.ports.reads import Cost, UpstreamReads
@@ -44,7 +44,7 @@ class Planning:
     """Makes plans of backfills, and keeps submits to them."""
 
     def __init__(
-        self, reads: UpstreamReads, holds: Holds, facts: ConnectionFacts, clock: StoreClock, default: DefaultName
+        self, reads: UpstreamReads, holds: Holds, facts: ConnectionFacts, clock: StoreTime, default: DefaultName
     ) -> None:
         self._reads = reads
         self._holds = holds

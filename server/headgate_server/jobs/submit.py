@@ -22,7 +22,7 @@ from headgate_server.errors.share_exceeded import exceeded, of_connection
 from headgate_server.jobs.new_job import Chance, Submission, submission
 from headgate_server.ports.call import Call
 from headgate_server.ports.caller import Caller
-from headgate_server.ports.clock import StoreClock
+from headgate_server.ports.clock import StoreTime
 from headgate_server.ports.default_name import DefaultName
 from headgate_server.ports.jobs import LogPage, StoredJob
 
@@ -86,7 +86,7 @@ class Intake:
     def __init__(
         self,
         jobs: Jobs,
-        clock: StoreClock,
+        clock: StoreTime,
         plans: Plans,
         *,
         ttl_seconds: int,

@@ -1,34 +1,17 @@
-"""The store's clock, told without asking it: the difference to our own steady clock, renewed by every answer.
-
-Redis' clock is the only clock that jobs know. Ours is read between its answers, so that no call waits for a TIME.
-"""
+"""The store's clock as the server's parts need it, and its times as messages."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from typing import Protocol
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 
-class StoreClock:
-    """Milliseconds since 1970 by the store's clock, as far as known.
-
-    Args:
-        steady_ns: a clock that never goes back, in ns; its zero does not matter.
-    """
-
-    def __init__(self, steady_ns: Callable[[], int] = time.monotonic_ns) -> None:
-        self._steady_ns = steady_ns
-        self._offset_ms = time.time_ns() // 1_000_000 - steady_ns() // 1_000_000
-
-    def learn(self, store_ms: int) -> None:
-        """Take what the store just said."""
-        self._offset_ms = store_ms - self._steady_ns() // 1_000_000
+class StoreTime(Protocol):
+    """Port: the store's clock, which no call waits for."""
 
     def now_ms(self) -> int:
-        """What the store would say now."""
-        return self._steady_ns() // 1_000_000 + self._offset_ms
+        """Milliseconds since 1970 by the store's clock."""
 
 
 def timestamp(ms: int) -> Timestamp:

@@ -12,7 +12,7 @@ from headgate.store import keys
 from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.job_errors import deleted_job, unknown_job
 from headgate_server.ports.call import Call, ReplySink
-from headgate_server.ports.clock import StoreClock
+from headgate_server.ports.clock import StoreTime
 from headgate_server.ports.jobs import LogPage, LogReader
 from headgate_server.ports.reads import UpstreamReads
 from headgate_server.reports import verifier
@@ -43,7 +43,7 @@ SILENT_LOOKS: Final = 40
 class JobReports:
     """Makes reports of jobs."""
 
-    def __init__(self, logs: LogReader, reads: UpstreamReads, clock: StoreClock) -> None:
+    def __init__(self, logs: LogReader, reads: UpstreamReads, clock: StoreTime) -> None:
         self._logs = logs
         self._clock = clock
         self._verifier = Verifier(reads, clock)

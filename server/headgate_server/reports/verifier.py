@@ -20,7 +20,7 @@ from headgate.backfill import marker, reprocess
 from headgate_server.errors import status
 from headgate_server.errors.exceptions import ServerError
 from headgate_server.ports.call import Call
-from headgate_server.ports.clock import StoreClock
+from headgate_server.ports.clock import StoreTime
 from headgate_server.ports.reads import UpstreamReads
 from headgate_server.reports.sightings import DateSighting, Sightings
 
@@ -91,7 +91,7 @@ class _NotRead(Exception):
 class Verifier:
     """Makes verifications."""
 
-    def __init__(self, reads: UpstreamReads, clock: StoreClock) -> None:
+    def __init__(self, reads: UpstreamReads, clock: StoreTime) -> None:
         self._reads = reads
         self._clock = clock
 

@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 from headgate.quota import limits as quota
 from headgate.scripts import loader
 from headgate.store import keys
+from headgate_redis.clock import StoreClock
 from headgate_redis.pipeline import Pipeline
 from headgate_redis.script import Script
-from headgate_server.ports.clock import StoreClock
 from headgate_server.ports.facts import Facts
 from headgate_server.store.job_scripts import PACKAGE, NoArguments
 from headgate_server.store.retry import insist

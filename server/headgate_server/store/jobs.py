@@ -18,11 +18,11 @@ from headgate.store import commit, date_claims, deletion, keys, lives
 from headgate.store.audit import NOBODY, Origin
 from headgate.store.date_claims import Hold
 from headgate.store.deletion import CleanArguments, CleanKeys
+from headgate_redis.clock import StoreClock
 from headgate_redis.pipeline import Command, Pipeline
 from headgate_redis.script import Script
 from headgate_server.errors.exceptions import JobDamaged, RowDamaged
 from headgate_server.logs.damaged_rows import Damage
-from headgate_server.ports.clock import StoreClock
 from headgate_server.ports.jobs import LogPage, StoredJob
 from headgate_server.store import job_scripts, stored_rows
 from headgate_server.store.default_connection import DefaultConnection

@@ -19,7 +19,7 @@ from headgate.store import keys
 from headgate_server.errors.exceptions import ServerError
 from headgate_server.logs.damaged_rows import Damage
 from headgate_server.ports import message_bytes
-from headgate_server.ports.clock import StoreClock
+from headgate_server.ports.clock import StoreTime
 from headgate_server.ports.feed import FeedEntry, FeedId, event_of, without_event
 from headgate_server.watch.cursor import Hint
 from headgate_server.watch.feed_subscription import FeedSubscription
@@ -73,7 +73,7 @@ class Hub:
     `lag_seconds` how old the last event was when it was read.
     """
 
-    def __init__(self, feed: Feed, revisions: Revisions, clock: StoreClock, damage: Damage | None = None) -> None:
+    def __init__(self, feed: Feed, revisions: Revisions, clock: StoreTime, damage: Damage | None = None) -> None:
         self._damage = damage or Damage()
         self._feed = feed
         self._revisions = revisions

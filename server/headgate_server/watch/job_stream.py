@@ -19,7 +19,7 @@ from headgate_server.errors.exceptions import JobDamaged, ServerError, StoreUnav
 from headgate_server.errors.job_errors import deleted_job, unknown_job
 from headgate_server.ports import message_bytes
 from headgate_server.ports.call import PATIENCE_SECONDS, ReplySink
-from headgate_server.ports.clock import StoreClock, timestamp
+from headgate_server.ports.clock import StoreTime, timestamp
 from headgate_server.ports.jobs import LogPage, LogReader
 from headgate_server.watch.cursor import Cursor, Verdict, WatchSpec, check_start
 from headgate_server.watch.hub import Hub
@@ -51,7 +51,7 @@ class JobStreams:
 
     hub: Hub
     logs: LogReader
-    clock: StoreClock
+    clock: StoreTime
     max_age_seconds: float = 1800.0
     max_delay_seconds: float = 3.0
     jitter: Callable[[], float] = random.random

@@ -1,16 +1,13 @@
-"""The store's clock, followed between its answers."""
+"""The store's times as messages."""
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from headgate_server.ports.clock import StoreClock, timestamp
+from headgate_server.ports.clock import timestamp, write_timestamp
 
 
-def test_the_stores_clock_is_followed_between_its_answers() -> None:
-    steady = 0
-    clock = StoreClock(lambda: steady)
+def test_a_time_in_ms_becomes_a_message() -> None:
+    written = Timestamp(seconds=9, nanos=9)
 
-    clock.learn(1_000)
-    steady = 250_000_000
+    write_timestamp(written, 1_250)
 
-    assert clock.now_ms() == 1_250
-    assert timestamp(1_250) == Timestamp(seconds=1, nanos=250_000_000)
+    assert timestamp(1_250) == written == Timestamp(seconds=1, nanos=250_000_000)

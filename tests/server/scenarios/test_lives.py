@@ -13,6 +13,7 @@ from headgate import pb
 from headgate.reasons import Reason
 from headgate.store import commit, keys
 from headgate.store.audit import Origin
+from headgate_redis.clock import StoreClock
 from headgate_redis.pipeline import Pipeline
 from headgate_server.auth.access_control import MethodGuard
 from headgate_server.errors.exceptions import Refused
@@ -21,7 +22,6 @@ from headgate_server.jobs.change import Steering
 from headgate_server.jobs.submit import Intake
 from headgate_server.ports.call import Call
 from headgate_server.ports.caller import Caller, Right
-from headgate_server.ports.clock import StoreClock
 from headgate_server.store.connections import RedisLink
 from headgate_server.store.jobs import RedisStore
 from tests.server.callers import METHODS, entry, known, outcome, request_of, write

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from headgate import pb
-from headgate_server.ports.clock import StoreClock
+from headgate_redis.clock import StoreClock
 from headgate_server.ports.feed import FeedEntry, FeedId
 from headgate_server.watch.cursor import Hint
 from headgate_server.watch.hub import Hub

@@ -12,10 +12,10 @@ from headgate import pb
 from headgate.quota.admission import PLAIN, Go, QuotaVerdict, Slot
 from headgate.quota.priority import Rank
 from headgate.store import keys, queue_entries
+from headgate_redis.clock import StoreClock
 from headgate_worker.core.model.calls import Call, Failure, FailureKind, Outcome
 from headgate_worker.core.model.view import Policy
 from headgate_worker.reads.reader import Reader
-from headgate_worker.store.clock import StoreClock
 from headgate_worker.store.jobs import Store
 from tests.worker.submitting import seed_backfill
 from tests.worker.ticks.test_tick import Upstream

@@ -10,10 +10,11 @@ from headgate import pb
 from headgate.quota.admission import PLAIN, Go, QuotaVerdict
 from headgate.quota.priority import Rank
 from headgate.store import keys
+from headgate_redis.clock import StoreClock
 from headgate_worker.core.model.calls import Call, CreateInstances, Failure, FailureKind, Outcome, Reply
 from headgate_worker.core.model.view import Policy
-from headgate_worker.store.clock import StoreClock, SystemJitter
 from headgate_worker.store.jobs import Store
+from headgate_worker.store.randomness import SystemJitter
 from headgate_worker.ticks.engine import Engine
 from headgate_worker.ticks.tick import TickLimits
 from tests.worker.submitting import backfill_job, seed_backfill, submit

@@ -12,9 +12,9 @@ from headgate import pb
 from headgate_emulator.app import serve
 from headgate_emulator.dataworks.instances import Scheduled
 from headgate_emulator.settings import Settings as EmulatorSettings
+from headgate_redis.clock import StoreClock
 from headgate_worker.core.model.calls import GetInstance, Reply
 from headgate_worker.process.settings import Settings
-from headgate_worker.store.clock import StoreClock
 from headgate_worker.upstream import connections
 
 HOUR_MS = 3_600_000

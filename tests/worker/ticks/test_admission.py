@@ -13,13 +13,14 @@ from headgate.quota.admission import PLAIN, Crowded, Frozen, Go, Later, QuotaVer
 from headgate.quota.priority import Rank
 from headgate.store import keys
 from headgate.store.commit import Answer, Commit, Committed
+from headgate_redis.clock import StoreClock
 from headgate_worker.core.model.calls import Call, Failure, FailureKind, GetInstance, Outcome
 from headgate_worker.core.model.steps import Act
 from headgate_worker.core.model.view import Policy
 from headgate_worker.core.planner import IDLE_MS
 from headgate_worker.ports.store import Taken
-from headgate_worker.store.clock import StoreClock, SystemJitter
 from headgate_worker.store.jobs import Store
+from headgate_worker.store.randomness import SystemJitter
 from headgate_worker.ticks.admission import Admission, leaves_out
 from headgate_worker.ticks.engine import Engine
 from headgate_worker.ticks.tick import NextTick, Tick, TickLimits, no_checkpoint
@@ -66,7 +67,7 @@ class VirtualClock:
     def monotonic(self) -> float:
         return 0.0
 
-    def set(self, now_ms: int) -> None:
+    def learn(self, store_ms: int) -> None:
         raise AssertionError("nobody asks the store here")
 
 

@@ -9,11 +9,12 @@ from redis.asyncio import Redis
 
 from headgate.store import keys
 from headgate_cli.dev.redis_server import RedisServer
+from headgate_redis.clock import StoreClock
 from headgate_worker.ports.store import Busy, Taken
 from headgate_worker.process import metrics
 from headgate_worker.queue.leased_worker import LaneOptions, LeasedWorker
-from headgate_worker.store.clock import StoreClock, SystemJitter
 from headgate_worker.store.jobs import Store
+from headgate_worker.store.randomness import SystemJitter
 from headgate_worker.ticks.reaper import Reaper
 from tests.worker.conftest import eventually
 from tests.worker.submitting import backfill_job, seed_backfill, submit

@@ -16,7 +16,7 @@ class Clock(Protocol):
         """Seconds that never go back, for measuring how long something took."""
         ...
 
-    def set(self, now_ms: int) -> None:
+    def learn(self, store_ms: int) -> None:
         """Take over what the store has just said."""
         ...
 

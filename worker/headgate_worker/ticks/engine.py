@@ -125,7 +125,7 @@ class Engine:
             return taken.for_ms
         if isinstance(taken, Unreadable) or taken.attempts > GIVEN_UP_AFTER * self._limits.attempts:
             return await self._ride_out_outage(job_id, taken)
-        self._clock.set(taken.now_ms)
+        self._clock.learn(taken.now_ms)
         self._checkpoint("taken")
         if taken.job.state in JOB_TERMINAL:
             await self._store.release(job_id, taken.fence, uncount=True)

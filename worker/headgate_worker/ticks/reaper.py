@@ -79,7 +79,7 @@ class Reaper:
     async def round(self) -> bool:
         """One look at everything; whether there may be more late jobs."""
         late = await self._store.late_jobs(LATE_PER_ROUND)
-        self._clock.set(late.now_ms)
+        self._clock.learn(late.now_ms)
         self.late += late.looked_at
         if late.lost:
             await self._ring(late)
