@@ -15,6 +15,7 @@ class Cutter:
         self._target_port = target_port
         self._armed: tuple[Cut, bytes] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
         self.port = 0
         self.cuts = 0
 
@@ -23,6 +24,7 @@ class Cutter:
 
     async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", self._target_port)
+        self._writers += [writer, back]
         swallowing = asyncio.Event()
         ways = (self._requests(reader, back, writer, swallowing), self._replies(there, writer, back, swallowing))
         self._tasks |= {asyncio.create_task(way) for way in ways}
@@ -71,6 +73,9 @@ class Cutter:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in self._writers), return_exceptions=True)
 
 
 @asynccontextmanager

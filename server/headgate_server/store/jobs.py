@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from headgate import pb
 from headgate.quota import limits
-from headgate.store import commit, date_claims, deletion, keys, lives
+from headgate.store import commit, date_claims, deletion, keys, lives, lost_reply
 from headgate.store.audit import NOBODY, Origin
 from headgate.store.date_claims import Hold
 from headgate.store.deletion import CleanArguments, CleanKeys
@@ -91,17 +91,11 @@ class RedisStore:
             if isinstance(answer, commit.Damaged):
                 raise JobDamaged(job_id)
         self._clock.learn(int(raw[2]))
-        return await self._recognise(change, answer, repeated=repeated)
+        return await lost_reply.answer_of(change, raw, self._events) if repeated else answer
 
-    async def _recognise(self, change: commit.Commit, answer: commit.Answer, *, repeated: bool) -> commit.Answer:
-        if not (repeated and isinstance(answer, commit.Stale) and change.events):
-            return answer
-        first = change.expected_revision
-        written = await self._read(
-            ("LRANGE", keys.log(keys.job_id(change.job.name)), first, first + len(change.events) - 1)
-        )
-        ours = tuple(written) == change.events
-        return commit.Committed(first + len(change.events), self._clock.now_ms()) if ours else answer
+    async def _events(self, log: str, first: int, last: int) -> Sequence[bytes]:
+        written: Sequence[bytes] = await self._read(("LRANGE", log, first, last))
+        return written
 
     async def recorded(self, request_key: str) -> commit.Duplicate | None:
         """What a request id was used for; None when it is fresh."""

@@ -17,9 +17,20 @@ from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from headgate import pb
-from headgate.store import charges, commit, deletion, keys, late_ticks, leases, queue_entries, reserve, snapshot
+from headgate.store import (
+    charges,
+    commit,
+    deletion,
+    keys,
+    late_ticks,
+    leases,
+    lost_reply,
+    queue_entries,
+    reserve,
+    snapshot,
+)
 from headgate.store.charges import RecountAnswer, RecountArguments, RecountKeys
-from headgate.store.commit import Answer, Commit, Committed, Damaged, Stale
+from headgate.store.commit import Answer, Commit, Damaged
 from headgate.store.late_ticks import ReapArguments, ReapKeys, RingArguments, RingKeys
 from headgate.store.leases import (
     BeginAnswer,
@@ -162,20 +173,15 @@ class Store:
         return await run(change)
 
     async def _run(self, change: Commit) -> Answer:
-        raw = await self._commit(
-            keys=commit.script_keys(change, self.default_connection), args=commit.script_arguments(change)
-        )
-        return commit.parse_answer(raw)
+        return commit.parse_answer(await self._run_script(change))
 
     async def _after_lost_reply(self, change: Commit) -> Answer:
-        answer = await self._run(change)
-        if not isinstance(answer, Stale) or not change.events:
-            return answer
-        job_id = keys.job_id(change.job.name)
-        first = change.expected_revision
-        written = await self._redis.lrange(keys.log(job_id), first, first + len(change.events) - 1)
-        if list(written) == list(change.events):
-            return Committed(first + len(change.events), 0)
+        return await lost_reply.answer_of(change, await self._run_script(change), self._redis.lrange)
+
+    async def _run_script(self, change: Commit) -> Sequence[int | bytes]:
+        answer: Sequence[int | bytes] = await self._commit(
+            keys=commit.script_keys(change, self.default_connection), args=commit.script_arguments(change)
+        )
         return answer
 
     async def renew(self, job_id: str, fence: int) -> bool:
