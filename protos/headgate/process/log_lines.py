@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 MAX_CHARS: Final = 8_192
 """Longest message, and longest line of a traceback; the rest is cut off."""
 
 _MARK: Final = "  | "
+_ISO: Final = "%Y-%m-%dT%H:%M:%S%z"
 
 
 def visible(text: str) -> str:
@@ -32,10 +33,11 @@ class _Clock(logging.Formatter):
     _second = -1
     _written = ""
 
-    def written(self, record: logging.LogRecord, form: str) -> str:
-        """The record's second in a form that stays the same."""
-        second = int(record.created)
+    def written(self, created: float, form: str) -> str:
+        """The second of a time since 1970, in a form that stays the same."""
+        second = int(created)
         if second != self._second:
+            record = logging.makeLogRecord({"created": created})
             self._second, self._written = second, self.formatTime(record, form)
         return self._written
 
@@ -49,8 +51,16 @@ class TextFormatter(_Clock):
     def format(self, record: logging.LogRecord) -> str:
         """The line, and marked lines of a traceback."""
         record.message = record.getMessage()
-        record.asctime = f"{self.written(record, '%Y-%m-%d %H:%M:%S')},{int(record.msecs):03d}"
+        record.asctime = self._time(record.created)
         return "\n".join([visible(self.formatMessage(record)), *self._below(record)])
+
+    def lines_of(self, logger: str, level: int) -> Callable[[float, str], str]:
+        """Makes lines of times and messages, as `format` does of a logger's records without a traceback."""
+        name = logging.getLevelName(level)
+        return lambda created, message: visible(f"{self._time(created)} {name:<7} {logger}: {message}")
+
+    def _time(self, created: float) -> str:
+        return f"{self.written(created, '%Y-%m-%d %H:%M:%S')},{int(created % 1 * 1000):03d}"
 
     def _below(self, record: logging.LogRecord) -> Iterator[str]:
         stack = record.stack_info or ""
@@ -64,7 +74,7 @@ class JsonFormatter(_Clock):
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         line = {
-            "time": self.written(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "time": self.written(record.created, _ISO),
             "level": record.levelname,
             "logger": record.name,
             "message": _cut(record.getMessage()),
@@ -72,6 +82,14 @@ class JsonFormatter(_Clock):
         if record.exc_info:
             line["traceback"] = "\n".join(map(_cut, _traceback(self, record).splitlines()))
         return _readable(json.dumps(line, ensure_ascii=False))
+
+    def lines_of(self, logger: str, level: int) -> Callable[[float, str], str]:
+        """Makes lines of times and messages, as `format` does of a logger's records without a traceback."""
+        fixed = f'"level": "{logging.getLevelName(level)}", "logger": "{logger}", "message": '
+        said = json.JSONEncoder(ensure_ascii=False).encode
+        return lambda created, message: _readable(
+            f'{{"time": "{self.written(created, _ISO)}", {fixed}{said(_cut(message))}}}'
+        )
 
 
 def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:

@@ -10,6 +10,8 @@ import json
 import logging
 import re
 import time
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 from headgate import pb
@@ -27,6 +29,27 @@ REFUSED: Final = FailedCalls(LOGGER, "refused besides", lines=50, most=500)
 """Refused calls of this process."""
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.:/@%+*\[\]-]{1,128}").fullmatch
+
+
+class AuditTrail:
+    """Where lines go: to the logger as records, or, once `direct` was called, straight to where its handler writes."""
+
+    def __init__(self) -> None:
+        self.write: Callable[[str], None] = _log
+
+    def direct(self, write: Callable[[str], None]) -> None:
+        """Hand lines to `write`, which costs a tenth of a record."""
+        self.write = write
+
+
+def _log(line: str) -> None:
+    if LOGGER.isEnabledFor(logging.INFO):
+        # Without a look for the place in the code, which costs as much as the line and is always this one.
+        LOGGER.handle(logging.LogRecord(LOGGER.name, logging.INFO, __file__, 0, line, (), None))
+
+
+TRAIL: Final = AuditTrail()
+"""The one of this process."""
 
 
 class Audited:
@@ -73,17 +96,15 @@ class Audited:
             reason or code, self.origin.actor, self.origin.method, time.monotonic()
         ):
             return
-        if LOGGER.isEnabledFor(logging.INFO):
-            # Without a look for the place in the code, which costs as much as the line and is always this one.
-            LOGGER.handle(logging.LogRecord(LOGGER.name, logging.INFO, __file__, 0, self._line(code, reason), (), None))
+        TRAIL.write(self._line(code, reason))
 
     def _line(self, code: str, reason: str) -> str:
-        actor, method, peer = self.origin.actor, self.origin.method, self.origin.peer
+        origin = self.origin
         why = f" reason={value(reason)}" if reason else ""
         return (
-            f"actor={value(actor)} method={method} job={value(self._job)} uid={value(self._uid)} "
-            f"connection={value(self._connection)} outcome={code}{why} changed={'yes' if self.changed else 'no'} "
-            f"peer={value(peer)}"
+            f"actor={_known(origin.actor)} method={origin.method} job={value(self._job)} uid={value(self._uid)} "
+            f"connection={_known(self._connection)} outcome={code}{why} changed={'yes' if self.changed else 'no'} "
+            f"peer={_known(origin.peer)}"
         )
 
 
@@ -115,6 +136,10 @@ UNAUDITED: Final = _Unaudited(NOBODY)
 def value(text: str) -> str:
     """A value as it stands in a line."""
     return text if _PLAIN(text) else json.dumps(text[:MAX_CHARS])
+
+
+_known: Final = lru_cache(maxsize=1_024)(value)
+"""As `value`, for names that come again and again."""
 
 
 def _named(request: Any) -> tuple[str, str]:

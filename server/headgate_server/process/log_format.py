@@ -8,6 +8,7 @@ from typing import Literal
 
 from headgate.process.log_lines import JsonFormatter, TextFormatter
 from headgate_server.logs import audit_log
+from headgate_server.logs.line_buffer import LineBuffer
 
 
 def set_up(form: Literal["text", "json"], level: str) -> None:
@@ -15,6 +16,9 @@ def set_up(form: Literal["text", "json"], level: str) -> None:
     for name in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks"):
         setattr(logging, name, False)  # no line tells of them, and to find them out costs as much as the line
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    formatter = JsonFormatter() if form == "json" else TextFormatter()
+    handler.setFormatter(formatter)
     logging.basicConfig(level=level, handlers=[handler], force=True)
     audit_log.LOGGER.setLevel(logging.INFO)  # whatever the level of the rest
+    line = formatter.lines_of(audit_log.LOGGER.name, logging.INFO)
+    audit_log.TRAIL.direct(LineBuffer(handler.stream, line).write)

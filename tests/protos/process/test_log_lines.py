@@ -78,3 +78,13 @@ def test_the_stack_is_told_where_it_is_asked_for() -> None:
     found = logging.LogRecord("test", logging.INFO, __file__, 1, "here", (), None, sinfo=f"Stack:\n  {FORGED}")
 
     assert TextFormatter().format(found).splitlines()[1:] == ["  | Stack:", f"  |   {FORGED}"]
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+@given(text=st.text())
+def test_a_line_made_without_a_record_is_the_line_of_the_record(
+    formatter: TextFormatter | JsonFormatter, text: str
+) -> None:
+    found = record("%s", text)
+
+    assert formatter.lines_of("test", logging.WARNING)(found.created, text) == formatter.format(found)
