@@ -19,10 +19,10 @@ from headgate.store import charges, commit, date_claims, deletion, keys, late_ti
 from headgate.store.audit import Origin
 from headgate.store.charges import Shares
 from headgate.store.commit import Commit, Memory, NameClaim, Polls, RequestRecord, Usage, Wake
-from headgate.store.date_claims import hold_of, hold_of_new
+from headgate.store.date_claims import hold_of
 from headgate_server.store import connection_facts, feed_history, job_scripts, stored_rows
 from headgate_worker.queue import claim_scripts, lane_shares
-from tests.worker.submitting import backfill_job, seed_backfill
+from tests.worker.submitting import backfill_job, hold_of_submitted, seed_backfill
 
 POSITIONAL: Final = Path(__file__).parent / "positional"
 ALICE: Final = Origin("alice", "/headgate.v1.JobService/X", "ipv4:1")
@@ -116,7 +116,7 @@ def new(name: str = "x", policy: pb.Overlap.ValueType = pb.OVERLAP_REJECT, **fie
     chosen = {
         "wake": Wake(queue_entries.tick(name, nonce="0", now_ms=1)),
         "request": RequestRecord(keys.request("alice", name), "0123456789abcdefghijkl"),
-        "hold": hold_of_new(made),
+        "hold": hold_of_submitted(made),
         "origin": ALICE,
         **fields,
     }

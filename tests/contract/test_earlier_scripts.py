@@ -16,10 +16,10 @@ from headgate import pb
 from headgate.job import event_log
 from headgate.store import commit, deletion, keys, queue_entries
 from headgate.store.commit import Commit, Committed, Duplicate, RequestRecord, Stale, Wake
-from headgate.store.date_claims import Joined, hold_of, hold_of_new
+from headgate.store.date_claims import Joined, hold_of
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_worker.store.clients import command_client
-from tests.worker.submitting import backfill_job, seed_backfill
+from tests.worker.submitting import backfill_job, hold_of_submitted, seed_backfill
 
 EARLIER = Path(__file__).parent / "earlier"
 DIGEST = "0123456789abcdefghijkl"
@@ -89,7 +89,7 @@ def submit(overlap: pb.Overlap.ValueType = pb.OVERLAP_REJECT, *, name: str = "jo
     made = event_log.fold(None, event)
     tick = Wake(queue_entries.tick(keys.job_id(name), nonce="n", now_ms=1))
     events = (event.SerializeToString(),)
-    return Commit(pb.JOB_STATE_UNSPECIFIED, made, 0, events, wake=tick, request=RECORD, hold=hold_of_new(made))
+    return Commit(pb.JOB_STATE_UNSPECIFIED, made, 0, events, wake=tick, request=RECORD, hold=hold_of_submitted(made))
 
 
 def end(job: pb.Job) -> Commit:

@@ -13,7 +13,7 @@ from headgate.backfill import dates
 from headgate.job.event_log import fold
 from headgate.store import keys, queue_entries
 from headgate.store.commit import Commit, Committed, Stale, Wake
-from headgate.store.date_claims import hold_of
+from headgate.store.date_claims import Hold, hold_of, hold_of_new
 from headgate_worker.core.model.steps import apply, timestamp
 from headgate_worker.store.jobs import Store
 
@@ -69,6 +69,13 @@ def new_job(**fields: object) -> pb.Job:
     job.ttl_after_end.FromSeconds(3600)
     job.MergeFrom(pb.Job(**fields))  # type: ignore[arg-type]
     return job
+
+
+def hold_of_submitted(job: pb.Job) -> Hold | None:
+    """What a job takes, joins or waits for when it is submitted."""
+    if job.WhichOneof("spec") != "backfill":
+        return None
+    return hold_of_new(job.connection, job.backfill, [dates.from_message(run.biz_date) for run in job.runs])
 
 
 async def submit(store: Store, job: pb.Job) -> str:

@@ -43,16 +43,21 @@ _COUNTED_AS: Final[Mapping[pb.RunState.ValueType, str]] = {
 
 def count_runs(runs: Iterable[pb.InstanceRun]) -> pb.RunCounts:
     """How many runs stand where."""
+    counts = pb.RunCounts()
+    _write_counts(counts, runs)
+    return counts
+
+
+def _write_counts(counts: pb.RunCounts, runs: Iterable[pb.InstanceRun]) -> None:
     tally: dict[pb.RunState.ValueType, int] = {}
     for run in runs:
         state = run.state
         tally[state] = tally.get(state, 0) + 1
-    counts = pb.RunCounts(total=sum(tally.values()))
+    counts.total = sum(tally.values())
     for state, count in tally.items():
         column = _COUNTED_AS.get(state)
         if column is not None:
             setattr(counts, column, getattr(counts, column) + count)
-    return counts
 
 
 def etag(revision: int, uid: str) -> str:
@@ -107,18 +112,32 @@ def replay(events: Iterable[pb.JobEvent]) -> pb.Job:
     return job
 
 
-def _accept(event: pb.JobEvent) -> pb.Job:
+def begin(event: pb.JobEvent) -> None:
+    """Make the job in the first event of a log, which is the caller's own to change, what `fold` makes of it.
+
+    Raises:
+        BrokenLog: it is no first event.
+    """
     if event.type != pb.EVENT_TYPE_ACCEPTED or event.revision != 1:
         raise BrokenLog(f"a log begins with ACCEPTED at revision 1, not with revision {event.revision}")
-    job = pb.Job()
-    job.CopyFrom(event.job)
+    _begin(event.job, event)
+
+
+def _accept(event: pb.JobEvent) -> pb.Job:
+    own = pb.JobEvent()
+    own.CopyFrom(event)
+    begin(own)
+    return own.job
+
+
+def _begin(job: pb.Job, event: pb.JobEvent) -> None:
     job.state = event.state
     job.revision = 1
     job.etag = etag(1, job.uid)
     job.create_time.CopyFrom(event.event_time)
     job.update_time.CopyFrom(event.event_time)
-    job.counts.CopyFrom(count_runs(job.runs))
-    return job
+    job.counts.Clear()
+    _write_counts(job.counts, job.runs)
 
 
 def _apply_rows(job: pb.Job, event: pb.JobEvent) -> None:

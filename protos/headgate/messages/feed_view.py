@@ -15,16 +15,13 @@ from headgate.messages import views
 
 
 def shown_first(event: pb.JobEvent, body: bytes) -> tuple[bytes, ...]:
-    """How the feed shows a log's first event, as `shown` has it.
+    """How the feed shows a log's first event whose job has payloads, as `shown` has it.
 
     Args:
-        event: the event, whose payloads are taken out of it.
-        body: the event as bytes, payloads included.
+        event: the event.
+        body: the event as bytes.
     """
-    if not views.has_payloads(event.job):
-        return ()
-    views.strip(event.job)
-    return (_shown(event.SerializeToString(), body),)
+    return (_shown(views.basic_event(event).SerializeToString(), body),)
 
 
 def shown(revision: int, events: Sequence[bytes]) -> tuple[bytes, ...]:

@@ -87,12 +87,8 @@ def basic_event_bytes(revision: int, body: bytes) -> bytes:
     return basic_event(pb.JobEvent.FromString(body)).SerializeToString()
 
 
-def has_payloads(job: pb.Job) -> bool:
-    """Whether there is anything in a job that `strip` takes out, but for ends of logs."""
-    kind = job.WhichOneof("spec")
-    if kind is None:
-        return False
-    spec = getattr(job, kind)
+def has_payloads(spec: Message) -> bool:
+    """Whether there is anything in the spec of a job that `strip` takes out."""
     full_name = spec.DESCRIPTOR.full_name
     return full_name in PAYLOADS and _has_payloads(spec, _places(full_name))
 

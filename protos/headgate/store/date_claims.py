@@ -10,8 +10,9 @@ waits for ever while those before him end, which their deadlines see to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Final, NamedTuple
 
 from headgate import pb
@@ -131,19 +132,24 @@ class LineFull:
 
 def hold_of(job: pb.Job) -> Hold | None:
     """What the job holds while it is active; None when it holds nothing."""
-    return _hold(job, TAKE)
-
-
-def _hold(job: pb.Job, mode: str) -> Hold | None:
     if job.WhichOneof("spec") != "backfill" or job.backfill.overlap not in HOLDING:
         return None
     days = {dates.compact(run.biz_date) for run in job.runs if run.HasField("biz_date")}
-    return Hold(job.connection, _work(job.backfill), tuple(sorted(days)), mode)
+    return Hold(job.connection, _work(job.backfill), tuple(sorted(days)))
 
 
-def hold_of_new(job: pb.Job) -> Hold | None:
-    """What a job that is submitted takes, joins or waits for."""
-    return _hold(job, _MODES.get(job.backfill.overlap, TAKE))
+def hold_of_new(connection: str, spec: pb.BackfillSpec, days: Iterable[date]) -> Hold | None:
+    """What a backfill that is submitted takes, joins or waits for; None when it holds nothing.
+
+    Args:
+        connection: the job's connection.
+        spec: its spec.
+        days: its dates, oldest first, each once.
+    """
+    if spec.overlap not in HOLDING:
+        return None
+    wanted = tuple(day.isoformat().replace("-", "") for day in days)
+    return Hold(connection, _work(spec), wanted, _MODES.get(spec.overlap, TAKE))
 
 
 def waits(job: pb.Job) -> bool:

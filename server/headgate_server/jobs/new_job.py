@@ -5,7 +5,7 @@ Pure: time, randomness and the caller's name are given. The tables say what each
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from headgate import pb
 from headgate.backfill import dates
 from headgate.job import event_log
-from headgate.messages import feed_view
+from headgate.messages import feed_view, views
 from headgate.store import connection_names, keys, queue_entries
 from headgate.store.audit import NOBODY, Origin
 from headgate.store.charges import NO_LIMITS, Shares
@@ -67,12 +67,14 @@ class Kind:
     Args:
         word: name of the spec in a Job, and beginning of ids that headgate chooses.
         until: how far the job goes when its caller does not say.
-        runs: the rows it begins with.
+        add_runs: adds the rows that it begins with to those of a job, by its spec and dates.
+        days: the business dates that its spec asks for one by one, oldest first, each once.
     """
 
     word: str
     until: Callable[[Any], pb.Until.ValueType]
-    runs: Callable[[Any], Iterable[pb.InstanceRun]]
+    add_runs: Callable[[Any, Any, Sequence[date]], None]
+    days: Callable[[Any], Sequence[date]] = lambda _spec: ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +82,13 @@ class Submission:
     """A job ready to be recorded.
 
     Args:
+        job_id: its id.
         job: the job as accepted, at revision 1.
         commit: what records it.
         digest: what tells one request body from another.
     """
 
+    job_id: str
     job: pb.Job
     commit: Commit
     digest: str
@@ -95,38 +99,39 @@ class Submission:
         return LogPage(1, self.job.state, 1, 1, (event,), event, self.commit.body)
 
 
-def _per_date(days: Iterable[date]) -> Iterator[pb.InstanceRun]:
+def _per_date(runs: Any, _spec: Any, days: Sequence[date]) -> None:
     for index, day in enumerate(days):
-        row = _row(index, pb.RUN_STATE_PLANNED)
-        dates.write(row.biz_date, day)
-        yield row
+        dates.write(_add_row(runs, index, pb.RUN_STATE_PLANNED).biz_date, day)
 
 
-def _per_id(ids: Iterable[int]) -> Iterator[pb.InstanceRun]:
-    for index, id_ in enumerate(ids):
-        yield _row(index, pb.RUN_STATE_CREATED, workflow_instance_id=id_)
+def _per_id(runs: Any, spec: Any, _days: Sequence[date]) -> None:
+    for index, id_ in enumerate(spec.ids):
+        _add_row(runs, index, pb.RUN_STATE_CREATED).workflow_instance_id = id_
 
 
-def _row(index: int, state: pb.RunState.ValueType, **members: Any) -> pb.InstanceRun:
-    return pb.InstanceRun(index=index, state=state, attempt=1, operation_index=-1, **members)
+def _add_row(runs: Any, index: int, state: pb.RunState.ValueType) -> pb.InstanceRun:
+    row: pb.InstanceRun = runs.add(index=index, state=state, attempt=1, operation_index=-1)
+    return row
 
 
-def _create_runs(spec: pb.CreateWorkflowInstancesSpec) -> Iterator[pb.InstanceRun]:
+def _adhoc_run(runs: Any, spec: pb.ExecuteAdhocWorkflowInstanceSpec, _days: Sequence[date]) -> None:
+    row = _add_row(runs, 0, pb.RUN_STATE_PLANNED)
+    if spec.HasField("biz_date"):
+        row.biz_date.CopyFrom(spec.biz_date)
+
+
+def _triggered_run(runs: Any, _spec: pb.TriggerFlowSpec, _days: Sequence[date]) -> None:
+    _add_row(runs, 0, pb.RUN_STATE_PLANNED)
+
+
+def _cancelled_run(runs: Any, spec: pb.CancelFlowInstanceSpec, _days: Sequence[date]) -> None:
+    _add_row(runs, 0, pb.RUN_STATE_CREATED).flow_instance_id = spec.flow_instance_id
+
+
+def _create_days(spec: pb.CreateWorkflowInstancesSpec) -> Sequence[date]:
     if spec.type != pb.WORKFLOW_INSTANCE_TYPE_SUPPLEMENT_DATA:
-        return iter(())
-    return _per_date(date_rules.days_of(spec.periods.biz_dates))
-
-
-def _adhoc_runs(spec: pb.ExecuteAdhocWorkflowInstanceSpec) -> Iterator[pb.InstanceRun]:
-    yield _row(0, pb.RUN_STATE_PLANNED, **({"biz_date": spec.biz_date} if spec.HasField("biz_date") else {}))
-
-
-def _flow_runs(spec: pb.TriggerFlowSpec) -> Iterator[pb.InstanceRun]:
-    yield _row(0, pb.RUN_STATE_PLANNED)
-
-
-def _flow_run(spec: pb.CancelFlowInstanceSpec) -> Iterator[pb.InstanceRun]:
-    yield _row(0, pb.RUN_STATE_CREATED, flow_instance_id=spec.flow_instance_id)
+        return ()
+    return date_rules.days_of(spec.periods.biz_dates)
 
 
 def _create_until(spec: pb.CreateWorkflowInstancesSpec) -> pb.Until.ValueType:
@@ -142,51 +147,48 @@ def _accepted(_: Any) -> pb.Until.ValueType:
 
 
 KINDS: Final[Mapping[type[Message], Kind]] = {
-    pb.CreateWorkflowInstancesRequest: Kind("create", _create_until, _create_runs),
-    pb.StartWorkflowInstancesRequest: Kind("start", _finished, lambda spec: _per_id(spec.ids)),
-    pb.StopWorkflowInstancesRequest: Kind("stop", _finished, lambda spec: _per_id(spec.ids)),
-    pb.RerunWorkflowInstancesRequest: Kind("rerun", _accepted, lambda spec: _per_id(spec.ids)),
-    pb.ExecuteAdhocWorkflowInstanceRequest: Kind("adhoc", _finished, _adhoc_runs),
-    pb.CreateBackfillRequest: Kind("backfill", _finished, lambda spec: _per_date(date_rules.days(spec))),
-    pb.TriggerFlowRequest: Kind("trigger_flow", _finished, _flow_runs),
-    pb.CancelFlowInstanceRequest: Kind("cancel_flow_instance", _finished, _flow_run),
+    pb.CreateWorkflowInstancesRequest: Kind("create", _create_until, _per_date, _create_days),
+    pb.StartWorkflowInstancesRequest: Kind("start", _finished, _per_id),
+    pb.StopWorkflowInstancesRequest: Kind("stop", _finished, _per_id),
+    pb.RerunWorkflowInstancesRequest: Kind("rerun", _accepted, _per_id),
+    pb.ExecuteAdhocWorkflowInstanceRequest: Kind("adhoc", _finished, _adhoc_run),
+    pb.CreateBackfillRequest: Kind("backfill", _finished, _per_date, date_rules.days),
+    pb.TriggerFlowRequest: Kind("trigger_flow", _finished, _triggered_run),
+    pb.CancelFlowInstanceRequest: Kind("cancel_flow_instance", _finished, _cancelled_run),
 }
 """Every request that makes a job."""
+
+_NAMING: Final = frozenset({"create", "backfill", "adhoc"})
+"""Kinds whose jobs give their instances a name: a search must not find another job's by it."""
 
 
 def submission(request: Any, chance: Chance) -> Submission:
     """The job that a checked request makes; `request` is one of KINDS."""
-    job_id = request.job_id or _job_id(KINDS[type(request)].word, chance.random)
-    job, event = _recorded(request, job_id, chance)
-    digest = body_digest(request)
+    # What is asked of the spec is asked of the request's, held once: to reach into a message that is new costs more.
+    kind, spec = KINDS[type(request)], request.spec
+    job_id = request.job_id or _job_id(kind.word, chance.random)
+    days = kind.days(spec)
+    event = _accepted_event(request, kind, spec, days, job_id, chance)
+    job, digest, accepted = event.job, body_digest(request), event.SerializeToString()
     record = RequestRecord(keys.request(chance.caller, request.request_id), digest) if request.request_id else None
     tick = queue_entries.tick(job_id, nonce=chance.random[8:16].hex(), now_ms=chance.now_ms)
-    unborn, accepted = pb.JOB_STATE_UNSPECIFIED, event.SerializeToString()
+    connection = _connection(request, chance)
     change = Commit(
-        unborn,
+        pb.JOB_STATE_UNSPECIFIED,
         job,
         0,
         (accepted,),
         wake=Wake(tick),
         request=record,
-        claim=_claim(job),
-        hold=hold_of_new(job),
+        claim=NameClaim(connection, spec.project_id, spec.name, _uid(chance)) if kind.word in _NAMING else None,
+        hold=hold_of_new(connection, spec, days) if kind.word == "backfill" else None,
         body=job.SerializeToString(),
         origin=chance.origin,
-        shown=feed_view.shown_first(event, accepted),
+        shown=feed_view.shown_first(event, accepted) if views.has_payloads(spec) else (),
         shares=chance.shares,
         memory=chance.memory,
     )
-    return Submission(job, change, digest)
-
-
-def _claim(job: pb.Job) -> NameClaim | None:
-    """The name that the job will give instances, if it makes any: a search must not find another job's by it."""
-    kind = job.WhichOneof("spec")
-    if kind not in ("create", "backfill", "adhoc"):
-        return None
-    spec = getattr(job, kind)
-    return NameClaim(job.connection, spec.project_id, spec.name, job.uid)
+    return Submission(job_id, job, change, digest)
 
 
 def body_digest(request: Any) -> str:
@@ -197,7 +199,9 @@ def body_digest(request: Any) -> str:
     return keys.digest(request.DESCRIPTOR.full_name.encode() + body.SerializeToString(deterministic=True))
 
 
-def _recorded(request: Any, job_id: str, chance: Chance) -> tuple[pb.Job, pb.JobEvent]:
+def _accepted_event(
+    request: Any, kind: Kind, spec: Any, days: Sequence[date], job_id: str, chance: Chance
+) -> pb.JobEvent:
     event = pb.JobEvent(
         revision=1,
         type=pb.EVENT_TYPE_ACCEPTED,
@@ -207,31 +211,38 @@ def _recorded(request: Any, job_id: str, chance: Chance) -> tuple[pb.Job, pb.Job
         trace_parent=chance.trace_parent,
     )
     write_timestamp(event.event_time, chance.now_ms)
-    _fill(event.job, request, job_id, chance)
-    accepted = event_log.fold(None, event)
-    event.job.CopyFrom(accepted)
-    return accepted, event
-
-
-def _fill(job: pb.Job, request: Any, job_id: str, chance: Chance) -> None:
+    job = event.job
     # In place, member by member: handing messages to a constructor costs three times as much.
-    kind = KINDS[type(request)]
     job.name = keys.job_name(job_id)
-    job.uid = chance.random[16:24].hex()
-    job.until = request.until or kind.until(request.spec)
-    job.connection = connection_names.resolved(request.connection, chance.default_connection)
+    job.uid = _uid(chance)
+    job.until = request.until or kind.until(spec)
+    job.connection = _connection(request, chance)
     job.creator = chance.caller
-    job.runs.extend(kind.runs(request.spec))
-    getattr(job, kind.word).CopyFrom(request.spec)
-    _set_options(job, request.options, chance)
+    kind.add_runs(job.runs, spec, days)
+    getattr(job, kind.word).CopyFrom(spec)
+    _set_options(job, request, chance)
+    event_log.begin(event)
+    return event
 
 
-def _set_options(job: pb.Job, options: pb.JobOptions, chance: Chance) -> None:
+def _uid(chance: Chance) -> str:
+    return chance.random[16:24].hex()
+
+
+def _connection(request: Any, chance: Chance) -> str:
+    return connection_names.resolved(request.connection, chance.default_connection)
+
+
+def _set_options(job: pb.Job, request: Any, chance: Chance) -> None:
+    job.ttl_after_end.seconds = chance.ttl_seconds
+    if not request.HasField("options"):
+        write_timestamp(job.deadline_time, chance.now_ms + DEADLINE_SECONDS * 1000)
+        return
+    options = request.options
     job.priority = options.priority
     if options.labels:
         job.labels.update(options.labels)
     write_timestamp(job.deadline_time, chance.now_ms + allowed_ms(options))
-    job.ttl_after_end.seconds = chance.ttl_seconds
     if options.HasField("ttl_after_end"):
         job.ttl_after_end.CopyFrom(options.ttl_after_end)
 

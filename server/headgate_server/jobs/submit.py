@@ -56,13 +56,18 @@ class Accepted:
         job_id: which job.
         uid: its uid, since the id may be another job's by the time that it is watched.
         body: the Job as bytes.
-        page: its log, where this very submit began it; None where it is an earlier one's.
+        began: what this very submit has recorded; None where the job is an earlier one's.
     """
 
     job_id: str
     uid: str
     body: bytes
-    page: LogPage | None
+    began: Submission | None
+
+    @property
+    def page(self) -> LogPage | None:
+        """The job's log, where this very submit began it."""
+        return self.began.page() if self.began is not None else None
 
 
 class Plans(Protocol):
@@ -120,14 +125,13 @@ class Intake:
         match await self._jobs.submit(made.commit):
             case commit.Committed():
                 call.audit.about(made.job, changed=True)
-                page = made.page()
-                return Accepted(_id(made), made.job.uid, page.job, page)
+                return _accepted(made)
             case commit.Duplicate() as used:
                 return await self._repeated(made, used, call)
             case date_claims.Joined(job_id, uid):
                 return await self._earlier(job_id, uid, made, call, changed=True)
             case commit.Stale():
-                raise await self._taken(_id(made), call.caller)
+                raise await self._taken(made.job_id, call.caller)
             case other:
                 raise _refusal(made, other)
 
@@ -155,10 +159,9 @@ class Intake:
         )
 
     async def _rehearse(self, made: Submission, call: Call) -> Accepted:
-        if await self._jobs.load(_id(made)) is not None:
-            raise await self._taken(_id(made), call.caller)
-        page = made.page()
-        return Accepted(_id(made), made.job.uid, page.job, page)
+        if await self._jobs.load(made.job_id) is not None:
+            raise await self._taken(made.job_id, call.caller)
+        return _accepted(made)
 
     async def _repeated(self, made: Submission, used: commit.Duplicate, call: Call) -> Accepted:
         if used.digest != made.digest:
@@ -192,6 +195,10 @@ class Intake:
         return Refused(Reason.JOB_EXISTS, f"{name} exists already", metadata=metadata, details=(resource,))
 
 
+def _accepted(made: Submission) -> Accepted:
+    return Accepted(made.job_id, made.job.uid, made.commit.body, made)
+
+
 def _refusal(made: Submission, answer: commit.Answer) -> ServerError:
     """What is said of a job that was not recorded."""
     match answer:
@@ -204,7 +211,7 @@ def _refusal(made: Submission, answer: commit.Answer) -> ServerError:
         case commit.NoRoom():
             return StoreFull()
         case _:
-            return JobDamaged(_id(made))
+            return JobDamaged(made.job_id)
 
 
 def overlapping(taken: Mapping[str, str]) -> Refused:
@@ -268,7 +275,3 @@ def _line_full(waiting: int, connection: str) -> Refused:
 
 _LINE_SECONDS: Final = 60.0
 """When to ask again for a place in a line that is full; backfills take minutes at least."""
-
-
-def _id(made: Submission) -> str:
-    return keys.job_id(made.job.name)

@@ -13,10 +13,11 @@ from headgate.job import event_log
 from headgate.quota import limits
 from headgate.store import commit, connection_names, keys, queue_entries
 from headgate.store.commit import Commit, Committed, Wake
-from headgate.store.date_claims import hold_of, hold_of_new
+from headgate.store.date_claims import hold_of
 from tests.server.callers import entry, known, write
 from tests.server.scenarios.test_overlap_join import wanting
 from tests.server.world import World, backfill, metadata_of, reason_of, serving, until
+from tests.worker.submitting import hold_of_submitted
 
 NAME = "shanghai"
 NAMES = [("", NAME), (NAME, "")]
@@ -67,7 +68,7 @@ async def took(world: World, job_id: str, *, connection: str, days: int = 2) -> 
     made = event_log.fold(None, event)
     tick = Wake(queue_entries.tick(job_id, nonce="n", now_ms=1))
     raw, unborn = (event.SerializeToString(),), pb.JOB_STATE_UNSPECIFIED
-    change = Commit(unborn, made, 0, raw, wake=tick, hold=hold_of_new(made))
+    change = Commit(unborn, made, 0, raw, wake=tick, hold=hold_of_submitted(made))
     await run(world, change)
     return change
 
@@ -137,7 +138,7 @@ async def test_one_that_waits_under_one_name_only_and_one_under_both_do_not_wait
     job = pb.Job(name="jobs/old", uid="old", connection="", backfill=spec, runs=runs)
     event = pb.JobEvent(revision=1, type=pb.EVENT_TYPE_ACCEPTED, state=pb.JOB_STATE_QUEUED, job=job)
     made = event_log.fold(None, event)
-    change = Commit(pb.JOB_STATE_UNSPECIFIED, made, 0, (event.SerializeToString(),), hold=hold_of_new(made))
+    change = Commit(pb.JOB_STATE_UNSPECIFIED, made, 0, (event.SerializeToString(),), hold=hold_of_submitted(made))
     await run(named, change)
     new = await named.backfills.CreateBackfill(wanting(2, pb.OVERLAP_QUEUE_AFTER))
     await named.worker.finish(keys.job_id(holder.name))

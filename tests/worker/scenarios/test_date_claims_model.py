@@ -18,14 +18,13 @@ from headgate.store.date_claims import (
     Joined,
     Overlapping,
     hold_of,
-    hold_of_new,
     line_arguments,
     parse_taken,
 )
 from headgate_worker.core.model.steps import apply, timestamp
 from headgate_worker.store.jobs import Store
 from tests.worker.core.building import day
-from tests.worker.submitting import new_job
+from tests.worker.submitting import hold_of_submitted, new_job
 
 JOIN, QUEUE, REJECT = pb.OVERLAP_JOIN, pb.OVERLAP_QUEUE_AFTER, pb.OVERLAP_REJECT
 
@@ -73,7 +72,7 @@ class Table:
         raw = (event.SerializeToString(deterministic=True),)
         job.revision = 1
         answer = await self.store.commit(
-            Commit(pb.JOB_STATE_UNSPECIFIED, job, 0, raw, wake=wake, hold=hold_of_new(job))
+            Commit(pb.JOB_STATE_UNSPECIFIED, job, 0, raw, wake=wake, hold=hold_of_submitted(job))
         )
         taken = {} if policy == QUEUE else _conflicts(self.players, days, 0)
         self._check(answer, taken, days, joins=policy == JOIN)
