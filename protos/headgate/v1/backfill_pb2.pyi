@@ -215,7 +215,9 @@ class BackfillSpec(_message.Message):
     A call that upstream refused is not tried again.
     """
     max_created_ahead: _builtins.int
-    """How many instances may stand created but not finished, 1 to 1,100; 0 means 60. Calls are planned within it."""
+    """How many instances may stand created but not finished, 1 to 1,100; 0 means 60. Calls are planned within it. Above
+    twice the parallelism, no lane stands idle while the next instances are created.
+    """
     @_builtins.property
     def biz_dates(self) -> _containers.RepeatedCompositeFieldContainer[_workflow_instance_pb2.DateRange]:
         """The business dates as ranges, both ends included: 1 to 1,100 ranges, together at most 1,100 different dates. Order

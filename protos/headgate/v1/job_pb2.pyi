@@ -806,6 +806,7 @@ class UpstreamOperation(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     WORKFLOW_INSTANCE_IDS_FIELD_NUMBER: _builtins.int
     PARALLELISM_FIELD_NUMBER: _builtins.int
+    EARLY_START_TIME_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Position in the job's operations, from 0; never changes."""
     action: _builtins.str
@@ -838,6 +839,12 @@ class UpstreamOperation(_message.Message):
         which date an id belongs to is read from the instance.
         """
 
+    @_builtins.property
+    def early_start_time(self) -> _timestamp_pb2.Timestamp:
+        """When the first of its instances was about to be started while those of an earlier create still ran; absent where
+        all were started together.
+        """
+
     def __init__(
         self,
         *,
@@ -852,10 +859,11 @@ class UpstreamOperation(_message.Message):
         attempts: _builtins.int = ...,
         workflow_instance_ids: _abc.Iterable[_builtins.int] | None = ...,
         parallelism: _builtins.int = ...,
+        early_start_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["intent_time", b"intent_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["early_start_time", b"early_start_time", "intent_time", b"intent_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "attempts", b"attempts", "biz_dates", b"biz_dates", "index", b"index", "intent_time", b"intent_time", "marker", b"marker", "operation_id", b"operation_id", "outcome", b"outcome", "parallelism", b"parallelism", "upstream_request_ids", b"upstream_request_ids", "workflow_instance_ids", b"workflow_instance_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "attempts", b"attempts", "biz_dates", b"biz_dates", "early_start_time", b"early_start_time", "index", b"index", "intent_time", b"intent_time", "marker", b"marker", "operation_id", b"operation_id", "outcome", b"outcome", "parallelism", b"parallelism", "upstream_request_ids", b"upstream_request_ids", "workflow_instance_ids", b"workflow_instance_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -90,6 +90,7 @@ RULES: Final[tuple[Rule, ...]] = (
 CALLING_RULES: Final[tuple[Rule, ...]] = (
     reconciling.reconcile,
     async_operations.confirm,
+    starting.start_meanwhile,
     instance_mapping.place,
     stopping.stop,
     surveying.survey,

@@ -12,20 +12,26 @@ from headgate.backfill import dates
 DEFAULT_AHEAD: Final = 60
 """Instances that may stand created but not finished when the caller did not say (BackfillSpec.max_created_ahead)."""
 
+MAKING_MS: Final = 5_000
+"""How long a create may take until its instances are known, for the question when to send the next one."""
+
+PLACING_MS: Final = 100
+"""How much longer it takes for each of them, since its date is read."""
+
 Ranges = tuple[pb.DateRange, ...]
 
 
-def next_ranges(spec: pb.BackfillSpec, planned: Sequence[date], unfinished: int) -> Ranges:
+def next_ranges(spec: pb.BackfillSpec, planned: Sequence[date], unfinished: int, run_ms: int = 0) -> Ranges:
     """The dates of the next call, in the order they are to run; none while it has to wait.
 
     Args:
         spec: the backfill.
         planned: the dates that have no instance yet.
         unfinished: how many instances stand created and not ended.
+        run_ms: how long a date runs; 0 when that is not known.
     """
     window = spec.max_created_ahead or DEFAULT_AHEAD
-    # A window that is nearly full waits until it is half empty: many small creates would cost more of the quota.
-    if not planned or window - unfinished < min(len(planned), max(1, window // 2)):
+    if not planned or window - unfinished < min(len(planned), _least(spec, window, run_ms)):
         return ()
     # What starts itself would run beside the dates of the create before, and exceed the parallelism.
     if unfinished and spec.start_mode == pb.START_MODE_UPSTREAM:
@@ -33,6 +39,18 @@ def next_ranges(spec: pb.BackfillSpec, planned: Sequence[date], unfinished: int)
     newest = spec.default_run_properties.order == pb.BACKFILL_ORDER_DESC
     ranges = dates.to_ranges(sorted(sorted(planned, reverse=newest)[: window - unfinished]))
     return ranges[-dates.MAX_RANGES_PER_CALL :] if newest else ranges[: dates.MAX_RANGES_PER_CALL]
+
+
+def _least(spec: pb.BackfillSpec, window: int, run_ms: int) -> int:
+    """The fewest dates of a create that is not the last: many small ones would cost more of the quota.
+
+    Half of the window, or less where its other half would run dry while the create is being made: then every lane runs
+    one of the dates that are left, and as many stand ready as end in that time.
+    """
+    width = max(1, spec.default_run_properties.parallelism)
+    making_ms = MAKING_MS + PLACING_MS * max(0, window - width)
+    ready = round(width * making_ms / run_ms) if run_ms else width // 2
+    return max(1, window // 4, min(window // 2, window - width - ready))
 
 
 def all_ranges(spec: pb.BackfillSpec, days: Sequence[date]) -> list[Ranges]:

@@ -58,6 +58,12 @@ def expectation(view: View) -> tuple[Window, ...]:
     return from_durations(durations(view.runs))
 
 
+def typical_ms(view: View) -> int:
+    """The middle of how long the last dates took; 0 before the first one has succeeded."""
+    took = sorted(durations(view.runs))
+    return took[len(took) // 2] if took else 0
+
+
 def durations(runs: Iterable[pb.InstanceRun]) -> list[int]:
     """How long the last dates took that ran to their end, in ms, the latest first; at most RECENT."""
     return [took for _, took in nlargest(RECENT, _succeeded(runs))]

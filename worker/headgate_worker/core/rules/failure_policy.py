@@ -57,8 +57,26 @@ def halts(view: View, run: pb.InstanceRun) -> bool:
     Upstream may start such a child when its failed parent has ended, so it is stopped before it counts as skipped.
     """
     if run.state == pb.RUN_STATE_CREATED:
-        return run.operation_index == current_operation(view.job)
+        return may_be_named(view.job, run)
     return run.state == pb.RUN_STATE_BLOCKED
+
+
+def may_be_named(job: pb.Job, run: pb.InstanceRun) -> bool:
+    """Whether a created run may have been named in a start whose answer is not known: of it, all others were not."""
+    if run.operation_index == current_operation(job):
+        return True
+    return run.operation_index >= 0 and job.operations[run.operation_index].HasField("early_start_time")
+
+
+def starts_ahead(job: pb.Job) -> bool:
+    """Whether dates of the next create may begin beside the last ones of the create before.
+
+    Where a failure halts all and dates are tried again, they keep their order: what is ahead of its turn stays unnamed.
+    Where upstream starts what is created, one create waits for the end of the other.
+    """
+    if not job.HasField("backfill") or job.backfill.start_mode == pb.START_MODE_UPSTREAM:
+        return False
+    return not (halts_all(job) and job.backfill.max_attempts_per_date > 1)
 
 
 def calls_back(view: View, run: pb.InstanceRun) -> bool:

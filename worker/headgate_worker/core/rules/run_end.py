@@ -12,7 +12,7 @@ from headgate_worker.core.facts.runs import NOBODY, NOT_STARTED, NOT_YET_STARTED
 from headgate_worker.core.model import errors
 from headgate_worker.core.model.steps import run_with
 from headgate_worker.core.model.view import View
-from headgate_worker.core.rules.failure_policy import awaiting, current_operation, halted, skipped_error
+from headgate_worker.core.rules.failure_policy import awaiting, halted, may_be_named, skipped_error
 from headgate_worker.core.rules.stopping import cancelling
 
 _FINAL = frozenset({pb.WORKFLOW_INSTANCE_STATUS_SUCCESS, pb.WORKFLOW_INSTANCE_STATUS_FAILURE})
@@ -135,7 +135,7 @@ def _is_asked(view: View, row: pb.InstanceRun) -> bool:
     if not may_start(view):
         return False
     if row.state == pb.RUN_STATE_CREATED:
-        return row.operation_index == current_operation(view.job) or bool(row.retries or row.recalls)
+        return may_be_named(view.job, row) or bool(row.retries or row.recalls)
     if row.state != pb.RUN_STATE_BLOCKED or not row.HasField("parent_end_time"):
         return False
     return row.parent_end_time.ToMilliseconds() + poll_schedule.adopt_grace_ms(view) <= view.now_ms

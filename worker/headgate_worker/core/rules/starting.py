@@ -13,16 +13,25 @@ from typing import Final
 from headgate import pb
 from headgate.job.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
-from headgate_worker.core.facts import poll_schedule
+from headgate_worker.core.facts import lanes, poll_schedule
 from headgate_worker.core.facts.failures import FINAL_REFUSALS
 from headgate_worker.core.facts.job_kinds import expected_parent, may_start, starts_first, starts_itself
 from headgate_worker.core.facts.operations import unplaced
 from headgate_worker.core.facts.runs import by_instance
 from headgate_worker.core.model import errors
 from headgate_worker.core.model.calls import Failure, OutcomeOf, PerInstance, StartInstances
-from headgate_worker.core.model.steps import Act, Change, Step, run_with, runs_changed, timestamp
+from headgate_worker.core.model.steps import (
+    Act,
+    Change,
+    Step,
+    operation_changed,
+    operation_with,
+    run_with,
+    runs_changed,
+    timestamp,
+)
 from headgate_worker.core.model.view import View
-from headgate_worker.core.rules.failure_policy import current_operation, halted
+from headgate_worker.core.rules.failure_policy import current_operation, halted, starts_ahead
 
 _PARENT: Final = re.compile(r"workflow\s*instance\s*\[\s*(\d{1,19})\s*\]", re.IGNORECASE)
 """The parent's id in a refusal. Only the id is read: the sentence around it may change or be in another language."""
@@ -60,15 +69,46 @@ def _queued(job: pb.Job, run: pb.InstanceRun) -> pb.InstanceRun:
 
 
 def start(view: View) -> Step | None:
-    """Start every created instance of the earliest create that is not over, all at once: upstream sets the order."""
+    """Start every created instance of the earliest create that is not over, all at once: upstream sets the order.
+
+    Of the next one, chains are started as lanes become free, so that none stands idle while a slow date ends.
+    """
     if view.job.state != pb.JOB_STATE_RUNNING or not may_start(view) or halted(view):
         return None
     ready = [run for run in view.runs if _ready(view, run)]
     current = current_operation(view.job) if ready else -1
     ids = [run.workflow_instance_id for run in ready if run.operation_index == current]
-    if not ids or unplaced(view.job):
+    if not ids:
+        return _start_ahead(view, ready, current) if ready and starts_ahead(view.job) else None
+    if _is_unplaced(view.job, current):
         return None
     return Act(call=StartInstances(tuple(ids[: view.policy.batch]), comment=view.job.start.comment))
+
+
+def start_meanwhile(view: View) -> Step | None:
+    """Start what stands ready while the instances of a later create are being read for their dates."""
+    return start(view) if starts_ahead(view.job) and unplaced(view.job) else None
+
+
+def _is_unplaced(job: pb.Job, operation_index: int) -> bool:
+    return any(operation.index == operation_index for operation, _ in unplaced(job))
+
+
+def _start_ahead(view: View, ready: list[pb.InstanceRun], current: int) -> Step | None:
+    """Start chains of a create while those before it still run; that it has begun is on record before the first one."""
+    operation = view.job.operations[min(run.operation_index for run in ready)]
+    if _is_unplaced(view.job, operation.index):
+        return None
+    own = [run for run in ready if run.operation_index == operation.index]
+    ids = lanes.next_chains(view.job, operation, own, lanes.free(view.job, current))
+    if not ids:
+        return None
+    row = operation_with(operation, early_start_time=timestamp(view.now_ms))
+    drafts = () if operation.HasField("early_start_time") else (operation_changed(row, message=_AHEAD),)
+    return Act(drafts, StartInstances(tuple(ids[: view.policy.batch])))
+
+
+_AHEAD: Final = "lanes are free: its dates begin beside the last ones of the create before"
 
 
 def _ready(view: View, run: pb.InstanceRun) -> bool:
