@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from headgate import pb
@@ -28,7 +30,7 @@ def _spec(width: int, **fields: object) -> pb.BackfillSpec:
     return made
 
 
-def _job(*runs: pb.InstanceRun, width: int = 2, **fields: object) -> pb.Job:
+def _job(*runs: pb.InstanceRun, width: int = 2, **fields: Any) -> pb.Job:
     """The first create has the dates 0 to 3, the second one 4 to 8."""
     operations = [confirmed(0, 1, 2, 3), confirmed(4, 5, 6, 7, 8, index=1)]
     return job(*runs, operations=operations, backfill=_spec(width, **fields))
@@ -104,7 +106,7 @@ def test_a_create_that_made_other_instances_than_it_was_asked_for_waits_for_its_
 @pytest.mark.parametrize(
     "fields", [{"max_attempts_per_date": 2}, {"start_mode": pb.START_MODE_UPSTREAM}, {"on_failure": pb.ON_FAILURE_HALT}]
 )
-def test_dates_that_keep_their_order_are_not_started_ahead(fields: dict[str, object]) -> None:
+def test_dates_that_keep_their_order_are_not_started_ahead(fields: dict[str, Any]) -> None:
     of = view(_job(*OVER, row(3, RUNNING), *LATER, **fields))
 
     assert (start(of) is None) is ("on_failure" not in fields)
