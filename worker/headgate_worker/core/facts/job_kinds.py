@@ -48,7 +48,7 @@ def expected_parent(job: pb.Job, run: pb.InstanceRun) -> pb.InstanceRun | None:
     Only what a start answers is certain. Assumed where nothing was answered: with N dates side by side, a date waits
     for the one N places before it (reference: chains).
     """
-    width = _width(job, run.operation_index)
+    width = created_width(job, run.operation_index)
     if not width or run.operation_index < 0:
         return None
     group = [one for one in job.runs if one.operation_index == run.operation_index and one.workflow_instance_id]
@@ -57,7 +57,7 @@ def expected_parent(job: pb.Job, run: pb.InstanceRun) -> pb.InstanceRun | None:
     return group[place - width] if place >= width else None
 
 
-def _width(job: pb.Job, operation_index: int) -> int:
+def created_width(job: pb.Job, operation_index: int) -> int:
     """How many dates of a create run side by side; an update of the job may have changed that for later ones."""
     sent = [operation.parallelism for operation in job.operations if operation.index == operation_index]
     return sum(sent) or run_properties(job).parallelism

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from headgate import pb
 from headgate.job.lifecycle import RUN_TERMINAL
-from headgate_worker.core.facts.job_kinds import date_key, newest_first, run_properties
+from headgate_worker.core.facts.job_kinds import created_width, date_key, newest_first, run_properties
 
 _OVER = RUN_TERMINAL | {pb.RUN_STATE_PLANNED}
 
@@ -28,13 +28,11 @@ def held(rows: Iterable[pb.InstanceRun]) -> int:
 
 def free(job: pb.Job, current: int) -> int:
     """How many more chains may be started beside what runs; `current` is the operation that is started as a whole."""
-    width = run_properties(job).parallelism
     left = [run for run in job.runs if run.state not in _OVER]
     named = [run for run in left if run.operation_index == current or run.state not in _UNNAMED]
-    by_operation = {
-        run.operation_index: [one for one in named if one.operation_index == run.operation_index] for run in named
-    }
-    return max(0, width - sum(min(width, held(rows)) for rows in by_operation.values()))
+    rows = {run.operation_index: [one for one in named if one.operation_index == run.operation_index] for run in named}
+    taken = sum(min(created_width(job, operation), held(runs)) for operation, runs in rows.items())
+    return max(0, run_properties(job).parallelism - taken)
 
 
 _UNNAMED = frozenset({pb.RUN_STATE_CREATED, pb.RUN_STATE_CREATING})
@@ -46,7 +44,7 @@ def next_chains(job: pb.Job, operation: pb.UpstreamOperation, ready: Sequence[pb
     None where the create is not known to be as it was asked for: then the chains are not known.
     """
     rows = [run for run in job.runs if run.operation_index == operation.index and run.workflow_instance_id]
-    width = run_properties(job).parallelism
+    width = created_width(job, operation.index)
     if not width or len(rows) != len(operation.workflow_instance_ids):
         return []
     rows.sort(key=date_key, reverse=newest_first(job))
