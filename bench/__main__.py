@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.chaos.machine import commit, machine
 from bench.figures import CannotMeasure, Found, Result
 from bench.plot import svg
-from bench.registry import ROWS, Row
+from bench.registry import ROWS, BenchRow
 from bench.report import document, summary, table
 from bench.setting import FULL, QUICK, Size
 
@@ -53,13 +53,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(row: Row, size: Size) -> Result:
+def _run(row: BenchRow, size: Size) -> Result:
     result = measured(row, size)
     print(summary(result), flush=True)
     return result
 
 
-def measured(row: Row, size: Size) -> Result:
+def measured(row: BenchRow, size: Size) -> Result:
     """One row, measured; a row that fails says so and stops no other."""
     began, load = time.monotonic(), os.getloadavg()[0]
     try:
@@ -78,7 +78,7 @@ def _last_line(error: Exception) -> str:
     return lines[-1].strip()[:200].replace("|", "/")
 
 
-async def _bounded(row: Row, size: Size) -> Found:
+async def _bounded(row: BenchRow, size: Size) -> Found:
     async with asyncio.timeout(row.longest):
         return await row.run(size)
 

@@ -12,7 +12,7 @@ from bench.setting import Size
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BenchRow:
     """A row.
 
     Args:
@@ -31,24 +31,24 @@ class Row:
 
 
 _ALL: Final = (
-    Row("P1", "throughput of durable submits, one server process", calls.p1),
-    Row("P2", "time of a durable submit, one caller", calls.p2),
-    Row("P3", "from a submit to the first call of the cloud", work.p3),
-    Row("P4", "ticks per second against a stock ARQ worker", ticks.p4),
-    Row("P5", "from a commit to the eyes of a watcher", streams.p5),
-    Row("P6", "one event to many watchers", streams.p6),
-    Row("P7", "memory per watcher", streams.p7),
-    Row("P8", "memory of Redis per job", storage.p8),
-    Row("P9", "calls of the cloud per second of CPU, verified HTTPS", transport.p9),
-    Row("P10", "what a read through a worker adds", work.p10),
-    Row("P11", "throughput of reads that a server answers itself", calls.p11),
-    Row("P12", "growth with the number of stored jobs", storage.p12),
-    Row("P13", "watching many long runs", ticks.p13),
-    Row("P14", "recovery from kill -9 of a worker", recovery.p14, longest=400.0),
-    Row("P15", "two server processes against one", starting.p15),
-    Row("P16", "time to start", starting.p16),
-    Row("peers", "queues that do part of the job", peers.peers, longest=400.0, in_quick=False),
+    BenchRow("P1", "throughput of durable submits, one server process", calls.p1),
+    BenchRow("P2", "time of a durable submit, one caller", calls.p2),
+    BenchRow("P3", "from a submit to the first call of the cloud", work.p3),
+    BenchRow("P4", "ticks per second against a stock ARQ worker", ticks.p4),
+    BenchRow("P5", "from a commit to the eyes of a watcher", streams.p5),
+    BenchRow("P6", "one event to many watchers", streams.p6),
+    BenchRow("P7", "memory per watcher", streams.p7),
+    BenchRow("P8", "memory of Redis per job", storage.p8),
+    BenchRow("P9", "calls of the cloud per second of CPU, verified HTTPS", transport.p9),
+    BenchRow("P10", "what a read through a worker adds", work.p10),
+    BenchRow("P11", "throughput of reads that a server answers itself", calls.p11),
+    BenchRow("P12", "growth with the number of stored jobs", storage.p12),
+    BenchRow("P13", "watching many long runs", ticks.p13),
+    BenchRow("P14", "recovery from kill -9 of a worker", recovery.p14, longest=400.0),
+    BenchRow("P15", "two server processes against one", starting.p15),
+    BenchRow("P16", "time to start", starting.p16),
+    BenchRow("peers", "queues that do part of the job", peers.peers, longest=400.0, in_quick=False),
 )
 
-ROWS: Final[Mapping[str, Row]] = {row.id: row for row in _ALL}
+ROWS: Final[Mapping[str, BenchRow]] = {row.id: row for row in _ALL}
 """All rows."""

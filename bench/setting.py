@@ -17,11 +17,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from bench.chaos.process import Launch, Process
+from bench.chaos.process import Process, ProcessLaunch
 from bench.costs import cpu_seconds
 from bench.figures import CannotMeasure
 from bench.load.streams import Streams
-from bench.load.unary import Loop, Seen
+from bench.load.unary import Loop, LoopResult
 from redis.asyncio import Redis
 
 from headgate_cli.dev.redis_server import RedisServer
@@ -69,7 +69,7 @@ TINY = Size(runs=1, seconds=0.2, quick=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class LoadResult:
     """What came of one load.
 
     Args:
@@ -148,7 +148,7 @@ class Setting:
     ) -> Process:
         """Any process that says when it is ready; `program` is an interpreter other than ours."""
         command = (str(core if has_cores() else ANY), program, module, *arguments)
-        launch = Launch(module, "bench.pinned", ready, self.environment(**environment), command)
+        launch = ProcessLaunch(module, "bench.pinned", ready, self.environment(**environment), command)
         process = await Process.start(launch)
         self._processes.append(process)
         return process
@@ -160,12 +160,12 @@ class Setting:
         redis = {"HEADGATE_REDIS_URL": self.redis.url} if self._with_redis else {}
         return {**inherited, **keys, **redis, "HEADGATE_OPS_LISTEN": "127.0.0.1:0", **more}
 
-    async def load(self, server: Process, path: str, kind: str, **more: Any) -> Load:
+    async def load(self, server: Process, path: str, kind: str, **more: Any) -> LoadResult:
         """What a closed loop of unary calls sees, from a process of its own, and what the server needed for it."""
         loop = Loop(int(server.addresses["port"]), path, kind, run=secrets.token_hex(4), **more)
         before = cpu_seconds(server.pid)
-        seen = Seen(**await self.answer("bench.load.unary", json.dumps(asdict(loop))))
-        return Load(seen.rate, seen.p50_ms, seen.own_cpu, (cpu_seconds(server.pid) - before) / seen.calls * 1e6)
+        seen = LoopResult(**await self.answer("bench.load.unary", json.dumps(asdict(loop))))
+        return LoadResult(seen.rate, seen.p50_ms, seen.own_cpu, (cpu_seconds(server.pid) - before) / seen.calls * 1e6)
 
     async def streams(
         self, server: Process, path: str, count: int, *, jobs: Sequence[str] = (), **more: Any

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.chaos.experiments import EXPERIMENTS, Experiment
 from bench.chaos.machine import commit, machine
-from bench.chaos.results import Check, Report, Row, misses, summary, table
+from bench.chaos.results import Check, Report, ResultRow, misses, summary, table
 from bench.chaos.stage import Trial
 
 
@@ -27,7 +27,7 @@ def main() -> int:
     if unknown := [name for name in names if name not in EXPERIMENTS]:
         print(f"no such experiment: {', '.join(unknown)}; see --list", file=sys.stderr)
         return 2
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
     for name in names:
         rows.append(run_one(EXPERIMENTS[name], options.seed))
         if options.json:
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def run_one(experiment: Experiment, seed: int) -> Row:
+def run_one(experiment: Experiment, seed: int) -> ResultRow:
     """Run an experiment within its bound, say what came of it."""
     began = time.monotonic()
     try:
@@ -54,7 +54,7 @@ def run_one(experiment: Experiment, seed: int) -> Row:
         # The owner of the run: an experiment that breaks has not held, and the others are still to come.
         logging.exception("%s broke", experiment.name)
         report = Report("", (Check("ran to its end", f"within {experiment.longest:g} s", repr(error)[:200], False),))
-    row = Row(experiment.name, experiment.fault, seed, round(time.monotonic() - began, 1), report)
+    row = ResultRow(experiment.name, experiment.fault, seed, round(time.monotonic() - began, 1), report)
     print(summary(row), flush=True)
     return row
 
@@ -64,7 +64,7 @@ async def _bounded(experiment: Experiment, seed: int) -> Report:
         return await experiment.run(Trial(experiment.name, seed))
 
 
-def _write(path: Path, rows: list[Row]) -> None:
+def _write(path: Path, rows: list[ResultRow]) -> None:
     found = {"machine": machine(), "commit": commit(), "rows": [row.plain() for row in rows]}
     path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
 

@@ -12,7 +12,7 @@ from bench.chaos.recovery import Recovery
 from bench.chaos.results import Report, at_least, at_most, none
 from bench.chaos.stage import Plan, Stage, Trial
 from bench.chaos.waiting import NEVER, until
-from bench.chaos.worker_faults import Load, under_load
+from bench.chaos.worker_faults import FaultLoad, under_load
 
 from headgate_emulator.faults import Latency
 
@@ -21,7 +21,7 @@ from headgate_emulator.faults import Latency
 class Block:
     """Size of `blocked-loop`. Times in seconds."""
 
-    load: Load = field(default=Load(200, 10.0, watchers=80))
+    load: FaultLoad = field(default=FaultLoad(200, 10.0, watchers=80))
     lease: float = 2.0
     blocked: float = 10.0
     times: int = 2
@@ -29,7 +29,7 @@ class Block:
 
 
 @dataclass(slots=True)
-class _Seen:
+class _BlockedWorker:
     """What was seen of the blocked worker.
 
     Args:
@@ -46,7 +46,7 @@ class _Seen:
 async def blocked_loop(trial: Trial, size: Block | None = None) -> Report:
     """Block the event loop of one of two workers while it holds jobs, for five leases, twice."""
     size = size or Block()
-    seen = _Seen()
+    seen = _BlockedWorker()
     async with Stage(Plan(workers=1, environment={"HEADGATE_LEASE_SECONDS": str(size.lease)})) as stage:
         victim = await stage.add_worker("bench.chaos.blockable", str(size.blocked))
         stage.emulator.faults.add([Latency(action="*", millis=size.call_millis, count=1_000_000)])
@@ -71,7 +71,7 @@ async def blocked_loop(trial: Trial, size: Block | None = None) -> Report:
     return Report(size.load.words, (*checks, *judged.checks), figures)
 
 
-async def _block_busy(stage: Stage, victim: Process, recovery: Recovery, seen: _Seen, seconds: float) -> None:
+async def _block_busy(stage: Stage, victim: Process, recovery: Recovery, seen: _BlockedWorker, seconds: float) -> None:
     """Block a worker while it holds jobs, see its ops port fall silent, and wait until it is well again."""
     await until(lambda: _holds(stage, victim), 10.0, pause=0.02)
     began = time.monotonic()

@@ -14,7 +14,7 @@ from bench.chaos.results import Report, at_least, at_most, equal, none
 from bench.chaos.stage import PATIENT, Plan, Stage, Trial
 from bench.chaos.submits import Acks, adhoc, backfill
 from bench.chaos.waiting import until, until_true
-from bench.chaos.watches import Crowd
+from bench.chaos.watches import WatcherCrowd
 
 from headgate.v1.backfill_service_pb2_grpc import BackfillServiceStub
 
@@ -86,7 +86,7 @@ async def reconnect_storm(trial: Trial, size: Storm | None = None) -> Report:
     acks = Acks()
     async with Stage(Plan(workers=1, run_seconds=20.0)) as stage:
         clients = [await stage.client(PATIENT) for _ in range(size.clients)]
-        crowd = Crowd(clients, at_a_time=size.watchers)
+        crowd = WatcherCrowd(clients, at_a_time=size.watchers)
         await acks.steadily(clients[0], lambda n: adhoc(f"c{n}"), count=size.jobs, per_second=50.0)
         for number in range(size.watchers):
             crowd.watch(f"c{number % size.jobs}")

@@ -18,7 +18,7 @@ from bench.chaos.submits import Acks, backfill
 from bench.chaos.truth import Stored
 from bench.chaos.waiting import NEVER, until
 from bench.chaos.wall_clocks import NoCompilerError, WallClocks
-from bench.chaos.worker_faults import Load, under_load
+from bench.chaos.worker_faults import FaultLoad, under_load
 
 from headgate import pb
 from headgate.store import keys
@@ -31,7 +31,7 @@ from headgate_emulator.faults import FailRun
 class Skew:
     """Size of `clock-skew`. Seconds by which each clock is wrong, and by how much all of them jump about that."""
 
-    load: Load = field(default=Load(150, 10.0, watchers=50))
+    load: FaultLoad = field(default=FaultLoad(150, 10.0, watchers=50))
     retried: int = 20
     wait: float = 3.0
     server: float = 30.0
@@ -161,7 +161,7 @@ async def _stamps(stage: Stage, jobs: Mapping[str, Stored]) -> list[float]:
 class StepBack:
     """Size of `store-clock-back`. Seconds."""
 
-    load: Load = field(default=Load(250, 10.0, watchers=80))
+    load: FaultLoad = field(default=FaultLoad(250, 10.0, watchers=80))
     before: float = 8.0
     step: float = 30.0
     margin: float = 5.0

@@ -12,7 +12,7 @@ from bench.chaos.proxy import Side, TokenCut
 from bench.chaos.results import Report, at_least, none
 from bench.chaos.stage import Plan, Stage, Trial
 from bench.chaos.submits import mixed
-from bench.chaos.worker_faults import Load, under_load
+from bench.chaos.worker_faults import FaultLoad, under_load
 
 from headgate.store import commit
 
@@ -21,7 +21,7 @@ from headgate.store import commit
 class Cuts:
     """Size of `cut-connections` and of `script-flush`."""
 
-    load: Load = field(default=Load(300, 10.0, watchers=100))
+    load: FaultLoad = field(default=FaultLoad(300, 10.0, watchers=100))
     every: float = 0.25
     seconds: float = 30.0
 
@@ -46,7 +46,7 @@ async def cut_connections(trial: Trial, size: Cuts | None = None) -> Report:
 class LostReplies:
     """Size of `lost-commit-replies`."""
 
-    load: Load = field(default=Load(400, 15.0, watchers=100))
+    load: FaultLoad = field(default=FaultLoad(400, 15.0, watchers=100))
     every: int = 10
 
 

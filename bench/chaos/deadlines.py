@@ -27,7 +27,7 @@ ALLOWED: Final = frozenset({"OK", "DEADLINE_EXCEEDED"})
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DeadlineOutcome:
     """What a call came to that was given so many seconds, or no bound."""
 
     given: float | None
@@ -85,15 +85,15 @@ async def deadlines(trial: Trial, size: Deadlines | None = None) -> Report:
     return Report(f"{size.submits} submits, {size.reads} reads and watches", tuple(checks), figures)
 
 
-def _unhurried(told: Told) -> bool:
+def _unhurried(told: DeadlineOutcome) -> bool:
     return told.given is None or told.given > 1.0
 
 
-def _codes(calls: Sequence[Told]) -> dict[str, int]:
+def _codes(calls: Sequence[DeadlineOutcome]) -> dict[str, int]:
     return {f"calls {code}": number for code, number in sorted(Counter(told.code for told in calls).items())}
 
 
-async def _submits(target: str, rng: random.Random, size: Deadlines) -> list[Told]:
+async def _submits(target: str, rng: random.Random, size: Deadlines) -> list[DeadlineOutcome]:
     async with grpc.aio.insecure_channel(target) as channel:
         stub = BackfillServiceStub(channel)
         order = [TIMEOUTS[number % len(TIMEOUTS)] for number in range(size.submits)]
@@ -104,7 +104,7 @@ async def _submits(target: str, rng: random.Random, size: Deadlines) -> list[Tol
         )
 
 
-async def _reads(target: str, size: Deadlines) -> list[Told]:
+async def _reads(target: str, size: Deadlines) -> list[DeadlineOutcome]:
     """Reads of a job, waits for its next event, and watches read to their first message."""
     async with grpc.aio.insecure_channel(target) as channel:
         stub = JobServiceStub(channel)
@@ -136,16 +136,16 @@ def _unary(method: Any) -> Send:
     return send
 
 
-async def _all(calls: Sequence[tuple[Send, Any, float | None]], size: Deadlines) -> list[Told]:
+async def _all(calls: Sequence[tuple[Send, Any, float | None]], size: Deadlines) -> list[DeadlineOutcome]:
     room = asyncio.Semaphore(size.at_a_time)
 
-    async def one(send: Send, request: Any, given: float | None) -> Told:
+    async def one(send: Send, request: Any, given: float | None) -> DeadlineOutcome:
         async with room:
             began = time.monotonic()
             try:
                 await send(request, given)
             except grpc.aio.AioRpcError as error:
-                return Told(given, error.code().name, time.monotonic() - began)
-            return Told(given, "OK", time.monotonic() - began)
+                return DeadlineOutcome(given, error.code().name, time.monotonic() - began)
+            return DeadlineOutcome(given, "OK", time.monotonic() - began)
 
     return list(await asyncio.gather(*(one(*call) for call in calls)))

@@ -13,7 +13,7 @@ import grpc
 from bench.chaos.judging import judge
 from bench.chaos.results import Report, at_least, none
 from bench.chaos.stage import PATIENT, Plan, Stage, Trial
-from bench.chaos.submits import Acks, Told, mixed
+from bench.chaos.submits import Acks, SubmitOutcome, mixed
 from bench.chaos.watches import Record
 
 from headgate import pb
@@ -108,7 +108,7 @@ async def watcher_disconnects(trial: Trial, size: Disconnects | None = None) -> 
                 mixed,
                 count=size.jobs,
                 per_second=size.per_second,
-                then=lambda a: leave(a.job_id) if a.told is Told.ACKNOWLEDGED else None,
+                then=lambda a: leave(a.job_id) if a.told is SubmitOutcome.ACKNOWLEDGED else None,
             )
         )
         restarts = await _restart_until(trial, stage, size, submitting, tasks, leavers)

@@ -17,7 +17,7 @@ from bench.chaos.stage import PATIENT, Plan, Stage, Trial
 from bench.chaos.submits import Acks, mixed
 from bench.chaos.truth import Truth
 from bench.chaos.waiting import until
-from bench.chaos.watches import Crowd
+from bench.chaos.watches import WatcherCrowd
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -52,7 +52,7 @@ async def sentinel_failover(trial: Trial, size: Failover | None = None) -> Repor
     ):
         await asyncio.gather(*_processes(stage, url))
         client = await stage.client(PATIENT)
-        crowd = Crowd([client], at_a_time=size.watchers)
+        crowd = WatcherCrowd([client], at_a_time=size.watchers)
         submitting = asyncio.create_task(
             acks.steadily(
                 client, mixed, count=size.jobs, per_second=size.per_second, then=lambda ack: crowd.watch(ack.job_id)

@@ -29,7 +29,7 @@ PINGS: Final = 200
 """Pings that are sent on one connection without a pause."""
 
 
-class Flood(NamedTuple):
+class FloodCall(NamedTuple):
     """Where a call goes to, its number, by the steady clock when the flood ends, and what says who calls."""
 
     channel: grpc.aio.Channel
@@ -39,7 +39,7 @@ class Flood(NamedTuple):
     who: tuple[tuple[str, str], ...]
 
 
-One = Callable[[Flood], Awaitable[str]]
+One = Callable[[FloodCall], Awaitable[str]]
 """One call; what came of it."""
 
 
@@ -52,13 +52,13 @@ async def main(target: str, kind: str, seconds: float, token: str = "") -> None:
 
         async def again() -> None:
             while time.monotonic() < until:
-                seen[await _KINDS[kind](Flood(channel, target, next(numbers), until, who))] += 1
+                seen[await _KINDS[kind](FloodCall(channel, target, next(numbers), until, who))] += 1
 
         await asyncio.gather(*(again() for _ in range(AT_A_TIME[kind])))
     print(f"flooder done {json.dumps(seen)}", flush=True)
 
 
-async def _submit(flood: Flood) -> str:
+async def _submit(flood: FloodCall) -> str:
     stub: Any = WorkflowInstanceServiceStub(flood.channel)
     try:
         await stub.ExecuteAdhocWorkflowInstance(adhoc(f"f{flood.number}"), timeout=20.0, metadata=flood.who)
@@ -67,7 +67,7 @@ async def _submit(flood: Flood) -> str:
     return "OK"
 
 
-async def _stream(flood: Flood) -> str:
+async def _stream(flood: FloodCall) -> str:
     """Open a stream, and hold it until the flood ends."""
     call: Any = JobServiceStub(flood.channel).WatchJob(pb.WatchJobRequest(name="jobs/quiet"), metadata=flood.who)
     first = asyncio.ensure_future(call.read())
@@ -84,7 +84,7 @@ async def _stream(flood: Flood) -> str:
     return "OK"
 
 
-async def _reset(flood: Flood) -> str:
+async def _reset(flood: FloodCall) -> str:
     """Open a stream and reset it at once."""
     call: Any = JobServiceStub(flood.channel).WatchJob(pb.WatchJobRequest(name="jobs/quiet"), metadata=flood.who)
     await asyncio.sleep(0)
@@ -93,7 +93,7 @@ async def _reset(flood: Flood) -> str:
     return "reset"
 
 
-async def _pings(flood: Flood) -> str:
+async def _pings(flood: FloodCall) -> str:
     """Connect and ping without a pause; whether the server answered all of it, or hung up."""
     host, _, port = flood.target.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))

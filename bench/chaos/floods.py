@@ -11,17 +11,17 @@ from bench.chaos.results import Report, at_least, at_most, none, quantile
 from bench.chaos.stage import FEW_SLOTS, Plan, Stage, Trial
 from bench.chaos.truth import SETTLED
 from bench.chaos.waiting import until
-from bench.chaos.worker_faults import Load, under_load
+from bench.chaos.worker_faults import FaultLoad, under_load
 
 from headgate.store import keys
 from headgate_emulator.faults import Latency
 
 
 @dataclass(frozen=True, slots=True)
-class Flood:
+class TickFlood:
     """Size of `tick-flood`."""
 
-    load: Load = field(default=Load(800, 80.0, watchers=50))
+    load: FaultLoad = field(default=FaultLoad(800, 80.0, watchers=50))
     call_millis: int = 150
     kill_after: float = 8.0
     longest: float = 240.0
@@ -49,9 +49,9 @@ class Depth:
             await asyncio.sleep(0.25)
 
 
-async def tick_flood(trial: Trial, size: Flood | None = None) -> Report:
+async def tick_flood(trial: Trial, size: TickFlood | None = None) -> Report:
     """Submit far faster than two small workers can work, and kill one of them in the middle of it."""
-    size = size or Flood()
+    size = size or TickFlood()
     depth = Depth()
     async with Stage(Plan(workers=2, environment=FEW_SLOTS)) as stage:
         stage.emulator.faults.add([Latency(action="*", millis=size.call_millis, count=1_000_000)])
@@ -81,7 +81,7 @@ async def tick_flood(trial: Trial, size: Flood | None = None) -> Report:
 class Losses:
     """Size of `lost-entries`."""
 
-    load: Load = field(default=Load(450, 15.0, watchers=100))
+    load: FaultLoad = field(default=FaultLoad(450, 15.0, watchers=100))
     pause: float = 8.0
 
 
@@ -136,16 +136,16 @@ async def _all_moved(stage: Stage, standing: dict[str, int]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Slow:
+class SlowRedis:
     """Size of `slow-redis`."""
 
-    load: Load = field(default=Load(150, 5.0, watchers=50))
+    load: FaultLoad = field(default=FaultLoad(150, 5.0, watchers=50))
     latency: float = 0.025
 
 
-async def slow_redis(trial: Trial, size: Slow | None = None) -> Report:
+async def slow_redis(trial: Trial, size: SlowRedis | None = None) -> Report:
     """Hold back everything between our processes and Redis for 25 ms each way."""
-    size = size or Slow()
+    size = size or SlowRedis()
     async with Stage(Plan(workers=2, proxied=True)) as stage:
         stage.proxy.latency = size.latency
         async with under_load(stage, size.load) as running:

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from typing import Final
 
-from bench.load.http2 import CallRefused, Connection
+from bench.load.http2 import CallRefused, Http2Connection
 
 from headgate import pb
 
@@ -22,7 +22,7 @@ CODES: Final = {b"grpc-status\x0216": "UNAUTHENTICATED", b"grpc-status\x018": "R
 _TICK: Final = 0.01
 
 
-class Forger(Connection):
+class Forger(Http2Connection):
     """A connection whose calls carry a token, and none of which should end well."""
 
     def __init__(self, host: str, port: int, token: str, most: int, seen: Counter[str]) -> None:

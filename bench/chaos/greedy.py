@@ -98,7 +98,7 @@ class Others:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _FloodResult:
     """What one kind of flood came to."""
 
     kind: str
@@ -136,7 +136,7 @@ async def caller_flood(trial: Trial, size: Greedy | None = None) -> Report:
     return Report(words, tuple(checks), {**figures, **lags})
 
 
-async def _flood(trial: Trial, stage: Stage, kind: str, size: Greedy) -> _Seen:
+async def _flood(trial: Trial, stage: Stage, kind: str, size: Greedy) -> _FloodResult:
     server, stop = stage.servers[0], asyncio.Event()
     others, before = Others(await stage.client(size.options)), rss_mb(server.pid)
     calling = asyncio.create_task(others.steadily(f"o-{kind}", size.others_per_second, stop))
@@ -152,7 +152,7 @@ async def _flood(trial: Trial, stage: Stage, kind: str, size: Greedy) -> _Seen:
     await calling
     flood = _told(flooder)
     trial.say(f"{kind}: {flood}; others: {dict(others.told)}; well again after {recovered:.2f} s")
-    return _Seen(kind, flood, others, peak - before, recovered)
+    return _FloodResult(kind, flood, others, peak - before, recovered)
 
 
 def _told(flooder: Process) -> dict[str, int]:
@@ -170,7 +170,7 @@ async def _is_well(stage: Stage, client: Client) -> bool:
     return time.monotonic() - began < 0.25 and await stage.open_watches(stage.servers[0]) <= 5
 
 
-def _checks(seen: _Seen, size: Greedy) -> list[Check]:
+def _checks(seen: _FloodResult, size: Greedy) -> list[Check]:
     told, flood = seen.others.told, seen.flood
     odd = sum(count for word, count in flood.items() if word not in SHED | {"OK", "reset"})
     served = (

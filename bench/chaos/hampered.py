@@ -27,7 +27,7 @@ NOTICED_SECONDS = 20.0 + 10.0 + 2.0
 OWN_CONNECTION = (("grpc.use_local_subchannel_pool", 1), ("grpc.http2.bdp_probe", 0))
 
 
-class Slow:
+class SlowWatchers:
     """Watchers of a job that read a message now and then, until they are told to hurry."""
 
     def __init__(self, target: str, job_id: str, count: int, pause: float) -> None:
@@ -82,7 +82,7 @@ async def slow_watchers(trial: Trial, size: Hampered | None = None) -> Report:
         for word in ("busy", "quiet"):
             await client.jobs.submit(adhoc(word))
         target = server.addresses["grpc"]
-        live, slow = Live(target, "busy", size.live), Slow(target, "busy", size.slow, size.pause)
+        live, slow = Live(target, "busy", size.live), SlowWatchers(target, "busy", size.slow, size.pause)
         crowd = await stage.crowd(target, "quiet", "0", "busy", str(size.frozen))
         await until(lambda: _are_open(stage, size.live + size.slow + size.frozen), 20.0)
         before, began = rss_mb(server.pid), time.monotonic()

@@ -75,7 +75,7 @@ class Hostile:
     at_a_time: int = 20
 
 
-class Caller:
+class RawCaller:
     """Sends bytes to methods, whatever they are."""
 
     def __init__(self, target: str) -> None:
@@ -234,7 +234,7 @@ async def hostile_input(trial: Trial, size: Hostile | None = None) -> Report:
     """Send what nobody should send, and look at every answer and at every key that was written."""
     size = size or Hostile()
     async with Stage(Plan(workers=1)) as stage:
-        caller = Caller(stage.servers[0].addresses["grpc"])
+        caller = RawCaller(stage.servers[0].addresses["grpc"])
         wrong = await _send(caller, [*malformed(), *broken()], size.at_a_time)
         trial.say(f"{len(wrong)} broken requests are answered")
         odd = await _send(caller, [*harmful(), *fuzzed(trial.rng, size.fuzzed)], size.at_a_time)
@@ -264,7 +264,7 @@ async def hostile_input(trial: Trial, size: Hostile | None = None) -> Report:
     return Report(f"{len(wrong)} broken and {len(odd)} fuzzed requests", tuple(checks), figures)
 
 
-async def _send(caller: Caller, cases: Sequence[tuple[str, bytes]], at_a_time: int) -> list[Answer]:
+async def _send(caller: RawCaller, cases: Sequence[tuple[str, bytes]], at_a_time: int) -> list[Answer]:
     room = asyncio.Semaphore(at_a_time)
 
     async def one(method: str, raw: bytes) -> Answer:

@@ -13,7 +13,7 @@ from bench.chaos.middleman import REPLY_LIES, ROW_LIES, Lie, Middleman
 from bench.chaos.results import Report, at_least, at_most, equal, none
 from bench.chaos.stage import Plan, Stage, Trial
 from bench.chaos.truth import Stored
-from bench.chaos.worker_faults import Load, under_load
+from bench.chaos.worker_faults import FaultLoad, under_load
 
 from headgate import pb
 
@@ -32,7 +32,7 @@ ACTIONS = (
 class Lying:
     """Size of `lying-upstream`. Each lie about each action is told `rounds` times."""
 
-    load: Load = field(default=Load(240, 10.0, watchers=80))
+    load: FaultLoad = field(default=FaultLoad(240, 10.0, watchers=80))
     rounds: int = 2
     every: float = 0.15
     call_seconds: float = 3.0

@@ -21,7 +21,7 @@ MAX_WATCHES: Final = 3_000
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class LimitedCallers:
     """Size of `caller-limits`: what the greedy caller may do, 0 for no limit; and the flood.
 
     Args:
@@ -34,14 +34,16 @@ class Limits:
     flood: Greedy = field(default_factory=lambda: Greedy(megabytes={"submits": 100.0, "streams": 450.0}))
 
 
-async def caller_limits(trial: Trial, size: Limits | None = None) -> Report:
+async def caller_limits(trial: Trial, size: LimitedCallers | None = None) -> Report:
     """Flood the server as in `caller-flood`, by submits and streams of a caller with limits."""
-    size = size or Limits()
+    size = size or LimitedCallers()
     seconds = size.flood.seconds + size.margin
     most = {"submits": int(size.per_second * seconds), "streams": size.watches}
     with tempfile.TemporaryDirectory(prefix="headgate-callers-") as name:
         path = Path(name) / "callers.toml"
-        path.write_text(_entry("greedy", GREEDY, size) + _entry("others", OTHERS, Limits(watches=0, per_second=0)))
+        path.write_text(
+            _entry("greedy", GREEDY, size) + _entry("others", OTHERS, LimitedCallers(watches=0, per_second=0))
+        )
         environment = {"HEADGATE_CALLERS": str(path), "HEADGATE_MAX_WATCHES": str(MAX_WATCHES)}
         options = ClientOptions(token=OTHERS)
         return await caller_flood(
@@ -49,7 +51,7 @@ async def caller_limits(trial: Trial, size: Limits | None = None) -> Report:
         )
 
 
-def _entry(name: str, token: str, limits: Limits) -> str:
+def _entry(name: str, token: str, limits: LimitedCallers) -> str:
     digest = hashlib.sha256(token.encode()).hexdigest()
     return (
         f'[callers.{name}]\nrights = ["write"]\ntokens = [{{sha256 = "{digest}"}}]\n'

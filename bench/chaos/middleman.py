@@ -29,7 +29,7 @@ Guard = Callable[[web.Request], web.Response | None]
 
 
 @dataclass(slots=True)
-class Told:
+class PendingLie:
     """A lie that waits for its calls: which action it strikes and how often yet."""
 
     lie: Lie
@@ -48,7 +48,7 @@ class Middleman:
     def __init__(self, target: str, guard: Guard | None = None) -> None:
         self._target = target
         self._guard = guard or (lambda _: None)
-        self._waiting: list[Told] = []
+        self._waiting: list[PendingLie] = []
         self._runner: web.AppRunner
         self._session: aiohttp.ClientSession
         self.told: Counter[str] = Counter()
@@ -62,7 +62,7 @@ class Middleman:
 
     def lie(self, lie: Lie, action: str, times: int = 1) -> None:
         """Answer the next calls of an action with a lie."""
-        self._waiting.append(Told(lie, action, times))
+        self._waiting.append(PendingLie(lie, action, times))
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(auto_decompress=False)

@@ -97,7 +97,7 @@ class Good:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _NoiseResult:
     kind: str
     noise: str
     good: Good
@@ -139,7 +139,7 @@ async def _alone(good: Good, size: Noisy) -> Good:
     return good
 
 
-async def _beside(trial: Trial, stage: Stage, good: Good, kind: str, size: Noisy) -> _Seen:
+async def _beside(trial: Trial, stage: Stage, good: Good, kind: str, size: Noisy) -> _NoiseResult:
     server, stop = stage.servers[0], asyncio.Event()
     before, peak = rss_mb(server.pid), 0.0
     noise = await stage.beside("noises", READY, server.addresses["grpc"], kind, str(size.seconds), NOISY)
@@ -153,7 +153,7 @@ async def _beside(trial: Trial, stage: Stage, good: Good, kind: str, size: Noisy
     await calling
     told = _told(noise)
     trial.say(f"{kind}: {told}; p99 {1000 * quantile(good.seconds, 0.99):.1f} ms, {dict(good.told)}")
-    return _Seen(kind, told, good, peak - before)
+    return _NoiseResult(kind, told, good, peak - before)
 
 
 def _told(noise: Process) -> str:
@@ -161,7 +161,7 @@ def _told(noise: Process) -> str:
     return json.dumps(json.loads(line.removeprefix("noise done "))).replace('"', "")
 
 
-def _checks(seen: _Seen, size: Noisy, was: float) -> list[Check]:
+def _checks(seen: _NoiseResult, size: Noisy, was: float) -> list[Check]:
     told = seen.good.told
     return [
         at_least(f"calls of the noise, {seen.kind}", 1, len(seen.noise.strip("{}"))),

@@ -13,8 +13,8 @@ from bench.chaos import verdicts
 from bench.chaos.judging import judge
 from bench.chaos.results import Check, Figure, Report, at_least, at_most, none, quantile
 from bench.chaos.stage import IMPATIENT, Plan, Stage, Trial
-from bench.chaos.submits import Ack, Acks, Told, light
-from bench.chaos.watches import Crowd
+from bench.chaos.submits import Ack, Acks, SubmitOutcome, light
+from bench.chaos.watches import WatcherCrowd
 
 from headgate import pb
 from headgate_client import Client
@@ -98,7 +98,7 @@ class _SteadyLoad:
         self._rate = per_second
         self._count = int(per_second * seconds)
         self._watchers = watchers
-        self._crowd: Crowd
+        self._crowd: WatcherCrowd
         self._patient: Client
         self._task: asyncio.Task[None]
 
@@ -110,7 +110,7 @@ class _SteadyLoad:
     async def __aenter__(self) -> None:
         hasty = await self._stage.client(IMPATIENT)
         self._patient = await self._stage.client()
-        self._crowd = Crowd([self._patient], at_a_time=self._watchers)
+        self._crowd = WatcherCrowd([self._patient], at_a_time=self._watchers)
         submitting = self.acks.steadily(hasty, light, count=self._count, per_second=self._rate, then=self._watch)
         self._task = asyncio.create_task(submitting)
 
@@ -120,13 +120,13 @@ class _SteadyLoad:
             await self._crowd.finish(0.0)
             return
         await self._task
-        before = self.acks.ids(Told.UNKNOWN)
+        before = self.acks.ids(SubmitOutcome.UNKNOWN)
         numbers = {job_id: int(job_id[1:]) for job_id in before}
         self.unknown = await self.acks.settle_unknown(self._patient, light, numbers)
         self.still_unknown = len(set(before) - set(self.acks.ids()))
 
     def _watch(self, ack: Ack) -> None:
-        if ack.told is Told.ACKNOWLEDGED and int(ack.job_id[1:]) % 10 == 0:
+        if ack.told is SubmitOutcome.ACKNOWLEDGED and int(ack.job_id[1:]) % 10 == 0:
             self._crowd.watch(ack.job_id)
 
     async def judge(self) -> _Judged:
@@ -138,7 +138,7 @@ class _SteadyLoad:
 
     def figures(self) -> dict[str, Figure]:
         """What callers were told."""
-        answered = [ack for ack in self.acks.all if ack.told is Told.ACKNOWLEDGED]
+        answered = [ack for ack in self.acks.all if ack.told is SubmitOutcome.ACKNOWLEDGED]
         return {
             "submits answered": len(self.acks.all),
             "unknown at first": self.unknown,
@@ -157,10 +157,10 @@ class _Judged:
 def _while_away(acks: list[Ack], outages: list[Outage]) -> list[Check]:
     """What callers were told whose submit lay wholly inside an outage."""
     inside = [a for a in acks if any(o.began <= a.began and a.ended <= o.away_until for o in outages)]
-    failed = [ack for ack in acks if ack.told is not Told.ACKNOWLEDGED]
+    failed = [ack for ack in acks if ack.told is not SubmitOutcome.ACKNOWLEDGED]
     return [
         at_least("submits sent and answered while Redis was away", len(outages), len(inside)),
-        none("of these, answered OK", sum(ack.told is Told.ACKNOWLEDGED for ack in inside)),
+        none("of these, answered OK", sum(ack.told is SubmitOutcome.ACKNOWLEDGED for ack in inside)),
         none("failed submits that are not UNAVAILABLE with RetryInfo", sum(not _polite(ack) for ack in failed)),
     ]
 
@@ -170,7 +170,7 @@ def _polite(ack: Ack) -> bool:
 
 
 def _first_ok(acks: list[Ack], outage: Outage) -> float:
-    ends = [ack.ended for ack in acks if ack.told is Told.ACKNOWLEDGED and ack.ended >= outage.back]
+    ends = [ack.ended for ack in acks if ack.told is SubmitOutcome.ACKNOWLEDGED and ack.ended >= outage.back]
     return min(ends, default=float("inf")) - outage.back
 
 

@@ -16,7 +16,7 @@ from bench.chaos.submits import Acks, adhoc
 from bench.chaos.truth import Stored
 from bench.chaos.verdicts import ONCE_ONLY
 from bench.chaos.waiting import until_true
-from bench.chaos.worker_faults import Load, under_load
+from bench.chaos.worker_faults import FaultLoad, under_load
 from google.rpc.error_details_pb2 import ErrorInfo
 from redis.asyncio import Redis
 
@@ -35,7 +35,7 @@ ENDS_WORKER = ("killed", "exit")
 class Poison:
     """Size of `poison-job`."""
 
-    load: Load = field(default=Load(1_000, 11.0, watchers=100))
+    load: FaultLoad = field(default=FaultLoad(1_000, 11.0, watchers=100))
     ways: tuple[str, ...] = tuple(WAYS)
     workers: int = 3
     attempts: int = 5
@@ -133,7 +133,7 @@ def _reason(job: pb.Job) -> str:
 class Versions:
     """Size of `two-versions`."""
 
-    load: Load = field(default=Load(150, 10.0))
+    load: FaultLoad = field(default=FaultLoad(150, 10.0))
     unknown: int = 200
     broken: int = 20
 

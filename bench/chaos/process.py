@@ -25,7 +25,7 @@ class NotReady(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
+class ProcessLaunch:
     """How to start a process.
 
     Args:
@@ -46,7 +46,7 @@ class Launch:
 class Process:
     """A running process. `addresses` are those of its ready line."""
 
-    def __init__(self, launch: Launch) -> None:
+    def __init__(self, launch: ProcessLaunch) -> None:
         self.name = launch.name
         self.addresses: Mapping[str, str] = {}
         self.lines: deque[str] = deque(maxlen=KEPT_LINES)
@@ -56,7 +56,7 @@ class Process:
         self._child: Child | None = None
 
     @classmethod
-    async def start(cls, launch: Launch) -> Self:
+    async def start(cls, launch: ProcessLaunch) -> Self:
         """Start it and return when it is ready. Raises NotReady."""
         process = cls(launch)
         await process.spawn()

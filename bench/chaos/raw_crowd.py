@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from bench.load.http2 import CallRefused, Connection
+from bench.load.http2 import CallRefused, Http2Connection
 from bench.load.streams import DAY_SECONDS
 from bench.setting import WATCH_JOB
 
@@ -29,7 +29,7 @@ class Visitor:
     def __init__(self, port: int, requests: Sequence[bytes]) -> None:
         self._port = port
         self._requests = requests
-        self.connection: Connection | None = None
+        self.connection: Http2Connection | None = None
         self.seen: set[int] = set()
         self.due = 0.0
 
@@ -41,7 +41,7 @@ class Visitor:
     def come(self) -> None:
         """Connect and open every watch at once; a refused connection comes again."""
         try:
-            self.connection = Connection(
+            self.connection = Http2Connection(
                 "127.0.0.1", self._port, WATCH_JOB, on_message=self._message, on_end=_end, timeout=DAY_SECONDS
             )
             self.connection.socket.sendall(b"".join(self.connection.request(one)[1] for one in self._requests))

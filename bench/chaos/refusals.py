@@ -12,12 +12,12 @@ from typing import Any
 
 from bench.chaos import verdicts
 from bench.chaos.judging import judge
-from bench.chaos.process import Launch, Process
+from bench.chaos.process import Process, ProcessLaunch
 from bench.chaos.results import Check, Report, at_least, at_most, equal, none
 from bench.chaos.stage import IMPATIENT, Plan, Stage, Trial
-from bench.chaos.submits import Ack, Acks, Told, light, mixed
+from bench.chaos.submits import Ack, Acks, SubmitOutcome, light, mixed
 from bench.chaos.waiting import until
-from bench.chaos.watches import Crowd
+from bench.chaos.watches import WatcherCrowd
 
 from headgate import pb
 from headgate_client import Client, HeadgateError
@@ -38,7 +38,7 @@ _Switch = Callable[[Stage], Awaitable[object]]
 
 
 @dataclass(slots=True)
-class _Seen:
+class _RefusalResult:
     noticed: float = 0.0
     commands_per_second: float = 0.0
     began: float = 0.0
@@ -56,9 +56,9 @@ async def _refuse(
     off: Callable[[], Awaitable[object]],
     *,
     readiness: int = 503,
-) -> _Seen:
+) -> _RefusalResult:
     """Make Redis refuse writes for a while, and see what everybody makes of it, whose readiness is to be as given."""
-    seen = _Seen()
+    seen = _RefusalResult()
     client = await stage.client(IMPATIENT)
     submitting = asyncio.create_task(acks.steadily(client, mixed, count=size.jobs, per_second=size.per_second))
     await asyncio.sleep(size.before)
@@ -106,7 +106,7 @@ async def _rate(stage: Stage, seconds: float) -> float:
     return float((after - before) / seconds)
 
 
-def _inside(acks: Acks, seen: _Seen) -> list[Ack]:
+def _inside(acks: Acks, seen: _RefusalResult) -> list[Ack]:
     return [ack for ack in acks.all if seen.began + 0.5 < ack.began and ack.ended < seen.ended]
 
 
@@ -193,7 +193,7 @@ async def redis_full(trial: Trial, size: Refusing | None = None) -> Report:
         )
         trial.say(f"noticed after {seen.noticed:.1f} s, recovered after {seen.recovered:.1f} s")
         judged = await judge(stage, acks.ids(), seconds=90.0)
-        half = set(acks.ids(Told.REFUSED)) & set(await stage.truth.job_ids())
+        half = set(acks.ids(SubmitOutcome.REFUSED)) & set(await stage.truth.job_ids())
     inside = _inside(acks, seen)
     full = [ack for ack in inside if _refused(ack, "STORE_FULL")]
     checks = [
@@ -225,7 +225,7 @@ async def redis_emptied(trial: Trial, size: Emptied | None = None) -> Report:
     acks, later = Acks(), Acks()
     async with Stage(Plan(workers=2, run_seconds=60.0)) as stage:
         client = await stage.client()
-        crowd = Crowd([client], at_a_time=size.watchers)
+        crowd = WatcherCrowd([client], at_a_time=size.watchers)
         await acks.steadily(
             client, mixed, count=size.jobs, per_second=size.per_second, then=lambda a: crowd.watch(a.job_id)
         )
@@ -254,7 +254,7 @@ async def redis_emptied(trial: Trial, size: Emptied | None = None) -> Report:
     return Report(f"{size.jobs} running jobs, each watched; 50 submits afterwards", tuple(checks), figures)
 
 
-async def _all_told(crowd: Crowd) -> bool:
+async def _all_told(crowd: WatcherCrowd) -> bool:
     return all(record.error or record.ended for record in crowd.records)
 
 
@@ -285,7 +285,7 @@ async def evicting_policy(trial: Trial) -> Report:
 
 async def _refuses(stage: Stage, module: str, policy: str) -> list[Check]:
     environment = stage.environment(HEADGATE_LISTEN="127.0.0.1:0")
-    process = Process(Launch(module, module, re.compile("ready"), environment))
+    process = Process(ProcessLaunch(module, module, re.compile("ready"), environment))
     await process.spawn()
     try:
         async with asyncio.timeout(30):

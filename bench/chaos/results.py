@@ -47,7 +47,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ResultRow:
     """A report with what makes it repeatable."""
 
     name: str
@@ -89,7 +89,7 @@ def quantile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[ResultRow]) -> str:
     """The rows as a Markdown table: one line per experiment."""
     lines = ["| experiment | load | held | figures |", "|---|---|---|---|"]
     for row in rows:
@@ -98,7 +98,7 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def misses(rows: Sequence[Row]) -> str:
+def misses(rows: Sequence[ResultRow]) -> str:
     """Every criterion that was missed, with what was wanted and what was seen; else how many held."""
     found = [(row.name, check) for row in rows for check in row.report.checks if not check.held]
     held = sum(len(row.report.checks) for row in rows) - len(found)
@@ -112,7 +112,7 @@ def _told(report: Report) -> str:
     return ", ".join([*measured, *(f"{name} {_short(value)}" for name, value in report.figures.items())])
 
 
-def summary(row: Row) -> str:
+def summary(row: ResultRow) -> str:
     """The row for a person who waits: the verdict, the figures, and every criterion that was missed."""
     verdict = "held" if row.report.held else "NOT HELD"
     figures = ", ".join(f"{name} {_short(value)}" for name, value in row.report.figures.items())

@@ -18,7 +18,7 @@ OPEN = re.compile(r"crowd open (?P<line>\{.*\})")
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
+class ReturningCrowd:
     """Size of `returning-crowd`. Seconds from the server's word that it serves until every watch has a message."""
 
     watchers: int = 10_000
@@ -29,9 +29,9 @@ class Crowd:
     kilobytes: float = 40.0
 
 
-async def returning_crowd(trial: Trial, size: Crowd | None = None) -> Report:
+async def returning_crowd(trial: Trial, size: ReturningCrowd | None = None) -> Report:
     """Kill the only server again and again, and count how long all watches take to stand again."""
-    size = size or Crowd()
+    size = size or ReturningCrowd()
     async with Stage(Plan(workers=0)) as stage:
         client = await stage.client()
         for number in range(size.jobs):
@@ -58,7 +58,7 @@ async def returning_crowd(trial: Trial, size: Crowd | None = None) -> Report:
     return Report(words, checks, {"each time, s": ", ".join(f"{seconds:.2f}" for seconds in took)})
 
 
-def _arguments(server: Process, size: Crowd) -> list[str]:
+def _arguments(server: Process, size: ReturningCrowd) -> list[str]:
     port = server.addresses["grpc"].rpartition(":")[2]
     jobs = [f"jobs/c{number}" for number in range(size.jobs)]
     return [port, str(size.watchers), str(size.connections), *jobs]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from bench.chaos.judging import judge
 from bench.chaos.results import Report, at_least, at_most, none, quantile
 from bench.chaos.stage import Plan, Stage, Trial
-from bench.chaos.submits import Ack, Acks, Told, light
-from bench.chaos.watches import UNOPENED, Crowd
+from bench.chaos.submits import Ack, Acks, SubmitOutcome, light
+from bench.chaos.watches import UNOPENED, WatcherCrowd
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +30,16 @@ class _Two:
     """Submits and watches against two servers; each client prefers another one."""
 
     acks: Acks
-    crowd: Crowd
+    crowd: WatcherCrowd
     task: asyncio.Task[None]
 
     @classmethod
     async def begin(cls, stage: Stage, *, jobs: int, per_second: float, watchers: int) -> _Two:
         clients = [await stage.client(turn=turn) for turn in range(8)]
-        acks, crowd = Acks(), Crowd(clients, at_a_time=watchers)
+        acks, crowd = Acks(), WatcherCrowd(clients, at_a_time=watchers)
 
         def watch(ack: Ack) -> None:
-            if ack.told is Told.ACKNOWLEDGED:
+            if ack.told is SubmitOutcome.ACKNOWLEDGED:
                 crowd.watch(ack.job_id)
 
         async def submit() -> None:

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
-from bench.chaos.process import Launch, Process
+from bench.chaos.process import Process, ProcessLaunch
 from bench.chaos.proxy import Proxy
 from bench.chaos.results import Check, none
 from bench.chaos.truth import Truth
@@ -158,7 +158,7 @@ class Stage:
         """Start one more server."""
         own = {"HEADGATE_LISTEN": listen, "HEADGATE_DRAIN_SECONDS": "5", **environment}
         name = f"server-{next(self._numbers)}"
-        server = await self._run(Launch(name, "headgate_server", _SERVER_READY, self.environment(**own)))
+        server = await self._run(ProcessLaunch(name, "headgate_server", _SERVER_READY, self.environment(**own)))
         self.servers.append(server)
         return server
 
@@ -170,7 +170,9 @@ class Stage:
     async def add_worker(self, launcher: str = "headgate_worker", *arguments: str, **environment: str) -> Process:
         """Start one more worker; by a module of ours that becomes one, where a launcher is named."""
         name = f"worker-{next(self._numbers)}"
-        worker = await self._run(Launch(name, launcher, _WORKER_READY, self.environment(**environment), arguments))
+        worker = await self._run(
+            ProcessLaunch(name, launcher, _WORKER_READY, self.environment(**environment), arguments)
+        )
         self.workers.append(worker)
         return worker
 
@@ -185,7 +187,7 @@ class Stage:
 
     async def beside(self, module: str, ready: re.Pattern[str], *arguments: str) -> Process:
         """Start a module of this package as a process that plays along."""
-        return await self._run(Launch(module, f"bench.chaos.{module}", ready, self.environment(), arguments))
+        return await self._run(ProcessLaunch(module, f"bench.chaos.{module}", ready, self.environment(), arguments))
 
     def environment(self, **more: str) -> dict[str, str]:
         """The environment of a process of ours."""
@@ -203,7 +205,7 @@ class Stage:
             **more,
         }
 
-    async def _run(self, launch: Launch) -> Process:
+    async def _run(self, launch: ProcessLaunch) -> Process:
         process = await Process.start(launch)
         self._started.append(process)
         return process

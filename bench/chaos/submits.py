@@ -28,7 +28,7 @@ Request = pb.CreateBackfillRequest | pb.ExecuteAdhocWorkflowInstanceRequest
 MakeRequest = Callable[[int], Request]
 
 
-class Told(Enum):
+class SubmitOutcome(Enum):
     """What a submit's caller knows."""
 
     ACKNOWLEDGED = "acknowledged"
@@ -50,7 +50,7 @@ class Ack:
     job_id: str
     began: float
     ended: float
-    told: Told
+    told: SubmitOutcome
     code: str
     reason: str = ""
     retry_after: float | None = None
@@ -67,7 +67,7 @@ class Acks:
     def __init__(self) -> None:
         self.all: list[Ack] = []
 
-    def ids(self, told: Told = Told.ACKNOWLEDGED) -> list[str]:
+    def ids(self, told: SubmitOutcome = SubmitOutcome.ACKNOWLEDGED) -> list[str]:
         """The jobs whose callers were told this last."""
         last = {ack.job_id: ack.told for ack in self.all}
         return [job_id for job_id, found in last.items() if found is told]
@@ -77,9 +77,13 @@ class Acks:
         began, job_id = time.monotonic(), request.job_id
         try:
             await client.jobs.submit(request)
-            ack = Ack(job_id, began, time.monotonic(), Told.ACKNOWLEDGED, "OK")
+            ack = Ack(job_id, began, time.monotonic(), SubmitOutcome.ACKNOWLEDGED, "OK")
         except HeadgateError as error:
-            told = Told.REFUSED if error.code in _DEFINITE or error.reason == "STORE_FULL" else Told.UNKNOWN
+            told = (
+                SubmitOutcome.REFUSED
+                if error.code in _DEFINITE or error.reason == "STORE_FULL"
+                else SubmitOutcome.UNKNOWN
+            )
             ack = Ack(job_id, began, time.monotonic(), told, error.code.name, error.reason, error.retry_after)
         self.all.append(ack)
         return ack
@@ -105,7 +109,7 @@ class Acks:
 
     async def settle_unknown(self, client: Client, make: MakeRequest, ids: dict[str, int]) -> int:
         """Repeat every submit whose caller knows nothing, with the same request_id; how many there were."""
-        unknown = self.ids(Told.UNKNOWN)
+        unknown = self.ids(SubmitOutcome.UNKNOWN)
         for job_id in unknown:
             await self.submit(client, make(ids[job_id]))
         return len(unknown)

@@ -15,7 +15,7 @@ from bench.chaos.results import Report, at_least, at_most, none
 from bench.chaos.stage import Plan, Stage, Trial
 from bench.chaos.truth import Stored
 from bench.chaos.waiting import until_true
-from bench.chaos.worker_faults import Load, under_load
+from bench.chaos.worker_faults import FaultLoad, under_load
 from pydantic import SecretStr
 
 from headgate_emulator.dataworks.quota import Limits
@@ -26,7 +26,7 @@ from headgate_emulator.ledger import LedgerRow
 class Away:
     """Size of `upstream-outage`. Seconds; `qps` is what upstream allows, `window` over how long its use is counted."""
 
-    load: Load = field(default=Load(240, 10.0, watchers=80))
+    load: FaultLoad = field(default=FaultLoad(240, 10.0, watchers=80))
     qps: int = 80
     before: float = 5.0
     away: float = 20.0
@@ -90,7 +90,7 @@ def _busiest(calls: Sequence[LedgerRow], seconds: float) -> float:
 class Rotation:
     """Size of `rotated-credentials`. Seconds."""
 
-    load: Load = field(default=Load(320, 8.0, watchers=80))
+    load: FaultLoad = field(default=FaultLoad(320, 8.0, watchers=80))
     rotations: int = 6
     every: float = 5.0
     pick_up: float = 3.0

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from bench.chaos.judging import judge
 from bench.chaos.results import Report, at_least, at_most, none
 from bench.chaos.stage import FEW_SLOTS, Plan, Stage, Trial
-from bench.chaos.worker_faults import Load, under_load
+from bench.chaos.worker_faults import FaultLoad, under_load
 
 from headgate import pb
 from headgate_emulator.faults import CallFault, ErrorReply, LostReply, LostRequest, MalformedReply
@@ -51,7 +51,7 @@ def lost_write(rng: random.Random) -> CallFault:
 class LostWrites:
     """Size of `lost-upstream-replies`."""
 
-    load: Load = field(default=Load(600, 12.0, watchers=100))
+    load: FaultLoad = field(default=FaultLoad(600, 12.0, watchers=100))
     per_second: float = 2.0
     kills: int = 6
     every: float = 6.0
@@ -86,7 +86,7 @@ async def lost_upstream_replies(trial: Trial, size: LostWrites | None = None) ->
 class Errors:
     """Size of `upstream-errors`."""
 
-    load: Load = field(default=Load(300, 10.0, watchers=100))
+    load: FaultLoad = field(default=FaultLoad(300, 10.0, watchers=100))
     per_second: float = 40.0
     seconds: float = 30.0
     calls_per_job: float = 20.0

@@ -67,7 +67,7 @@ def canonical(event: pb.JobEvent) -> bytes:
     return event.SerializeToString(deterministic=True)
 
 
-class Crowd:
+class WatcherCrowd:
     """Watchers through the client library, at most so many at a time; each follows one job from its first revision."""
 
     def __init__(self, clients: Sequence[Client], *, at_a_time: int = 200) -> None:

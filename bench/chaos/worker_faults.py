@@ -13,9 +13,9 @@ from bench.chaos.process import Process
 from bench.chaos.recovery import Recovery
 from bench.chaos.results import Report, at_least, at_most, none, quantile
 from bench.chaos.stage import FEW_SLOTS, Plan, Stage, Trial
-from bench.chaos.submits import Ack, Acks, Told, mixed
+from bench.chaos.submits import Ack, Acks, SubmitOutcome, mixed
 from bench.chaos.waiting import until, until_true
-from bench.chaos.watches import Crowd
+from bench.chaos.watches import WatcherCrowd
 
 from headgate.store import keys
 from headgate_client import Client
@@ -23,7 +23,7 @@ from headgate_emulator.faults import Latency
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class FaultLoad:
     """Jobs that are submitted while the fault is on.
 
     Args:
@@ -48,17 +48,17 @@ class Running:
     """The load while it runs."""
 
     acks: Acks
-    crowd: Crowd
+    crowd: WatcherCrowd
 
 
 @asynccontextmanager
-async def under_load(stage: Stage, load: Load) -> AsyncIterator[Running]:
+async def under_load(stage: Stage, load: FaultLoad) -> AsyncIterator[Running]:
     """Submit and watch while the block runs; afterwards all submits are answered and all watchers were told."""
     clients = [await stage.client() for _ in range(4)]
-    running = Running(Acks(), Crowd(clients, at_a_time=max(1, load.watchers)))
+    running = Running(Acks(), WatcherCrowd(clients, at_a_time=max(1, load.watchers)))
 
     def watch(ack: Ack) -> None:
-        if load.watchers and ack.told is Told.ACKNOWLEDGED:
+        if load.watchers and ack.told is SubmitOutcome.ACKNOWLEDGED:
             running.crowd.watch(ack.job_id)
 
     submitting = asyncio.create_task(_submit(running, clients[0], load, watch))
@@ -72,7 +72,7 @@ async def under_load(stage: Stage, load: Load) -> AsyncIterator[Running]:
         await running.crowd.finish(0.0)
 
 
-async def _submit(running: Running, client: Client, load: Load, then: Callable[[Ack], None]) -> None:
+async def _submit(running: Running, client: Client, load: FaultLoad, then: Callable[[Ack], None]) -> None:
     await running.acks.steadily(client, mixed, count=load.jobs, per_second=load.per_second, then=then)
 
 
@@ -80,7 +80,7 @@ async def _submit(running: Running, client: Client, load: Load, then: Callable[[
 class Kills:
     """Size of `worker-kills`."""
 
-    load: Load = field(default=Load(1_000, 14.0, watchers=200))
+    load: FaultLoad = field(default=FaultLoad(1_000, 14.0, watchers=200))
     kills: int = 30
     every: float = 2.0
     call_millis: int = 150
@@ -153,7 +153,7 @@ class _Toll:
 class Blackout:
     """Size of `all-workers-killed`."""
 
-    load: Load = field(default=Load(400, 20.0, watchers=100))
+    load: FaultLoad = field(default=FaultLoad(400, 20.0, watchers=100))
     workers: int = 3
     before: float = 6.0
     dark: float = 20.0
@@ -195,7 +195,7 @@ async def _first_worker_commit(stage: Stage, after: bytes) -> float:
 class Rolling:
     """Size of `rolling-restart`."""
 
-    load: Load = field(default=Load(700, 12.0, watchers=100))
+    load: FaultLoad = field(default=FaultLoad(700, 12.0, watchers=100))
     workers: int = 4
     rounds: int = 5
 
@@ -242,7 +242,7 @@ async def _most_attempts(stage: Stage) -> int:
 class Pause:
     """Size of `paused-worker`."""
 
-    load: Load = field(default=Load(200, 15.0, watchers=100))
+    load: FaultLoad = field(default=FaultLoad(200, 15.0, watchers=100))
     lease_seconds: float = 2.0
     times: int = 3
 

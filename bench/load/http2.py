@@ -55,7 +55,7 @@ def header_blocks(path: str, authority: str, timeout: str = "30S") -> tuple[byte
     return b"\x83\x86" + b"".join(named), b"\x83\x86" + known
 
 
-class Connection:
+class Http2Connection:
     """One connection to one method. Replies are handed to two callbacks.
 
     Args:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.load.http2 import Connection
+from bench.load.http2 import Http2Connection
 
 from headgate import pb
 
@@ -49,7 +49,7 @@ class Audience:
         self.messages = 0
         self._open = False
         self._connections = [
-            Connection(
+            Http2Connection(
                 "127.0.0.1",
                 wanted.port,
                 wanted.path,

@@ -12,7 +12,7 @@ from itertools import islice
 
 from bench.figures import quantile
 from bench.load.bodies import bodies
-from bench.load.http2 import Connection
+from bench.load.http2 import Http2Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LoopResult:
     """What a loop saw.
 
     Args:
@@ -63,7 +63,7 @@ MOST_PER_SECOND = 20_000
 """Bodies that are prepared for each second, more than any of the servers takes."""
 
 
-class Client:
+class LoopClient:
     """The calls of one connection of the loop."""
 
     def __init__(self, loop: Loop, prepared: deque[bytes]) -> None:
@@ -71,7 +71,7 @@ class Client:
         self._began: dict[int, float] = {}
         self._ended = 0
         self.times: list[float] = []
-        self.connection = Connection("127.0.0.1", loop.port, loop.path, on_message=_ignore, on_end=self._end)
+        self.connection = Http2Connection("127.0.0.1", loop.port, loop.path, on_message=_ignore, on_end=self._end)
 
     def send(self, count: int) -> None:
         """Begin calls."""
@@ -98,11 +98,11 @@ def _ignore(_stream: int, _message: bytes) -> None:
     return None
 
 
-def measure(loop: Loop) -> Seen:
+def measure(loop: Loop) -> LoopResult:
     """Run a loop."""
     wanted = int((loop.warm_up + loop.seconds) * MOST_PER_SECOND) + loop.in_flight
     prepared = deque(islice(bodies(loop.kind, loop.run), wanted))
-    clients = [Client(loop, prepared) for _ in range(loop.connections)]
+    clients = [LoopClient(loop, prepared) for _ in range(loop.connections)]
     try:
         return _measured(loop, clients)
     finally:
@@ -110,7 +110,7 @@ def measure(loop: Loop) -> Seen:
             client.connection.close()
 
 
-def _measured(loop: Loop, clients: list[Client]) -> Seen:
+def _measured(loop: Loop, clients: list[LoopClient]) -> LoopResult:
     for client in clients:
         client.send(loop.in_flight // loop.connections)
     _turn(clients, loop.warm_up)
@@ -122,10 +122,10 @@ def _measured(loop: Loop, clients: list[Client]) -> Seen:
     took, own = time.perf_counter() - began, time.process_time() - cpu
     times = [seconds for client in clients for seconds in client.times]
     p50_ms, p99_ms = quantile(times, 0.5) * 1000, quantile(times, 0.99) * 1000
-    return Seen(len(times) / took, p50_ms, p99_ms, own / took, warm + len(times))
+    return LoopResult(len(times) / took, p50_ms, p99_ms, own / took, warm + len(times))
 
 
-def _turn(clients: list[Client], seconds: float) -> None:
+def _turn(clients: list[LoopClient], seconds: float) -> None:
     until = time.perf_counter() + seconds
     with selectors.DefaultSelector() as selector:
         for client in clients:

@@ -11,7 +11,7 @@ from bench.floor.echo import PATH as ECHO
 from bench.floor.lua import round_trips
 from bench.load.bodies import submit
 from bench.rows.seeding import put_observation, submit_one
-from bench.setting import CREATE, GET_INSTANCE, GET_JOB, Load, Setting, Size
+from bench.setting import CREATE, GET_INSTANCE, GET_JOB, LoadResult, Setting, Size
 
 from headgate import pb
 
@@ -21,21 +21,21 @@ Side = tuple[Process, str, str]
 """A server, the method that is called, and what is sent."""
 
 
-async def in_turn(setting: Setting, size: Size, *sides: Side, **load: int) -> list[list[Load]]:
+async def in_turn(setting: Setting, size: Size, *sides: Side, **load: int) -> list[list[LoadResult]]:
     """Load each side in turn, as often as the size says; what each saw."""
-    seen: list[list[Load]] = [[] for _ in sides]
+    seen: list[list[LoadResult]] = [[] for _ in sides]
     for _ in range(size.runs):
         for side, (server, path, kind) in zip(seen, sides, strict=True):
             side.append(await setting.load(server, path, kind, seconds=size.seconds, **load))
     return seen
 
 
-def rates(what: str, ours: Sequence[Load], theirs: Sequence[Load], goal: Goal | None = None) -> Figure:
+def rates(what: str, ours: Sequence[LoadResult], theirs: Sequence[LoadResult], goal: Goal | None = None) -> Figure:
     """Calls per second of ours over theirs."""
     return ratio(what, [seen.rate for seen in ours], [seen.rate for seen in theirs], goal)
 
 
-def cpu(what: str, seen: Sequence[Load]) -> Figure:
+def cpu(what: str, seen: Sequence[LoadResult]) -> Figure:
     """CPU of the server per call: what hardly moves when other work shares the machine."""
     return Figure(f"CPU of the server per {what}", "us", tuple(load.cpu_us for load in seen))
 

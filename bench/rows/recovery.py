@@ -8,7 +8,7 @@ from typing import Final
 
 from bench.chaos.results import Report
 from bench.chaos.stage import FEW_SLOTS, Plan, Trial
-from bench.chaos.worker_faults import Kills, Load, worker_kills
+from bench.chaos.worker_faults import FaultLoad, Kills, worker_kills
 from bench.figures import CannotMeasure, Figure, Found, Goal, at_most
 from bench.setting import Size
 
@@ -21,7 +21,7 @@ AGAIN: Final = "ticks whose next one was killed as well"
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class KillPace:
     """How hard workers are killed.
 
     Args:
@@ -39,8 +39,8 @@ class Pace:
     goal: Goal
 
 
-GENTLE: Final = Pace("one of 3 workers each 2 s", workers=3, every=2.0, kills=10, goal=GOAL)
-HARD: Final = Pace("one of 2 workers each second", workers=2, every=1.0, kills=16, goal=GOAL)
+GENTLE: Final = KillPace("one of 3 workers each 2 s", workers=3, every=2.0, kills=10, goal=GOAL)
+HARD: Final = KillPace("one of 2 workers each second", workers=2, every=1.0, kills=16, goal=GOAL)
 ROUNDS: Final = 3
 """Of each pace, by turns, every one with workers and a store of its own. The first of a quick run is the only one."""
 
@@ -48,7 +48,7 @@ ROUNDS: Final = 3
 async def p14(size: Size) -> Found:
     """From kill -9 of a worker until the next commit of each job that it had in hand, at two paces."""
     rounds = 1 if size.quick else ROUNDS
-    seen: dict[Pace, list[Mapping[str, float]]] = {GENTLE: [], HARD: []}
+    seen: dict[KillPace, list[Mapping[str, float]]] = {GENTLE: [], HARD: []}
     for number in range(rounds):
         for pace, found in seen.items():
             found.append(_figures(await _round(pace, 3 if size.quick else pace.kills, seed=number + 1)))
@@ -58,8 +58,8 @@ async def p14(size: Size) -> Found:
     )
 
 
-async def _round(pace: Pace, kills: int, *, seed: int) -> Report:
-    load = Load(jobs=int(25 * pace.every * kills), per_second=20.0)
+async def _round(pace: KillPace, kills: int, *, seed: int) -> Report:
+    load = FaultLoad(jobs=int(25 * pace.every * kills), per_second=20.0)
     plan = Plan(workers=pace.workers, environment=FEW_SLOTS)
     return await worker_kills(Trial("P14", seed), Kills(load, kills=kills, every=pace.every, plan=plan))
 
@@ -77,7 +77,7 @@ def _figures(report: Report) -> Mapping[str, float]:
     return {**found, "p99": slowest}
 
 
-def _shown(pace: Pace, found: Sequence[Mapping[str, float]]) -> list[Figure]:
+def _shown(pace: KillPace, found: Sequence[Mapping[str, float]]) -> list[Figure]:
     def figure(what: str, name: str, goal: Goal | None = None) -> Figure:
         return Figure(what, "s", tuple(one[name] for one in found), goal)
 
@@ -88,7 +88,7 @@ def _shown(pace: Pace, found: Sequence[Mapping[str, float]]) -> list[Figure]:
     ]
 
 
-def _note(pace: Pace, found: Sequence[Mapping[str, float]]) -> str:
+def _note(pace: KillPace, found: Sequence[Mapping[str, float]]) -> str:
     ticks, again = (int(sum(one[name] for one in found)) for name in ("ticks killed", AGAIN))
     kills = int(sum(one["kills"] for one in found))
     said = f"{pace.words}: {ticks} ticks under way at {kills} kills in {len(found)} rounds"

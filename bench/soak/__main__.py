@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from bench.chaos.machine import commit, machine
-from bench.chaos.results import Report, Row
+from bench.chaos.results import Report, ResultRow
 from bench.chaos.stage import Trial
 from bench.soak.haul import Haul, haul
 from bench.soak.run import Soak, soak, table
@@ -32,7 +32,9 @@ def main() -> int:
     logging.basicConfig(level=logging.ERROR)  # parts of ours that play along in this process are to be quiet
     began = time.monotonic()
     report = asyncio.run(_run(options))
-    row = Row("soak", "many" if options.faults else "none", options.seed, round(time.monotonic() - began, 1), report)
+    row = ResultRow(
+        "soak", "many" if options.faults else "none", options.seed, round(time.monotonic() - began, 1), report
+    )
     print(f"{machine()}; commit {commit()}\n{report.load}\n\n{table(report)}")
     print("\nnothing grew" if report.held else "\nNOT HELD: see the rows above")
     if options.json:

@@ -8,7 +8,7 @@ import time
 from bench.chaos.stage import Stage
 from bench.chaos.truth import Stored
 from bench.chaos.watches import Record
-from bench.soak.tally import Tally
+from bench.soak.tally import SoakTally
 from redis.exceptions import RedisError
 
 from headgate.store import keys
@@ -24,7 +24,7 @@ class Archive:
     """Follows a run beside it; `tally` has what was found."""
 
     def __init__(self, stage: Stage) -> None:
-        self.tally = Tally()
+        self.tally = SoakTally()
         self._stage = stage
         self._records: dict[str, Record] = {}
         self._pending: dict[str, tuple[Stored, float]] = {}

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from bench.chaos import verdicts
 from bench.chaos.results import Check, Figure, Report, at_least, at_most, equal, none
 from bench.chaos.stage import FEW_SLOTS, PATIENT, Plan, Stage, Trial
-from bench.chaos.submits import Ack, Acks, Told, mixed
+from bench.chaos.submits import Ack, Acks, SubmitOutcome, mixed
 from bench.chaos.waiting import until
-from bench.chaos.watches import Crowd
+from bench.chaos.watches import WatcherCrowd
 from bench.soak.archive import Archive
 from bench.soak.faults import FAULTS, order
 from bench.soak.samples import BOUNDS, Samples, forget_remembered, job_keys, store_figures
@@ -72,7 +72,7 @@ class _Flow:
     stage: Stage
     clients: list[Client]
     archive: Archive
-    crowd: Crowd
+    crowd: WatcherCrowd
     acks: Acks = field(default_factory=Acks)
     repeated: int = 0
 
@@ -80,11 +80,11 @@ class _Flow:
         """Submit for as long as the run lasts; then repeat what nobody knows about, and wait until all have ended."""
         count = round(size.per_second * size.minutes * 60)
         await self.acks.steadily(self.clients[0], mixed, count=count, per_second=size.per_second, then=self._watch)
-        numbers = {job_id: int(job_id[1:]) for job_id in self.acks.ids(Told.UNKNOWN)}
+        numbers = {job_id: int(job_id[1:]) for job_id in self.acks.ids(SubmitOutcome.UNKNOWN)}
         self.repeated = await self.acks.settle_unknown(self.clients[1], mixed, numbers)
 
     def _watch(self, ack: Ack) -> None:
-        if ack.told is Told.ACKNOWLEDGED:
+        if ack.told is SubmitOutcome.ACKNOWLEDGED:
             self.crowd.watch(ack.job_id)
             self.archive.watching(self.crowd.records[-1])
 
@@ -100,7 +100,7 @@ async def haul(trial: Trial, size: Haul) -> Report:
         began = await standing.begin(clients[0])
         trial.say(f"{await standing.waiting():,} instances wait after {began:.0f} s")
         samples, archive = Samples(), Archive(stage)
-        flow = _Flow(stage, clients, archive, Crowd(clients, at_a_time=size.watchers))
+        flow = _Flow(stage, clients, archive, WatcherCrowd(clients, at_a_time=size.watchers))
         async with _beside(archive, samples, stage, size):
             async with asyncio.TaskGroup() as group:
                 group.create_task(flow.run(size))

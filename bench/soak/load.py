@@ -26,7 +26,7 @@ LONGEST_SECONDS: Final = 120.0
 WATCH: Final = WatchOptions(progress_interval=5.0)
 
 
-class Load:
+class SoakLoad:
     """Submits at a rate until stopped; every job is watched to its end and then deleted.
 
     `counts` has how often everything was done, `failures` what went wrong by kind of call.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bench.chaos.results import Check, Figure, Report, at_least, none
 from bench.chaos.stage import Plan, Stage, Trial
 from bench.chaos.waiting import until
-from bench.soak.load import Load
+from bench.soak.load import SoakLoad
 from bench.soak.samples import BOUNDS, Samples, job_keys
 from bench.soak.trend import Trend, check, trend
 
@@ -37,7 +37,7 @@ async def soak(trial: Trial, size: Soak) -> Report:
     samples = Samples()
     async with Stage(Plan(workers=2, servers=2)) as stage:
         clients = [await stage.client(turn=turn) for turn in range(size.clients)]
-        load = Load(clients, random.Random(trial.seed), per_second=size.per_second)
+        load = SoakLoad(clients, random.Random(trial.seed), per_second=size.per_second)
         loading = asyncio.create_task(load.run())
         await _sample(trial, stage, samples, size)
         load.stop()

@@ -17,7 +17,7 @@ ASKING = 0.02
 """Share of the jobs that may ask a person: a worker died between a recorded intent and the sending."""
 
 
-class Tally:
+class SoakTally:
     """Counts of what must not be.
 
     `states` has how each job was judged; a job is judged once.

@@ -11,7 +11,7 @@ import grpc
 import pytest
 from bench.floor.echo import PATH as ECHO
 from bench.load.bodies import PAYLOAD, bodies
-from bench.load.http2 import CallRefused, Connection, frame, header_blocks
+from bench.load.http2 import CallRefused, Http2Connection, frame, header_blocks
 from bench.load.unary import Loop, measure
 
 from headgate import pb
@@ -65,7 +65,9 @@ async def served() -> AsyncIterator[tuple[int, list[bytes]]]:
 def ask(port: int, path: str, body: bytes, ends: int = 1) -> list[bytes]:
     messages: list[bytes] = []
     ended: list[int] = []
-    connection = Connection("127.0.0.1", port, path, on_message=lambda _, m: messages.append(m), on_end=ended.append)
+    connection = Http2Connection(
+        "127.0.0.1", port, path, on_message=lambda _, m: messages.append(m), on_end=ended.append
+    )
     try:
         for _ in range(ends):
             connection.call(body)

@@ -8,7 +8,7 @@ import sys
 import pytest
 from bench.__main__ import measured
 from bench.figures import CannotMeasure, Found
-from bench.registry import ROWS, Row
+from bench.registry import ROWS, BenchRow
 from bench.setting import TINY, Size
 
 pytestmark = pytest.mark.slow
@@ -22,14 +22,14 @@ def test_a_row_that_breaks_says_so() -> None:
     async def breaks(_size: Size) -> Found:
         raise ValueError("first line\nthe reason")
 
-    assert measured(Row("P0", "breaks", breaks), TINY).unmeasured == "it broke: ValueError: the reason"
+    assert measured(BenchRow("P0", "breaks", breaks), TINY).unmeasured == "it broke: ValueError: the reason"
 
 
 def test_a_row_that_this_machine_cant_measure_says_why() -> None:
     async def refuses(_size: Size) -> Found:
         raise CannotMeasure("needs 4 cores")
 
-    assert measured(Row("P0", "refuses", refuses), TINY).unmeasured == "needs 4 cores"
+    assert measured(BenchRow("P0", "refuses", refuses), TINY).unmeasured == "needs 4 cores"
 
 
 def test_rows_are_listed() -> None:

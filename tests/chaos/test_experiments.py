@@ -22,12 +22,12 @@ from bench.chaos.floods import Losses, lost_entries
 from bench.chaos.greedy import Greedy
 from bench.chaos.hostile import Hostile, hostile_input
 from bench.chaos.lies import Lying, lying_upstream
-from bench.chaos.limited import Limits, caller_limits
+from bench.chaos.limited import LimitedCallers, caller_limits
 from bench.chaos.results import Report
 from bench.chaos.resuming import Resumes, resume_points
 from bench.chaos.stage import Plan, Trial
 from bench.chaos.strangers import Strangers, strangers
-from bench.chaos.worker_faults import Kills, Load, worker_kills
+from bench.chaos.worker_faults import FaultLoad, Kills, worker_kills
 
 pytestmark = pytest.mark.slow
 
@@ -37,14 +37,14 @@ def missed(report: Report) -> list[str]:
 
 
 async def test_lost_replies_of_commits() -> None:
-    report = await lost_commit_replies(Trial("quick", 1), LostReplies(Load(30, 30.0, watchers=10), every=5))
+    report = await lost_commit_replies(Trial("quick", 1), LostReplies(FaultLoad(30, 30.0, watchers=10), every=5))
 
     assert not missed(report)
 
 
 async def test_a_killed_worker() -> None:
     plan = Plan(workers=2, environment=QUICK_LEASE)
-    size = Kills(Load(20, 10.0, watchers=10), kills=2, every=1.0, call_millis=150, plan=plan)
+    size = Kills(FaultLoad(20, 10.0, watchers=10), kills=2, every=1.0, call_millis=150, plan=plan)
     report = await worker_kills(Trial("quick", 1), size)
 
     assert report.figures["kills"] == 2
@@ -52,7 +52,7 @@ async def test_a_killed_worker() -> None:
 
 
 async def test_lost_entries() -> None:
-    report = await lost_entries(Trial("quick", 1), Losses(Load(40, 10.0, watchers=10), pause=1.5))
+    report = await lost_entries(Trial("quick", 1), Losses(FaultLoad(40, 10.0, watchers=10), pause=1.5))
 
     assert not missed(report)
 
@@ -78,7 +78,7 @@ async def test_absurd_deadlines() -> None:
 
 
 async def test_lies_of_upstream() -> None:
-    report = await lying_upstream(Trial("quick", 1), Lying(Load(150, 25.0, watchers=10), rounds=1, every=0.04))
+    report = await lying_upstream(Trial("quick", 1), Lying(FaultLoad(150, 25.0, watchers=10), rounds=1, every=0.04))
 
     assert report.figures["jobs SUCCEEDED"] == 150
     # How many lies find a call to strike in so short a time depends on the machine; what comes of them does not.
@@ -103,13 +103,13 @@ async def test_a_wrong_token_gets_in_only_where_callers_are_not_told_apart(gated
 
 async def test_a_greedy_caller_is_held_to_its_limits() -> None:
     flood = Greedy(seconds=2.0, megabytes={"submits": 200.0}, least={"submits": 100}, recovery=20.0)
-    report = await caller_limits(Trial("quick", 1), Limits(per_second=20, flood=flood))
+    report = await caller_limits(Trial("quick", 1), LimitedCallers(per_second=20, flood=flood))
 
     assert not missed(report)
 
 
 async def test_a_blocked_loop_whose_leases_do_not_end_is_a_miss() -> None:
-    size = Block(Load(30, 10.0, watchers=5), lease=60.0, blocked=3.0, times=1)
+    size = Block(FaultLoad(30, 10.0, watchers=5), lease=60.0, blocked=3.0, times=1)
     report = await blocked_loop(Trial("quick", 1), size)
 
     assert {"late ticks that were shut out"} <= {check.what for check in report.checks if not check.held}

@@ -12,7 +12,7 @@ from bench.chaos.stage import Trial
 from bench.soak.faults import FAULTS, order
 from bench.soak.haul import Haul, haul
 from bench.soak.standing import DATES, backfills
-from bench.soak.tally import Tally, returned
+from bench.soak.tally import SoakTally, returned
 
 from headgate import pb
 from tests.chaos.test_verdicts import DONE, record_of, row, stored
@@ -26,8 +26,8 @@ def missed(checks: list[Check]) -> set[str]:
     return {check.what for check in checks if not check.held}
 
 
-def sound() -> Tally:
-    tally = Tally()
+def sound() -> SoakTally:
+    tally = SoakTally()
     for job_id in ("a", "b"):
         job = stored(*DONE, job_id=job_id)
         tally.judge(job, record_of(job))
@@ -61,7 +61,7 @@ def test_calls_that_were_forgotten_unseen_are_told() -> None:
 
 
 def test_one_bad_job_is_not_hidden_by_later_sound_ones() -> None:
-    tally, job = Tally(), stored(*DONE, job_id="bad")
+    tally, job = SoakTally(), stored(*DONE, job_id="bad")
     gap = record_of(job)
     del gap.revisions[1], gap.payloads[1]
     tally.judge(job, gap)
@@ -74,7 +74,7 @@ def test_one_bad_job_is_not_hidden_by_later_sound_ones() -> None:
 
 
 def test_many_that_ask_a_person_are_too_many() -> None:
-    tally = Tally()
+    tally = SoakTally()
     tally.judge(stored(pb.JOB_STATE_RUNNING, pb.JOB_STATE_NEEDS_ATTENTION), None)
 
     assert missed(tally.checks(["a"])) == {"share of jobs that ask a person"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bench.chaos import verdicts
-from bench.chaos.results import Check, Report, Row, at_most, misses, none, quantile, summary, table
+from bench.chaos.results import Check, Report, ResultRow, at_most, misses, none, quantile, summary, table
 from bench.chaos.truth import Stored
 from bench.chaos.watches import Record
 
@@ -129,7 +129,7 @@ def test_gaps_repeats_other_events_and_silence_are_counted() -> None:
 
 def test_rows_are_told_as_they_are() -> None:
     report = Report("10 jobs", (none("lost", 1), at_most("p99, s", 2.0, 1.5)), {"kills": 3})
-    told = Row("name", "a fault", 7, 1.0, report)
+    told = ResultRow("name", "a fault", 7, 1.0, report)
 
     assert not report.held
     assert not Report("no criterion", ()).held

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from headgate import pb
 from headgate_cli.actions.run_command import act
-from headgate_cli.input.parameters import Reach
+from headgate_cli.input.parameters import ServerFlags
 from headgate_cli.views.describe import when
 from headgate_cli.views.output import Printer, clean
 from headgate_client import Client
@@ -12,7 +12,7 @@ from headgate_client import Client
 _QUOTA_COLUMNS = ("CALLS", "PER SECOND", "AT PRESENT", "NEXT", "TODAY", "PER DAY", "FROZEN UNTIL")
 
 
-def info(reach: Reach) -> None:
+def info(server: ServerFlags) -> None:
     """Show what the server is."""
 
     async def work(client: Client, printer: Printer) -> None:
@@ -26,10 +26,10 @@ def info(reach: Reach) -> None:
         limits = [(clean(name), str(limit)) for name, limit in sorted(found.limits.items())]
         return printer.table(("LIMIT", "VALUE"), limits)
 
-    act(reach, work)
+    act(server, work)
 
 
-def quota(connection: str, reach: Reach) -> None:
+def quota(connection: str, server: ServerFlags) -> None:
     """Show how the quota stands."""
 
     async def work(client: Client, printer: Printer) -> None:
@@ -40,7 +40,7 @@ def quota(connection: str, reach: Reach) -> None:
         printer.line(f"{edition}announced {when(found.announce_time)}, {found.throttled} calls throttled")
         return printer.table(_QUOTA_COLUMNS, [_quota_row(bucket) for bucket in found.buckets])
 
-    act(reach, work)
+    act(server, work)
 
 
 def _quota_row(bucket: pb.QuotaBucket) -> Sequence[str]:

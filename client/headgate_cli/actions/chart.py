@@ -11,9 +11,9 @@ from headgate import pb
 from headgate_cli.actions.jobs import show
 from headgate_cli.actions.run_command import act
 from headgate_cli.actions.watching import conclude
-from headgate_cli.input.parameters import Reach
+from headgate_cli.input.parameters import ServerFlags
 from headgate_cli.process.exit_codes import OK, UsageFault
-from headgate_cli.views.chart import Reading
+from headgate_cli.views.chart import ChartReader
 from headgate_cli.views.gantt import lines
 from headgate_cli.views.output import Printer
 from headgate_client import Client, EventItem, JobHandle, SnapshotItem
@@ -21,7 +21,7 @@ from headgate_client import Client, EventItem, JobHandle, SnapshotItem
 _FRAMES_PER_SECOND = 4
 
 
-def watch(job: str, at: int, gantt: bool, for_all: str, reach: Reach) -> None:
+def watch(job: str, at: int, gantt: bool, for_all: str, server: ServerFlags) -> None:
     """Draw a job until it has ended, or show it at a revision; `for_all` is a flag that is for all jobs only."""
 
     async def work(client: Client, printer: Printer) -> int:
@@ -34,11 +34,11 @@ def watch(job: str, at: int, gantt: bool, for_all: str, reach: Reach) -> None:
             return OK
         return await _follow(handle, printer)
 
-    act(reach, work)
+    act(server, work)
 
 
 async def _look_back(handle: JobHandle, at: int, printer: Printer, *, gantt: bool) -> None:
-    reading = Reading()
+    reading = ChartReader()
     async for event in handle.events():
         reading.take(event)
         if event.revision == at:
@@ -52,7 +52,7 @@ async def _look_back(handle: JobHandle, at: int, printer: Printer, *, gantt: boo
 
 
 async def _follow(handle: JobHandle, printer: Printer) -> int:
-    moving = Moving()
+    moving = LiveChart()
     try:
         if printer.is_live:
             with Live(moving, console=printer.console, refresh_per_second=_FRAMES_PER_SECOND):
@@ -67,7 +67,7 @@ async def _follow(handle: JobHandle, printer: Printer) -> int:
     return conclude(moving.reading.job, printer)
 
 
-async def _read(handle: JobHandle, moving: "Moving", printer: Printer) -> None:
+async def _read(handle: JobHandle, moving: "LiveChart", printer: Printer) -> None:
     async with handle.watch(1, until_settled=True, on_reconnect=moving.reconnecting) as watch:
         async for item in watch:
             if isinstance(item, SnapshotItem):
@@ -78,17 +78,17 @@ async def _read(handle: JobHandle, moving: "Moving", printer: Printer) -> None:
                     printer.json_line(item.event)
 
 
-def _draw(reading: Reading, printer: Printer) -> None:
+def _draw(reading: ChartReader, printer: Printer) -> None:
     chart = reading.chart()
     for line in lines(chart, printer.console.width, chart.last):
         printer.line(line)
 
 
-class Moving:
+class LiveChart:
     """The chart as it stands now; draws itself anew whenever it is asked."""
 
     def __init__(self) -> None:
-        self.reading = Reading()
+        self.reading = ChartReader()
         self._received = time.monotonic()
         self._trouble = ""
 
@@ -100,7 +100,7 @@ class Moving:
 
     def begin_anew(self, job: pb.Job) -> None:
         """Take in how the job stands, where the history before it is gone."""
-        self.reading = Reading(job)
+        self.reading = ChartReader(job)
         self._received = time.monotonic()
 
     def reconnecting(self, cause: str, delay: float) -> None:

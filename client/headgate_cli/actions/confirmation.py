@@ -4,16 +4,16 @@ import sys
 
 import typer
 
-from headgate_cli.input.parameters import Output, Reach
+from headgate_cli.input.parameters import Output, ServerFlags
 from headgate_cli.process.exit_codes import INTERRUPTED
 
 
-def confirm(question: str, reach: Reach, *, is_agreed: bool) -> None:
+def confirm(question: str, server: ServerFlags, *, is_agreed: bool) -> None:
     """Ask, unless the answer was given by --yes or nobody is there to ask; exit when the answer is no.
 
     Asked before anything runs, so that Ctrl-C answers too.
     """
-    is_person = sys.stdin.isatty() and sys.stdout.isatty() and reach.output is Output.TABLE
+    is_person = sys.stdin.isatty() and sys.stdout.isatty() and server.output is Output.TABLE
     if is_agreed or not is_person:
         return
     if not typer.confirm(question, err=True):

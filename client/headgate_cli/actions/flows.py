@@ -12,7 +12,7 @@ from headgate_cli.actions.submits import submit
 from headgate_cli.actions.tasks import show_log
 from headgate_cli.input import enums
 from headgate_cli.input.arguments import date_spans, labels, pieces, span
-from headgate_cli.input.parameters import Reach, Submission
+from headgate_cli.input.parameters import ServerFlags, SubmitFlags
 from headgate_cli.process.exit_codes import UsageFault
 from headgate_cli.views.describe import styled
 from headgate_cli.views.output import Printer, clean
@@ -23,7 +23,7 @@ _TASK_COLUMNS = ("TASK INSTANCE", "TASK", "NAME", "STATUS")
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class FlowListing:
     """Which flow instances are wanted, as typed."""
 
     days: str
@@ -44,7 +44,7 @@ class Trigger:
     trigger_time: str
 
 
-def get(instance_id: str, max_staleness: str, connection: str, reach: Reach) -> None:
+def get(instance_id: str, max_staleness: str, connection: str, server: ServerFlags) -> None:
     """Show a flow instance and its tasks."""
 
     async def work(client: Client, printer: Printer) -> None:
@@ -58,7 +58,7 @@ def get(instance_id: str, max_staleness: str, connection: str, reach: Reach) -> 
             printer.table(_TASK_COLUMNS, [_task_row(task) for task in found.graph.tasks])
         return None
 
-    act(reach, work)
+    act(server, work)
 
 
 def _row(found: pb.FlowInstance) -> Sequence[str | Text]:
@@ -71,7 +71,7 @@ def _task_row(task: pb.TaskInstanceGraph) -> Sequence[str | Text]:
     return clean(task.task_inst_id), clean(task.task_id), clean(task.task_name), styled(clean(task.status))
 
 
-def list_flows(listing: Listing, limit: int, reach: Reach) -> None:
+def list_flows(listing: FlowListing, limit: int, server: ServerFlags) -> None:
     """Show the flow instances of a window of trigger times."""
 
     async def work(client: Client, printer: Printer) -> None:
@@ -84,10 +84,10 @@ def list_flows(listing: Listing, limit: int, reach: Reach) -> None:
             return printer.document(pb.ListFlowInstancesResponse(flow_instances=found))
         return printer.table(_COLUMNS, [_row(row) for row in found])
 
-    act(reach, work)
+    act(server, work)
 
 
-def _list_request(listing: Listing, limit: int) -> pb.ListFlowInstancesRequest:
+def _list_request(listing: FlowListing, limit: int) -> pb.ListFlowInstancesRequest:
     spans = date_spans([listing.days], "--days")
     if len(spans) != 1:
         raise UsageFault("--days", "one range is expected, such as 2025-02-05..2025-02-06")
@@ -108,7 +108,7 @@ def _list_request(listing: Listing, limit: int) -> pb.ListFlowInstancesRequest:
     return request
 
 
-def trigger(wanted: Trigger, submission: Submission, reach: Reach) -> None:
+def trigger(wanted: Trigger, submission: SubmitFlags, server: ServerFlags) -> None:
     """Submit a trigger of a flow."""
 
     def request() -> SubmitRequest:
@@ -118,7 +118,7 @@ def trigger(wanted: Trigger, submission: Submission, reach: Reach) -> None:
             spec.trigger_time.FromDatetime(_moment(wanted.trigger_time))
         return pb.TriggerFlowRequest(spec=spec)
 
-    submit(request, submission, reach)
+    submit(request, submission, server)
 
 
 def _moment(text: str) -> datetime:
@@ -131,13 +131,13 @@ def _moment(text: str) -> datetime:
     return found.astimezone(UTC)
 
 
-def cancel(instance_id: str, submission: Submission, reach: Reach) -> None:
+def cancel(instance_id: str, submission: SubmitFlags, server: ServerFlags) -> None:
     """Submit the cancel of a flow instance."""
     spec = pb.CancelFlowInstanceSpec(flow_instance_id=instance_id)
-    submit(lambda: pb.CancelFlowInstanceRequest(spec=spec), submission, reach)
+    submit(lambda: pb.CancelFlowInstanceRequest(spec=spec), submission, server)
 
 
-def watch(instance_ids: Sequence[str], connection: str, reach: Reach) -> None:
+def watch(instance_ids: Sequence[str], connection: str, server: ServerFlags) -> None:
     """Show flow instances as they change, until all have ended."""
 
     async def work(client: Client, printer: Printer) -> None:
@@ -151,10 +151,10 @@ def watch(instance_ids: Sequence[str], connection: str, reach: Reach) -> None:
                     row = change.flow_instance
                     printer.line(f"{clean(row.instance_id)} {clean(row.flow_name)} {clean(row.status_desc)}")
 
-    act(reach, work)
+    act(server, work)
 
 
-def logs(task_instance_id: str, max_length: int, connection: str, reach: Reach) -> None:
+def logs(task_instance_id: str, max_length: int, connection: str, server: ServerFlags) -> None:
     """Show the log of a flow's task instance."""
 
     async def work(client: Client, printer: Printer) -> None:
@@ -163,4 +163,4 @@ def logs(task_instance_id: str, max_length: int, connection: str, reach: Reach) 
             return printer.document(found)
         return show_log(found.log, found.truncated, printer)
 
-    act(reach, work)
+    act(server, work)

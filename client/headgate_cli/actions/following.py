@@ -9,10 +9,10 @@ from rich.text import Text
 from headgate import pb
 from headgate_cli.actions.run_command import act
 from headgate_cli.input.arguments import ids
-from headgate_cli.input.parameters import Reach
+from headgate_cli.input.parameters import ServerFlags
 from headgate_cli.process.exit_codes import UsageFault
 from headgate_cli.views.describe import clock, day, event_line, job_line, styled
-from headgate_cli.views.jobs_board import Board
+from headgate_cli.views.jobs_board import JobsBoard
 from headgate_cli.views.output import Printer, clean
 from headgate_client import Client
 from headgate_client.watch.reconnecting import OnReconnect
@@ -20,7 +20,7 @@ from headgate_client.watch.reconnecting import OnReconnect
 _FRAMES_PER_SECOND = 4
 
 
-def watch_all(job: str, filter: str, resume_token: str, of_one: bool, reach: Reach) -> None:
+def watch_all(job: str, filter: str, resume_token: str, of_one: bool, server: ServerFlags) -> None:
     """Follow every job that passes the filter, until interrupted."""
 
     async def work(client: Client, printer: Printer) -> None:
@@ -35,7 +35,7 @@ def watch_all(job: str, filter: str, resume_token: str, of_one: bool, reach: Rea
                 printer.note(f"the jobs go on; come back with: headgate watch --all --resume-token {feed.token}")
             raise
 
-    act(reach, work)
+    act(server, work)
 
 
 class _Feed:
@@ -50,7 +50,7 @@ class _Feed:
         self.token = token
         if not self._printer.is_live:
             return await self._read(filter, self._write, _telling(self._printer))
-        board = Board()
+        board = JobsBoard()
         with Live(board, console=self._printer.console, refresh_per_second=_FRAMES_PER_SECOND):
             return await self._read(filter, board.show, board.reconnecting)
 
@@ -73,7 +73,7 @@ class _Feed:
             self._printer.line(Text.assemble((f"{name:<24} ", "bold"), event_line(message.event)))
 
 
-def watch_instances(instance_ids: Sequence[str], connection: str, reach: Reach) -> None:
+def watch_instances(instance_ids: Sequence[str], connection: str, server: ServerFlags) -> None:
     """Show workflow instances as they change, until all have ended."""
 
     async def work(client: Client, printer: Printer) -> None:
@@ -82,7 +82,7 @@ def watch_instances(instance_ids: Sequence[str], connection: str, reach: Reach) 
             async for change in changes:
                 _show_instance(change, printer)
 
-    act(reach, work)
+    act(server, work)
 
 
 def _show_instance(change: pb.WatchWorkflowInstancesResponse, printer: Printer) -> None:

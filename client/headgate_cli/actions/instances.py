@@ -7,7 +7,7 @@ from headgate import pb
 from headgate_cli.actions.run_command import act
 from headgate_cli.input import enums
 from headgate_cli.input.arguments import date_spans, ids, pieces, span
-from headgate_cli.input.parameters import Reach
+from headgate_cli.input.parameters import ServerFlags
 from headgate_cli.process.exit_codes import UsageFault
 from headgate_cli.views.describe import INSTANCE_COLUMNS, instance_row
 from headgate_cli.views.output import Printer
@@ -15,7 +15,7 @@ from headgate_client import Client, date_range
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class InstanceListing:
     """Which instances are wanted, as typed."""
 
     project_id: int
@@ -30,7 +30,7 @@ class Listing:
     connection: str
 
 
-def get(instance_ids: Sequence[str], max_staleness: str, connection: str, reach: Reach) -> None:
+def get(instance_ids: Sequence[str], max_staleness: str, connection: str, server: ServerFlags) -> None:
     """Show workflow instances."""
 
     async def work(client: Client, printer: Printer) -> None:
@@ -45,10 +45,10 @@ def get(instance_ids: Sequence[str], max_staleness: str, connection: str, reach:
             return printer.document(found[0])
         return _show(found, printer)
 
-    act(reach, work)
+    act(server, work)
 
 
-def list_instances(listing: Listing, limit: int, reach: Reach) -> None:
+def list_instances(listing: InstanceListing, limit: int, server: ServerFlags) -> None:
     """Show the workflow instances of a project over business dates."""
 
     async def work(client: Client, printer: Printer) -> None:
@@ -59,10 +59,10 @@ def list_instances(listing: Listing, limit: int, reach: Reach) -> None:
                 break
         _show(found, printer)
 
-    act(reach, work)
+    act(server, work)
 
 
-def _list_request(listing: Listing, limit: int) -> pb.ListWorkflowInstancesRequest:
+def _list_request(listing: InstanceListing, limit: int) -> pb.ListWorkflowInstancesRequest:
     if not listing.biz_dates:
         raise UsageFault("--biz-dates", "DataWorks lists by business date; write 2025-02-05..2025-02-06")
     prefix = "WORKFLOW_INSTANCE_STATUS_"

@@ -12,7 +12,7 @@ from headgate_cli.input import enums
 from headgate_cli.input.arguments import date_spans, ids, span
 from headgate_cli.input.enums import plain
 from headgate_cli.input.job_changes import change_of
-from headgate_cli.input.parameters import ChangeFlags, Reach
+from headgate_cli.input.parameters import ChangeFlags, ServerFlags
 from headgate_cli.process.exit_codes import UsageFault
 from headgate_cli.views.describe import (
     CAUSE_COLUMNS,
@@ -36,7 +36,7 @@ _POLL_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class ResolveFlags:
     """What a person found out about an operation, as typed."""
 
     resolution: str
@@ -46,7 +46,7 @@ class Decision:
     etag: str
 
 
-def list_jobs(filter: str, limit: int, view: str, reach: Reach) -> None:
+def list_jobs(filter: str, limit: int, view: str, server: ServerFlags) -> None:
     """Show jobs, newest first."""
 
     async def work(client: Client, printer: Printer) -> None:
@@ -59,16 +59,16 @@ def list_jobs(filter: str, limit: int, view: str, reach: Reach) -> None:
             return printer.document(found)
         return printer.table(JOB_COLUMNS, [job_row(job) for job in found.jobs])
 
-    act(reach, work)
+    act(server, work)
 
 
-def get(job: str, view: str, reach: Reach) -> None:
+def get(job: str, view: str, server: ServerFlags) -> None:
     """Show a job as it stands."""
 
     async def work(client: Client, printer: Printer) -> None:
         show(await client.jobs.get(job, view=_view(view)), printer)
 
-    act(reach, work)
+    act(server, work)
 
 
 def show(job: pb.Job, printer: Printer) -> None:
@@ -89,7 +89,7 @@ def show(job: pb.Job, printer: Printer) -> None:
     return None
 
 
-def watch(job: str, start_revision: int, for_all: str, reach: Reach) -> None:
+def watch(job: str, start_revision: int, for_all: str, server: ServerFlags) -> None:
     """Follow a job until it ends; `for_all` is a flag that makes sense only for all jobs."""
 
     async def work(client: Client, printer: Printer) -> int:
@@ -99,10 +99,10 @@ def watch(job: str, start_revision: int, for_all: str, reach: Reach) -> None:
         await handle.refresh()  # an unknown job or an absent server is told at once, not after a watch's patience
         return await follow(handle, printer, start_revision=start_revision)
 
-    act(reach, work)
+    act(server, work)
 
 
-def events(job: str, start_revision: int, follow: bool, reach: Reach) -> None:
+def events(job: str, start_revision: int, follow: bool, server: ServerFlags) -> None:
     """Show a job's log, or follow it by long polls."""
 
     async def work(client: Client, printer: Printer) -> None:
@@ -116,7 +116,7 @@ def events(job: str, start_revision: int, follow: bool, reach: Reach) -> None:
                 printer.line(event_line(event))
         return None
 
-    act(reach, work)
+    act(server, work)
 
 
 async def show_events(handle: JobHandle, printer: Printer, start_revision: int = 1, title: str = "") -> None:
@@ -131,33 +131,33 @@ async def show_events(handle: JobHandle, printer: Printer, start_revision: int =
         printer.table(EVENT_COLUMNS, rows, title)
 
 
-def cancel(job: str, mode: str, reason: str, etag: str, reach: Reach) -> None:
+def cancel(job: str, mode: str, reason: str, etag: str, server: ServerFlags) -> None:
     """Ask for a job's end."""
-    _steer(reach, lambda client: client.jobs.cancel(job, mode=_cancel_mode(mode), reason=reason, etag=etag))
+    _steer(server, lambda client: client.jobs.cancel(job, mode=_cancel_mode(mode), reason=reason, etag=etag))
 
 
-def pause(job: str, reason: str, etag: str, reach: Reach) -> None:
+def pause(job: str, reason: str, etag: str, server: ServerFlags) -> None:
     """Pause a job."""
-    _steer(reach, lambda client: client.jobs.pause(job, reason=reason, etag=etag))
+    _steer(server, lambda client: client.jobs.pause(job, reason=reason, etag=etag))
 
 
-def resume(job: str, etag: str, reach: Reach) -> None:
+def resume(job: str, etag: str, server: ServerFlags) -> None:
     """Let a paused job go on."""
-    _steer(reach, lambda client: client.jobs.resume(job, etag=etag))
+    _steer(server, lambda client: client.jobs.resume(job, etag=etag))
 
 
-def update(job: str, flags: ChangeFlags, etag: str, reach: Reach) -> None:
+def update(job: str, flags: ChangeFlags, etag: str, server: ServerFlags) -> None:
     """Change the fields of a job that flags name."""
 
     def ask(client: Client) -> Awaitable[pb.Job]:
         change = change_of(flags, datetime.now(UTC))
         return client.jobs.update(job, request_id=flags.request_id, etag=etag, **change)
 
-    _steer(reach, ask)
+    _steer(server, ask)
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class RetryFlags:
     """How dates are run again, as typed; empty means the default."""
 
     deadline: str
@@ -165,7 +165,7 @@ class Again:
     etag: str
 
 
-def retry(job: str, biz_dates: Sequence[str], again: Again, reach: Reach) -> None:
+def retry(job: str, biz_dates: Sequence[str], again: RetryFlags, server: ServerFlags) -> None:
     """Run dates of an ended backfill again."""
 
     def ask(client: Client) -> Awaitable[pb.Job]:
@@ -175,10 +175,10 @@ def retry(job: str, biz_dates: Sequence[str], again: Again, reach: Reach) -> Non
         deadline = span(again.deadline, "--deadline")
         return client.jobs.retry(job, biz_dates=dates, deadline=deadline, request_id=again.request_id, etag=again.etag)
 
-    _steer(reach, ask)
+    _steer(server, ask)
 
 
-def resolve(job: str, decision: Decision, reach: Reach) -> None:
+def resolve(job: str, decision: ResolveFlags, server: ServerFlags) -> None:
     """Tell a job what happened upstream."""
 
     def ask(client: Client) -> Awaitable[pb.Job]:
@@ -192,10 +192,10 @@ def resolve(job: str, decision: Decision, reach: Reach) -> None:
             etag=decision.etag,
         )
 
-    _steer(reach, ask)
+    _steer(server, ask)
 
 
-def explain(job: str, reach: Reach) -> None:
+def explain(job: str, server: ServerFlags) -> None:
     """Tell why a job is not further."""
 
     async def work(client: Client, printer: Printer) -> None:
@@ -206,20 +206,20 @@ def explain(job: str, reach: Reach) -> None:
             return printer.line("nothing is in its way")
         return printer.table(CAUSE_COLUMNS, [cause_row(cause) for cause in causes])
 
-    act(reach, work)
+    act(server, work)
 
 
-def delete(job: str, etag: str, reach: Reach) -> None:
+def delete(job: str, etag: str, server: ServerFlags) -> None:
     """Delete an ended job."""
 
     async def work(client: Client, printer: Printer) -> None:
         await client.jobs.delete(job, etag=etag)
         printer.note(f"{client.jobs.handle(job).name} is deleted")
 
-    act(reach, work)
+    act(server, work)
 
 
-def count(reach: Reach) -> None:
+def count(server: ServerFlags) -> None:
     """Count jobs by state."""
 
     async def work(client: Client, printer: Printer) -> None:
@@ -230,7 +230,7 @@ def count(reach: Reach) -> None:
         words = [(plain(row.state, pb.JobState, "JOB_STATE_"), str(row.count)) for row in rows]
         return printer.table(("STATE", "JOBS"), words)
 
-    act(reach, work)
+    act(server, work)
 
 
 def _view(word: str) -> pb.JobView.ValueType:
@@ -241,11 +241,11 @@ def _cancel_mode(word: str) -> pb.CancelMode.ValueType:
     return pb.CancelMode.ValueType(enums.number(word, pb.CancelMode, "CANCEL_MODE_", "--mode"))
 
 
-def _steer(reach: Reach, ask: Callable[[Client], Awaitable[pb.Job]]) -> None:
+def _steer(server: ServerFlags, ask: Callable[[Client], Awaitable[pb.Job]]) -> None:
     async def work(client: Client, printer: Printer) -> None:
         job = await ask(client)
         if printer.as_json:
             return printer.document(job)
         return printer.line(job_line(job))
 
-    act(reach, work)
+    act(server, work)

@@ -8,10 +8,10 @@ from typing import NoReturn
 import typer
 
 from headgate_cli.input.flag_groups import typed_flags
-from headgate_cli.input.parameters import Output, Reach, ServerAccess
+from headgate_cli.input.parameters import Output, ServerAccess, ServerFlags
 from headgate_cli.process import signals
 from headgate_cli.process.exit_codes import NOT_FOUND, REFUSED, UNAVAILABLE, USAGE, UsageFault
-from headgate_cli.views.error_hints import advice
+from headgate_cli.views.error_hints import error_hint
 from headgate_cli.views.output import Printer, clean
 from headgate_client import Client, ClientOptions, HeadgateError, RetryPolicy, Tls, TokenFile
 
@@ -21,9 +21,9 @@ Work = Callable[[Client, Printer], Awaitable[int | None]]
 """Does something with a client and returns the exit status; None means 0."""
 
 
-def act(reach: Reach, work: Work) -> NoReturn:
+def act(server: ServerFlags, work: Work) -> NoReturn:
     """Run `work` with a client, and exit with its status, or with the one that its failure means."""
-    reach_server(reach, work, as_json=reach.output is Output.JSON)
+    reach_server(server, work, as_json=server.output is Output.JSON)
 
 
 def reach_server(access: ServerAccess, work: Work, *, as_json: bool) -> NoReturn:
@@ -48,15 +48,15 @@ async def _act(target: str, options: ClientOptions, work: Work, printer: Printer
         return await work(client, printer) or 0
 
 
-def client_options(reach: ServerAccess) -> ClientOptions:
+def client_options(server: ServerAccess) -> ClientOptions:
     """Return the client's options; OSError when a file can't be read."""
     options = dataclasses.replace(ClientOptions.from_environment(), retry=_AT_A_TERMINAL)
-    if reach.ca_file:
-        options = dataclasses.replace(options, tls=Tls(ca=Path(reach.ca_file).read_bytes()))
-    elif reach.tls:
+    if server.ca_file:
+        options = dataclasses.replace(options, tls=Tls(ca=Path(server.ca_file).read_bytes()))
+    elif server.tls:
         options = dataclasses.replace(options, tls=options.tls or Tls())
-    if reach.token_file:
-        options = dataclasses.replace(options, token=TokenFile(reach.token_file))
+    if server.token_file:
+        options = dataclasses.replace(options, token=TokenFile(server.token_file))
     return options
 
 
@@ -66,7 +66,7 @@ def complain(printer: Printer, error: HeadgateError) -> int:
     printer.complain(f"{clean(error.message) or 'the call failed'} ({word})")
     for row in (*error.field_violations, *error.preconditions):
         printer.complain_more(f"{_flag(row.subject)}{clean(row.subject)}: {clean(row.description)}")
-    if next_step := advice(error, typed_flags.get()):
+    if next_step := error_hint(error, typed_flags.get()):
         printer.complain_more(next_step)
     return exit_status(error)
 

@@ -7,7 +7,7 @@ from headgate_cli.actions.run_command import act
 from headgate_cli.actions.watching import follow
 from headgate_cli.input import enums, specs
 from headgate_cli.input.arguments import ids, labels, span
-from headgate_cli.input.parameters import Reach, Submission
+from headgate_cli.input.parameters import ServerFlags, SubmitFlags
 from headgate_cli.input.spec_parameters import CreationFlags, PolicyFlags, RerunFlags, RunFlags
 from headgate_cli.views.describe import job_line
 from headgate_cli.views.output import Printer
@@ -15,7 +15,7 @@ from headgate_cli.views.plans import PLAN_COLUMNS, plan_lines, plan_rows
 from headgate_client import Client, SubmitOptions, SubmitRequest
 
 
-def plan(flags: RunFlags, policy: PolicyFlags, path: str, submission: Submission, reach: Reach) -> None:
+def plan(flags: RunFlags, policy: PolicyFlags, path: str, submission: SubmitFlags, server: ServerFlags) -> None:
     """Show what a backfill would do."""
 
     async def work(client: Client, printer: Printer) -> None:
@@ -28,56 +28,58 @@ def plan(flags: RunFlags, policy: PolicyFlags, path: str, submission: Submission
             printer.line(line)
         return None
 
-    act(reach, work)
+    act(server, work)
 
 
 def backfill(
-    flags: RunFlags, policy: PolicyFlags, path: str, plan_token: str, submission: Submission, reach: Reach
+    flags: RunFlags, policy: PolicyFlags, path: str, plan_token: str, submission: SubmitFlags, server: ServerFlags
 ) -> None:
     """Submit a backfill."""
 
     def request() -> SubmitRequest:
         return pb.CreateBackfillRequest(spec=specs.backfill(flags, policy, path), plan_token=plan_token)
 
-    submit(request, submission, reach)
+    submit(request, submission, server)
 
 
-def create(flags: RunFlags, creation: CreationFlags, path: str, submission: Submission, reach: Reach) -> None:
+def create(flags: RunFlags, creation: CreationFlags, path: str, submission: SubmitFlags, server: ServerFlags) -> None:
     """Submit a create."""
-    submit(lambda: pb.CreateWorkflowInstancesRequest(spec=specs.create(flags, creation, path)), submission, reach)
+    submit(lambda: pb.CreateWorkflowInstancesRequest(spec=specs.create(flags, creation, path)), submission, server)
 
 
-def start(instance_ids: Sequence[str], comment: str, submission: Submission, reach: Reach) -> None:
+def start(instance_ids: Sequence[str], comment: str, submission: SubmitFlags, server: ServerFlags) -> None:
     """Submit a start."""
 
     def request() -> SubmitRequest:
         spec = pb.StartWorkflowInstancesSpec(ids=ids(instance_ids, "ID"), comment=comment)
         return pb.StartWorkflowInstancesRequest(spec=spec)
 
-    submit(request, submission, reach)
+    submit(request, submission, server)
 
 
-def stop(instance_ids: Sequence[str], comment: str, submission: Submission, reach: Reach) -> None:
+def stop(instance_ids: Sequence[str], comment: str, submission: SubmitFlags, server: ServerFlags) -> None:
     """Submit a stop."""
 
     def request() -> SubmitRequest:
         spec = pb.StopWorkflowInstancesSpec(ids=ids(instance_ids, "ID"), comment=comment)
         return pb.StopWorkflowInstancesRequest(spec=spec)
 
-    submit(request, submission, reach)
+    submit(request, submission, server)
 
 
-def rerun(instance_ids: Sequence[str], flags: RerunFlags, path: str, submission: Submission, reach: Reach) -> None:
+def rerun(
+    instance_ids: Sequence[str], flags: RerunFlags, path: str, submission: SubmitFlags, server: ServerFlags
+) -> None:
     """Submit a rerun."""
-    submit(lambda: pb.RerunWorkflowInstancesRequest(spec=specs.rerun(instance_ids, flags, path)), submission, reach)
+    submit(lambda: pb.RerunWorkflowInstancesRequest(spec=specs.rerun(instance_ids, flags, path)), submission, server)
 
 
-def adhoc(path: str, submission: Submission, reach: Reach) -> None:
+def adhoc(path: str, submission: SubmitFlags, server: ServerFlags) -> None:
     """Submit an ad hoc run."""
-    submit(lambda: pb.ExecuteAdhocWorkflowInstanceRequest(spec=specs.adhoc(path)), submission, reach)
+    submit(lambda: pb.ExecuteAdhocWorkflowInstanceRequest(spec=specs.adhoc(path)), submission, server)
 
 
-def submit_options(submission: Submission) -> SubmitOptions:
+def submit_options(submission: SubmitFlags) -> SubmitOptions:
     """Return what the flags say about the job. Raises UsageFault."""
     options = SubmitOptions(
         job_id=submission.job_id,
@@ -94,7 +96,7 @@ def submit_options(submission: Submission) -> SubmitOptions:
     return options
 
 
-def submit(request: Callable[[], SubmitRequest], submission: Submission, reach: Reach) -> None:
+def submit(request: Callable[[], SubmitRequest], submission: SubmitFlags, server: ServerFlags) -> None:
     """Submit what `request` makes, show the job, and watch it if asked to. Raises UsageFault."""
 
     async def work(client: Client, printer: Printer) -> int:
@@ -110,4 +112,4 @@ def submit(request: Callable[[], SubmitRequest], submission: Submission, reach: 
                 printer.note(f"follow it with: headgate watch {handle.id}")
         return 0
 
-    act(reach, work)
+    act(server, work)

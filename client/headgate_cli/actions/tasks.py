@@ -13,7 +13,7 @@ from headgate import pb
 from headgate_cli.actions.run_command import act
 from headgate_cli.input import enums
 from headgate_cli.input.arguments import one_date
-from headgate_cli.input.parameters import Reach
+from headgate_cli.input.parameters import ServerFlags
 from headgate_cli.process.exit_codes import UsageFault
 from headgate_cli.views.describe import day, styled, when
 from headgate_cli.views.output import Printer, clean
@@ -24,7 +24,7 @@ _PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class TaskListing:
     """Which task instances are wanted, as typed."""
 
     workflow_instance_id: int
@@ -40,7 +40,7 @@ class Listing:
     connection: str
 
 
-def list_tasks(listing: Listing, limit: int, reach: Reach) -> None:
+def list_tasks(listing: TaskListing, limit: int, server: ServerFlags) -> None:
     """Show task instances."""
 
     async def work(client: Client, printer: Printer) -> None:
@@ -53,10 +53,10 @@ def list_tasks(listing: Listing, limit: int, reach: Reach) -> None:
             return printer.document(pb.ListTaskInstancesResponse(task_instances=found))
         return printer.table(_COLUMNS, [_row(row) for row in found])
 
-    act(reach, work)
+    act(server, work)
 
 
-def _request(listing: Listing, limit: int) -> pb.ListTaskInstancesRequest:
+def _request(listing: TaskListing, limit: int) -> pb.ListTaskInstancesRequest:
     if not (listing.workflow_instance_id or (listing.project_id and listing.biz_date)):
         raise UsageFault("INSTANCE", "a workflow instance id is expected, or --project-id and --biz-date")
     request = pb.ListTaskInstancesRequest(
@@ -96,7 +96,7 @@ def _status(task: pb.TaskInstance) -> str:
     return clean(task.status) + (" (dry run)" if task.trigger_recurrence == "Skip" else "")
 
 
-def get(id: int, connection: str, reach: Reach) -> None:
+def get(id: int, connection: str, server: ServerFlags) -> None:
     """Show one task instance, a line a field that is set, and its script."""
 
     async def work(client: Client, printer: Printer) -> None:
@@ -109,7 +109,7 @@ def get(id: int, connection: str, reach: Reach) -> None:
             show_log(found.script_content, False, printer)
         return None
 
-    act(reach, work)
+    act(server, work)
 
 
 def _fields(found: pb.TaskInstance) -> Iterator[Sequence[str]]:
@@ -136,7 +136,7 @@ def _value(field: FieldDescriptor, value: object) -> str:
     return clean(str(value))
 
 
-def log(id: int, run_number: int, max_length: int, connection: str, reach: Reach) -> None:
+def log(id: int, run_number: int, max_length: int, connection: str, server: ServerFlags) -> None:
     """Show the end of a task instance's log."""
 
     async def work(client: Client, printer: Printer) -> None:
@@ -145,7 +145,7 @@ def log(id: int, run_number: int, max_length: int, connection: str, reach: Reach
             return printer.document(found)
         return show_log(found.log, found.truncated, printer)
 
-    act(reach, work)
+    act(server, work)
 
 
 def show_log(log: str, truncated: bool, printer: Printer) -> None:

@@ -8,7 +8,7 @@ from rich.live import Live
 from headgate import pb
 from headgate_cli.process.exit_codes import JOB_NOT_SUCCEEDED, OK
 from headgate_cli.views.describe import event_line, failure_lines, job_line, run_line
-from headgate_cli.views.live_job import Picture
+from headgate_cli.views.live_job import LiveJob
 from headgate_cli.views.output import Printer, clean
 from headgate_client import EndItem, EventItem, JobHandle, ProgressItem, SnapshotItem, WatchItem
 from headgate_client.watch.settling import SETTLED
@@ -16,7 +16,7 @@ from headgate_client.watch.settling import SETTLED
 _FRAMES_PER_SECOND = 8
 
 
-class View(Protocol):
+class WatchView(Protocol):
     """Shows what a watch yields."""
 
     def show(self, item: WatchItem, job: pb.Job | None) -> None:
@@ -33,10 +33,10 @@ async def follow(handle: JobHandle, printer: Printer, *, start_revision: int = 1
     """
     try:
         if printer.is_live:
-            picture = Picture()
-            with Live(picture, console=printer.console, refresh_per_second=_FRAMES_PER_SECOND):
-                job = await _watch(handle, picture, start_revision)
-                picture.freeze()
+            live_job = LiveJob()
+            with Live(live_job, console=printer.console, refresh_per_second=_FRAMES_PER_SECOND):
+                job = await _watch(handle, live_job, start_revision)
+                live_job.freeze()
         else:
             job = await _watch(handle, _JsonView(printer) if printer.as_json else _LineView(printer), start_revision)
     except asyncio.CancelledError:
@@ -61,7 +61,7 @@ def conclude(job: pb.Job, printer: Printer) -> int:
     return JOB_NOT_SUCCEEDED
 
 
-async def _watch(handle: JobHandle, view: View, start_revision: int) -> pb.Job:
+async def _watch(handle: JobHandle, view: WatchView, start_revision: int) -> pb.Job:
     async with handle.watch(start_revision, until_settled=True, on_reconnect=view.reconnecting) as watch:
         async for item in watch:
             view.show(item, watch.job)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from headgate_cli.input.flag_groups import expanded
-from headgate_cli.input.parameters import ConnectionFlag, Reach
+from headgate_cli.input.parameters import ConnectionFlag, ServerFlags
 from headgate_cli.process.launch import PROCESSES, launch
 
 _PROCESSES = "Processes"
@@ -92,16 +92,16 @@ def dev(
 
 
 @expanded
-def info(*, reach: Reach) -> None:
+def info(*, server: ServerFlags) -> None:
     """Tell the server's version, limits and features."""
     from headgate_cli.actions import admin
 
-    admin.info(reach)
+    admin.info(server)
 
 
 @expanded
-def quota(*, connection: ConnectionFlag = "", reach: Reach) -> None:
+def quota(*, connection: ConnectionFlag = "", server: ServerFlags) -> None:
     """Tell how the shared upstream quota stands."""
     from headgate_cli.actions import admin
 
-    admin.quota(connection, reach)
+    admin.quota(connection, server)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from headgate_cli.input.flag_groups import expanded
-from headgate_cli.input.parameters import ConnectionFlag, Reach, Submission
+from headgate_cli.input.parameters import ConnectionFlag, ServerFlags, SubmitFlags
 
 _STALENESS = Annotated[
     str, typer.Option(metavar="SPAN", help="How old the answer may be, such as 30s; default: a fresh read.")
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 @flow.command("get")
 @expanded
 def get(
-    *, instance_id: _INSTANCE, max_staleness: _STALENESS = "", connection: ConnectionFlag = "", reach: Reach
+    *, instance_id: _INSTANCE, max_staleness: _STALENESS = "", connection: ConnectionFlag = "", server: ServerFlags
 ) -> None:
     """Read a flow instance and its tasks.
 
@@ -33,7 +33,7 @@ def get(
     """
     from headgate_cli.actions import flows
 
-    flows.get(instance_id, max_staleness, connection, reach)
+    flows.get(instance_id, max_staleness, connection, server)
 
 
 @flow.command("list")
@@ -49,7 +49,7 @@ def list_flows(
     ] = [],  # noqa: B006 - Typer copies it
     limit: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 200,
     connection: ConnectionFlag = "",
-    reach: Reach,
+    server: ServerFlags,
 ) -> None:
     """List the flow instances of a window of trigger times.
 
@@ -58,7 +58,7 @@ def list_flows(
     """
     from headgate_cli.actions import flows
 
-    flows.list_flows(flows.Listing(days, type, name, owner, status, connection), limit, reach)
+    flows.list_flows(flows.FlowListing(days, type, name, owner, status, connection), limit, server)
 
 
 @flow.command("trigger")
@@ -71,8 +71,8 @@ def trigger(
     trigger_time: Annotated[
         str, typer.Option(metavar="TIME", help="When it is to run, such as 2025-02-05T08:00:00+08:00; default: now.")
     ] = "",
-    submission: Submission,
-    reach: Reach,
+    submission: SubmitFlags,
+    server: ServerFlags,
 ) -> None:
     """Trigger a flow and follow its instance.
 
@@ -81,16 +81,16 @@ def trigger(
     """
     from headgate_cli.actions import flows
 
-    flows.trigger(flows.Trigger(flow_id, parameter, from_task_id, trigger_time), submission, reach)
+    flows.trigger(flows.Trigger(flow_id, parameter, from_task_id, trigger_time), submission, server)
 
 
 @flow.command("cancel")
 @expanded
-def cancel(*, instance_id: _INSTANCE, submission: Submission, reach: Reach) -> None:
+def cancel(*, instance_id: _INSTANCE, submission: SubmitFlags, server: ServerFlags) -> None:
     """Cancel a flow instance and follow it to its end."""
     from headgate_cli.actions import flows
 
-    flows.cancel(instance_id, submission, reach)
+    flows.cancel(instance_id, submission, server)
 
 
 @flow.command("watch")
@@ -99,12 +99,12 @@ def watch(
     *,
     instance_ids: Annotated[list[str], typer.Argument(metavar="INSTANCE...", help="Flow instance ids.")],
     connection: ConnectionFlag = "",
-    reach: Reach,
+    server: ServerFlags,
 ) -> None:
     """Watch flow instances, whoever triggered them, until all have ended."""
     from headgate_cli.actions import flows
 
-    flows.watch(instance_ids, connection, reach)
+    flows.watch(instance_ids, connection, server)
 
 
 @flow.command("logs")
@@ -114,9 +114,9 @@ def logs(
     task_instance_id: Annotated[str, typer.Argument(metavar="TASK_INSTANCE", help="Task instance id, see `flow get`.")],
     max_length: Annotated[int, typer.Option(help="Most bytes to show; 0 means 64 KiB.", show_default=False)] = 0,
     connection: ConnectionFlag = "",
-    reach: Reach,
+    server: ServerFlags,
 ) -> None:
     """Show the log of a flow's task instance."""
     from headgate_cli.actions import flows
 
-    flows.logs(task_instance_id, max_length, connection, reach)
+    flows.logs(task_instance_id, max_length, connection, server)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from headgate_cli.input.flag_groups import expanded
-from headgate_cli.input.parameters import ConnectionFlag, Reach
+from headgate_cli.input.parameters import ConnectionFlag, ServerFlags
 from headgate_cli.input.spec_parameters import BizDates, EnvType, Name, ProjectId
 
 _STALENESS = Annotated[
@@ -26,7 +26,7 @@ def get(
     max_staleness: _STALENESS = "",
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show every change until all have ended.")] = False,
     connection: ConnectionFlag = "",
-    reach: Reach,
+    server: ServerFlags,
 ) -> None:
     """Read workflow instances.
 
@@ -37,8 +37,8 @@ def get(
     from headgate_cli.actions import following, instances
 
     if watch:
-        following.watch_instances(ids, connection, reach)
-    instances.get(ids, max_staleness, connection, reach)
+        following.watch_instances(ids, connection, server)
+    instances.get(ids, max_staleness, connection, server)
 
 
 @expanded
@@ -59,7 +59,7 @@ def list_instances(
     ] = [],  # noqa: B006
     limit: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 200,
     connection: ConnectionFlag = "",
-    reach: Reach,
+    server: ServerFlags,
 ) -> None:
     """List workflow instances of a project over business dates, oldest first.
 
@@ -68,7 +68,7 @@ def list_instances(
     """
     from headgate_cli.actions import instances
 
-    wanted = instances.Listing(
+    wanted = instances.InstanceListing(
         project_id, biz_dates, name, exact_name, env_type, status, owner, workflow_id, tags, connection
     )
-    instances.list_instances(wanted, limit, reach)
+    instances.list_instances(wanted, limit, server)

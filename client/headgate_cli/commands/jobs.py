@@ -7,7 +7,7 @@ import typer
 from headgate_cli.commands.job_argument import JobArgument, complete_job
 from headgate_cli.commands.reports import report
 from headgate_cli.input.flag_groups import expanded
-from headgate_cli.input.parameters import ChangeFlags, EtagFlag, Reach, ReasonFlag, YesFlag
+from headgate_cli.input.parameters import ChangeFlags, EtagFlag, ReasonFlag, ServerFlags, YesFlag
 
 _CANCEL_MODE = Annotated[
     str, typer.Option("--mode", help="Stop: stop all (default). Drain: start nothing more. Detach: let go.")
@@ -32,7 +32,7 @@ def list_jobs(
     filter: Annotated[str, typer.Option(help='Such as: state = RUNNING AND labels.team = "orders".')] = "",
     limit: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 50,
     view: Annotated[str, typer.Option(help="Basic (default) or Full, with payloads such as scripts.")] = "",
-    reach: Reach,
+    server: ServerFlags,
 ) -> None:
     """List jobs, newest first.
 
@@ -41,7 +41,7 @@ def list_jobs(
     """
     from headgate_cli.actions import jobs
 
-    jobs.list_jobs(filter, limit, view, reach)
+    jobs.list_jobs(filter, limit, view, server)
 
 
 @jobs.command()
@@ -50,12 +50,12 @@ def get(
     *,
     job: JobArgument,
     view: Annotated[str, typer.Option(help="Full (default) or Basic: without payloads such as scripts.")] = "",
-    reach: Reach,
+    server: ServerFlags,
 ) -> None:
     """Show a job as it stands."""
     from headgate_cli.actions import jobs
 
-    jobs.get(job, view, reach)
+    jobs.get(job, view, server)
 
 
 @expanded
@@ -75,7 +75,7 @@ def watch(
         bool, typer.Option("--gantt", help="Draw who ran when, in lanes; in a pipe once, when the job has ended.")
     ] = False,
     at: Annotated[int, typer.Option(min=0, help="Show the job as it was at this revision, and do not wait.")] = 0,
-    reach: Reach,
+    server: ServerFlags,
 ) -> None:
     """Follow a job until it ends, or all jobs; Ctrl-C ends the watching, never a job.
 
@@ -87,11 +87,11 @@ def watch(
     from headgate_cli.actions import chart, following, jobs
 
     if all:
-        following.watch_all(job, filter, resume_token, gantt or bool(at), reach)
+        following.watch_all(job, filter, resume_token, gantt or bool(at), server)
     elif gantt or at:
-        chart.watch(job, at, gantt, filter or resume_token, reach)
+        chart.watch(job, at, gantt, filter or resume_token, server)
     else:
-        jobs.watch(job, start_revision, filter or resume_token, reach)
+        jobs.watch(job, start_revision, filter or resume_token, server)
 
 
 @jobs.command()
@@ -103,12 +103,12 @@ def events(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Wait for more until the job ends; works without streams.")
     ] = False,
-    reach: Reach,
+    server: ServerFlags,
 ) -> None:
     """Show a job's event log."""
     from headgate_cli.actions import jobs
 
-    jobs.events(job, start_revision, follow, reach)
+    jobs.events(job, start_revision, follow, server)
 
 
 @expanded
@@ -119,7 +119,7 @@ def cancel(
     reason: ReasonFlag = "",
     etag: EtagFlag = "",
     yes: YesFlag = False,
-    reach: Reach,
+    server: ServerFlags,
 ) -> None:
     """Ask for the end of a job; it is CANCELLING until upstream confirms.
 
@@ -128,31 +128,31 @@ def cancel(
     """
     from headgate_cli.actions import confirmation, jobs
 
-    confirmation.confirm(f"End {job}?", reach, is_agreed=yes)
-    jobs.cancel(job, mode, reason, etag, reach)
+    confirmation.confirm(f"End {job}?", server, is_agreed=yes)
+    jobs.cancel(job, mode, reason, etag, server)
 
 
 @jobs.command()
 @expanded
-def pause(*, job: JobArgument, reason: ReasonFlag = "", etag: EtagFlag = "", reach: Reach) -> None:
+def pause(*, job: JobArgument, reason: ReasonFlag = "", etag: EtagFlag = "", server: ServerFlags) -> None:
     """Start nothing new; what runs upstream runs on."""
     from headgate_cli.actions import jobs
 
-    jobs.pause(job, reason, etag, reach)
+    jobs.pause(job, reason, etag, server)
 
 
 @jobs.command()
 @expanded
-def resume(*, job: JobArgument, etag: EtagFlag = "", reach: Reach) -> None:
+def resume(*, job: JobArgument, etag: EtagFlag = "", server: ServerFlags) -> None:
     """Let a paused job go on."""
     from headgate_cli.actions import jobs
 
-    jobs.resume(job, etag, reach)
+    jobs.resume(job, etag, server)
 
 
 @jobs.command()
 @expanded
-def update(*, job: JobArgument, change: ChangeFlags, etag: EtagFlag = "", reach: Reach) -> None:
+def update(*, job: JobArgument, change: ChangeFlags, etag: EtagFlag = "", server: ServerFlags) -> None:
     """Change a job while it goes on; flags that are not given leave it as it is.
 
     Example:
@@ -160,7 +160,7 @@ def update(*, job: JobArgument, change: ChangeFlags, etag: EtagFlag = "", reach:
     """
     from headgate_cli.actions import jobs
 
-    jobs.update(job, change, etag, reach)
+    jobs.update(job, change, etag, server)
 
 
 @jobs.command()
@@ -176,7 +176,7 @@ def retry(
     ] = "",
     request_id: Annotated[str, typer.Option(help="Makes it safe to repeat; default: a fresh one.")] = "",
     etag: EtagFlag = "",
-    reach: Reach,
+    server: ServerFlags,
 ) -> None:
     """Run the failed, or the named, dates of an ended backfill again.
 
@@ -185,7 +185,7 @@ def retry(
     """
     from headgate_cli.actions import jobs
 
-    jobs.retry(job, biz_dates, jobs.Again(deadline, request_id, etag), reach)
+    jobs.retry(job, biz_dates, jobs.RetryFlags(deadline, request_id, etag), server)
 
 
 @jobs.command()
@@ -202,7 +202,7 @@ def resolve(
     ] = [],  # noqa: B006
     reason: ReasonFlag = "",
     etag: EtagFlag = "",
-    reach: Reach,
+    server: ServerFlags,
 ) -> None:
     """Tell a job that needs attention what really happened upstream.
 
@@ -211,11 +211,11 @@ def resolve(
     """
     from headgate_cli.actions import jobs
 
-    jobs.resolve(job, jobs.Decision(resolution, operation, instance_ids, reason, etag), reach)
+    jobs.resolve(job, jobs.ResolveFlags(resolution, operation, instance_ids, reason, etag), server)
 
 
 @expanded
-def explain(*, job: JobArgument, reach: Reach) -> None:
+def explain(*, job: JobArgument, server: ServerFlags) -> None:
     """Tell why a job is not further than it is.
 
     Example:
@@ -223,26 +223,26 @@ def explain(*, job: JobArgument, reach: Reach) -> None:
     """
     from headgate_cli.actions import jobs
 
-    jobs.explain(job, reach)
+    jobs.explain(job, server)
 
 
 @jobs.command()
 @expanded
-def delete(*, job: JobArgument, etag: EtagFlag = "", yes: YesFlag = False, reach: Reach) -> None:
+def delete(*, job: JobArgument, etag: EtagFlag = "", yes: YesFlag = False, server: ServerFlags) -> None:
     """Delete an ended job and its log.
 
     An operator also deletes one that the store can't show any more (JOB_DAMAGED), in whatever state it was.
     """
     from headgate_cli.actions import confirmation, jobs
 
-    confirmation.confirm(f"Delete {job} and its log?", reach, is_agreed=yes)
-    jobs.delete(job, etag, reach)
+    confirmation.confirm(f"Delete {job} and its log?", server, is_agreed=yes)
+    jobs.delete(job, etag, server)
 
 
 @jobs.command()
 @expanded
-def count(*, reach: Reach) -> None:
+def count(*, server: ServerFlags) -> None:
     """Count jobs by state."""
     from headgate_cli.actions import jobs
 
-    jobs.count(reach)
+    jobs.count(server)

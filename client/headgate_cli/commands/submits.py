@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from headgate_cli.input.flag_groups import expanded
-from headgate_cli.input.parameters import Reach, Submission
+from headgate_cli.input.parameters import ServerFlags, SubmitFlags
 from headgate_cli.input.spec_parameters import Comment, CreationFlags, PolicyFlags, RerunFlags, RunFlags, Spec
 
 _IDS = Annotated[list[str], typer.Argument(metavar="ID...", help="Instance ids; comma lists are fine.")]
@@ -29,8 +29,8 @@ def backfill(
     spec: Spec = "",
     plan: Annotated[bool, typer.Option("--plan", help="Only tell what would happen, date by date.")] = False,
     plan_token: Annotated[str, typer.Option(help="What --plan gave: do exactly that, or fail.")] = "",
-    submission: Submission,
-    reach: Reach,
+    submission: SubmitFlags,
+    server: ServerFlags,
 ) -> None:
     """Run business dates, each exactly once: create, start, wait for parents, follow to the end.
 
@@ -42,13 +42,15 @@ def backfill(
     from headgate_cli.actions import submits
 
     if plan:
-        submits.plan(flags, policy, spec, submission, reach)
+        submits.plan(flags, policy, spec, submission, server)
     else:
-        submits.backfill(flags, policy, spec, plan_token, submission, reach)
+        submits.backfill(flags, policy, spec, plan_token, submission, server)
 
 
 @expanded
-def create(*, flags: RunFlags, creation: CreationFlags, spec: Spec = "", submission: Submission, reach: Reach) -> None:
+def create(
+    *, flags: RunFlags, creation: CreationFlags, spec: Spec = "", submission: SubmitFlags, server: ServerFlags
+) -> None:
     """Create workflow instances, and by default leave it at that.
 
     Example:
@@ -57,11 +59,11 @@ def create(*, flags: RunFlags, creation: CreationFlags, spec: Spec = "", submiss
     """
     from headgate_cli.actions import submits
 
-    submits.create(flags, creation, spec, submission, reach)
+    submits.create(flags, creation, spec, submission, server)
 
 
 @expanded
-def start(*, ids: _IDS, comment: Comment = "", submission: Submission, reach: Reach) -> None:
+def start(*, ids: _IDS, comment: Comment = "", submission: SubmitFlags, server: ServerFlags) -> None:
     """Start workflow instances and follow them.
 
     Example:
@@ -69,11 +71,11 @@ def start(*, ids: _IDS, comment: Comment = "", submission: Submission, reach: Re
     """
     from headgate_cli.actions import submits
 
-    submits.start(ids, comment, submission, reach)
+    submits.start(ids, comment, submission, server)
 
 
 @expanded
-def stop(*, ids: _IDS, comment: Comment = "", submission: Submission, reach: Reach) -> None:
+def stop(*, ids: _IDS, comment: Comment = "", submission: SubmitFlags, server: ServerFlags) -> None:
     """Stop workflow instances; the job is done when each was read ended.
 
     Example:
@@ -81,12 +83,12 @@ def stop(*, ids: _IDS, comment: Comment = "", submission: Submission, reach: Rea
     """
     from headgate_cli.actions import submits
 
-    submits.stop(ids, comment, submission, reach)
+    submits.stop(ids, comment, submission, server)
 
 
 @expanded
 def rerun(
-    *, ids: _IDS_OR_NONE = None, flags: RerunFlags, spec: Spec = "", submission: Submission, reach: Reach
+    *, ids: _IDS_OR_NONE = None, flags: RerunFlags, spec: Spec = "", submission: SubmitFlags, server: ServerFlags
 ) -> None:
     """Rerun instances of a manual workflow (a failed backfill date: headgate jobs retry).
 
@@ -95,11 +97,11 @@ def rerun(
     """
     from headgate_cli.actions import submits
 
-    submits.rerun(ids or [], flags, spec, submission, reach)
+    submits.rerun(ids or [], flags, spec, submission, server)
 
 
 @expanded
-def adhoc(*, spec: Spec = "", submission: Submission, reach: Reach) -> None:
+def adhoc(*, spec: Spec = "", submission: SubmitFlags, server: ServerFlags) -> None:
     """Create a temporary workflow instance from the tasks in a file, and run it.
 
     Example:
@@ -107,4 +109,4 @@ def adhoc(*, spec: Spec = "", submission: Submission, reach: Reach) -> None:
     """
     from headgate_cli.actions import submits
 
-    submits.adhoc(spec, submission, reach)
+    submits.adhoc(spec, submission, server)

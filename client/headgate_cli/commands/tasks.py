@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from headgate_cli.input.flag_groups import expanded
-from headgate_cli.input.parameters import ConnectionFlag, Reach
+from headgate_cli.input.parameters import ConnectionFlag, ServerFlags
 from headgate_cli.input.spec_parameters import EnvType, ProjectId
 
 _TASK_INSTANCE = Annotated[int, typer.Argument(metavar="TASK_INSTANCE", help="Task instance id, see `task list`.")]
@@ -40,7 +40,7 @@ def list_tasks(
     env_type: EnvType = "",
     limit: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 500,
     connection: ConnectionFlag = "",
-    reach: Reach,
+    server: ServerFlags,
 ) -> None:
     """List the task instances of a workflow instance, or of a business date, by ascending id.
 
@@ -49,7 +49,7 @@ def list_tasks(
     """
     from headgate_cli.actions import tasks
 
-    wanted = tasks.Listing(
+    wanted = tasks.TaskListing(
         workflow_instance_id,
         project_id,
         biz_date,
@@ -62,12 +62,12 @@ def list_tasks(
         env_type,
         connection,
     )
-    tasks.list_tasks(wanted, limit, reach)
+    tasks.list_tasks(wanted, limit, server)
 
 
 @task.command("get")
 @expanded
-def get(*, id: _TASK_INSTANCE, connection: ConnectionFlag = "", reach: Reach) -> None:
+def get(*, id: _TASK_INSTANCE, connection: ConnectionFlag = "", server: ServerFlags) -> None:
     """Read a task instance, field by field; its script too.
 
     Example:
@@ -75,7 +75,7 @@ def get(*, id: _TASK_INSTANCE, connection: ConnectionFlag = "", reach: Reach) ->
     """
     from headgate_cli.actions import tasks
 
-    tasks.get(id, connection, reach)
+    tasks.get(id, connection, server)
 
 
 @task.command("log")
@@ -86,7 +86,7 @@ def log(
     run_number: Annotated[int, typer.Option(help="Which run, from 1; 0: the latest.", show_default=False)] = 0,
     max_length: Annotated[int, typer.Option(help="Most bytes to show; 0 means 64 KiB.", show_default=False)] = 0,
     connection: ConnectionFlag = "",
-    reach: Reach,
+    server: ServerFlags,
 ) -> None:
     """Show the end of a task instance's log.
 
@@ -95,4 +95,4 @@ def log(
     """
     from headgate_cli.actions import tasks
 
-    tasks.log(id, run_number, max_length, connection, reach)
+    tasks.log(id, run_number, max_length, connection, server)

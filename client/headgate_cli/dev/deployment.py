@@ -11,7 +11,7 @@ from typing import Self
 
 from headgate_cli.dev.inheritance import NOTHING, Inheritance
 from headgate_cli.dev.redis_server import RedisServer
-from headgate_cli.dev.services import Launch, NamedLineSink, Service, ServiceFailedError
+from headgate_cli.dev.services import NamedLineSink, Service, ServiceFailedError, ServiceLaunch
 
 _ADDRESS = r"[^\s:]+:\d+"
 _SERVER_READY = re.compile(rf"headgate server ready grpc=(?P<grpc>{_ADDRESS}) ops=(?P<ops>{_ADDRESS})")
@@ -117,7 +117,7 @@ class Deployment:
         at = server.addresses
         self.endpoints = Endpoints(at["grpc"], at["ops"], f"http://{http}", redis_url)
 
-    async def _launch_all(self, launches: Sequence[Launch]) -> list[Service]:
+    async def _launch_all(self, launches: Sequence[ServiceLaunch]) -> list[Service]:
         try:
             async with asyncio.TaskGroup() as starting:
                 tasks = [starting.create_task(self._launch(launch)) for launch in launches]
@@ -138,7 +138,7 @@ class Deployment:
         self.redis = await self._open.enter_async_context(server)
         return server.url
 
-    async def _launch(self, launch: Launch) -> Service:
+    async def _launch(self, launch: ServiceLaunch) -> Service:
         service = await Service.start(launch, self._on_line)
         self.services.append(service)
         return service
@@ -154,15 +154,15 @@ class Deployment:
             "HEADGATE_REDIS_URL": redis_url,
         }
 
-    def _emulator(self, shared: Mapping[str, str]) -> Launch:
+    def _emulator(self, shared: Mapping[str, str]) -> ServiceLaunch:
         listen = {"HEADGATE_EMULATOR_LISTEN": self._options.emulator_listen}
-        return Launch("emulator", _command("emulator"), {**shared, **listen}, _EMULATOR_READY)
+        return ServiceLaunch("emulator", _command("emulator"), {**shared, **listen}, _EMULATOR_READY)
 
-    def _server(self, shared: Mapping[str, str]) -> Launch:
+    def _server(self, shared: Mapping[str, str]) -> ServiceLaunch:
         listen = {"HEADGATE_LISTEN": self._options.listen, "HEADGATE_OPS_LISTEN": self._options.ops_listen}
-        return Launch("server", _command("server"), {**shared, **listen}, _SERVER_READY)
+        return ServiceLaunch("server", _command("server"), {**shared, **listen}, _SERVER_READY)
 
-    def _workers(self, shared: Mapping[str, str], emulator: str) -> list[Launch]:
+    def _workers(self, shared: Mapping[str, str], emulator: str) -> list[ServiceLaunch]:
         environment = {
             **shared,
             **_EMULATOR_KEYS,
@@ -172,7 +172,7 @@ class Deployment:
         }
         count = self._options.workers
         names = ["worker"] if count == 1 else [f"worker-{number}" for number in range(1, count + 1)]
-        return [Launch(name, _command("worker"), environment, _WORKER_READY) for name in names]
+        return [ServiceLaunch(name, _command("worker"), environment, _WORKER_READY) for name in names]
 
 
 def _command(process: str) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ class ServiceFailedError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
+class ServiceLaunch:
     """How to start a process.
 
     Args:
@@ -41,7 +41,7 @@ class Launch:
 class Service:
     """A running process. `addresses` are those of its ready line, by group name."""
 
-    def __init__(self, launch: Launch, on_line: NamedLineSink) -> None:
+    def __init__(self, launch: ServiceLaunch, on_line: NamedLineSink) -> None:
         self.name = launch.name
         self.addresses: Mapping[str, str] = {}
         self._launch = launch
@@ -51,7 +51,7 @@ class Service:
         self._child: Child | None = None
 
     @classmethod
-    async def start(cls, launch: Launch, on_line: NamedLineSink) -> Self:
+    async def start(cls, launch: ServiceLaunch, on_line: NamedLineSink) -> Self:
         """Start the process and return when it is ready.
 
         Raises ServiceFailedError when it ends before that, or takes longer than READY_TIMEOUT.

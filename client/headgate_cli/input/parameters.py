@@ -49,7 +49,7 @@ class ServerAccess:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach(ServerAccess):
+class ServerFlags(ServerAccess):
     """How to reach the server, and how to write what it says."""
 
     output: OutputFlag = Output.TABLE
@@ -91,7 +91,7 @@ class ChangeFlags:
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
+class SubmitFlags:
     """What can be said about any job, and whether to wait for it."""
 
     job_id: Annotated[

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from headgate import pb
 from headgate.job.event_log import fold
 from headgate.job.lifecycle import JOB_TERMINAL, RUN_TERMINAL
-from headgate_cli.views.timeline import Lane, Span, Timeline, after_event, after_snapshot, ordered
+from headgate_cli.views.timeline import RunLane, Span, Timeline, after_event, after_snapshot, ordered
 
 WORKING = frozenset({pb.RUN_STATE_STARTING, pb.RUN_STATE_RUNNING})
 """States of a run that takes a place in a lane."""
@@ -63,7 +63,7 @@ class Chart:
         return self.job.state in JOB_TERMINAL
 
 
-class Reading:
+class ChartReader:
     """A chart in the making: fed event by event from revision 1 on, or from where a job stands."""
 
     def __init__(self, job: pb.Job | None = None) -> None:
@@ -96,7 +96,7 @@ class Reading:
 
 def read(events: Iterable[pb.JobEvent]) -> Chart:
     """The chart of a log, or of its beginning; ValueError when events are missing."""
-    reading = Reading()
+    reading = ChartReader()
     for event in events:
         reading.take(event)
     return reading.chart()
@@ -141,7 +141,7 @@ def _all(chart: Chart) -> Iterable[Bar]:
     return (bar for lane in chart.lanes for bar in lane)
 
 
-def _bars(lane: Lane, begin: float) -> Iterable[Bar]:
+def _bars(lane: RunLane, begin: float) -> Iterable[Bar]:
     """When a run worked: as events saw it, and where upstream's own times lie within that, as upstream says."""
     ends = {span.start: span.state for span in lane.spans if span.state in RUN_TERMINAL}
     started, finished = (moment.ToNanoseconds() / 1e9 for moment in (lane.run.started_time, lane.run.finished_time))

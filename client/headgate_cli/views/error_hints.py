@@ -42,19 +42,19 @@ _NEXT_FOR: Final[Mapping[tuple[str, str], str]] = {
 """By method and reason, where the method has an advice of its own."""
 
 
-def advice(error: HeadgateError, flags: Collection[str] | None = None) -> str:
+def error_hint(error: HeadgateError, flags: Collection[str] | None = None) -> str:
     """Return what to do about a failure, in a line; empty when there is nothing to say.
 
     `flags` are those of the command that failed: a clause that names another one is left out. None means any.
     """
-    text = _advice(error)
+    text = _hint(error)
     if flags is None:
         return text
     clauses = [clause for clause in _CLAUSES.split(text) if set(_FLAG.findall(clause)) <= set(flags)]
     return " ".join(clauses).rstrip(";")
 
 
-def _advice(error: HeadgateError) -> str:
+def _hint(error: HeadgateError) -> str:
     if error.field_violations:
         return "Mend that and run the command again; nothing was submitted."
     if not error.reason and error.code is grpc.StatusCode.UNAVAILABLE:

@@ -23,18 +23,18 @@ _COLUMNS = ("job", "state", "kind", "runs", "failed", "rev", "last event")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class BoardRow:
     """A job as it stands, and the last thing that happened to it."""
 
     job: pb.Job
     news: str = ""
 
 
-class Board:
+class JobsBoard:
     """Draws itself anew whenever it is asked; fed by `show`."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, BoardRow] = {}
         self._trouble = ""
         self._filled = False
 
@@ -72,30 +72,30 @@ class Board:
         trouble = [Text(self._trouble, style="yellow")] if self._trouble else []
         yield Group(self._title(lines), Text(), table, *waiting, *more, *trouble)
 
-    def _title(self, lines: Sequence[Line]) -> Text:
+    def _title(self, lines: Sequence[BoardRow]) -> Text:
         counts: dict[str, int] = {}
         for line in lines:
             counts[job_state(line.job)] = counts.get(job_state(line.job), 0) + 1
         parts = [Text.assemble(styled(word), f" {count}") for word, count in sorted(counts.items())]
         return Text("  ").join([Text(f"{len(lines)} jobs", style="bold"), *parts])
 
-    def _ordered(self) -> list[Line]:
+    def _ordered(self) -> list[BoardRow]:
         lines = [*reversed(self._lines.values())]  # what was heard of last comes first
         return sorted(lines, key=lambda line: line.job.state in JOB_TERMINAL)
 
 
-def _after(line: Line | None, message: pb.WatchJobResponse) -> Line | None:
+def _after(line: BoardRow | None, message: pb.WatchJobResponse) -> BoardRow | None:
     """The line of a job after a message; None when nothing is known of the job."""
     match message.WhichOneof("payload"):
         case "snapshot":
-            return Line(message.snapshot, line.news if line else "")
+            return BoardRow(message.snapshot, line.news if line else "")
         case "event":
-            return Line(_folded(line, message), _news(message.event))
+            return BoardRow(_folded(line, message), _news(message.event))
         case _:
             return line
 
 
-def _folded(line: Line | None, message: pb.WatchJobResponse) -> pb.Job:
+def _folded(line: BoardRow | None, message: pb.WatchJobResponse) -> pb.Job:
     event = message.event
     try:
         return fold(line.job if line else None, event)
@@ -113,7 +113,7 @@ def _news(event: pb.JobEvent) -> str:
     return f"{clock(event.event_time)} {event_kind(event)}" + (f": {facts}" if facts else "")
 
 
-def _row(line: Line) -> Sequence[str | Text]:
+def _row(line: BoardRow) -> Sequence[str | Text]:
     job, counts = line.job, line.job.counts
     done = f"{counts.succeeded}/{counts.total}" if counts.total else ""
     failed = Text(str(counts.failed), style="bold red") if counts.failed else ""

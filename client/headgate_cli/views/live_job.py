@@ -19,7 +19,7 @@ from headgate_cli.views.describe import (
     styled,
     subject,
 )
-from headgate_cli.views.timeline import Lane, Timeline, after_event, after_snapshot, bar, ordered, worked
+from headgate_cli.views.timeline import RunLane, Timeline, after_event, after_snapshot, bar, ordered, worked
 from headgate_client import EventItem, SnapshotItem, WatchItem
 
 _OTHER_LINES = 7
@@ -43,7 +43,7 @@ _MARKS = {
 }
 
 
-class Picture:
+class LiveJob:
     """Draws itself anew whenever it is asked; fed by `show`."""
 
     def __init__(self) -> None:
@@ -111,12 +111,12 @@ class Picture:
         block = calendar.block(runs, now - self._timeline.begin, width) if len(runs) > room else ()
         return [*block, Text()] if block else ()
 
-    def _cells(self, lanes: Sequence[Lane], width: int) -> int:
+    def _cells(self, lanes: Sequence[RunLane], width: int) -> int:
         """How wide a bar may be."""
         fixed = _DATE_WIDTH + _name_width(lanes) + _STATE_WIDTH + _RAN_WIDTH + 5 * _GUTTER
         return min(_WIDEST_BAR, max(_NARROWEST_BAR, width - fixed - _DETAIL_WIDTH))
 
-    def _table(self, lanes: Sequence[Lane], now: float, cells: int) -> Table:
+    def _table(self, lanes: Sequence[RunLane], now: float, cells: int) -> Table:
         table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, _GUTTER, 0, 0))
         table.add_column("biz date", min_width=_DATE_WIDTH, no_wrap=True)
         table.add_column("instance", min_width=_name_width(lanes), no_wrap=True)
@@ -129,7 +129,7 @@ class Picture:
             table.add_row(*self._row(lane, now, cells))
         return table
 
-    def _row(self, lane: Lane, now: float, cells: int) -> tuple[str | Text, ...]:
+    def _row(self, lane: RunLane, now: float, cells: int) -> tuple[str | Text, ...]:
         word = run_state(lane.run)
         state = styled(word)
         seconds = worked(lane, now)
@@ -143,7 +143,7 @@ class Picture:
         )
 
 
-def _name_width(lanes: Sequence[Lane]) -> int:
+def _name_width(lanes: Sequence[RunLane]) -> int:
     return max(_LEAST_NAME, *(len(instance(lane.run)) for lane in lanes), 0)
 
 
@@ -152,7 +152,7 @@ def _scale(seconds: float, cells: int) -> str:
     return "0" + end.rjust(cells - 1)
 
 
-def _most_telling(lanes: Sequence[Lane], room: int) -> Sequence[Lane]:
+def _most_telling(lanes: Sequence[RunLane], room: int) -> Sequence[RunLane]:
     """Choose what to show of many: what goes on and what went wrong first, then what was last to end."""
     if len(lanes) <= room:
         return lanes
@@ -160,7 +160,7 @@ def _most_telling(lanes: Sequence[Lane], room: int) -> Sequence[Lane]:
     return sorted(telling, key=lambda lane: lane.run.index)
 
 
-def _dullness(lane: Lane) -> tuple[int, float]:
+def _dullness(lane: RunLane) -> tuple[int, float]:
     order = {
         pb.RUN_STATE_RUNNING: 0,
         pb.RUN_STATE_STARTING: 0,

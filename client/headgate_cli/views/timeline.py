@@ -36,7 +36,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class RunLane:
     """One run: its last row, and where it stood when."""
 
     run: pb.InstanceRun
@@ -52,7 +52,7 @@ class Lane:
 class Timeline:
     """All runs of a job, by index, and the times between which they are drawn, in seconds since 1970."""
 
-    lanes: Mapping[int, Lane] = field(default_factory=dict)
+    lanes: Mapping[int, RunLane] = field(default_factory=dict)
     begin: float = 0.0
     last: float = 0.0
 
@@ -61,7 +61,7 @@ def after_snapshot(job: pb.Job) -> Timeline:
     """Return what is known of a job whose events were not seen."""
     now = _seconds(job.update_time)
     begin = _seconds(job.create_time) or now
-    return Timeline({run.index: Lane(run, _guessed(run, begin, now)) for run in job.runs}, begin, now)
+    return Timeline({run.index: RunLane(run, _guessed(run, begin, now)) for run in job.runs}, begin, now)
 
 
 def after_event(before: Timeline, event: pb.JobEvent) -> Timeline:
@@ -74,7 +74,7 @@ def after_event(before: Timeline, event: pb.JobEvent) -> Timeline:
     return replace(before, lanes=lanes, begin=before.begin or now, last=max(before.last, now))
 
 
-def bar(lane: Lane, begin: float, now: float, width: int) -> Text:
+def bar(lane: RunLane, begin: float, now: float, width: int) -> Text:
     """Draw a lane as `width` cells from `begin` to `now`; what never happened is blank."""
     cell = max(now - begin, 1e-9) / width
     text = Text()
@@ -83,13 +83,13 @@ def bar(lane: Lane, begin: float, now: float, width: int) -> Text:
     return text
 
 
-def worked(lane: Lane, now: float) -> float:
+def worked(lane: RunLane, now: float) -> float:
     """Return how many seconds the run has been starting or running, all attempts together."""
     ends = [*(span.start for span in lane.spans[1:]), now]
     return sum(end - span.start for span, end in zip(lane.spans, ends, strict=True) if span.state in _WORKING)
 
 
-def _cell(lane: Lane, moment: float) -> tuple[str, str]:
+def _cell(lane: RunLane, moment: float) -> tuple[str, str]:
     reached = [span for span in lane.spans if span.start <= moment]
     if not reached or reached[-1].state in RUN_TERMINAL:
         return " ", ""
@@ -100,11 +100,11 @@ def _cell(lane: Lane, moment: float) -> tuple[str, str]:
     return glyph, style
 
 
-def _moved(lane: Lane | None, run: pb.InstanceRun, now: float) -> Lane:
+def _moved(lane: RunLane | None, run: pb.InstanceRun, now: float) -> RunLane:
     spans = lane.spans if lane else ()
     if not spans or spans[-1].state != run.state:
         spans = (*spans, Span(run.state, now))
-    return Lane(run, spans)
+    return RunLane(run, spans)
 
 
 def _guessed(run: pb.InstanceRun, begin: float, now: float) -> tuple[Span, ...]:
@@ -121,6 +121,6 @@ def _seconds(moment: Timestamp) -> float:
     return moment.ToNanoseconds() / 1e9
 
 
-def ordered(timeline: Timeline) -> Sequence[Lane]:
+def ordered(timeline: Timeline) -> Sequence[RunLane]:
     """Return the lanes in the order of their index."""
     return [timeline.lanes[index] for index in sorted(timeline.lanes)]

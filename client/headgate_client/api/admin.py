@@ -4,13 +4,13 @@ import grpc
 
 from headgate import pb
 from headgate.v1.admin_service_pb2_grpc import AdminServiceStub
-from headgate_client.rpc.unary_caller import Caller
+from headgate_client.rpc.unary_caller import UnaryCaller
 
 
 class Admin:
     """Facts about the deployment. Every method may raise HeadgateError."""
 
-    def __init__(self, channel: grpc.aio.Channel, caller: Caller) -> None:
+    def __init__(self, channel: grpc.aio.Channel, caller: UnaryCaller) -> None:
         self._stub = AdminServiceStub(channel)
         self._caller = caller
 

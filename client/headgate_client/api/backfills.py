@@ -10,13 +10,13 @@ from headgate.v1.backfill_service_pb2_grpc import BackfillServiceStub
 from headgate_client.api.handle import JobHandle
 from headgate_client.api.jobs import Jobs
 from headgate_client.api.submitting import LOOK_UP_SECONDS, SubmitOptions
-from headgate_client.rpc.unary_caller import Caller
+from headgate_client.rpc.unary_caller import UnaryCaller
 
 
 class Backfills:
     """Backfills. Every method may raise HeadgateError; what `options` can be is told at SubmitOptions."""
 
-    def __init__(self, channel: grpc.aio.Channel, caller: Caller, jobs: Jobs) -> None:
+    def __init__(self, channel: grpc.aio.Channel, caller: UnaryCaller, jobs: Jobs) -> None:
         self._stub = BackfillServiceStub(channel)
         self._caller = caller
         self._jobs = jobs

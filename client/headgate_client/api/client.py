@@ -14,7 +14,7 @@ from headgate_client.api.task_instances import Tasks
 from headgate_client.api.workflow_instances import WorkflowInstances
 from headgate_client.rpc.errors import HeadgateError
 from headgate_client.rpc.options import ClientOptions, target_of_environment
-from headgate_client.rpc.unary_caller import Caller
+from headgate_client.rpc.unary_caller import UnaryCaller
 
 
 class Client:
@@ -46,7 +46,7 @@ class Client:
         self.target = target or target_of_environment()
         self._options = options or ClientOptions.from_environment()
         self._channel = self._options.to_native(self.target)
-        caller = Caller(self._options)
+        caller = UnaryCaller(self._options)
         self.jobs = Jobs(self._channel, caller)
         self.workflow_instances = WorkflowInstances(self._channel, caller, self.jobs)
         self.backfills = Backfills(self._channel, caller, self.jobs)

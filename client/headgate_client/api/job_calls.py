@@ -12,12 +12,12 @@ from headgate import pb
 from headgate.v1.job_service_pb2_grpc import JobServiceStub
 from headgate_client.api.submitting import fresh_request_id
 from headgate_client.rpc.options import WatchOptions
-from headgate_client.rpc.unary_caller import Caller
+from headgate_client.rpc.unary_caller import UnaryCaller
 from headgate_client.values.conversions import duration
 from headgate_client.values.job_change import JobChange, update_request
 from headgate_client.values.names import job_name
 from headgate_client.watch.job_reports import OnProgress, ReportReader
-from headgate_client.watch.job_sources import Choice, WatchSource
+from headgate_client.watch.job_sources import EventChoice, WatchSource
 from headgate_client.watch.job_watch import JobWatch
 from headgate_client.watch.reconnecting import OnReconnect, Reconnecting
 from headgate_client.watch.resume import begin
@@ -26,7 +26,7 @@ from headgate_client.watch.resume import begin
 class JobCalls:
     """The calls about one job, which is given by id or by name. Every method may raise HeadgateError."""
 
-    def __init__(self, channel: grpc.aio.Channel, caller: Caller) -> None:
+    def __init__(self, channel: grpc.aio.Channel, caller: UnaryCaller) -> None:
         self._channel = channel
         self._stub = JobServiceStub(channel)
         self._caller = caller
@@ -56,7 +56,7 @@ class JobCalls:
         and `types` choose what is yielded. With `until_settled` the watch also ends where the job needs a
         person now. `on_reconnect` is told why a stream is opened again, and in how many seconds.
         """
-        choice = Choice(mode, tuple(types))
+        choice = EventChoice(mode, tuple(types))
         chosen = watch or self._caller.options.watch
         source = WatchSource(self._channel, self._caller.options, chosen, job_name(job), choice)
         at = begin(start_revision, mode, choice.types)

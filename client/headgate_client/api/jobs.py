@@ -10,10 +10,10 @@ from headgate import pb
 from headgate_client.api.handle import JobHandle
 from headgate_client.api.job_calls import JobCalls
 from headgate_client.api.paging import walk_pages
-from headgate_client.api.submitting import SubmitOptions, SubmitRequest, Submitter, run_request
+from headgate_client.api.submitting import SubmitCalls, SubmitOptions, SubmitRequest, run_request
 from headgate_client.rpc.options import WatchOptions
 from headgate_client.rpc.stream import open_stream
-from headgate_client.rpc.unary_caller import Caller
+from headgate_client.rpc.unary_caller import UnaryCaller
 from headgate_client.values.conversions import duration
 from headgate_client.watch.following import Following
 from headgate_client.watch.following_sources import JobsSource
@@ -26,9 +26,9 @@ from headgate_client.watch.resume import begin
 class Jobs(JobCalls):
     """The jobs of a deployment: find, submit and follow them, and the calls about one."""
 
-    def __init__(self, channel: grpc.aio.Channel, caller: Caller) -> None:
+    def __init__(self, channel: grpc.aio.Channel, caller: UnaryCaller) -> None:
         super().__init__(channel, caller)
-        self._submitter = Submitter(channel, caller)
+        self._submitter = SubmitCalls(channel, caller)
 
     def handle(self, job: str | pb.Job) -> JobHandle:
         """Return the handle of a job, without asking the server whether it exists."""

@@ -17,7 +17,7 @@ from headgate.backfill.reprocess import surveys
 from headgate.v1.backfill_service_pb2_grpc import BackfillServiceStub
 from headgate.v1.flow_instance_service_pb2_grpc import FlowInstanceServiceStub
 from headgate.v1.workflow_instance_service_pb2_grpc import WorkflowInstanceServiceStub
-from headgate_client.rpc.unary_caller import Caller
+from headgate_client.rpc.unary_caller import UnaryCaller
 from headgate_client.values.conversions import duration
 
 SubmitRequest = (
@@ -92,10 +92,10 @@ def _job_options(options: SubmitOptions) -> pb.JobOptions:
 Method = tuple[str, Callable[..., Awaitable[pb.Job]]]
 
 
-class Submitter:
+class SubmitCalls:
     """Sends submit requests to the service that takes them."""
 
-    def __init__(self, channel: grpc.aio.Channel, caller: Caller) -> None:
+    def __init__(self, channel: grpc.aio.Channel, caller: UnaryCaller) -> None:
         self._caller = caller
         instances = WorkflowInstanceServiceStub(channel)
         flows = FlowInstanceServiceStub(channel)

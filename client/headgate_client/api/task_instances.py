@@ -7,13 +7,13 @@ import grpc
 from headgate import pb
 from headgate.v1.task_instance_service_pb2_grpc import TaskInstanceServiceStub
 from headgate_client.api.paging import walk_pages
-from headgate_client.rpc.unary_caller import Caller
+from headgate_client.rpc.unary_caller import UnaryCaller
 
 
 class Tasks:
     """Task instances. Every method may raise HeadgateError."""
 
-    def __init__(self, channel: grpc.aio.Channel, caller: Caller) -> None:
+    def __init__(self, channel: grpc.aio.Channel, caller: UnaryCaller) -> None:
         self._stub = TaskInstanceServiceStub(channel)
         self._caller = caller
 

@@ -15,7 +15,7 @@ from headgate_client.api.paging import walk_pages
 from headgate_client.api.submitting import SubmitOptions
 from headgate_client.rpc.options import WatchOptions
 from headgate_client.rpc.stream import Stream, open_stream
-from headgate_client.rpc.unary_caller import Caller
+from headgate_client.rpc.unary_caller import UnaryCaller
 from headgate_client.values.conversions import duration
 from headgate_client.watch.following import Following
 from headgate_client.watch.following_sources import RowsSource
@@ -27,7 +27,7 @@ InstanceChange = pb.WatchWorkflowInstancesResponse
 class WorkflowInstances:
     """Workflow instances. Every method may raise HeadgateError; SubmitOptions tells what `options` can be."""
 
-    def __init__(self, channel: grpc.aio.Channel, caller: Caller, jobs: Jobs) -> None:
+    def __init__(self, channel: grpc.aio.Channel, caller: UnaryCaller, jobs: Jobs) -> None:
         self._stub = WorkflowInstanceServiceStub(channel)
         self._caller = caller
         self._jobs = jobs

@@ -1,10 +1,6 @@
-"""How long to wait before trying again. Pure: chance is passed in as a number."""
+"""How long to wait before trying again. Pure: jitter is passed in as a number."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-Chance = Callable[[], float]
-"""Returns a number of [0, 1), such as `random.random`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +21,7 @@ class RetryPolicy:
     longest_delay: float = 5.0
     budget: float = 30.0
 
-    def delay(self, failures: int, chance: float, *, at_least: float = 0.0) -> float:
+    def delay(self, failures: int, jitter: float, *, at_least: float = 0.0) -> float:
         """Return the wait after the given number of failures in a row, from 1.
 
         The wait is anything between half the bound and the bound, so that callers who failed together do not
@@ -33,7 +29,7 @@ class RetryPolicy:
         reason.
         """
         bound = min(self.longest_delay, self.first_delay * self.factor ** min(failures - 1, 64))
-        return max(at_least * (1 + chance / 4), bound * (1 + chance) / 2)
+        return max(at_least * (1 + jitter / 4), bound * (1 + jitter) / 2)
 
     def allows(self, failures: int, elapsed: float, delay: float) -> bool:
         """Tell whether one more try fits: `elapsed` seconds after the first one, and `delay` from now."""

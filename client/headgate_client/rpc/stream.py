@@ -77,9 +77,6 @@ class Stream(Generic[Reply]):
         self._call.cancel()
 
 
-Opener = Callable[[], Stream[Reply]]
-
-
 def open_stream(
     method: str, streaming: Streaming[Request, Reply], request: Request, options: ClientOptions, silence: float
 ) -> Stream[Reply]:

@@ -14,7 +14,6 @@ from typing import Protocol, TypeVar
 
 import grpc
 
-from headgate_client.rpc.backoff import Chance
 from headgate_client.rpc.errors import HeadgateError
 from headgate_client.rpc.options import ClientOptions
 
@@ -33,16 +32,16 @@ class Unary(Protocol[Request, Reply]):
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class UnaryCaller:
     """Makes calls the way `options` say.
 
-    `sleep`, `clock` (seconds) and `chance` are there to be replaced in tests.
+    `sleep`, `clock` (seconds) and `jitter` (a number of [0, 1)) are there to be replaced in tests.
     """
 
     options: ClientOptions
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
-    chance: Chance = random.random
+    jitter: Callable[[], float] = random.random
 
     async def call(
         self, method: str, unary: Unary[Request, Reply], request: Request, *, safe: bool, wait: float = 0.0
@@ -72,5 +71,5 @@ class Caller:
 
     def _delay(self, error: HeadgateError, failures: int, elapsed: float) -> float | None:
         policy = self.options.retry
-        delay = policy.delay(failures, self.chance(), at_least=error.retry_after or 0.0)
+        delay = policy.delay(failures, self.jitter(), at_least=error.retry_after or 0.0)
         return delay if error.is_retryable and policy.allows(failures, elapsed, delay) else None

@@ -30,7 +30,7 @@ Message = TypeVar("Message", bound=Ending)
 MessageOf = TypeVar("MessageOf", bound=Ending)
 
 
-class Source(Protocol[MessageOf]):
+class FollowingSource(Protocol[MessageOf]):
     """Opens the streams and knows what was told before."""
 
     def open(self) -> Stream[MessageOf]:
@@ -49,7 +49,7 @@ class Following(Generic[Message]):
     Not to be shared between tasks. Closing affects nothing but the stream.
     """
 
-    def __init__(self, source: Source[Message], reconnecting: Reconnecting) -> None:
+    def __init__(self, source: FollowingSource[Message], reconnecting: Reconnecting) -> None:
         self._source = source
         self._reconnecting = reconnecting
         self._stream: Stream[Message] | None = None

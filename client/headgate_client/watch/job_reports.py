@@ -8,7 +8,7 @@ from headgate import pb
 from headgate_client.rpc.errors import HeadgateError
 from headgate_client.rpc.options import WatchOptions
 from headgate_client.rpc.stream import SilentStream, Stream, open_stream
-from headgate_client.rpc.unary_caller import Caller
+from headgate_client.rpc.unary_caller import UnaryCaller
 from headgate_client.watch.reconnecting import Reconnecting
 
 if TYPE_CHECKING:  # the generated code has it only for type checkers
@@ -21,7 +21,7 @@ OnProgress = Callable[[pb.ReportProgress], None]
 class ReportReader:
     """Reads reports. A stream that is lost is opened again, and its verification begins anew."""
 
-    def __init__(self, stub: "JobServiceAsyncStub", caller: Caller) -> None:
+    def __init__(self, stub: "JobServiceAsyncStub", caller: UnaryCaller) -> None:
         self._stub = stub
         self._caller = caller
 

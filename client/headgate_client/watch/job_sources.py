@@ -9,13 +9,13 @@ from headgate.v1.job_service_pb2_grpc import JobServiceStub
 from headgate_client.rpc.options import ClientOptions, WatchOptions
 from headgate_client.rpc.stream import Stream, open_stream
 from headgate_client.values.conversions import duration
-from headgate_client.watch.resume import Position
+from headgate_client.watch.resume import StreamPosition
 
 JobStream = Stream[pb.WatchJobResponse]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EventChoice:
     """What a watcher wants to see.
 
     Args:
@@ -31,7 +31,7 @@ class WatchSource:
     """Opens WatchJob streams of one job."""
 
     def __init__(
-        self, channel: grpc.aio.Channel, options: ClientOptions, watch: WatchOptions, name: str, choice: Choice
+        self, channel: grpc.aio.Channel, options: ClientOptions, watch: WatchOptions, name: str, choice: EventChoice
     ) -> None:
         self._stub = JobServiceStub(channel)
         self._options = options
@@ -39,7 +39,7 @@ class WatchSource:
         self._name = name
         self._choice = choice
 
-    def open(self, at: Position) -> JobStream:
+    def open(self, at: StreamPosition) -> JobStream:
         """Open a stream that begins after the position."""
         request = pb.WatchJobRequest(
             name=self._name,
@@ -69,7 +69,7 @@ class RunSource:
     request: pb.RunJobRequest
     _watching: WatchSource | None = field(default=None, init=False)
 
-    def open(self, at: Position) -> JobStream:
+    def open(self, at: StreamPosition) -> JobStream:
         """Open the stream that continues the position."""
         if self._watching is not None:
             return self._watching.open(at)
@@ -80,5 +80,5 @@ class RunSource:
     def learn(self, message: pb.WatchJobResponse) -> None:
         """See a message: the first one names the job."""
         if self._watching is None and message.job:
-            choice = Choice(self.request.mode)
+            choice = EventChoice(self.request.mode)
             self._watching = WatchSource(self.channel, self.options, self.watch, message.job, choice)

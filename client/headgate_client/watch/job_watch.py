@@ -19,9 +19,9 @@ from headgate_client.watch.resume import (
     Drop,
     Finish,
     GiveUp,
-    Position,
     Reopen,
     Step,
+    StreamPosition,
     Yield,
     on_failure,
     on_message,
@@ -32,10 +32,10 @@ from headgate_client.watch.settling import Settling
 WatchStream = Stream[pb.WatchJobResponse]
 
 
-class Source(Protocol):
+class JobStreamSource(Protocol):
     """Opens the stream of one job at a position."""
 
-    def open(self, at: Position) -> WatchStream:
+    def open(self, at: StreamPosition) -> WatchStream:
         """Open it; a failure shows at the first read."""
 
     def learn(self, message: pb.WatchJobResponse) -> None:
@@ -55,8 +55,8 @@ class JobWatch:
 
     def __init__(
         self,
-        source: Source,
-        at: Position,
+        source: JobStreamSource,
+        at: StreamPosition,
         reconnecting: Reconnecting,
         present: Callable[[], Awaitable[pb.Job]] | None = None,
     ) -> None:
@@ -159,7 +159,7 @@ class JobWatch:
             self._drop_stream()  # the cancelled read has closed it; whoever reads on gets a new one
             raise
 
-    def _yield(self, at: Position, item: WatchItem) -> WatchItem:
+    def _yield(self, at: StreamPosition, item: WatchItem) -> WatchItem:
         self._at = at
         self._last_error = None
         self._reconnecting.alive()

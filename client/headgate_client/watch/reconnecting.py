@@ -6,7 +6,7 @@ import grpc
 
 from headgate_client.rpc.errors import HeadgateError
 from headgate_client.rpc.options import WatchOptions
-from headgate_client.rpc.unary_caller import Caller
+from headgate_client.rpc.unary_caller import UnaryCaller
 
 OnReconnect = Callable[[str, float], None]
 """Told why a stream is opened again, and in how many seconds."""
@@ -15,7 +15,7 @@ OnReconnect = Callable[[str, float], None]
 class Reconnecting:
     """Counts failures in a row and the time they have lasted."""
 
-    def __init__(self, caller: Caller, options: WatchOptions, on_reconnect: OnReconnect | None) -> None:
+    def __init__(self, caller: UnaryCaller, options: WatchOptions, on_reconnect: OnReconnect | None) -> None:
         self._caller = caller
         self._options = options
         self._on_reconnect = on_reconnect
@@ -35,7 +35,7 @@ class Reconnecting:
         """
         self._failures += 1
         self._check_patience(cause, error)
-        delay = self._options.retry.delay(self._failures, self._caller.chance(), at_least=at_least)
+        delay = self._options.retry.delay(self._failures, self._caller.jitter(), at_least=at_least)
         if self._on_reconnect is not None:
             self._on_reconnect(cause, delay)
         await self._caller.sleep(delay)

@@ -1,7 +1,7 @@
 """Decide what a message or a failure means for a watch: yield it, drop it, open the stream again, or end.
 
-Pure: no I/O, no clock, no chance. The promise that a watch never repeats and never drops an event is kept
-here and only here. Its heart is one number: every revision up to `Position.revision` has been yielded, so a
+Pure: no I/O, no clock, no randomness. The promise that a watch never repeats and never drops an event is kept
+here and only here. Its heart is one number: every revision up to `StreamPosition.revision` has been yielded, so a
 message below it is a repeat and one beyond its successor shows a gap.
 """
 
@@ -17,7 +17,7 @@ _NO_REVISION = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class StreamPosition:
     """How far a watch has come.
 
     Args:
@@ -39,12 +39,14 @@ class Position:
         """What to ask for when the stream is opened: the next revision, or 0 for a snapshot."""
         return self.revision + 1
 
-    def forgotten(self) -> "Position":
+    def forgotten(self) -> "StreamPosition":
         """Return the position of a watch that begins again with a snapshot, because its history is gone."""
         return replace(self, revision=_NO_REVISION, incarnation="", reset=True)
 
 
-def begin(start_revision: int, mode: pb.WatchMode.ValueType, types: tuple[pb.EventType.ValueType, ...]) -> Position:
+def begin(
+    start_revision: int, mode: pb.WatchMode.ValueType, types: tuple[pb.EventType.ValueType, ...]
+) -> StreamPosition:
     """Return the position of a watch that nothing has been read of.
 
     `start_revision` is 0 for a snapshot first, else the first revision wanted. Raises ValueError if it is
@@ -53,14 +55,16 @@ def begin(start_revision: int, mode: pb.WatchMode.ValueType, types: tuple[pb.Eve
     if start_revision < 0:
         raise ValueError("start_revision is 0 for a snapshot, or a revision from 1")
     latest = mode == pb.WATCH_MODE_LATEST_ONLY
-    return Position(revision=start_revision - 1, dense=not latest and not types, advances=not latest and bool(types))
+    return StreamPosition(
+        revision=start_revision - 1, dense=not latest and not types, advances=not latest and bool(types)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Yield:
     """Hand the item to the reader; the stream goes on."""
 
-    position: Position
+    position: StreamPosition
     item: WatchItem
 
 
@@ -68,7 +72,7 @@ class Yield:
 class Drop:
     """Leave the message out; the stream goes on."""
 
-    position: Position
+    position: StreamPosition
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Reopen:
         cause: what to tell somebody who asks.
     """
 
-    position: Position
+    position: StreamPosition
     delay: float
     cause: str
 
@@ -90,7 +94,7 @@ class Reopen:
 class Finish:
     """Hand over the last item; nothing follows."""
 
-    position: Position
+    position: StreamPosition
     item: EndItem
 
 
@@ -104,7 +108,7 @@ class GiveUp:
 Step = Yield | Drop | Reopen | Finish
 
 
-def on_message(at: Position, message: pb.WatchJobResponse) -> Step:
+def on_message(at: StreamPosition, message: pb.WatchJobResponse) -> Step:
     """Decide about a message of the stream."""
     match message.WhichOneof("payload"):
         case "snapshot":
@@ -119,7 +123,7 @@ def on_message(at: Position, message: pb.WatchJobResponse) -> Step:
             return _gap(at, message) if _is_gap(at, message.revision) else Drop(at)
 
 
-def on_failure(at: Position, error: HeadgateError) -> Reopen | GiveUp:
+def on_failure(at: StreamPosition, error: HeadgateError) -> Reopen | GiveUp:
     """Decide about a stream that ended with an error."""
     cause = f"{error.code.name} {error.reason}".strip()
     if error.code is grpc.StatusCode.OUT_OF_RANGE:
@@ -129,12 +133,12 @@ def on_failure(at: Position, error: HeadgateError) -> Reopen | GiveUp:
     return GiveUp(error)
 
 
-def on_silence(at: Position, cause: str) -> Reopen:
+def on_silence(at: StreamPosition, cause: str) -> Reopen:
     """Decide about a stream that ended without a word, or that has been silent for too long."""
     return Reopen(at, 0.0, cause=cause)
 
 
-def _on_snapshot(at: Position, message: pb.WatchJobResponse) -> Step:
+def _on_snapshot(at: StreamPosition, message: pb.WatchJobResponse) -> Step:
     if message.revision <= at.revision:
         return Drop(at)
     if at.revision != _NO_REVISION and at.dense:
@@ -142,7 +146,7 @@ def _on_snapshot(at: Position, message: pb.WatchJobResponse) -> Step:
     return Yield(_moved(at, message), SnapshotItem(message.revision, message.snapshot, at.reset))
 
 
-def _on_event(at: Position, message: pb.WatchJobResponse) -> Step:
+def _on_event(at: StreamPosition, message: pb.WatchJobResponse) -> Step:
     if at.revision == _NO_REVISION:
         return _gap(at, message)
     if message.revision == at.revision and _is_other_history(at, message):
@@ -154,7 +158,7 @@ def _on_event(at: Position, message: pb.WatchJobResponse) -> Step:
     return Yield(_moved(at, message), EventItem(message.revision, message.event))
 
 
-def _on_progress(at: Position, message: pb.WatchJobResponse) -> Step:
+def _on_progress(at: StreamPosition, message: pb.WatchJobResponse) -> Step:
     if message.revision == at.revision and _is_other_history(at, message):
         return Reopen(at.forgotten(), 0.0, cause="the history has changed")
     if _is_gap(at, message.revision):
@@ -164,7 +168,7 @@ def _on_progress(at: Position, message: pb.WatchJobResponse) -> Step:
     return Yield(after, ProgressItem(max(after.revision, 0), message.progress))
 
 
-def _on_end(at: Position, message: pb.WatchJobResponse) -> Step:
+def _on_end(at: StreamPosition, message: pb.WatchJobResponse) -> Step:
     reason, delay = message.end.reason, message.end.reconnect_delay.ToNanoseconds() / 1e9
     if reason == pb.STREAM_END_REASON_HISTORY_LOST:
         return Reopen(at.forgotten(), delay, cause="HISTORY_LOST")
@@ -177,29 +181,29 @@ def _on_end(at: Position, message: pb.WatchJobResponse) -> Step:
     return Reopen(at, delay, cause=_reason_name(reason))
 
 
-def _finish(at: Position, message: pb.WatchJobResponse) -> Finish:
+def _finish(at: StreamPosition, message: pb.WatchJobResponse) -> Finish:
     return Finish(at, EndItem(max(at.revision, 0), message.end))
 
 
-def _lacks_the_last(at: Position, message: pb.WatchJobResponse) -> bool:
+def _lacks_the_last(at: StreamPosition, message: pb.WatchJobResponse) -> bool:
     # LATEST_ONLY may skip snapshots, but not the last one. With a choice of types the last event may be none
     # of them.
     return not at.advances and message.revision > at.revision
 
 
-def _is_gap(at: Position, revision: int) -> bool:
+def _is_gap(at: StreamPosition, revision: int) -> bool:
     return at.dense and revision > at.revision != _NO_REVISION
 
 
-def _gap(at: Position, message: pb.WatchJobResponse) -> Reopen:
+def _gap(at: StreamPosition, message: pb.WatchJobResponse) -> Reopen:
     return Reopen(at, 0.0, cause=f"a gap before revision {message.revision}")
 
 
-def _moved(at: Position, message: pb.WatchJobResponse) -> Position:
+def _moved(at: StreamPosition, message: pb.WatchJobResponse) -> StreamPosition:
     return replace(at, revision=message.revision, incarnation=message.incarnation, reset=False)
 
 
-def _is_other_history(at: Position, message: pb.WatchJobResponse) -> bool:
+def _is_other_history(at: StreamPosition, message: pb.WatchJobResponse) -> bool:
     return bool(at.incarnation and message.incarnation) and at.incarnation != message.incarnation
 
 

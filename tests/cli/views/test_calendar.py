@@ -10,7 +10,7 @@ from headgate import pb
 from headgate_cli.views import calendar
 from headgate_cli.views.chart import Bar, Chart
 from headgate_cli.views.gantt import lines
-from headgate_cli.views.live_job import Picture
+from headgate_cli.views.live_job import LiveJob
 from headgate_client import SnapshotItem
 
 StateOf = Callable[[int], pb.RunState.ValueType]
@@ -116,7 +116,7 @@ def test_lanes_come_before_the_calendar_where_a_screen_is_low() -> None:
 def screen(height: int, width: int) -> list[str]:
     job = chart().job
     job.create_time.seconds, job.update_time.seconds = 100, 150
-    drawing = Picture()
+    drawing = LiveJob()
     drawing.show(SnapshotItem(9, job), job)
     drawing.freeze()
     console = Console(width=width, height=height, force_terminal=True, color_system=None, legacy_windows=False)

@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from headgate.reasons import Reason
 from headgate_cli.app import app
 from headgate_cli.input.flag_groups import _names
-from headgate_cli.views.error_hints import advice
+from headgate_cli.views.error_hints import error_hint
 from headgate_client import HeadgateError
 
 METHODS = {
@@ -49,7 +49,7 @@ def test_every_flag_of_an_advice_exists_on_the_command(path: str, command: Typer
         error = HeadgateError(
             grpc.StatusCode[Reason[reason].value.code], reason, "no", metadata={"job": "jobs/x"}, method=method
         )
-        assert set(FLAG.findall(advice(error, flags))) <= flags, (path, reason)
+        assert set(FLAG.findall(error_hint(error, flags))) <= flags, (path, reason)
 
 
 def test_an_overlap_is_told_by_what_the_command_can_do() -> None:
@@ -57,18 +57,18 @@ def test_an_overlap_is_told_by_what_the_command_can_do() -> None:
         grpc.StatusCode.FAILED_PRECONDITION, "BACKFILL_OVERLAP", metadata={"job": "jobs/x"}, method="RetryJob"
     )
 
-    assert advice(error, {"--biz-dates"}) == (
+    assert error_hint(error, {"--biz-dates"}) == (
         "Wait until that job has ended: headgate watch x; or name other dates with --biz-dates."
     )
     error.method = "CreateBackfill"
-    assert advice(error).endswith("or choose another --overlap.")
+    assert error_hint(error).endswith("or choose another --overlap.")
 
 
 def test_a_clause_with_a_flag_of_other_commands_is_left_out() -> None:
     error = HeadgateError(grpc.StatusCode.ALREADY_EXISTS, "JOB_EXISTS", metadata={"job": "jobs/x"})
 
-    assert advice(error, set()) == "See that job: headgate jobs get x"
-    assert advice(error, {"--job-id"}).endswith("or choose another --job-id.")
+    assert error_hint(error, set()) == "See that job: headgate jobs get x"
+    assert error_hint(error, {"--job-id"}).endswith("or choose another --job-id.")
 
 
 def test_the_flags_of_a_command_are_those_that_it_declares() -> None:

@@ -83,7 +83,7 @@ def test_waits_retries_and_warnings_are_marked_where_they_happened() -> None:
 
 
 def test_the_moving_chart_goes_on_between_events() -> None:
-    moving = actions_chart.Moving()
+    moving = actions_chart.LiveChart()
     console = Console(width=80, height=20, force_terminal=True, color_system=None, legacy_windows=False)
     for event in recorded()[:16]:
         moving.take(event)

@@ -4,10 +4,10 @@ from rich.console import Console
 
 from headgate import pb
 from headgate_cli.views import jobs_board
-from headgate_cli.views.jobs_board import Board
+from headgate_cli.views.jobs_board import JobsBoard
 
 
-def drawn(found: Board, *, width: int = 100, height: int = 20) -> list[str]:
+def drawn(found: JobsBoard, *, width: int = 100, height: int = 20) -> list[str]:
     console = Console(width=width, height=height, force_terminal=True, color_system=None, legacy_windows=False)
     with console.capture() as capture:
         console.print(found)
@@ -27,7 +27,7 @@ def event(name: str, revision: int, **given: object) -> pb.WatchJobResponse:
 
 
 def test_what_goes_on_comes_before_what_has_ended() -> None:
-    found = Board()
+    found = JobsBoard()
     assert drawn(found)[-1] == "waiting for the server"
     found.show(snapshot("early", pb.JOB_STATE_RUNNING))
     found.show(snapshot("late", pb.JOB_STATE_RUNNING))
@@ -46,7 +46,7 @@ def test_what_goes_on_comes_before_what_has_ended() -> None:
 
 
 def test_a_job_first_heard_of_by_an_event_is_shown_as_far_as_it_is_known() -> None:
-    found = Board()
+    found = JobsBoard()
     found.show(event("new", 7, type=pb.EVENT_TYPE_WARNING, state=pb.JOB_STATE_PAUSED, message="by\x1b[31m"))
 
     line = drawn(found)[3]
@@ -55,7 +55,7 @@ def test_a_job_first_heard_of_by_an_event_is_shown_as_far_as_it_is_known() -> No
 
 
 def test_it_remembers_and_shows_only_so_many() -> None:
-    found = Board()
+    found = JobsBoard()
     found.show(snapshot("ended", pb.JOB_STATE_SUCCEEDED))
     for number in range(jobs_board.MOST_JOBS):
         found.show(snapshot(f"n{number}", pb.JOB_STATE_RUNNING))
@@ -68,7 +68,7 @@ def test_it_remembers_and_shows_only_so_many() -> None:
 
 
 def test_it_fits_into_a_narrow_terminal() -> None:
-    found = Board()
+    found = JobsBoard()
     found.show(snapshot("orders-2025", pb.JOB_STATE_NEEDS_ATTENTION))
     found.show(event("orders-2025", 4, type=pb.EVENT_TYPE_WARNING, state=pb.JOB_STATE_RUNNING, message="x" * 300))
     found.reconnecting("UNAVAILABLE", 1.5)

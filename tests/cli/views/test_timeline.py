@@ -5,7 +5,7 @@ from rich.console import Console
 
 from headgate import pb
 from headgate.job.event_log import fold
-from headgate_cli.views.live_job import Picture
+from headgate_cli.views.live_job import LiveJob
 from headgate_cli.views.timeline import Timeline, after_event, after_snapshot, bar, ordered, worked
 from headgate_client import EventItem, SnapshotItem
 
@@ -110,7 +110,7 @@ def test_from_a_snapshot_the_times_of_upstream_are_drawn() -> None:
 
 
 def picture(revision: int, width: int) -> list[str]:
-    drawing, job = Picture(), None
+    drawing, job = LiveJob(), None
     for item in log()[:revision]:
         job = fold(job, item) if item.revision < 7 else job
         drawing.show(EventItem(item.revision, item), job)
@@ -147,7 +147,7 @@ def test_of_many_runs_the_telling_ones_are_shown() -> None:
     for index, row in enumerate(rows):
         row.index = index
     rows[30].state, rows[40].state = pb.RUN_STATE_RUNNING, pb.RUN_STATE_FAILED
-    drawing = Picture()
+    drawing = LiveJob()
     job = pb.Job(name="jobs/many", runs=rows, revision=9)
     drawing.show(SnapshotItem(9, job), job)
     drawing.freeze()

@@ -71,15 +71,15 @@ async def test_connecting_where_nobody_listens_says_so() -> None:
     assert caught.value.code is grpc.StatusCode.UNAVAILABLE
 
 
-@pytest.mark.parametrize("chance", [0.0, 0.5, 0.999])
-def test_waits_grow_are_bounded_and_obey_the_server(chance: float) -> None:
+@pytest.mark.parametrize("jitter", [0.0, 0.5, 0.999])
+def test_waits_grow_are_bounded_and_obey_the_server(jitter: float) -> None:
     policy = RetryPolicy(first_delay=0.1, factor=2, longest_delay=1)
-    waits = [policy.delay(failures, chance) for failures in range(1, 9)]
+    waits = [policy.delay(failures, jitter) for failures in range(1, 9)]
 
     assert waits == sorted(waits)
     assert 0.05 <= waits[0] <= 0.1 and 0.5 <= waits[-1] <= 1
-    assert 3 <= policy.delay(1, chance, at_least=3) <= 3.75
-    assert policy.delay(10_000, chance) <= 1
+    assert 3 <= policy.delay(1, jitter, at_least=3) <= 3.75
+    assert policy.delay(10_000, jitter) <= 1
 
 
 def test_tries_end_with_their_number_or_their_budget() -> None:

@@ -10,8 +10,8 @@ from headgate_client.watch.resume import (
     Drop,
     Finish,
     GiveUp,
-    Position,
     Reopen,
+    StreamPosition,
     Yield,
     begin,
     on_failure,
@@ -51,23 +51,23 @@ def test_a_negative_start_is_refused() -> None:
 
 
 def test_after_an_event_the_next_one_is_asked_for() -> None:
-    step = on_message(Position(revision=4), event(5, "a"))
+    step = on_message(StreamPosition(revision=4), event(5, "a"))
 
-    assert step == Yield(Position(revision=5, incarnation="a"), EventItem(5, pb.JobEvent(revision=5)))
+    assert step == Yield(StreamPosition(revision=5, incarnation="a"), EventItem(5, pb.JobEvent(revision=5)))
     assert isinstance(step, Yield) and step.position.start_revision == 6
 
 
 @pytest.mark.parametrize("revision", [1, 4])
 def test_a_repeat_is_dropped(revision: int) -> None:
-    assert on_message(Position(revision=4), event(revision)) == Drop(Position(revision=4))
+    assert on_message(StreamPosition(revision=4), event(revision)) == Drop(StreamPosition(revision=4))
 
 
 @pytest.mark.parametrize("message", [event(6), progress(5), snapshot(9)])
 def test_a_gap_opens_the_stream_again_where_it_began(message: pb.WatchJobResponse) -> None:
-    step = on_message(Position(revision=4), message)
+    step = on_message(StreamPosition(revision=4), message)
 
     assert isinstance(step, Reopen)
-    assert step.position == Position(revision=4) and "gap" in step.cause
+    assert step.position == StreamPosition(revision=4) and "gap" in step.cause
 
 
 def test_with_a_choice_of_types_gaps_are_what_was_asked_for() -> None:
@@ -90,14 +90,14 @@ def test_latest_only_skips_but_a_sign_of_life_is_not_a_snapshot() -> None:
 
 
 def test_latest_only_does_not_end_before_the_last_snapshot() -> None:
-    at = Position(revision=5, dense=False)
+    at = StreamPosition(revision=5, dense=False)
 
     assert isinstance(on_message(at, end(pb.STREAM_END_REASON_JOB_TERMINAL, 6)), Reopen)
     assert isinstance(on_message(at, end(pb.STREAM_END_REASON_JOB_TERMINAL, 5)), Finish)
 
 
 def test_an_end_that_skips_events_is_a_gap() -> None:
-    step = on_message(Position(revision=5), end(pb.STREAM_END_REASON_JOB_TERMINAL, 6))
+    step = on_message(StreamPosition(revision=5), end(pb.STREAM_END_REASON_JOB_TERMINAL, 6))
 
     assert isinstance(step, Reopen) and step.position.start_revision == 6
 
@@ -110,20 +110,20 @@ def test_a_sign_of_life_before_the_snapshot_changes_nothing() -> None:
 
 @pytest.mark.parametrize("reason", [pb.STREAM_END_REASON_MAX_STREAM_AGE, pb.STREAM_END_REASON_SERVER_DRAINING])
 def test_an_announced_end_is_waited_out(reason: pb.StreamEndReason.ValueType) -> None:
-    step = on_message(Position(revision=5), end(reason, 5))
+    step = on_message(StreamPosition(revision=5), end(reason, 5))
 
     assert isinstance(step, Reopen)
     assert (step.delay, step.position.start_revision) == (2.0, 6)
 
 
 def test_a_reason_newer_than_the_client_is_waited_out_too() -> None:
-    step = on_message(Position(revision=5), end(pb.StreamEndReason.ValueType(77), 5))
+    step = on_message(StreamPosition(revision=5), end(pb.StreamEndReason.ValueType(77), 5))
 
     assert isinstance(step, Reopen) and step.cause == "77"
 
 
 def test_lost_history_begins_again_with_a_marked_snapshot() -> None:
-    step = on_message(Position(revision=5, incarnation="a"), end(pb.STREAM_END_REASON_HISTORY_LOST))
+    step = on_message(StreamPosition(revision=5, incarnation="a"), end(pb.STREAM_END_REASON_HISTORY_LOST))
 
     assert isinstance(step, Reopen) and step.position.start_revision == 0
     after = on_message(step.position, snapshot(3))
@@ -134,7 +134,7 @@ def test_lost_history_begins_again_with_a_marked_snapshot() -> None:
 
 @pytest.mark.parametrize("message", [event(5, "b"), progress(5, "b")])
 def test_another_history_under_the_same_number_is_noticed(message: pb.WatchJobResponse) -> None:
-    step = on_message(Position(revision=5, incarnation="a"), message)
+    step = on_message(StreamPosition(revision=5, incarnation="a"), message)
 
     assert isinstance(step, Reopen)
     assert step.position.start_revision == 0 and step.position.reset
@@ -142,7 +142,7 @@ def test_another_history_under_the_same_number_is_noticed(message: pb.WatchJobRe
 
 @pytest.mark.parametrize("reason", ["REVISION_COMPACTED", "REVISION_FUTURE"])
 def test_out_of_range_begins_again_with_a_snapshot(reason: str) -> None:
-    step = on_failure(Position(revision=5), HeadgateError(grpc.StatusCode.OUT_OF_RANGE, reason))
+    step = on_failure(StreamPosition(revision=5), HeadgateError(grpc.StatusCode.OUT_OF_RANGE, reason))
 
     assert isinstance(step, Reopen)
     assert step.position.start_revision == 0 and step.position.reset
@@ -158,7 +158,7 @@ def test_out_of_range_begins_again_with_a_snapshot(reason: str) -> None:
     ],
 )
 def test_what_passes_is_waited_out(error: HeadgateError) -> None:
-    step = on_failure(Position(revision=5), error)
+    step = on_failure(StreamPosition(revision=5), error)
 
     assert isinstance(step, Reopen)
     assert step.position.start_revision == 6 and step.delay == (error.retry_after or 0)
@@ -175,11 +175,11 @@ def test_what_passes_is_waited_out(error: HeadgateError) -> None:
     ],
 )
 def test_what_does_not_pass_is_raised(error: HeadgateError) -> None:
-    assert on_failure(Position(revision=5), error) == GiveUp(error)
+    assert on_failure(StreamPosition(revision=5), error) == GiveUp(error)
 
 
 def test_a_payload_newer_than_the_client_is_passed_over() -> None:
-    at = Position(revision=5)
+    at = StreamPosition(revision=5)
 
     assert on_message(at, pb.WatchJobResponse(revision=5)) == Drop(at)
     assert isinstance(on_message(at, pb.WatchJobResponse(revision=6)), Reopen)
