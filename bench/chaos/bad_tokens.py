@@ -93,7 +93,8 @@ async def _asking(trial: Trial, size: BadTokens, environment: dict[str, str]) ->
     checks = [
         none("answers that were not the right ones", len(wrong)),
         none("health refused", not healthy),
-        at_least("wrong tokens a second that were answered or cut off", 0.2 * size.flood, sent / size.seconds),
+        # A connection's denials are held back for a second, so it makes about as many a second as it may have open.
+        at_least("wrong tokens a second that were answered or cut off", 0.5 * size.calls, sent / size.seconds),
         none("calls of the flood that were let in", seen.get("OK or another code", 0)),
         none("submits of the known caller that failed", failed),
         at_most("known caller's p99, s", max(size.floor, size.slower * was), p99),

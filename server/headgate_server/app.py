@@ -282,7 +282,8 @@ def _grpc_server(parts: ServerParts) -> grpc.aio.Server:
     if settings.reflection:
         services = (*registry.SERVICES, health_service.NAME)
         handlers |= reflection_service.handlers(services, metrics, parts.reflection_slots)
-    registry.add_to(server, handlers, rpc_handlers.unknown(metrics, parts.slots))
+    held = parts.access.held if parts.access is not None else None
+    registry.add_to(server, handlers, rpc_handlers.unknown(metrics, parts.slots, held))
     return server
 
 

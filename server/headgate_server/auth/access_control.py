@@ -19,6 +19,7 @@ from headgate.store.lives import Life
 from headgate_server.auth import callers_file, denials, file_stamp, permissions, rate_limit
 from headgate_server.auth.callers import Callers, Proof, token_in
 from headgate_server.auth.denials import Denial
+from headgate_server.auth.held_denials import HeldDenials
 from headgate_server.auth.rate_limit import Bucket
 from headgate_server.auth.stream_shares import StreamShares
 from headgate_server.errors.exceptions import JobDamaged, Refused
@@ -88,6 +89,7 @@ class AccessControl:
         self.now_ms = now_ms
         self._names_in = _reader_of_names() if mutual else None
         self.denial_log = DenialLog()
+        self.held = HeldDenials()
         self._buckets: dict[str, Bucket] = {}
         self.streams = streams
 
@@ -174,6 +176,14 @@ class MethodGuard:
         """Count the request of a call that was let in by its size."""
         self._access.weigh(caller, len(request))
 
+    async def hold(self, seconds: float, context: Any) -> None:
+        """Hold the answer to a denied call back."""
+        await self._access.held.hold(seconds, context.time_remaining())
+
+    async def hold_limited(self, caller: Caller, context: Any) -> None:
+        """Hold the answer to a call back that was let in, and found its caller's share used up."""
+        await self.hold(self._access.held.seconds(caller.name), context)
+
     def permit(self, metadata: Metadata, context: Any) -> StreamPermit | Denial:
         """Let a stream in, whose permit is to be left at its end, or say how it is answered."""
         proof = self.admit(metadata, context)
@@ -250,7 +260,7 @@ class MethodGuard:
         self._access.denial_log.note(answer.reason.name, caller, f"{self._method} from {peer}", time.monotonic())
         if self._rule.right is Right.WRITE:
             Audited(Origin(caller, self._method, peer)).tell(answer.code.name, answer.reason.name)
-        return answer
+        return answer.held_back(self._access.held.seconds(caller or peer))
 
 
 class StreamPermit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -38,12 +38,18 @@ class Denial:
         code: its status code.
         message: its message.
         details: trailing metadata.
+        seconds: for how long it is held back.
     """
 
     reason: Reason
     code: grpc.StatusCode
     message: str
     details: tuple[tuple[str, bytes], ...]
+    seconds: float = 0.0
+
+    def held_back(self, seconds: float) -> Denial:
+        """The same answer, held back for so long."""
+        return replace(self, seconds=seconds) if seconds else self
 
 
 @lru_cache

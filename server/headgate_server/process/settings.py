@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     )
     max_watches: int = Field(20_000, ge=1, description="Most open streams per process.")
     max_connection_calls: int = Field(
-        1_000,
+        250,
         ge=1,
         le=1_000_000,
         description="Most open calls of one connection, streams included; more have to wait.",

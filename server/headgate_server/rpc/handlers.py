@@ -25,6 +25,7 @@ from headgate.store.audit import Origin
 from headgate_server.auth import denials as turned
 from headgate_server.auth.access_control import Metadata, MethodGuard, StreamPermit
 from headgate_server.auth.denials import Denial
+from headgate_server.auth.held_denials import HeldDenials
 from headgate_server.errors import status
 from headgate_server.errors.exceptions import Refused, ServerError
 from headgate_server.logs.audit_log import UNAUDITED, Audited
@@ -108,6 +109,7 @@ def unary(
             if guard is not None:
                 admitted = guard.admit(metadata, context)
                 if isinstance(admitted, Denial):
+                    await guard.hold(admitted.seconds, context)
                     return ending.deny(context, admitted)
                 caller = ending.caller = admitted.caller
             audit = ending.audit(context) if writes else UNAUDITED
@@ -123,7 +125,7 @@ def unary(
             async with asyncio.timeout(seconds):
                 return await ask(parse(raw, call), call)
         except BaseException as error:
-            await ending.fail(context, error)
+            await ending.fail(context, error, guard)
             raise
         finally:
             ending.tell()
@@ -155,6 +157,7 @@ def stream(
             if guard is not None:
                 permit = guard.permit(metadata, context)
                 if isinstance(permit, Denial):
+                    await guard.hold(permit.seconds, context)
                     ending.deny(context, permit)
                     return
                 ending.caller, sink = permit.caller, permit
@@ -171,7 +174,7 @@ def stream(
             del raw  # so that it does not stay as long as the stream
             await streaming
         except BaseException as error:
-            await ending.fail(context, error)
+            await ending.fail(context, error, guard)
         finally:
             ending.tell()
             if isinstance(permit, StreamPermit):
@@ -211,11 +214,19 @@ def exchange(method: str, answer: Callable[[bytes], bytes], observer: Observer, 
     return grpc.stream_stream_rpc_method_handler(handle)
 
 
-def unknown(observer: Observer, slots: CallSlots) -> Any:
-    """A grpc handler for methods that there are not: it answers on their headers, without a message."""
+def unknown(observer: Observer, slots: CallSlots, held: HeldDenials | None = None) -> Any:
+    """A grpc handler for methods that there are not: it answers on their headers, without a message.
+
+    Args:
+        observer: is told of every call that ended.
+        slots: how many calls there may be.
+        held: holds the answers of a connection back that has many; None holds none back.
+    """
 
     async def handle(_requests: Any, context: Any) -> None:
         ending = _Ending("unknown", observer, slots)
+        if held is not None:
+            await held.hold(held.seconds(context.peer()), context.time_remaining())
         ending.deny(context, turned.no_method())
         ending.tell()
 
@@ -273,8 +284,13 @@ class _Ending:
         self._is_served = True
         return raw
 
-    async def fail(self, context: Any, error: BaseException) -> None:
+    async def fail(self, context: Any, error: BaseException, guard: MethodGuard | None = None) -> None:
         """End the call with what went wrong; what only passes through goes on.
+
+        Args:
+            context: the call.
+            error: what went wrong.
+            guard: what let the call in.
 
         Raises:
             BaseException: the call has ended already, or its caller is gone.
@@ -282,17 +298,19 @@ class _Ending:
         if isinstance(error, grpc.aio.AbortError):
             self.code = context.code().name
         elif isinstance(error, Exception) and not isinstance(error, grpc.aio.BaseError):
-            await self._abort(context, error)
+            await self._abort(context, error, guard)
         else:
             self.code = "CANCELLED"
         raise error
 
-    async def _abort(self, context: Any, error: Exception) -> None:
+    async def _abort(self, context: Any, error: Exception, guard: MethodGuard | None) -> None:
         found = _status(error, self._method)
         self._why = status.reason_of(found)
         code = status.CODES[found.code]
         self.code = code.name
         self._reason = error.reason.name if isinstance(error, Refused) else code.name
+        if guard is not None and self._why == Reason.CALLER_LIMIT.name:
+            await guard.hold_limited(self.caller, context)
         await context.abort(code, found.message, ((status.DETAILS_KEY, found.SerializeToString()),))
 
     def deny(self, context: Any, turned: Denial) -> bytes:

@@ -16,6 +16,7 @@ from grpc_health.v1.health_pb2 import (
 )
 
 from headgate.reasons import Reason
+from headgate_server.auth.held_denials import HeldDenials
 from headgate_server.auth.stream_shares import STREAM_SECONDS
 from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.share_exceeded import exceeded
@@ -33,6 +34,9 @@ WATCHES: Final = SlotBounds(total=1_000, per_connection=10)
 
 CALLS: Final = 2_000
 """Calls that are served at once, watches among them."""
+
+HELD: Final = 500
+"""Ends of watches that are held back at a time, so that those take up a part of `CALLS` only."""
 
 SLOW: Final = SlotBounds(total=64, per_connection=8)
 """Slots of requests that take long to arrive."""
@@ -67,6 +71,7 @@ class HealthService:
     def __init__(self, health: Health, *, max_seconds: float) -> None:
         self._health = health
         self._max_seconds = max_seconds
+        self._held = HeldDenials(HELD)
         self._watchers: SlotTable[_Watcher] = SlotTable(WATCHES)
 
     def handlers(self, observer: Observer, slots: CallSlots) -> dict[str, Any]:
@@ -103,6 +108,7 @@ class HealthService:
                 last = status
                 await _stirred(watcher, until)
             if watcher.is_lost:
+                await self._held.hold(self._held.seconds(call.peer), remaining=None)
                 raise exceeded("health_watches", WATCHES.per_connection, "peer", STREAM_SECONDS)
 
     @contextmanager

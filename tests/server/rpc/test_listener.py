@@ -110,7 +110,7 @@ def test_a_connection_has_as_many_open_calls_as_the_settings_say() -> None:
         for given in ({}, {"max_connection_calls": 7})
     )
 
-    assert (usual["grpc.max_concurrent_streams"], few["grpc.max_concurrent_streams"]) == (1_000, 7)
+    assert (usual["grpc.max_concurrent_streams"], few["grpc.max_concurrent_streams"]) == (250, 7)
 
 
 def test_streams_outlive_the_age_of_their_connection() -> None:
