@@ -16,7 +16,7 @@ from headgate.job import event_log
 from headgate.job.lifecycle import JOB_TERMINAL
 from headgate.store import commit, keys, queue_entries
 from headgate.store.commit import Commit, Wake
-from headgate_server.jobs.new_job import Chance, submission
+from headgate_server.jobs.new_job import SubmitContext, new_job
 from headgate_server.ports.clock import timestamp
 
 PORTION = 200
@@ -33,7 +33,7 @@ def accepted(number: int, run: str) -> tuple[pb.Job, Commit]:
     """A new job, whose first tick lies far ahead, and the commit that records it."""
     request = pb.CreateBackfillRequest.FromString(submit(number, run))
     request.job_id = f"{run}-{number}"
-    made = submission(request, Chance(_now_ms(), os.urandom(24)))
+    made = new_job(request, SubmitContext(_now_ms(), os.urandom(24)))
     wake = made.commit.wake and replace(made.commit.wake, delay_ms=FAR_MS)
     return made.job, replace(made.commit, wake=wake)
 

@@ -11,7 +11,7 @@ from bench.setting import Setting
 
 from headgate import pb
 from headgate.store import commit
-from headgate_server.jobs.new_job import Chance, submission
+from headgate_server.jobs.new_job import SubmitContext, new_job
 
 
 async def round_trips(setting: Setting, *, seconds: float) -> float:
@@ -21,15 +21,15 @@ async def round_trips(setting: Setting, *, seconds: float) -> float:
     times: list[float] = []
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
-        names, arguments = new_job(len(times), "script")
+        names, arguments = commit_of(len(times), "script")
         began = time.perf_counter()
         await script(keys=names, args=arguments)
         times.append(time.perf_counter() - began)
     return quantile(times, 0.5) * 1000
 
 
-def new_job(number: int, run: str) -> tuple[Sequence[str], list[bytes | str | int]]:
+def commit_of(number: int, run: str) -> tuple[Sequence[str], list[bytes | str | int]]:
     """KEYS and ARGV of the commit of a new job, as the server makes them."""
     request = pb.CreateBackfillRequest.FromString(submit(number, f"{run}-{time.monotonic_ns()}"))
-    made = submission(request, Chance(int(time.time() * 1000), time.monotonic_ns().to_bytes(8, "big") * 3))
+    made = new_job(request, SubmitContext(int(time.time() * 1000), time.monotonic_ns().to_bytes(8, "big") * 3))
     return commit.script_keys(made.commit), commit.script_arguments(made.commit)

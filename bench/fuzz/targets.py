@@ -65,7 +65,7 @@ def request(method: str, raw: bytes) -> str:
 
 
 def _recorded(message: Message) -> None:
-    made = new_job.submission(message, new_job.Chance(1_700_000_000_000, bytes(range(24))))
+    made = new_job.new_job(message, new_job.SubmitContext(1_700_000_000_000, bytes(range(24))))
     for argument in commit.script_arguments(made.commit):
         assert isinstance(argument, bytes | str | int)
     event = pb.JobEvent.FromString(made.commit.events[0])
@@ -102,7 +102,7 @@ def filter_text(raw: bytes) -> None:
 def tokens(raw: bytes) -> None:
     """Tokens that come back from callers: of plans, of feeds, of authorization."""
     text = raw.decode("utf-8", "ignore")
-    with suppress(plan_token.BadToken):
+    with suppress(plan_token.BadPlanToken):
         plan_token.decode(text)
     with suppress(Refused):
         feed.read_token(text)

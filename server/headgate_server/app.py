@@ -23,9 +23,9 @@ from headgate_server.instances.instance_stream import InstanceWatch
 from headgate_server.instances.poller import InstancePoller
 from headgate_server.instances.upstream_reads import Reads
 from headgate_server.instances.watch_shares import WatchShares
-from headgate_server.jobs.change import Steering
-from headgate_server.jobs.plan import Planning
-from headgate_server.jobs.submit import Intake
+from headgate_server.jobs.change import JobChanger
+from headgate_server.jobs.plan import BackfillPlanner
+from headgate_server.jobs.submit import Submitter
 from headgate_server.logs import audit_log
 from headgate_server.logs.damaged_rows import Damage
 from headgate_server.ports.address import parse_address
@@ -166,14 +166,14 @@ class ServerParts:
             max_delay_seconds=settings.reconnect_spread,
         )
         new_work = self.memory.of_new_work
-        steering, facts = Steering(self.store, self.clock, new_work=new_work), RedisFacts(self.reads, self.clock)
+        changer, facts = JobChanger(self.store, self.clock, new_work=new_work), RedisFacts(self.reads, self.clock)
         instances = self._instance_watch()
         default = self.store.default
-        planning = Planning(self.reading, self.store, facts, self.clock, default)
-        intake = Intake(
+        planner = BackfillPlanner(self.reading, self.store, facts, self.clock, default)
+        submitter = Submitter(
             self.store,
             self.clock,
-            planning,
+            planner,
             ttl_seconds=settings.job_ttl,
             connection_shares=settings.connection_shares(),
             new_work=new_work,
@@ -182,18 +182,18 @@ class ServerParts:
         return {
             "headgate.v1.JobService": JobService(
                 self.store,
-                intake,
-                steering,
+                submitter,
+                changer,
                 watching,
                 RedisHistory(self.reads),
                 facts,
                 JobReports(self.store, self.reading, self.clock),
                 streams=self.streams,
             ),
-            "headgate.v1.BackfillService": BackfillService(intake, planning),
-            "headgate.v1.WorkflowInstanceService": WorkflowInstanceService(intake, self.reading, instances),
-            "headgate.v1.FlowInstanceService": FlowInstanceService(intake, self.reading, instances),
-            "google.longrunning.Operations": OperationsService(self.store, self.hub, steering, self.streams),
+            "headgate.v1.BackfillService": BackfillService(submitter, planner),
+            "headgate.v1.WorkflowInstanceService": WorkflowInstanceService(submitter, self.reading, instances),
+            "headgate.v1.FlowInstanceService": FlowInstanceService(submitter, self.reading, instances),
+            "google.longrunning.Operations": OperationsService(self.store, self.hub, changer, self.streams),
             "headgate.v1.TaskInstanceService": TaskInstanceService(self.reading),
             "headgate.v1.AdminService": AdminService({"max_watches_per_process": settings.max_watches}, facts),
         }

@@ -38,7 +38,7 @@ it: someone who writes in a steady rhythm must not win every time."""
 _DICE: Final = secrets.SystemRandom()
 
 
-class Jobs(Protocol):
+class ChangeStore(Protocol):
     """Port: loads, changes and deletes jobs."""
 
     async def load(self, job_id: str) -> StoredJob | None:
@@ -57,7 +57,7 @@ class Jobs(Protocol):
         """Delete a job that can't be read, if it is still there as it was met."""
 
 
-class Steering:
+class JobChanger:
     """Changes that callers ask for after a submit.
 
     Args:
@@ -66,7 +66,7 @@ class Steering:
 
     def __init__(
         self,
-        jobs: Jobs,
+        jobs: ChangeStore,
         clock: StoreTime,
         *,
         nonce: Callable[[], str] = lambda: secrets.token_hex(8),

@@ -21,7 +21,7 @@ CHUNK: Final = 200
 """Jobs that are looked up at a time."""
 
 
-class Tally:
+class JobCounts:
     """Counts jobs."""
 
     def __init__(self, index: Index) -> None:

@@ -34,7 +34,7 @@ _PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHA
 
 
 @dataclass(frozen=True, slots=True)
-class Chance:
+class SubmitContext:
     """What a submit is given from outside of it.
 
     Args:
@@ -61,7 +61,7 @@ class Chance:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class JobKind:
     """What one kind of request becomes.
 
     Args:
@@ -78,7 +78,7 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
+class NewJob:
     """A job ready to be recorded.
 
     Args:
@@ -146,15 +146,15 @@ def _accepted(_: Any) -> pb.Until.ValueType:
     return pb.UNTIL_ACCEPTED
 
 
-KINDS: Final[Mapping[type[Message], Kind]] = {
-    pb.CreateWorkflowInstancesRequest: Kind("create", _create_until, _per_date, _create_days),
-    pb.StartWorkflowInstancesRequest: Kind("start", _finished, _per_id),
-    pb.StopWorkflowInstancesRequest: Kind("stop", _finished, _per_id),
-    pb.RerunWorkflowInstancesRequest: Kind("rerun", _accepted, _per_id),
-    pb.ExecuteAdhocWorkflowInstanceRequest: Kind("adhoc", _finished, _adhoc_run),
-    pb.CreateBackfillRequest: Kind("backfill", _finished, _per_date, date_rules.days),
-    pb.TriggerFlowRequest: Kind("trigger_flow", _finished, _triggered_run),
-    pb.CancelFlowInstanceRequest: Kind("cancel_flow_instance", _finished, _cancelled_run),
+KINDS: Final[Mapping[type[Message], JobKind]] = {
+    pb.CreateWorkflowInstancesRequest: JobKind("create", _create_until, _per_date, _create_days),
+    pb.StartWorkflowInstancesRequest: JobKind("start", _finished, _per_id),
+    pb.StopWorkflowInstancesRequest: JobKind("stop", _finished, _per_id),
+    pb.RerunWorkflowInstancesRequest: JobKind("rerun", _accepted, _per_id),
+    pb.ExecuteAdhocWorkflowInstanceRequest: JobKind("adhoc", _finished, _adhoc_run),
+    pb.CreateBackfillRequest: JobKind("backfill", _finished, _per_date, date_rules.days),
+    pb.TriggerFlowRequest: JobKind("trigger_flow", _finished, _triggered_run),
+    pb.CancelFlowInstanceRequest: JobKind("cancel_flow_instance", _finished, _cancelled_run),
 }
 """Every request that makes a job."""
 
@@ -162,17 +162,17 @@ _NAMING: Final = frozenset({"create", "backfill", "adhoc"})
 """Kinds whose jobs give their instances a name: a search must not find another job's by it."""
 
 
-def submission(request: Any, chance: Chance) -> Submission:
+def new_job(request: Any, context: SubmitContext) -> NewJob:
     """The job that a checked request makes; `request` is one of KINDS."""
     # What is asked of the spec is asked of the request's, held once: to reach into a message that is new costs more.
     kind, spec = KINDS[type(request)], request.spec
-    job_id = request.job_id or _job_id(kind.word, chance.random)
+    job_id = request.job_id or _job_id(kind.word, context.random)
     days = kind.days(spec)
-    event = _accepted_event(request, kind, spec, days, job_id, chance)
+    event = _accepted_event(request, kind, spec, days, job_id, context)
     job, digest, accepted = event.job, body_digest(request), event.SerializeToString()
-    record = RequestRecord(keys.request(chance.caller, request.request_id), digest) if request.request_id else None
-    tick = queue_entries.tick(job_id, nonce=chance.random[8:16].hex(), now_ms=chance.now_ms)
-    connection = _connection(request, chance)
+    record = RequestRecord(keys.request(context.caller, request.request_id), digest) if request.request_id else None
+    tick = queue_entries.tick(job_id, nonce=context.random[8:16].hex(), now_ms=context.now_ms)
+    connection = _connection(request, context)
     change = Commit(
         pb.JOB_STATE_UNSPECIFIED,
         job,
@@ -180,15 +180,15 @@ def submission(request: Any, chance: Chance) -> Submission:
         (accepted,),
         wake=Wake(tick),
         request=record,
-        claim=NameClaim(connection, spec.project_id, spec.name, _uid(chance)) if kind.word in _NAMING else None,
+        claim=NameClaim(connection, spec.project_id, spec.name, _uid(context)) if kind.word in _NAMING else None,
         hold=hold_of_new(connection, spec, days) if kind.word == "backfill" else None,
         body=job.SerializeToString(),
-        origin=chance.origin,
+        origin=context.origin,
         shown=feed_view.shown_first(event, accepted) if views.has_payloads(spec) else (),
-        shares=chance.shares,
-        memory=chance.memory,
+        shares=context.shares,
+        memory=context.memory,
     )
-    return Submission(job_id, job, change, digest)
+    return NewJob(job_id, job, change, digest)
 
 
 def body_digest(request: Any) -> str:
@@ -200,49 +200,49 @@ def body_digest(request: Any) -> str:
 
 
 def _accepted_event(
-    request: Any, kind: Kind, spec: Any, days: Sequence[date], job_id: str, chance: Chance
+    request: Any, kind: JobKind, spec: Any, days: Sequence[date], job_id: str, context: SubmitContext
 ) -> pb.JobEvent:
     event = pb.JobEvent(
         revision=1,
         type=pb.EVENT_TYPE_ACCEPTED,
         state=pb.JOB_STATE_QUEUED,
-        actor=chance.caller,
+        actor=context.caller,
         message="accepted",
-        trace_parent=chance.trace_parent,
+        trace_parent=context.trace_parent,
     )
-    write_timestamp(event.event_time, chance.now_ms)
+    write_timestamp(event.event_time, context.now_ms)
     job = event.job
     # In place, member by member: handing messages to a constructor costs three times as much.
     job.name = keys.job_name(job_id)
-    job.uid = _uid(chance)
+    job.uid = _uid(context)
     job.until = request.until or kind.until(spec)
-    job.connection = _connection(request, chance)
-    job.creator = chance.caller
+    job.connection = _connection(request, context)
+    job.creator = context.caller
     kind.add_runs(job.runs, spec, days)
     getattr(job, kind.word).CopyFrom(spec)
-    _set_options(job, request, chance)
+    _set_options(job, request, context)
     event_log.begin(event)
     return event
 
 
-def _uid(chance: Chance) -> str:
-    return chance.random[16:24].hex()
+def _uid(context: SubmitContext) -> str:
+    return context.random[16:24].hex()
 
 
-def _connection(request: Any, chance: Chance) -> str:
-    return connection_names.resolved(request.connection, chance.default_connection)
+def _connection(request: Any, context: SubmitContext) -> str:
+    return connection_names.resolved(request.connection, context.default_connection)
 
 
-def _set_options(job: pb.Job, request: Any, chance: Chance) -> None:
-    job.ttl_after_end.seconds = chance.ttl_seconds
+def _set_options(job: pb.Job, request: Any, context: SubmitContext) -> None:
+    job.ttl_after_end.seconds = context.ttl_seconds
     if not request.HasField("options"):
-        write_timestamp(job.deadline_time, chance.now_ms + DEADLINE_SECONDS * 1000)
+        write_timestamp(job.deadline_time, context.now_ms + DEADLINE_SECONDS * 1000)
         return
     options = request.options
     job.priority = options.priority
     if options.labels:
         job.labels.update(options.labels)
-    write_timestamp(job.deadline_time, chance.now_ms + allowed_ms(options))
+    write_timestamp(job.deadline_time, context.now_ms + allowed_ms(options))
     if options.HasField("ttl_after_end"):
         job.ttl_after_end.CopyFrom(options.ttl_after_end)
 

@@ -19,8 +19,8 @@ from headgate.store.date_claims import Hold, hold_of
 from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.status import bad_request, describe
 from headgate_server.jobs import plan_token
-from headgate_server.jobs.plan_token import Token
-from headgate_server.jobs.quota_status import standing
+from headgate_server.jobs.plan_token import PlanToken
+from headgate_server.jobs.quota_status import quota_status
 from headgate_server.jobs.submit import MOST_VIOLATIONS, overlapping
 from headgate_server.ports.call import Call
 from headgate_server.ports.clock import StoreTime, timestamp
@@ -40,7 +40,7 @@ class Holds(Protocol):
         """Which of the dates are held: "yyyymmdd" to job id."""
 
 
-class Planning:
+class BackfillPlanner:
     """Makes plans of backfills, and keeps submits to them."""
 
     def __init__(
@@ -67,14 +67,14 @@ class Planning:
         cost = Cost(reads=max(1, looked_up), plan_dates=count)
         raw = await self._reads.ask("PlanBackfill", plain, call, extra_seconds=SECONDS_PER_DATE * looked_up, cost=cost)
         held = await self._held(request.spec, plain.connection)
-        plan = beside(pb.BackfillPlan.FromString(raw), request.spec.overlap, held)
-        within(plan, standing(request.connection, await self._facts.facts(request.connection)))
+        plan = with_conflicts(pb.BackfillPlan.FromString(raw), request.spec.overlap, held)
+        with_quota(plan, quota_status(request.connection, await self._facts.facts(request.connection)))
         token = plan_token.token_of(request.spec, request.connection, plan.slots, now_ms=self._clock.now_ms())
         plan.plan_token = plan_token.encode(token)
         plan.expire_time.CopyFrom(timestamp(token.expire_ms))
         return plan
 
-    async def insist(self, request: pb.CreateBackfillRequest, call: Call) -> None:
+    async def verify_token(self, request: pb.CreateBackfillRequest, call: Call) -> None:
         """Compare what would happen now with what the request's plan_token has promised.
 
         Raises:
@@ -119,7 +119,7 @@ def _hold(spec: pb.BackfillSpec, connection: str) -> Hold | None:
     return hold_of(pb.Job(connection=connection, backfill=minding, runs=runs))
 
 
-def beside(plan: pb.BackfillPlan, overlap: pb.Overlap.ValueType, held: Mapping[str, str]) -> pb.BackfillPlan:
+def with_conflicts(plan: pb.BackfillPlan, overlap: pb.Overlap.ValueType, held: Mapping[str, str]) -> pb.BackfillPlan:
     """The plan as it is beside other active backfills. Pure.
 
     Args:
@@ -140,7 +140,7 @@ def beside(plan: pb.BackfillPlan, overlap: pb.Overlap.ValueType, held: Mapping[s
     return _nothing_sent(plan, None if joins else describe(overlapping(taken)))
 
 
-def within(plan: pb.BackfillPlan, quota: pb.Quota | None) -> pb.BackfillPlan:
+def with_quota(plan: pb.BackfillPlan, quota: pb.Quota | None) -> pb.BackfillPlan:
     """The plan with the quota as it stands, and a warning where a day's allowance does not last. Pure."""
     if quota is None:
         return plan
@@ -179,15 +179,15 @@ Difference = tuple[int, pb.PlanSlot]
 """What was planned for a date, and what would happen with it now."""
 
 
-def differing(token: Token, slots: Sequence[pb.PlanSlot]) -> list[Difference]:
+def differing(token: PlanToken, slots: Sequence[pb.PlanSlot]) -> list[Difference]:
     """The dates with which something else would happen now than was planned. Pure."""
     return [(planned, slot) for planned, slot in zip(token.actions, slots, strict=True) if planned != slot.action]
 
 
-def _token(text: str) -> Token:
+def _token(text: str) -> PlanToken:
     try:
         return plan_token.decode(text)
-    except plan_token.BadToken as error:
+    except plan_token.BadPlanToken as error:
         raise bad_request([("plan_token", f"{error}; take it from PlanBackfill")]) from None
 
 

@@ -26,12 +26,12 @@ _CHECK_BYTES: Final = 8
 _LEAST_BYTES: Final = _COUNT.stop + _CHECK_BYTES
 
 
-class BadToken(ValueError):
+class BadPlanToken(ValueError):
     """The text is no token of a plan."""
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class PlanToken:
     """What a plan has promised.
 
     Args:
@@ -45,9 +45,9 @@ class Token:
     actions: tuple[int, ...]
 
 
-def token_of(spec: pb.BackfillSpec, connection: str, slots: Sequence[pb.PlanSlot], *, now_ms: int) -> Token:
+def token_of(spec: pb.BackfillSpec, connection: str, slots: Sequence[pb.PlanSlot], *, now_ms: int) -> PlanToken:
     """The token of a plan that is made now."""
-    return Token(now_ms + LIFE_MS, digest_of(spec, connection), tuple(slot.action for slot in slots))
+    return PlanToken(now_ms + LIFE_MS, digest_of(spec, connection), tuple(slot.action for slot in slots))
 
 
 def digest_of(spec: pb.BackfillSpec, connection: str) -> bytes:
@@ -56,7 +56,7 @@ def digest_of(spec: pb.BackfillSpec, connection: str) -> bytes:
     return hashlib.blake2b(request.SerializeToString(deterministic=True), digest_size=16).digest()
 
 
-def encode(token: Token) -> str:
+def encode(token: PlanToken) -> str:
     """The token as text: about 500 characters for the most dates that a backfill may have."""
     packed = sum(action << 3 * place for place, action in enumerate(token.actions))
     count = len(token.actions)
@@ -70,7 +70,7 @@ def encode(token: Token) -> str:
     return base64.urlsafe_b64encode(body + _check(body)).decode().rstrip("=")
 
 
-def decode(text: str) -> Token:
+def decode(text: str) -> PlanToken:
     """The token of a text.
 
     Raises:
@@ -79,14 +79,14 @@ def decode(text: str) -> Token:
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise BadToken("is no plan token") from None
+        raise BadPlanToken("is no plan token") from None
     body, check = raw[:-_CHECK_BYTES], raw[-_CHECK_BYTES:]
     if len(raw) < _LEAST_BYTES or check != _check(body) or body[0] != _VERSION:
-        raise BadToken("is no plan token, or was cut")
+        raise BadPlanToken("is no plan token, or was cut")
     count = int.from_bytes(body[_COUNT])
     packed = int.from_bytes(body[_COUNT.stop :])
     actions = tuple(packed >> 3 * place & 7 for place in range(count))
-    return Token(int.from_bytes(body[_TIME]), body[_DIGEST], actions)
+    return PlanToken(int.from_bytes(body[_TIME]), body[_DIGEST], actions)
 
 
 def _packed_bytes(count: int) -> int:

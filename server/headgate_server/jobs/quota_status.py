@@ -17,7 +17,7 @@ _SHANGHAI_S: Final = 8 * 3_600
 _TOTAL: Final = "total"
 
 
-def standing(connection: str, facts: Facts) -> pb.Quota | None:
+def quota_status(connection: str, facts: Facts) -> pb.Quota | None:
     """The quota of a connection; None when no worker has said that it serves it."""
     hash_ = facts.quota
     limits = quota_limits.announced_limits(hash_)

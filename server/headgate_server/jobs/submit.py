@@ -19,7 +19,7 @@ from headgate_server.auth import permissions
 from headgate_server.errors.exceptions import JobDamaged, Refused, ServerError, StoreFull
 from headgate_server.errors.job_errors import deleted_job
 from headgate_server.errors.share_exceeded import exceeded, of_connection
-from headgate_server.jobs.new_job import Chance, Submission, submission
+from headgate_server.jobs.new_job import NewJob, SubmitContext, new_job
 from headgate_server.ports.call import Call
 from headgate_server.ports.caller import Caller
 from headgate_server.ports.clock import StoreTime
@@ -35,7 +35,7 @@ MOST_VIOLATIONS: Final = 50
 """Held dates that one refusal names; the details of an error must stay below 8 kB."""
 
 
-class Jobs(Protocol):
+class SubmitStore(Protocol):
     """Port: records and loads jobs."""
 
     async def submit(self, change: commit.Commit) -> commit.Answer:
@@ -49,7 +49,7 @@ class Jobs(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class SubmitResult:
     """A job that stands recorded.
 
     Args:
@@ -62,7 +62,7 @@ class Accepted:
     job_id: str
     uid: str
     body: bytes
-    began: Submission | None
+    began: NewJob | None
 
     @property
     def page(self) -> LogPage | None:
@@ -70,14 +70,14 @@ class Accepted:
         return self.began.page() if self.began is not None else None
 
 
-class Plans(Protocol):
+class PlanVerifier(Protocol):
     """Port: knows what a backfill would do now."""
 
-    async def insist(self, request: pb.CreateBackfillRequest, call: Call) -> None:
+    async def verify_token(self, request: pb.CreateBackfillRequest, call: Call) -> None:
         """Refuse a backfill that would go otherwise than its plan_token says."""
 
 
-class Intake:
+class Submitter:
     """Submits of all kinds.
 
     Args:
@@ -90,9 +90,9 @@ class Intake:
 
     def __init__(
         self,
-        jobs: Jobs,
+        jobs: SubmitStore,
         clock: StoreTime,
-        plans: Plans,
+        plans: PlanVerifier,
         *,
         ttl_seconds: int,
         connection_shares: Shares = NO_LIMITS,
@@ -109,7 +109,7 @@ class Intake:
         self._default = default
         self._random = random
 
-    async def submit(self, request: Any, call: Call) -> Accepted:
+    async def submit(self, request: Any, call: Call) -> SubmitResult:
         """Record the job of a request that has been checked; with validate_only make the job and record nothing.
 
         Raises:
@@ -117,11 +117,11 @@ class Intake:
             StoreUnavailable: whether it was recorded is not known; the same request_id finds out.
             StoreFull: nothing was recorded, since the store is full or nearly so.
         """
-        chance = self._chance(call)
-        await self._insist(request, call, chance.caller)
-        made = submission(request, chance)
+        context = self._context(call)
+        await self._verify_token(request, call, context.caller)
+        made = new_job(request, context)
         if request.validate_only:
-            return await self._rehearse(made, call)
+            return await self._validated(made, call)
         match await self._jobs.submit(made.commit):
             case commit.Committed():
                 call.audit.about(made.job, changed=True)
@@ -135,18 +135,18 @@ class Intake:
             case other:
                 raise _refusal(made, other)
 
-    async def _insist(self, request: Any, call: Call, caller: str) -> None:
+    async def _verify_token(self, request: Any, call: Call, caller: str) -> None:
         """Keep a submit to its plan, if it has one."""
         if not isinstance(request, pb.CreateBackfillRequest) or not request.plan_token:
             return
         id_ = request.request_id
         # The repeat of a submit would find its dates held, by the job that it is to be answered with.
         if not id_ or await self._jobs.recorded(keys.request(caller, id_)) is None:
-            await self._plans.insist(request, call)
+            await self._plans.verify_token(request, call)
 
-    def _chance(self, call: Call) -> Chance:
+    def _context(self, call: Call) -> SubmitContext:
         limits, connection = call.caller.limits, self._connection_shares
-        return Chance(
+        return SubmitContext(
             self._clock.now_ms(),
             self._random(_RANDOM_BYTES),
             call.caller.name,
@@ -158,18 +158,18 @@ class Intake:
             default_connection=self._default.name if self._default is not None else "",
         )
 
-    async def _rehearse(self, made: Submission, call: Call) -> Accepted:
+    async def _validated(self, made: NewJob, call: Call) -> SubmitResult:
         if await self._jobs.load(made.job_id) is not None:
             raise await self._taken(made.job_id, call.caller)
         return _accepted(made)
 
-    async def _repeated(self, made: Submission, used: commit.Duplicate, call: Call) -> Accepted:
+    async def _repeated(self, made: NewJob, used: commit.Duplicate, call: Call) -> SubmitResult:
         if used.digest != made.digest:
             metadata = {"job": keys.job_name(used.job_id)}
             raise Refused(Reason.REQUEST_ID_REUSED, "request_id was used with another body", metadata=metadata)
         return await self._earlier(used.job_id, used.uid, made, call)
 
-    async def _earlier(self, job_id: str, uid: str, made: Submission, call: Call, *, changed: bool = False) -> Accepted:
+    async def _earlier(self, job_id: str, uid: str, made: NewJob, call: Call, *, changed: bool = False) -> SubmitResult:
         """The job that a submit was answered with before, or joins: that very one, for who may see it."""
         stored = await self._jobs.load(job_id)
         if stored is None:
@@ -179,7 +179,7 @@ class Intake:
         if not call.caller.may_use(stored.life.connection):
             raise permissions.denied_job(job_id)
         call.audit.of(job_id, stored.life, changed=changed)
-        return Accepted(job_id, stored.life.uid, stored.body, None)
+        return SubmitResult(job_id, stored.life.uid, stored.body, None)
 
     async def _taken(self, job_id: str, caller: Caller) -> Refused:
         name = keys.job_name(job_id)
@@ -195,11 +195,11 @@ class Intake:
         return Refused(Reason.JOB_EXISTS, f"{name} exists already", metadata=metadata, details=(resource,))
 
 
-def _accepted(made: Submission) -> Accepted:
-    return Accepted(made.job_id, made.job.uid, made.commit.body, made)
+def _accepted(made: NewJob) -> SubmitResult:
+    return SubmitResult(made.job_id, made.job.uid, made.commit.body, made)
 
 
-def _refusal(made: Submission, answer: commit.Answer) -> ServerError:
+def _refusal(made: NewJob, answer: commit.Answer) -> ServerError:
     """What is said of a job that was not recorded."""
     match answer:
         case date_claims.Overlapping(taken):
@@ -229,17 +229,17 @@ def overlapping(taken: Mapping[str, str]) -> Refused:
     return _overlap(message, {"job": others[0], "dates": str(len(taken))}, violations)
 
 
-def _may_be_of(made: Submission, job: pb.Job) -> bool:
+def _may_be_of(made: NewJob, job: pb.Job) -> bool:
     """Whether a job can be the one of an earlier submit, by what both say: for records without a uid."""
     same = (job.connection, job.WhichOneof("spec")) == (made.job.connection, made.job.WhichOneof("spec"))
     return same and (job.creator == made.job.creator or _joins(made))
 
 
-def _joins(made: Submission) -> bool:
+def _joins(made: NewJob) -> bool:
     return made.commit.hold is not None and made.commit.hold.mode == date_claims.JOIN
 
 
-def _not_covered(made: Submission, taken: Mapping[str, str]) -> Refused:
+def _not_covered(made: NewJob, taken: Mapping[str, str]) -> Refused:
     """BACKFILL_OVERLAP for one that would join: the job that has most of its dates, and the dates that one has not."""
     days = made.commit.hold.days if made.commit.hold else ()
     most, covered = Counter(taken.values()).most_common(1)[0]

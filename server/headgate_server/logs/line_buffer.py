@@ -19,7 +19,7 @@ Form = Callable[[float, str], str]
 """Makes a line of the time, in seconds since 1970, and the message."""
 
 
-class Stream(Protocol):
+class LogStream(Protocol):
     """Port: where lines go."""
 
     def write(self, text: str, /) -> object:
@@ -37,7 +37,7 @@ class LineBuffer:
         form: how a line looks.
     """
 
-    def __init__(self, stream: Stream, form: Form) -> None:
+    def __init__(self, stream: LogStream, form: Form) -> None:
         self._stream = stream
         self._form = form
         self._waiting: list[str] = []

@@ -48,7 +48,7 @@ class AdminService:
 
     async def get_quota(self, request: pb.GetQuotaRequest, _: Call) -> pb.Quota:
         """GetQuota."""
-        found = quota_status.standing(request.connection, await self._facts.facts(request.connection))
+        found = quota_status.quota_status(request.connection, await self._facts.facts(request.connection))
         if found is None:
             raise Refused(Reason.CONNECTION_UNKNOWN, f"no worker serves a connection {request.connection!r}")
         return found

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from headgate import pb
-from headgate_server.jobs.plan import Planning
-from headgate_server.jobs.submit import Intake
+from headgate_server.jobs.plan import BackfillPlanner
+from headgate_server.jobs.submit import Submitter
 from headgate_server.ports.call import Call
 from headgate_server.requests import validator
 
@@ -12,16 +12,16 @@ from headgate_server.requests import validator
 class BackfillService:
     """Backfills are jobs like others."""
 
-    def __init__(self, intake: Intake, planning: Planning) -> None:
-        self._intake = intake
-        self._planning = planning
+    def __init__(self, submitter: Submitter, planner: BackfillPlanner) -> None:
+        self._submitter = submitter
+        self._planner = planner
 
     async def plan_backfill(self, request: pb.PlanBackfillRequest, call: Call) -> pb.BackfillPlan:
         """PlanBackfill."""
         validator.check(request)
-        return await self._planning.plan(request, call)
+        return await self._planner.plan(request, call)
 
     async def create_backfill(self, request: pb.CreateBackfillRequest, call: Call) -> bytes:
         """CreateBackfill."""
         validator.check(request)
-        return (await self._intake.submit(request, call)).body
+        return (await self._submitter.submit(request, call)).body

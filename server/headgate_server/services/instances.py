@@ -5,7 +5,7 @@ from __future__ import annotations
 from google.protobuf.message import Message
 
 from headgate_server.instances.instance_stream import InstanceWatch
-from headgate_server.jobs.submit import Intake
+from headgate_server.jobs.submit import Submitter
 from headgate_server.ports.call import Call
 from headgate_server.ports.reads import UpstreamReads
 from headgate_server.requests import validator
@@ -14,12 +14,12 @@ from headgate_server.requests import validator
 class InstanceService:
     """Instances of one kind: writes become jobs, reads go to workers."""
 
-    def __init__(self, intake: Intake, reading: UpstreamReads, watching: InstanceWatch) -> None:
-        self._intake = intake
+    def __init__(self, submitter: Submitter, reading: UpstreamReads, watching: InstanceWatch) -> None:
+        self._submitter = submitter
         self._reads = reading
         self._watching = watching
 
     async def submit(self, request: Message, call: Call) -> bytes:
         """Every call that makes a job."""
         validator.check(request)
-        return (await self._intake.submit(request, call)).body
+        return (await self._submitter.submit(request, call)).body

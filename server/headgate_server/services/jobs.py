@@ -19,11 +19,11 @@ from headgate_server.auth.stream_shares import StreamShares
 from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.job_errors import deleted_job, unknown_job
 from headgate_server.jobs import explain, resolve, retry, transitions, update
-from headgate_server.jobs.change import Steering
-from headgate_server.jobs.job_counts import Tally
+from headgate_server.jobs.change import JobChanger
+from headgate_server.jobs.job_counts import JobCounts
 from headgate_server.jobs.listing import list_jobs, read_filter
 from headgate_server.jobs.new_job import KINDS
-from headgate_server.jobs.submit import Intake
+from headgate_server.jobs.submit import Submitter
 from headgate_server.ports.call import Call, ReplySink
 from headgate_server.ports.facts import ConnectionFacts
 from headgate_server.ports.feed import read_token
@@ -49,8 +49,8 @@ class JobService:
     def __init__(
         self,
         store: JobStore,
-        intake: Intake,
-        steering: Steering,
+        submitter: Submitter,
+        changer: JobChanger,
         watching: JobStreams,
         history: History,
         facts: ConnectionFacts,
@@ -59,13 +59,13 @@ class JobService:
         streams: StreamShares,
     ) -> None:
         self._store = store
-        self._intake = intake
-        self._steering = steering
+        self._submitter = submitter
+        self._changer = changer
         self._watching = watching
         self._history = history
         self._facts = facts
         self._reports = reports
-        self._tally = Tally(store)
+        self._job_counts = JobCounts(store)
         self._streams = streams
 
     async def get_job(self, request: pb.GetJobRequest, call: Call) -> bytes:
@@ -83,7 +83,7 @@ class JobService:
         """CountJobs."""
         validator.check(request)
         seen = call.caller.connections
-        counts = await (self._store.count() if seen is None else self._tally.count(seen))
+        counts = await (self._store.count() if seen is None else self._job_counts.count(seen))
         rows = (pb.StateCount(state=state, count=count) for state, count in counts.items() if count)
         return pb.CountJobsResponse(counts=rows)
 
@@ -122,7 +122,7 @@ class JobService:
         carried: Any = getattr(request, kind)
         if type(carried) not in KINDS:
             raise Refused(Reason.METHOD_UNBUILT, f"{kind} is not built yet; see GetServerInfo")
-        accepted = await self._intake.submit(carried, call)
+        accepted = await self._submitter.submit(carried, call)
         call.audit.tell("OK")
         latest_only = request.mode == pb.WATCH_MODE_LATEST_ONLY
         progress_seconds = _progress_seconds(request)
@@ -142,32 +142,32 @@ class JobService:
     async def cancel_job(self, request: pb.CancelJobRequest, call: Call) -> bytes:
         """CancelJob."""
         validator.check(request)
-        return await self._steering.change(request, transitions.cancel, call)
+        return await self._changer.change(request, transitions.cancel, call)
 
     async def pause_job(self, request: pb.PauseJobRequest, call: Call) -> bytes:
         """PauseJob."""
         validator.check(request)
-        return await self._steering.change(request, transitions.pause, call)
+        return await self._changer.change(request, transitions.pause, call)
 
     async def resume_job(self, request: pb.ResumeJobRequest, call: Call) -> bytes:
         """ResumeJob."""
         validator.check(request)
-        return await self._steering.change(request, transitions.resume, call)
+        return await self._changer.change(request, transitions.resume, call)
 
     async def update_job(self, request: pb.UpdateJobRequest, call: Call) -> bytes:
         """UpdateJob."""
         validator.check(request)
-        return await self._steering.change(request, update.update, call)
+        return await self._changer.change(request, update.update, call)
 
     async def retry_job(self, request: pb.RetryJobRequest, call: Call) -> bytes:
         """RetryJob."""
         validator.check(request)
-        return await self._steering.change(request, retry.retry, call)
+        return await self._changer.change(request, retry.retry, call)
 
     async def resolve_job(self, request: pb.ResolveJobRequest, call: Call) -> bytes:
         """ResolveJob."""
         validator.check(request)
-        return await self._steering.change(request, resolve.resolve, call)
+        return await self._changer.change(request, resolve.resolve, call)
 
     async def explain_job(self, request: pb.ExplainJobRequest, call: Call) -> pb.ExplainJobResponse:
         """ExplainJob."""
@@ -187,7 +187,7 @@ class JobService:
     async def delete_job(self, request: pb.DeleteJobRequest, call: Call) -> Empty:
         """DeleteJob."""
         validator.check(request)
-        await self._steering.delete(request, call)
+        await self._changer.delete(request, call)
         return Empty()
 
     async def _load(self, name: str, call: Call) -> StoredJob:

@@ -18,7 +18,7 @@ from headgate_server.auth.stream_shares import StreamShares
 from headgate_server.errors.job_errors import deleted_job, unknown_job
 from headgate_server.errors.status import bad_request
 from headgate_server.jobs import listing, operation_view, transitions
-from headgate_server.jobs.change import Steering
+from headgate_server.jobs.change import JobChanger
 from headgate_server.ports.call import Call
 from headgate_server.ports.jobs import JobStore, StoredJob
 from headgate_server.requests import operation_names, validator
@@ -40,11 +40,11 @@ class OperationsService:
         streams: counts calls that wait.
     """
 
-    def __init__(self, store: JobStore, hub: Hub, steering: Steering, streams: StreamShares) -> None:
+    def __init__(self, store: JobStore, hub: Hub, changer: JobChanger, streams: StreamShares) -> None:
         self._streams = streams
         self._store = store
         self._hub = hub
-        self._steering = steering
+        self._changer = changer
 
     async def get_operation(self, request: lro.GetOperationRequest, call: Call) -> lro.Operation:
         """GetOperation."""
@@ -72,12 +72,12 @@ class OperationsService:
         """CancelOperation: CancelJob with mode STOP; done or cancelled already, it changes nothing."""
         job_id = operation_names.job_id(request.name)
         spec = pb.CancelJobRequest(name=keys.job_name(job_id), mode=pb.CANCEL_MODE_STOP, reason="CancelOperation")
-        await self._steering.change(spec, transitions.cancel, call)
+        await self._changer.change(spec, transitions.cancel, call)
         return Empty()
 
     async def delete_operation(self, request: lro.DeleteOperationRequest, call: Call) -> Empty:
         """DeleteOperation: DeleteJob."""
-        await self._steering.delete(pb.DeleteJobRequest(name=keys.job_name(operation_names.job_id(request.name))), call)
+        await self._changer.delete(pb.DeleteJobRequest(name=keys.job_name(operation_names.job_id(request.name))), call)
         return Empty()
 
     async def _load(self, job_id: str, uid: str) -> StoredJob:

@@ -12,7 +12,7 @@ from headgate_redis.pipeline import Pipeline
 from headgate_redis.script import Script
 from headgate_server.ports.facts import Facts
 from headgate_server.store.job_scripts import PACKAGE, NoArguments
-from headgate_server.store.retry import insist
+from headgate_server.store.retry import retry_lost_reply
 
 
 class FactsKeys(NamedTuple):
@@ -45,7 +45,7 @@ class RedisFacts:
 
     async def _look(self, connection: str) -> Facts:
         names = FactsKeys(keys.WORKERS, keys.quota(connection))
-        (now, seen, found), _ = await insist(lambda: _FACTS.run(self._reads, names))
+        (now, seen, found), _ = await retry_lost_reply(lambda: _FACTS.run(self._reads, names))
         now_ms = int(now[0]) * 1_000 + int(now[1]) // 1_000
         self._clock.learn(now_ms)
         fields = dict(zip(found[::2], found[1::2], strict=True))

@@ -13,7 +13,7 @@ from headgate_redis.script import Script
 from headgate_server.ports.feed import START, FeedEntry, FeedId, FeedPosition, event_of, position_of, without_event
 from headgate_server.store.feed import entry_of, id_of
 from headgate_server.store.job_scripts import PACKAGE, NoArguments, NoKeys
-from headgate_server.store.retry import insist
+from headgate_server.store.retry import retry_lost_reply
 from headgate_server.store.stored_rows import indexed
 
 _ACTIVE: Final = tuple(
@@ -64,7 +64,7 @@ class RedisHistory:
 
     async def begins_after(self, position: FeedId) -> bool:
         """Whether entries after the position may have been trimmed; a feed that is not full was never trimmed."""
-        (length, oldest), _ = await insist(lambda: _ENDS.run(self._reads, FeedKeys(keys.FEED)))
+        (length, oldest), _ = await retry_lost_reply(lambda: _ENDS.run(self._reads, FeedKeys(keys.FEED)))
         return bool(oldest) and position < id_of(oldest[0][0]) and (position > START.id or length >= commit.FEED_LENGTH)
 
     async def active(self, after: int, count: int) -> list[tuple[str, int]]:
@@ -73,10 +73,10 @@ class RedisHistory:
         All states are read in one moment, so a job that moves between them is neither missed nor met twice.
         """
         names = [keys.state(state) for state in _ACTIVE]
-        found, _ = await insist(lambda: _NEXT.run(self._reads, names, NextArguments(after, count)))
+        found, _ = await retry_lost_reply(lambda: _NEXT.run(self._reads, names, NextArguments(after, count)))
         jobs = [job for row in found for job in indexed(row)]
         return sorted(jobs, key=lambda job: job[1])[:count]
 
     async def _ask(self, *commands: Command) -> Any:
-        reply, _ = await insist(lambda: self._reads.call(*commands))
+        reply, _ = await retry_lost_reply(lambda: self._reads.call(*commands))
         return reply

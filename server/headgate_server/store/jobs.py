@@ -28,7 +28,7 @@ from headgate_server.store import job_scripts, stored_rows
 from headgate_server.store.default_connection import DefaultConnection
 from headgate_server.store.errors import translated
 from headgate_server.store.job_scripts import CountKeys, JobKeys, ReadLogArguments
-from headgate_server.store.retry import insist
+from headgate_server.store.retry import retry_lost_reply
 from headgate_server.store.stored_rows import COLUMNS, LOG_COLUMNS
 
 PROBE_MS: Final = 60_000
@@ -86,7 +86,7 @@ class RedisStore:
         job_id = keys.job_id(change.job.name)
         names, arguments = commit.script_keys(change, self.default.name), commit.script_arguments(change)
         with self._noting(job_id):
-            raw, repeated = await insist(lambda: _COMMIT.run(self._writes, names, arguments))
+            raw, repeated = await retry_lost_reply(lambda: _COMMIT.run(self._writes, names, arguments))
             answer = commit.parse_answer(raw)
             if isinstance(answer, commit.Damaged):
                 raise JobDamaged(job_id)
@@ -105,7 +105,9 @@ class RedisStore:
     async def life(self, job_id: str) -> lives.Life | None:
         """Which life a job id has now, by one command of fixed cost; None when there is no such job."""
         with self._noting(job_id):
-            raw, _ = await insist(lambda: _LIFE.run(self._reads, lives.LifeKeys(keys.job(job_id), keys.log(job_id))))
+            raw, _ = await retry_lost_reply(
+                lambda: _LIFE.run(self._reads, lives.LifeKeys(keys.job(job_id), keys.log(job_id)))
+            )
             return stored_rows.life(job_id, raw)
 
     async def load(self, job_id: str) -> StoredJob | None:
@@ -116,7 +118,7 @@ class RedisStore:
         """
         names = JobKeys(keys.job(job_id), keys.log(job_id))
         with self._noting(job_id):
-            row, _ = await insist(lambda: _LOAD.run(self._reads, names))
+            row, _ = await retry_lost_reply(lambda: _LOAD.run(self._reads, names))
             return stored_rows.stored(job_id, row)
 
     async def load_many(self, job_ids: Sequence[str]) -> list[StoredJob | None]:
@@ -133,7 +135,7 @@ class RedisStore:
     async def connections_of(self, job_ids: Sequence[str]) -> list[str | None]:
         """The connections of jobs, in the order asked for; None where the job's hash has none, or is none."""
         names = [keys.job(job_id) for job_id in job_ids]
-        raw, _ = await insist(lambda: _CONNECTIONS.run(self._reads, names))
+        raw, _ = await retry_lost_reply(lambda: _CONNECTIONS.run(self._reads, names))
         return [None if name is None else name.decode() for name in raw]
 
     async def read_log(self, job_id: str, *, first: int, count: int, with_job: bool = False) -> LogPage | None:
@@ -158,7 +160,7 @@ class RedisStore:
         names = JobKeys(keys.job(job_id), keys.log(job_id))
         arguments = (*ReadLogArguments(min(first - 1 - cut, _LAST_POSITION), count, PAGE_BYTES), *columns)
         with self._noting(job_id):
-            raw, _ = await insist(lambda: _READ_LOG.run(self._reads, names, arguments))
+            raw, _ = await retry_lost_reply(lambda: _READ_LOG.run(self._reads, names, arguments))
             page = stored_rows.page(job_id, raw, first, with_job=with_job)
         if page is not None and page.unreadable:
             self._damage.note(f"event {page.unreadable[0]} of {keys.job_name(job_id)}")
@@ -199,7 +201,7 @@ class RedisStore:
         """How many jobs are in each state, without those that workers have given up since they can't be read."""
         states = [state for state in pb.JobState.values() if state != pb.JOB_STATE_UNSPECIFIED]
         names = (*CountKeys(keys.DAMAGED), *map(keys.state, states))
-        sizes, _ = await insist(lambda: _COUNT.run(self._reads, names))
+        sizes, _ = await retry_lost_reply(lambda: _COUNT.run(self._reads, names))
         return dict(zip(states, sizes, strict=True))
 
     async def delete(self, job: pb.Job, *, revision: int, origin: Origin = NOBODY) -> bool:
@@ -211,12 +213,12 @@ class RedisStore:
         job_id = keys.job_id(job.name)
         names = deletion.script_keys(job_id, job.state)
         arguments = deletion.script_arguments(job_id, revision, job.uid, connection=job.connection, origin=origin)
-        answer, _ = await insist(lambda: _DELETE.run(self._writes, names, arguments))
+        answer, _ = await retry_lost_reply(lambda: _DELETE.run(self._writes, names, arguments))
         instances = {run.workflow_instance_id or run.flow_instance_id for run in job.runs} - {""}
         gone = answer != deletion.DeleteAnswer.CHANGED
         if gone and instances:
             names_seen = [keys.observation(job.connection, instance) for instance in instances]
-            await insist(lambda: self._writes.call(("UNLINK", *names_seen)))
+            await retry_lost_reply(lambda: self._writes.call(("UNLINK", *names_seen)))
         return bool(gone)
 
     async def forget(self, damaged: JobDamaged, origin: Origin = NOBODY) -> bool:
@@ -226,7 +228,7 @@ class RedisStore:
         """
         names = deletion.forget_keys(damaged.job_id)
         arguments = deletion.forget_arguments(damaged.job_id, damaged.seen, origin)
-        done, _ = await insist(lambda: _FORGET.run(self._writes, names, arguments))
+        done, _ = await retry_lost_reply(lambda: _FORGET.run(self._writes, names, arguments))
         if done == deletion.ForgetAnswer.DELETED:
             await self._forget_dates(damaged.job_id)
         return bool(done == deletion.ForgetAnswer.DELETED)
@@ -236,7 +238,7 @@ class RedisStore:
         while cursor != b"0":
             cursor, found = await self._read(("SCAN", cursor or b"0", "MATCH", f"{keys.DATES}*", "COUNT", 1_000))
             for name in found:
-                await insist(partial(_CLEAN.run, self._writes, CleanKeys(name), CleanArguments(job_id)))
+                await retry_lost_reply(partial(_CLEAN.run, self._writes, CleanKeys(name), CleanArguments(job_id)))
 
     async def held(self, hold: Hold, *, job_id: str = "") -> dict[str, str]:
         """Which of the dates other backfills hold, or want who came earlier: "yyyymmdd" to job id.
@@ -246,7 +248,7 @@ class RedisStore:
             job_id: who asks, for its place in line; empty for one that has none. Dates of a job that is gone are free.
         """
         arguments = date_claims.line_arguments(job_id, hold)
-        raw, _ = await insist(lambda: _LINE.run(self._reads, hold.keys(self.default.name), arguments))
+        raw, _ = await retry_lost_reply(lambda: _LINE.run(self._reads, hold.keys(self.default.name), arguments))
         return date_claims.parse_taken(raw)
 
     async def probe(self) -> None:
@@ -265,7 +267,7 @@ class RedisStore:
         return list(found)
 
     async def _read(self, *commands: Command) -> Any:
-        reply, _ = await insist(lambda: self._reads.call(*commands))
+        reply, _ = await retry_lost_reply(lambda: self._reads.call(*commands))
         return reply
 
     def _noting(self, job_id: str) -> _Noting:

@@ -10,7 +10,7 @@ from headgate_redis.pipeline import Command, Pipeline
 from headgate_server.ports.instance_kinds import InstanceKey
 from headgate_server.ports.observations import Observation
 from headgate_server.store.errors import translated
-from headgate_server.store.retry import insist
+from headgate_server.store.retry import retry_lost_reply
 
 
 class RedisObservations:
@@ -28,7 +28,7 @@ class RedisObservations:
         names = [keys.observation(instance.connection, instance.id) for instance in instances]
         names += [keys.look(instance.connection, instance.id) for instance in instances]
         command: Command = ("MGET", *names)
-        found, _ = await insist(lambda: self._pipeline.call(command))
+        found, _ = await retry_lost_reply(lambda: self._pipeline.call(command))
         count = len(instances)
         return [Observation(found[at], found[count + at] or b"") for at in range(count)]
 

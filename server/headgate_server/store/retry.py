@@ -17,7 +17,7 @@ PATIENCE_SECONDS: Final = 2.0
 """After this long no command is sent again: a store that hangs would otherwise hold every caller for many timeouts."""
 
 
-async def insist(action: Callable[[], Awaitable[Any]]) -> tuple[Any, bool]:
+async def retry_lost_reply(action: Callable[[], Awaitable[Any]]) -> tuple[Any, bool]:
     """The reply of a repeatable action, and whether it took more than one try."""
     started = time.monotonic()
     for tries, pause in enumerate((0.0, *PAUSES)):

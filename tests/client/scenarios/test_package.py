@@ -8,7 +8,7 @@ HEAVY = ("typer", "rich", "redis", "arq", "aiohttp", "pydantic", "alibabacloud",
 
 PUBLIC = {
     *("Client", "ClientOptions", "ChannelOptions", "Keepalive", "Tls", "TokenFile", "WatchOptions", "RetryPolicy"),
-    *("JobHandle", "JobWatch", "Following", "SubmitOptions", "SubmitRequest"),
+    *("JobChange", "JobHandle", "JobWatch", "Following", "SubmitOptions", "SubmitRequest"),
     *("WatchItem", "SnapshotItem", "EventItem", "ProgressItem", "EndItem"),
     *("HeadgateError", "Violation", "JobNotSucceeded", "JobFailed", "JobCancelled", "JobNeedsAttention"),
     *("date_range", "duration", "timestamp"),

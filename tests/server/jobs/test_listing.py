@@ -16,7 +16,7 @@ from headgate.reasons import Reason
 from headgate.store import keys
 from headgate_server.errors.exceptions import Refused
 from headgate_server.jobs import job_groups, listing
-from headgate_server.jobs.job_counts import Tally
+from headgate_server.jobs.job_counts import JobCounts
 from headgate_server.jobs.job_groups import JobGroups
 from headgate_server.jobs.listing import list_jobs
 from headgate_server.ports.caller import ANONYMOUS, Caller, Right
@@ -84,7 +84,7 @@ async def test_jobs_that_the_caller_may_not_see_are_not_read_where_their_connect
     hidden = Jobs(*[2 * 1024 * 1024] * 1_000, told=True)
 
     page = await list_jobs(hidden, pb.ListJobsRequest(), OTHERS)
-    counts = await Tally(hidden).count({"b"})
+    counts = await JobCounts(hidden).count({"b"})
 
     assert not page.jobs and not page.next_page_token
     assert not counts.get(pb.JOB_STATE_QUEUED)
@@ -94,7 +94,7 @@ async def test_jobs_that_the_caller_may_not_see_are_not_read_where_their_connect
 async def test_a_count_of_some_connections_reads_a_few_at_a_time() -> None:
     hidden = Jobs(*[2 * 1024 * 1024] * 60)
 
-    counts = await Tally(hidden).count({"a"})
+    counts = await JobCounts(hidden).count({"a"})
 
     assert counts[pb.JOB_STATE_QUEUED] == 60
     assert max(hidden.read[1:]) < 2 * job_groups.GROUP_BYTES

@@ -8,15 +8,15 @@ from headgate import pb
 from headgate.backfill import dates
 from headgate.job import event_log
 from headgate.store import commit, keys, queue_entries
-from headgate_server.jobs.new_job import KINDS, Chance, body_digest, submission
+from headgate_server.jobs.new_job import KINDS, SubmitContext, body_digest, new_job
 from headgate_server.ports.clock import timestamp
 from tests.server.world import DAY, backfill, ranges
 
-CHANCE = Chance(1_700_000_000_123, bytes(range(24)))
+CHANCE = SubmitContext(1_700_000_000_123, bytes(range(24)))
 
 
 def test_a_submission_is_the_job_its_event_and_their_commit() -> None:
-    made = submission(backfill(request_id="r", options=pb.JobOptions(labels={"team": "orders"}, priority=3)), CHANCE)
+    made = new_job(backfill(request_id="r", options=pb.JobOptions(labels={"team": "orders"}, priority=3)), CHANCE)
 
     event = pb.JobEvent.FromString(made.commit.events[0])
     assert event.type == pb.EVENT_TYPE_ACCEPTED and event.revision == 1
@@ -29,7 +29,7 @@ def test_a_submission_is_the_job_its_event_and_their_commit() -> None:
 
 
 def test_a_chosen_id_begins_with_the_kind_and_is_a_good_name() -> None:
-    job_ids = {keys.job_id(submission(backfill(), Chance(0, bytes([n] * 24))).job.name) for n in range(256)}
+    job_ids = {keys.job_id(new_job(backfill(), SubmitContext(0, bytes([n] * 24))).job.name) for n in range(256)}
 
     assert len(job_ids) == 256
     assert all(job_id.startswith("backfill-") and len(job_id) == 21 for job_id in job_ids)
@@ -52,16 +52,14 @@ def test_a_chosen_id_begins_with_the_kind_and_is_a_good_name() -> None:
     ],
 )
 def test_how_far_a_job_goes_is_resolved(request_: object, until: int) -> None:
-    assert submission(request_, CHANCE).job.until == until
+    assert new_job(request_, CHANCE).job.until == until
 
 
 def test_rows_of_a_create_are_its_dates_and_rows_of_a_start_its_ids() -> None:
     spec = pb.CreateWorkflowInstancesSpec(type=pb.WORKFLOW_INSTANCE_TYPE_SUPPLEMENT_DATA)
     spec.periods.biz_dates.extend(ranges(DAY + timedelta(days=1), DAY))
-    created = submission(pb.CreateWorkflowInstancesRequest(spec=spec), CHANCE).job.runs
-    started = submission(
-        pb.StartWorkflowInstancesRequest(spec=pb.StartWorkflowInstancesSpec(ids=[9, 4])), CHANCE
-    ).job.runs
+    created = new_job(pb.CreateWorkflowInstancesRequest(spec=spec), CHANCE).job.runs
+    started = new_job(pb.StartWorkflowInstancesRequest(spec=pb.StartWorkflowInstancesSpec(ids=[9, 4])), CHANCE).job.runs
 
     assert [dates.from_message(run.biz_date) for run in created] == [DAY, DAY + timedelta(days=1)]
     assert [(run.workflow_instance_id, run.state) for run in started] == [
@@ -73,7 +71,7 @@ def test_rows_of_a_create_are_its_dates_and_rows_of_a_start_its_ids() -> None:
 
 def test_times_that_a_caller_gives_win() -> None:
     options = pb.JobOptions(deadline={"seconds": 60}, ttl_after_end={"seconds": 120})  # type: ignore[arg-type]
-    given, plain = (submission(backfill(options=o), CHANCE).job for o in (options, None))
+    given, plain = (new_job(backfill(options=o), CHANCE).job for o in (options, None))
 
     assert given.deadline_time.ToMilliseconds() - CHANCE.now_ms == 60_000
     assert given.ttl_after_end.seconds == 120

@@ -15,7 +15,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from headgate import pb
 from headgate.backfill import dates
 from headgate.store import keys, queue_entries
-from headgate_server.jobs.plan import beside, within
+from headgate_server.jobs.plan import with_conflicts, with_quota
 from tests.server.instances.test_upstream_reads import take_question
 from tests.server.scenarios.test_overlap import holding
 from tests.server.world import DAY, World, detail, fields_of, reason_of, serving, status_of
@@ -153,7 +153,7 @@ def _plan() -> pb.BackfillPlan:
 def test_the_overlap_policy_says_what_becomes_of_held_dates(
     overlap: pb.Overlap.ValueType, held: Mapping[str, str], wanted: list[int], sent: bool
 ) -> None:
-    plan = beside(_plan(), overlap, held)
+    plan = with_conflicts(_plan(), overlap, held)
 
     assert actions(plan) == wanted
     assert bool(plan.upstream_calls) is sent
@@ -176,7 +176,9 @@ def _bucket(metric: str, limit: int, used: int) -> pb.QuotaBucket:
 def test_a_daily_allowance_that_does_not_last_is_told_with_the_day_of_the_end(need: int, used: int, day: str) -> None:
     plan = pb.BackfillPlan(expected_upstream_reads=need - 1, expected_upstream_writes=1)
 
-    told = within(plan, pb.Quota(edition="basic", buckets=[_bucket("total", 100, used), pb.QuotaBucket(metric="read")]))
+    told = with_quota(
+        plan, pb.Quota(edition="basic", buckets=[_bucket("total", 100, used), pb.QuotaBucket(metric="read")])
+    )
 
     assert told.quota_now.edition == "basic"
     assert bool(told.warnings) is bool(day)
@@ -189,10 +191,10 @@ def test_a_daily_allowance_that_does_not_last_is_told_with_the_day_of_the_end(ne
 def test_reads_and_writes_have_allowances_of_their_own() -> None:
     plan = pb.BackfillPlan(expected_upstream_reads=50, expected_upstream_writes=5)
 
-    told = within(plan, pb.Quota(buckets=[_bucket("read", 100, 0), _bucket("write", 4, 0)]))
+    told = with_quota(plan, pb.Quota(buckets=[_bucket("read", 100, 0), _bucket("write", 4, 0)]))
 
     assert [warning.message.split(" and ")[0] for warning in told.warnings] == ["needs about 5 write calls"]
 
 
 def test_without_a_quota_nothing_is_said_of_it() -> None:
-    assert not within(pb.BackfillPlan(expected_upstream_reads=10**6), None).HasField("quota_now")
+    assert not with_quota(pb.BackfillPlan(expected_upstream_reads=10**6), None).HasField("quota_now")

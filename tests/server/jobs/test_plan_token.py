@@ -16,14 +16,14 @@ from headgate.backfill import dates
 from headgate.store import keys
 from headgate_server.jobs import plan_token
 from headgate_server.jobs.plan import differing
-from headgate_server.jobs.plan_token import BadToken, Token
+from headgate_server.jobs.plan_token import BadPlanToken, PlanToken
 from tests.server.jobs.test_plan import CREATE, EXISTS, SECOND, planner
 from tests.server.scenarios.test_overlap import holding
 from tests.server.world import DAY, World, detail, fields_of, metadata_of, reason_of, serving, status_of
 
 DAY_SECONDS = 24 * 3600
 tokens = st.builds(
-    Token,
+    PlanToken,
     st.integers(0, 2**60),
     st.binary(min_size=16, max_size=16),
     st.lists(st.integers(0, 7), max_size=1100).map(tuple),
@@ -31,7 +31,7 @@ tokens = st.builds(
 
 
 @given(tokens)
-def test_a_token_says_what_it_was_made_of_and_stays_short(token: Token) -> None:
+def test_a_token_says_what_it_was_made_of_and_stays_short(token: PlanToken) -> None:
     text = plan_token.encode(token)
 
     assert plan_token.decode(text) == token
@@ -39,23 +39,23 @@ def test_a_token_says_what_it_was_made_of_and_stays_short(token: Token) -> None:
 
 
 @given(tokens, st.integers(0, 2_000), st.sampled_from("AZaz09-_=!\n"))
-def test_a_token_that_was_changed_or_cut_is_none(token: Token, at: int, other: str) -> None:
+def test_a_token_that_was_changed_or_cut_is_none(token: PlanToken, at: int, other: str) -> None:
     text = plan_token.encode(token)
     at %= len(text)
     for bad in (text[:at], text[:at] + other + text[at + 1 :], text + other):
         assert _decoded(bad) in (None, token)  # the last character has bits that nobody reads
 
 
-def _decoded(text: str) -> Token | None:
+def _decoded(text: str) -> PlanToken | None:
     try:
         return plan_token.decode(text)
-    except BadToken:
+    except BadPlanToken:
         return None
 
 
 @given(st.text(max_size=200))
 def test_no_text_is_taken_for_a_token(text: str) -> None:
-    with pytest.raises(BadToken):
+    with pytest.raises(BadPlanToken):
         plan_token.decode(text)
 
 
@@ -209,7 +209,7 @@ async def test_what_is_no_token_names_the_field(world: World) -> None:
 async def test_an_old_token_has_expired(world: World) -> None:
     seconds, _ = await world.redis.time()
     request = holding()
-    past = Token(int(seconds) * 1_000 - 1, plan_token.digest_of(request.spec, ""), (CREATE, CREATE))
+    past = PlanToken(int(seconds) * 1_000 - 1, plan_token.digest_of(request.spec, ""), (CREATE, CREATE))
     request.plan_token = plan_token.encode(past)
 
     error = await refusal(world, request)
@@ -270,7 +270,7 @@ def test_a_plan_is_kept_exactly_if_no_action_differs(planned: list[int], data: s
         for n, action in enumerate(now)
     ]
 
-    found = differing(Token(0, b"", tuple(planned)), slots)
+    found = differing(PlanToken(0, b"", tuple(planned)), slots)
 
     assert (not found) is (planned == now)
     assert [slot.biz_date.day for _, slot in found] == [

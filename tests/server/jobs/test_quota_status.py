@@ -10,7 +10,7 @@ from headgate.quota import admission
 from headgate.quota import limits as quota_limits
 from headgate.quota.limits import EDITIONS, Limits
 from headgate.store import keys
-from headgate_server.jobs.quota_status import standing
+from headgate_server.jobs.quota_status import quota_status
 from headgate_server.ports.facts import Facts
 from tests.server.world import World, reason_of
 
@@ -21,7 +21,7 @@ TODAY = (NOW_MS // 1_000 + 28_800) // 86_400
 
 def stands(limits: Limits, **fields: object) -> pb.Quota:
     hash_ = {name.replace("_", ":"): str(value) for name, value in fields.items()}
-    found = standing("eu", Facts(NOW_MS, quota={**quota_limits.announcement(limits, NOW_MS - 5_000), **hash_}))
+    found = quota_status("eu", Facts(NOW_MS, quota={**quota_limits.announcement(limits, NOW_MS - 5_000), **hash_}))
     assert found is not None
     return found
 
@@ -119,4 +119,4 @@ def test_limits_that_were_set_one_by_one_have_no_edition() -> None:
 
 @pytest.mark.parametrize("limits", ["", "{}", "[]", '{"read_qps": "many"}'])
 def test_an_announcement_that_makes_no_sense_is_none(limits: str) -> None:
-    assert standing("eu", Facts(NOW_MS, quota={"limits": limits})) is None
+    assert quota_status("eu", Facts(NOW_MS, quota={"limits": limits})) is None

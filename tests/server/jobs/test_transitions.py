@@ -7,10 +7,10 @@ from headgate.job import event_log
 from headgate.reasons import Reason
 from headgate_server.errors.exceptions import Refused
 from headgate_server.jobs import transitions
-from headgate_server.jobs.new_job import Chance, submission
+from headgate_server.jobs.new_job import SubmitContext, new_job
 from tests.server.world import backfill
 
-CHANCE = Chance(1_700_000_000_123, bytes(range(24)))
+CHANCE = SubmitContext(1_700_000_000_123, bytes(range(24)))
 
 
 STATES = [state for state in pb.JobState.values() if state]
@@ -18,7 +18,7 @@ STATES = [state for state in pb.JobState.values() if state]
 
 @pytest.mark.parametrize("state", STATES)
 def test_cancel_pause_and_resume_follow_the_life_cycle(state: pb.JobState.ValueType) -> None:
-    job = submission(backfill(), CHANCE).job
+    job = new_job(backfill(), CHANCE).job
     job.state = state
     steps: list[tuple[transitions.Decision, object]] = [
         (transitions.cancel, pb.CancelJobRequest(reason="why")),
@@ -35,7 +35,7 @@ def test_cancel_pause_and_resume_follow_the_life_cycle(state: pb.JobState.ValueT
 
 
 def test_a_cancel_is_recorded_with_its_mode() -> None:
-    job = submission(backfill(), CHANCE).job
+    job = new_job(backfill(), CHANCE).job
 
     event = transitions.cancel(job, pb.CancelJobRequest(reason="why"), "me", 5)
 

@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate import pb
-from headgate_server.jobs.new_job import Chance, submission
+from headgate_server.jobs.new_job import SubmitContext, new_job
 from headgate_server.ports import message_bytes
 from tests.server.world import backfill
 
-CHANCE = Chance(1_700_000_000_123, bytes(range(24)))
+CHANCE = SubmitContext(1_700_000_000_123, bytes(range(24)))
 
 
 REVISIONS = st.integers(1, 2**63 - 1)
@@ -25,7 +25,7 @@ def test_a_spliced_event_is_what_the_library_would_write(revision: int, noise: b
 
 
 def test_a_spliced_snapshot_is_what_the_library_would_write() -> None:
-    job = submission(backfill(), CHANCE).job
+    job = new_job(backfill(), CHANCE).job
     wanted = pb.WatchJobResponse(revision=7, job=job.name, snapshot=job, incarnation="cd" * 8)
 
     spliced = message_bytes.snapshot(job.name.encode(), 7, job.SerializeToString(), b"cd" * 8)

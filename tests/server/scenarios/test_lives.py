@@ -18,8 +18,8 @@ from headgate_redis.pipeline import Pipeline
 from headgate_server.auth.access_control import MethodGuard
 from headgate_server.errors.exceptions import Refused
 from headgate_server.jobs import transitions
-from headgate_server.jobs.change import Steering
-from headgate_server.jobs.submit import Intake
+from headgate_server.jobs.change import JobChanger
+from headgate_server.jobs.submit import Submitter
 from headgate_server.ports.call import Call
 from headgate_server.ports.caller import Caller, Right
 from headgate_server.store.connections import RedisLink
@@ -229,7 +229,7 @@ async def test_a_change_that_was_decided_on_one_job_is_not_made_to_the_next(gate
     slow = Slow(store, lambda: next_life(gated, "x", BOB, connection="b"))
 
     with pytest.raises(Refused) as caught:
-        await Steering(slow, StoreClock()).change(pb.CancelJobRequest(name="jobs/x"), transitions.cancel, Call())
+        await JobChanger(slow, StoreClock()).change(pb.CancelJobRequest(name="jobs/x"), transitions.cancel, Call())
     assert caught.value.reason is Reason.JOB_DELETED
     bobs = await gated.worker.load("x")
     assert (bobs.creator, bobs.revision) == ("bob", 1)
@@ -244,7 +244,7 @@ async def test_a_deletion_that_was_decided_on_one_job_is_not_made_to_the_next(ga
         await gated.worker.finish("x")
 
     with pytest.raises(Refused) as caught:
-        await Steering(Slow(store, overtakes), StoreClock()).delete(pb.DeleteJobRequest(name="jobs/x"), Call())
+        await JobChanger(Slow(store, overtakes), StoreClock()).delete(pb.DeleteJobRequest(name="jobs/x"), Call())
     assert caught.value.reason is Reason.JOB_DELETED
     assert (await gated.worker.load("x")).creator == "bob"
 
@@ -267,15 +267,15 @@ async def test_a_job_that_is_deleted_between_its_record_and_its_load_is_not_answ
         if record:
             await submitted(gated, BOB, job_id="x", connection="b")
 
-    intake = Intake(Overtaken(store, overtakes), StoreClock(), NoPlans(), ttl_seconds=60)
+    submitter = Submitter(Overtaken(store, overtakes), StoreClock(), NoPlans(), ttl_seconds=60)
     alice = Call(caller=Caller("alice", frozenset(Right), frozenset({"a"})))
     with pytest.raises(Refused) as caught:
-        await intake.submit(backfill(**asked(connection="a")), alice)
+        await submitter.submit(backfill(**asked(connection="a")), alice)
     assert caught.value.reason is Reason.JOB_DELETED
 
 
 class NoPlans:
-    async def insist(self, request: pb.CreateBackfillRequest, call: Call) -> None:
+    async def verify_token(self, request: pb.CreateBackfillRequest, call: Call) -> None:
         raise AssertionError("no submit of these tests has a plan")
 
 

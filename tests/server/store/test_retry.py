@@ -11,7 +11,7 @@ from headgate.store import keys
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_server.errors.exceptions import StoreFull
 from headgate_server.store.errors import StoreReplyLost
-from headgate_server.store.retry import insist
+from headgate_server.store.retry import retry_lost_reply
 from tests.server.world import World, backfill, detail, gather_until_end, reason_of, serving, shape, status_of
 
 Ask = Callable[[World, str], Awaitable[object]]
@@ -138,4 +138,4 @@ async def test_a_refusal_after_a_lost_reply_promises_nothing() -> None:
         raise next(tries)
 
     with pytest.raises(StoreReplyLost):
-        await insist(twice)
+        await retry_lost_reply(twice)
