@@ -10,9 +10,9 @@ from headgate_cli.actions.run_command import reach_server
 from headgate_cli.input.arguments import span
 from headgate_cli.input.parameters import ServerAccess
 from headgate_cli.process.exit_codes import JOB_NOT_SUCCEEDED, OK, UsageFault
-from headgate_cli.views import report_text
 from headgate_cli.views.output import Printer, clean
-from headgate_cli.views.report_rows import rows
+from headgate_cli.views.report import text
+from headgate_cli.views.report.rows import rows
 from headgate_client import Client
 
 
@@ -69,11 +69,11 @@ class _Bar:
 def _write(found: pb.JobReport, options: ReportOptions, printer: Printer) -> None:
     if options.form == "json":
         return printer.document(found)
-    for line in report_text.head(found):
+    for line in text.head(found):
         printer.line(line)
-    printer.table(report_text.COLUMNS, [report_text.row(row) for row in rows(found)])
-    for note in report_text.notes(found):
+    printer.table(text.COLUMNS, [text.row(row) for row in rows(found)])
+    for note in text.notes(found):
         printer.line(note)
-    for line in report_text.conclusion(found):
+    for line in text.conclusion(found):
         printer.line(line)
     return None

@@ -8,7 +8,7 @@ from headgate import pb
 from headgate_cli.input.enums import plain
 from headgate_cli.views.describe import styled, when
 from headgate_cli.views.output import clean
-from headgate_cli.views.report_rows import ReportRow, checked_line, objection_line, totals_line
+from headgate_cli.views.report.rows import ReportRow, checked_line, objection_line, totals_line
 
 COLUMNS = ("BIZ DATE", "INSTANCE", "TRY", "STATE", "STARTED BY", "BEGAN", "ENDED", "TOOK", "NOW", "DETAIL")
 """Of the table of instances."""

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from headgate import pb
-from headgate_cli.views import report_text
 from headgate_cli.views.output import aligned
-from headgate_cli.views.report_rows import ranges, rows
-from tests.cli.views.reports import good, mixed
+from headgate_cli.views.report import text as views
+from headgate_cli.views.report.rows import ranges, rows
+from tests.cli.views.report.samples import good, mixed
 from tests.server.reports.logs import Log
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -23,8 +23,8 @@ def in_shanghai(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def text(report: pb.JobReport) -> str:
-    table = aligned(report_text.COLUMNS, [report_text.row(row) for row in rows(report)])
-    lines = [*report_text.head(report), *table, *report_text.notes(report), *report_text.conclusion(report)]
+    table = aligned(views.COLUMNS, [views.row(row) for row in rows(report)])
+    lines = [*views.head(report), *table, *views.notes(report), *views.conclusion(report)]
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -1,0 +1,1 @@
+"""A report in each of its forms. Pure: a report in, text out."""
