@@ -1,8 +1,15 @@
 """What the command about reports does: ask for one, show how far it has come, write it."""
 
+import os
 import sys
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 
+import typer
+from google.protobuf.json_format import MessageToJson
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from headgate import pb
@@ -12,6 +19,9 @@ from headgate_cli.input.parameters import ServerAccess
 from headgate_cli.process.exit_codes import JOB_NOT_SUCCEEDED, OK, UsageFault
 from headgate_cli.views.output import Printer, clean
 from headgate_cli.views.report import text
+from headgate_cli.views.report.comma_separated import comma_separated
+from headgate_cli.views.report.markdown import markdown
+from headgate_cli.views.report.page import page
 from headgate_cli.views.report.rows import rows
 from headgate_client import Client
 
@@ -30,15 +40,22 @@ def report(job: str, options: ReportOptions, access: ServerAccess) -> None:
     """Write a report, and exit by its statement."""
 
     async def work(client: Client, printer: Printer) -> int:
-        if options.timeout and not options.verify:
-            raise UsageFault("--timeout", "only a report with --verify takes long")
-        timeout = span(options.timeout, "--timeout")
+        timeout = _checked(options)
         with _Bar(printer) as bar:
             found = await client.jobs.report(job, verify=options.verify, timeout=timeout, on_progress=bar.show)
         _write(found, options, printer)
         return OK if found.statement.holds else JOB_NOT_SUCCEEDED
 
     reach_server(access, work, as_json=options.form == "json")
+
+
+def _checked(options: ReportOptions) -> timedelta | None:
+    """Return how long a verification may last. Raises UsageFault for what could only fail after it."""
+    if options.timeout and not options.verify:
+        raise UsageFault("--timeout", "only a report with --verify takes long")
+    if options.file and not Path(options.file).absolute().parent.is_dir():
+        raise UsageFault("--file", f"there is no folder {Path(options.file).parent}")
+    return span(options.timeout, "--timeout")
 
 
 class _Bar:
@@ -66,9 +83,32 @@ class _Bar:
             self._progress.update(self._task, total=now.dates_total, completed=now.dates_done, description=waiting)
 
 
+def _json(found: pb.JobReport) -> str:
+    return f"{MessageToJson(found)}\n"
+
+
+_DOCUMENTS: Mapping[str, Callable[[pb.JobReport], str]] = {
+    "text": text.plain_text,
+    "markdown": markdown,
+    "csv": comma_separated,
+    "json": _json,
+    "html": page,
+}
+
+
 def _write(found: pb.JobReport, options: ReportOptions, printer: Printer) -> None:
-    if options.form == "json":
-        return printer.document(found)
+    document = _DOCUMENTS[options.form]
+    if options.file:
+        _save(Path(options.file), document(found))
+        printer.note(f"the report is in {options.file}")
+        printer.note(list(text.conclusion(found))[-1].plain)
+    elif options.form == "text" and printer.is_live:
+        _draw(found, printer)
+    else:
+        typer.echo(document(found), nl=False)
+
+
+def _draw(found: pb.JobReport, printer: Printer) -> None:
     for line in text.head(found):
         printer.line(line)
     printer.table(text.COLUMNS, [text.row(row) for row in rows(found)])
@@ -76,4 +116,23 @@ def _write(found: pb.JobReport, options: ReportOptions, printer: Printer) -> Non
         printer.line(note)
     for line in text.conclusion(found):
         printer.line(line)
-    return None
+
+
+def _save(path: Path, document: str) -> None:
+    """Write a file whole or not at all; OSError when it can't be written."""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", dir=path.parent, delete=False) as draft:
+        try:
+            draft.write(document)
+            draft.flush()
+            mode = path.stat().st_mode if path.exists() else 0o666 & ~_umask()
+            os.chmod(draft.name, mode & 0o777)
+            os.replace(draft.name, path)
+        except BaseException:
+            os.unlink(draft.name)
+            raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

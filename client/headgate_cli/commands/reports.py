@@ -14,7 +14,10 @@ class ReportForm(StrEnum):
     """How a report is written."""
 
     TEXT = "text"
+    MARKDOWN = "markdown"
+    CSV = "csv"
     JSON = "json"
+    HTML = "html"
 
 
 @expanded
@@ -37,6 +40,7 @@ def report(
 
     Example:
     headgate report orders-2025 --verify
+    headgate report orders-2025 --verify -o html --file orders-2025.html
     """
     from headgate_cli.actions import reports
 

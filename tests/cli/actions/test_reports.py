@@ -1,7 +1,9 @@
 """`headgate report` as a process, against a real server and a real Redis."""
 
 import json
+import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +48,19 @@ async def test_what_is_no_backfill_and_what_makes_no_sense_is_said(world: World)
     assert (other.status, other.out) == (5, "") and "is no backfill" in other.err
     assert hasty.status == 2 and hasty.err.startswith("headgate: --timeout:")
     assert absent.status == 4
+
+
+async def test_a_report_is_written_to_a_file_whole(world: World, tmp_path: Path) -> None:
+    job_id = await succeeded(world)
+    target = tmp_path / "orders.html"
+
+    done = await headgate("report", job_id, "-o", "html", "--file", str(target), target=world.address)
+    lines = await headgate("report", job_id, "-o", "csv", target=world.address)
+    nowhere = await headgate("report", job_id, "--file", str(tmp_path / "no" / "x"), target=world.address)
+
+    assert (done.status, done.out) == (0, "")
+    assert done.err.splitlines()[1].startswith("headgate: ✔ each of 2 dates")
+    assert target.read_text().startswith("<!doctype html>")
+    assert os.listdir(tmp_path) == ["orders.html"]
+    assert lines.out.splitlines()[0].startswith("biz_date,") and len(lines.out.splitlines()) == 3
+    assert nowhere.status == 2 and "there is no folder" in nowhere.err

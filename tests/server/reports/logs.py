@@ -67,6 +67,7 @@ class Log:
         row.state = state
         row.workflow_instance_id = instance_id or row.workflow_instance_id
         row.MergeFrom(pb.InstanceRun(**given))  # type: ignore[arg-type]
+        row.operation_index = 0 if self.job.operations else -1
         self.say(pb.JobEvent(type=pb.EVENT_TYPE_RUN_CHANGED, runs=[row]), call)
 
     def again(self, index: int) -> None:

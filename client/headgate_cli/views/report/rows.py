@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.date_pb2 import Date
 
 from headgate import pb
 from headgate_cli.input.enums import plain
-from headgate_cli.views.describe import day
+from headgate_cli.views.describe import day, when
 from headgate_cli.views.output import clean
 from headgate_cli.views.plans import lasting
 
@@ -175,6 +175,14 @@ def ranges(days: Sequence[Date]) -> Sequence[str]:
         else:
             found.append((one, one))
     return [f"{first}..{last}" if first != last else f"{first}" for first, last in found]
+
+
+def times(report: pb.JobReport) -> str:
+    """Return when the job was accepted, has ended, and was reported, and in which zone all times are told."""
+    told = (("accepted", report.create_time), ("ended", report.end_time), ("reported", report.report_time))
+    said = ", ".join(f"{word} {when(moment)}" for word, moment in told if moment.seconds)
+    zone = report.report_time.ToDatetime(tzinfo=UTC).astimezone().strftime("%z")
+    return f"{said}; times are UTC{zone[:3]}:{zone[3:]}"
 
 
 def totals_line(report: pb.JobReport) -> str:

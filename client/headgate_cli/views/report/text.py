@@ -7,8 +7,8 @@ from rich.text import Text
 from headgate import pb
 from headgate_cli.input.enums import plain
 from headgate_cli.views.describe import styled, when
-from headgate_cli.views.output import clean
-from headgate_cli.views.report.rows import ReportRow, checked_line, objection_line, totals_line
+from headgate_cli.views.output import aligned, clean
+from headgate_cli.views.report.rows import ReportRow, checked_line, objection_line, rows, times, totals_line
 
 COLUMNS = ("BIZ DATE", "INSTANCE", "TRY", "STATE", "STARTED BY", "BEGAN", "ENDED", "TOOK", "NOW", "DETAIL")
 """Of the table of instances."""
@@ -19,9 +19,15 @@ def head(report: pb.JobReport) -> Iterator[Text]:
     state = plain(report.state, pb.JobState, "JOB_STATE_")
     about = f" backfill {clean(report.backfill_name)}, {len(report.dates)} dates"
     yield Text.assemble((report.name, "bold"), " ", styled(state), about)
-    times = (("accepted", report.create_time), ("ended", report.end_time), ("reported", report.report_time))
-    said = [f"{word} {when(moment)}" for word, moment in times if moment.seconds]
-    yield Text(f"{', '.join(said)}, revision {report.revision}, submitted by {clean(report.creator)}")
+    yield Text(times(report))
+    yield Text(f"revision {report.revision}, submitted by {clean(report.creator)}")
+
+
+def plain_text(report: pb.JobReport) -> str:
+    """Return the whole report as plain text, as in a pipe."""
+    table = aligned(COLUMNS, [row(of) for of in rows(report)])
+    lines = (*head(report), *table, *notes(report), *conclusion(report))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def row(of: ReportRow) -> Sequence[str | Text]:
