@@ -210,7 +210,6 @@ class Reason(Enum):
     CALLER_LIMIT = Meaning(
         "RESOURCE_EXHAUSTED", "A limit of this server is reached.", "Wait as RetryInfo says, then repeat."
     )
-    SERVER_DRAINING = Meaning("UNAVAILABLE", "This server is going away.", "Repeat; another server answers.")
     METHOD_UNBUILT = Meaning(
         "UNIMPLEMENTED",
         "The method is declared but not built yet.",
@@ -229,3 +228,7 @@ class Reason(Enum):
     INTERNAL_ERROR = Meaning(
         "INTERNAL", "Something broke here; the error id stands in the server's log.", "Report the error id."
     )
+
+
+RETIRED: Final = frozenset({"SERVER_DRAINING"})
+"""Reasons that were documented and are given no more; no other one gets their names."""

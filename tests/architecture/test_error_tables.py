@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from headgate.reasons import Reason
+from headgate.reasons import RETIRED, Reason
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,3 +28,11 @@ def test_every_reason_that_the_server_names_is_in_the_table() -> None:
     assert named
     assert named <= set(Reason.__members__)
     assert named <= set(rows("errors.md", "| reason | code | what happened | what to do |"))
+
+
+def test_every_reason_is_given_somewhere_and_no_retired_one_is_used_again() -> None:
+    sources = [path for root in ("server", "worker", "client") for path in (ROOT / root).rglob("*.py")]
+    given = {name for source in sources for name in re.findall(r"\bReason\.([A-Z_]+)", source.read_text())}
+
+    assert set(Reason.__members__) - given == set()
+    assert not RETIRED & set(Reason.__members__)

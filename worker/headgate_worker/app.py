@@ -46,7 +46,6 @@ def policy_of(settings: Settings) -> Policy:
         poll_min_ms=int(settings.poll_min_seconds * 1000),
         poll_max_ms=int(settings.poll_max_seconds * 1000),
         poll_far_ms=int(settings.poll_far_seconds * 1000),
-        operation_poll_ms=int(settings.poll_min_seconds * 1000),
         adopt_grace_ms=int(settings.adopt_grace_seconds * 1000),
         settle_ms=int(settings.settle_seconds * 1000),
         resend_absent=settings.ambiguous_create == "resend",

@@ -23,7 +23,6 @@ class Policy:
         poll_far_ms: longest time between two reads of one that is not expected to end yet; poll_max_ms if that is more.
         poll_idle_ms: longest time between two reads of an instance that does not run and may be started by others.
         poll_share: next read after this share of the time it has been running, when its end can't be expected.
-        operation_poll_ms: time between two looks at an asynchronous create.
         backoff_min_ms: first wait after a failed call.
         backoff_max_ms: longest wait after failed calls.
         adopt_grace_ms: how long a child may stay NotRun after its parent's end before it is started.
@@ -50,7 +49,6 @@ class Policy:
     poll_far_ms: int = 180_000
     poll_idle_ms: int = 60_000
     poll_share: float = 0.2
-    operation_poll_ms: int = 1_000
     backoff_min_ms: int = 1_000
     backoff_max_ms: int = 60_000
     adopt_grace_ms: int = 90_000
