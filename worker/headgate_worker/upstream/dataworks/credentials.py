@@ -16,6 +16,7 @@ from typing import Any
 from alibabacloud_credentials.provider import DefaultCredentialsProvider
 
 from headgate_worker.upstream.dataworks.settings import Credentials
+from headgate_worker.upstream.http.failures import SecretUnavailable
 
 RENEW_SECONDS = 60.0
 """Age from which a key is asked for again. The chain renews it 15 minutes before its end, but does not tell when."""
@@ -32,7 +33,7 @@ Fetch = Callable[[bool], Credentials]
 """Brings credentials, blocking; with True it must not answer from a cache. Raises whatever it likes."""
 
 
-class CredentialsUnavailable(Exception):
+class CredentialsUnavailable(SecretUnavailable):
     """There are no credentials to be had; the message says why, without secrets."""
 
 

@@ -11,6 +11,7 @@ from headgate import pb
 from headgate_worker.core.model import calls, flow_calls
 from headgate_worker.upstream.enos.settings import EnosSettings
 from headgate_worker.upstream.enos.statuses import NUMBERS
+from headgate_worker.upstream.http.failures import UnsendableCall
 
 TYPES: Mapping[pb.FlowInstanceType.ValueType, int] = {
     pb.FLOW_INSTANCE_TYPE_UNSPECIFIED: 1,
@@ -21,7 +22,7 @@ TYPES: Mapping[pb.FlowInstanceType.ValueType, int] = {
 """How instances came to be, by EnOS' numbers; unsaid is periodic."""
 
 
-class UnsendableToEnos(Exception):
+class UnsendableToEnos(UnsendableCall):
     """A call that EnOS, or this generation of it, does not have."""
 
 

@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from headgate_worker.upstream.http.failures import SecretUnavailable
+
 _log = logging.getLogger(__name__)
 
 EARLY_SECONDS: Final = 2.0
@@ -31,17 +33,8 @@ class AccessToken:
     seconds: float
 
 
-class TokenUnavailable(Exception):
-    """No token is to be had.
-
-    Args:
-        message: why, without secrets.
-        final: the credentials themselves were refused; asking again would not help.
-    """
-
-    def __init__(self, message: str, *, final: bool) -> None:
-        super().__init__(message)
-        self.final = final
+class TokenUnavailable(SecretUnavailable):
+    """No token is to be had."""
 
 
 Fetch = Callable[[str], Awaitable[AccessToken]]

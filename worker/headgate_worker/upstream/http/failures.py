@@ -17,6 +17,23 @@ MAX_NESTS = 1_000_000
 """Brackets and braces that a body may have. It is decoded on the event loop, and each costs half a microsecond."""
 
 
+class UnsendableCall(Exception):
+    """A call that can't be put into a request of its connection's cloud; nothing was sent."""
+
+
+class SecretUnavailable(Exception):
+    """There is nothing to sign requests with.
+
+    Args:
+        message: why, without secrets.
+        final: the credentials themselves were refused, or there are none; asking again would not help.
+    """
+
+    def __init__(self, message: str, *, final: bool = True) -> None:
+        super().__init__(message)
+        self.final = final
+
+
 def uncertain(call: type) -> FailureKind:
     """The kind of a call that may have been executed: only calls that can't be repeated by intent are ambiguous."""
     return FailureKind.AMBIGUOUS if call in NOT_REPEATABLE else FailureKind.TRANSIENT

@@ -12,10 +12,12 @@ from typing import Any
 
 from google.protobuf import struct_pb2
 
+from headgate_worker.upstream.http.failures import UnsendableCall
+
 LARGEST_EXACT = 2**53
 
 
-class UnsendableToDataWorks(Exception):
+class UnsendableToDataWorks(UnsendableCall):
     """A call that can't be put into a request; nothing was sent."""
 
 
