@@ -8,7 +8,7 @@ from pathlib import Path
 from headgate import pb
 from headgate_worker.upstream.enos import statuses
 
-ROOT = Path(__file__).parents[5]
+ROOT = Path(__file__).parents[4]
 
 
 def test_twelve_statuses_by_number_and_by_word() -> None:
