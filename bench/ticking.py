@@ -22,8 +22,8 @@ from headgate import pb
 from headgate.quota.admission import PLAIN, Go, QuotaVerdict
 from headgate.quota.priority import Rank
 from headgate.store import keys, queue_entries
+from headgate_ops.process_tuning import COLLECTOR
 from headgate_redis.clock import StoreClock
-from headgate_worker.__main__ import COLLECTOR
 from headgate_worker.core.model.calls import Call, Failure, GetInstance, Outcome, Reply
 from headgate_worker.core.model.view import Policy
 from headgate_worker.queue.leased_worker import LaneOptions, LeasedWorker

@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 import uvloop
 
-from headgate_server.process.runtime_tuning import COLLECTOR
+from headgate_ops.process_tuning import COLLECTOR
 
 WATCH = "/bench.Floor/Watch"
 TRIGGER = "/bench.Floor/Trigger"

@@ -1,1 +1,1 @@
-"""The HTTP port for operators, the same in servers and workers."""
+"""What servers and workers are to operators alike: the HTTP port for them, and how a process is run."""

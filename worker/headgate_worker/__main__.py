@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from pydantic import ValidationError
 from redis.exceptions import RedisError
 
+from headgate_ops.process_tuning import leave_no_core, tune_collector
 from headgate_worker import app
 from headgate_worker.process.log_format import configure
 from headgate_worker.process.settings import Settings
 from headgate_worker.store.clients import UnfitStore
-
-COLLECTOR: Final = (50_000, 1, 1)
-"""When the garbage collector looks for cycles: after so many new objects, and at older ones every second time. With
-Python's 700 it looks at every second tick, whose objects are then counted as old and looked at again and again.
-"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,8 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.parse_args(argv)
     try:
         settings = Settings()
-        gc.set_threshold(*COLLECTOR)
-        _leave_no_core()
+        tune_collector()
+        leave_no_core()
         configure(settings.log_level, settings.log_format)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_until_signalled(settings))
@@ -51,15 +45,6 @@ async def _until_signalled(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await app.run(settings, stop=stop, ready=_announce)
-
-
-def _leave_no_core() -> None:
-    """Write no memory to disk when the process crashes: the cloud's credentials are in it."""
-    try:
-        import resource
-    except ImportError:  # not on every platform
-        return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _announce(ops_address: str) -> None:
