@@ -143,11 +143,11 @@ class AccessControl:
         self._buckets[caller.name], wait = rate_limit.draw(bucket, rate, now)
         return wait
 
-    def weigh(self, caller: Caller, size: int) -> None:
-        """Count a request of a call that was let in by its size: the calls after it wait for what it owes."""
+    def owe(self, caller: Caller, calls: float) -> None:
+        """Count a call that was let in as several: the calls after it wait for what it owes."""
         bucket = self._buckets.get(caller.name)
-        if bucket is not None and size >= rate_limit.CALL_BYTES:
-            self._buckets[caller.name] = rate_limit.owe(bucket, size // rate_limit.CALL_BYTES)
+        if bucket is not None:
+            self._buckets[caller.name] = rate_limit.owe(bucket, calls)
 
 
 class MethodGuard:
@@ -174,7 +174,13 @@ class MethodGuard:
 
     def weigh(self, caller: Caller, request: bytes) -> None:
         """Count the request of a call that was let in by its size."""
-        self._access.weigh(caller, len(request))
+        if len(request) >= rate_limit.CALL_BYTES:
+            self._access.owe(caller, len(request) // rate_limit.CALL_BYTES)
+
+    def weigh_read(self, caller: Caller, size: int) -> None:
+        """Count what was read for a call, or is answered, by its size in bytes."""
+        if size >= rate_limit.READ_CALL_BYTES:
+            self._access.owe(caller, size / rate_limit.READ_CALL_BYTES)
 
     async def hold(self, seconds: float, context: Any) -> None:
         """Hold the answer to a denied call back."""

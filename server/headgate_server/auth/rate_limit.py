@@ -8,6 +8,10 @@ from typing import Final
 CALL_BYTES: Final = 4_096
 """Bytes of a request that count as one call more: what is large costs the server, Redis and workers by its size."""
 
+READ_CALL_BYTES: Final = 65_536
+"""Bytes that are read from the store for a list, and of any answer, that count as one call more. To read and to write
+so many takes the server about as long as a call does."""
+
 BURST_SECONDS: Final = 1.0
 """How long a bucket takes to fill: a caller that was silent may make so many calls at once, one at least."""
 

@@ -6,7 +6,7 @@ Of jobs that a caller may not see the connection is read and no more, so that wh
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Final
 
 from headgate_server.ports.jobs import Found, Index, StoredJob
@@ -25,15 +25,23 @@ Row = tuple[int, StoredJob | None]
 """A job's acceptance number, and the job; None for one that is hidden or gone, or can't be read."""
 
 
+def _ignore(_size: int) -> None:
+    """Nothing is counted."""
+
+
 class JobGroups:
     """Groups of one walk; `bytes` is how many were read so far.
 
     Args:
         index: where the jobs are.
         connections: those whose jobs are read; None for all of them.
+        on_read: is told how many bytes a group has.
     """
 
-    def __init__(self, index: Index, connections: Collection[str] | None = None) -> None:
+    def __init__(
+        self, index: Index, connections: Collection[str] | None = None, on_read: Callable[[int], None] = _ignore
+    ) -> None:
+        self._on_read = on_read
         self._index = index
         self._connections = connections
         self._jobs = 0
@@ -72,7 +80,9 @@ class JobGroups:
         ids = [job_id for job_id, _ in group if job_id not in hidden]
         stored = dict(zip(ids, await self._index.load_many(ids), strict=True)) if ids else {}
         self._jobs += len(ids)
-        self.bytes += sum(len(one.body) for one in stored.values() if one is not None)
+        size = sum(len(one.body) for one in stored.values() if one is not None)
+        self.bytes += size
+        self._on_read(size)
         return [(number, stored.get(job_id)) for job_id, number in group]
 
     def _size(self) -> int:

@@ -20,7 +20,7 @@ from headgate_server.auth import permissions
 from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.status import bad_request
 from headgate_server.jobs.job_groups import JobGroups, Row
-from headgate_server.ports.caller import Caller
+from headgate_server.ports.call import Call
 from headgate_server.ports.jobs import Found, Index, StoredJob
 from headgate_server.requests import filters
 
@@ -77,23 +77,23 @@ class _Page:
 
 
 async def list_jobs(
-    index: Index, request: pb.ListJobsRequest, caller: Caller, *, max_bytes: int = MAX_PAGE_BYTES
+    index: Index, request: pb.ListJobsRequest, call: Call, *, max_bytes: int = MAX_PAGE_BYTES
 ) -> pb.ListJobsResponse:
     """The page that a checked request asks for.
 
     Args:
         index: where the jobs are.
         request: what was asked.
-        caller: who asks; jobs that it may not see are passed by, and so are those that can't be read.
+        call: says who asks; jobs that it may not see are passed by, and so are those that can't be read.
         max_bytes: a page ends before the job that would make it larger than this, but has one at least.
 
     Raises:
         Refused: the filter or the order can't be read, or the token can't be read or belongs to other arguments.
     """
-    wanted, newest_first = permissions.seen_by(caller, read_filter(request.filter)), _order(request.order_by)
+    wanted, newest_first = permissions.seen_by(call.caller, read_filter(request.filter)), _order(request.order_by)
     page = _Page(_size(request.page_size), read_token(request), max_bytes, request.view)
     source = keys.JOBS if wanted.state is None else keys.state(wanted.state)
-    groups = JobGroups(index, caller.connections)
+    groups = JobGroups(index, call.caller.connections, call.has_read)
     while not page.is_full and groups.bytes < MAX_READ_BYTES:
         count = page.count(groups.walked())
         found = await index.walk(source, after=page.after, newest_first=newest_first, count=count + 1)

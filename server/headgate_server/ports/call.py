@@ -10,6 +10,23 @@ from headgate_server.logs.audit_log import UNAUDITED, Audited
 from headgate_server.ports.caller import ANONYMOUS, Caller
 
 
+class ReadMeter(Protocol):
+    """Port: counts what is read for callers against their shares."""
+
+    def weigh_read(self, caller: Caller, size: int, /) -> None:
+        """Count so many bytes."""
+
+
+class _Unmetered:
+    """Stands in where callers have no shares."""
+
+    def weigh_read(self, caller: Caller, size: int, /) -> None:
+        """Nothing."""
+
+
+UNMETERED: Final[ReadMeter] = _Unmetered()
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """What a handler knows of the call besides its request.
@@ -22,6 +39,7 @@ class Call:
             where there was nothing to check.
         audit: is told what a call that writes does, and to which job.
         peer: address and port of the client's connection; of streams only.
+        meter: counts what is read for the call.
     """
 
     deadline: float | None = None
@@ -30,6 +48,11 @@ class Call:
     uid: str = ""
     audit: Audited = UNAUDITED
     peer: str = ""
+    meter: ReadMeter = UNMETERED
+
+    def has_read(self, size: int) -> None:
+        """Count bytes that were read from the store for the call, beyond what it answers."""
+        self.meter.weigh_read(self.caller, size)
 
 
 class Observer(Protocol):

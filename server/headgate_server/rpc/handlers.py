@@ -30,7 +30,7 @@ from headgate_server.errors import status
 from headgate_server.errors.exceptions import Refused, ServerError
 from headgate_server.logs.audit_log import UNAUDITED, Audited
 from headgate_server.logs.failed_calls import FailedCalls
-from headgate_server.ports.call import Call, Observer, ReplySink
+from headgate_server.ports.call import UNMETERED, Call, Observer, ReplySink
 from headgate_server.ports.caller import ANONYMOUS, Caller, Right
 from headgate_server.rpc import payload_view
 from headgate_server.rpc.call_slots import CallSlots
@@ -102,7 +102,7 @@ def unary(
     guard, writes = edge.guard, edge.writes
     parse, narrow = _parser(request, edge.resolve), _narrowed(answer, edge)
 
-    async def handle(_requests: Any, context: Any) -> Message | bytes:
+    async def handle(_requests: Any, context: Any) -> bytes:
         ending, caller = _Ending(method, observer, slots), ANONYMOUS
         try:
             metadata = context.invocation_metadata() or ()
@@ -119,18 +119,18 @@ def unary(
             if guard is not None:
                 guard.weigh(caller, raw)
             ask = answer if caller.sees_all else narrow
-            call = _call(context, metadata, caller, audit)
+            call = _call(context, metadata, caller, audit, guard)
             if call.deadline is not None:
-                return await ask(parse(raw, call), call)
+                return _weighed(await ask(parse(raw, call), call), caller, guard)
             async with asyncio.timeout(seconds):
-                return await ask(parse(raw, call), call)
+                return _weighed(await ask(parse(raw, call), call), caller, guard)
         except BaseException as error:
             await ending.fail(context, error, guard)
             raise
         finally:
             ending.tell()
 
-    return grpc.stream_unary_rpc_method_handler(handle, None, _serialize)
+    return grpc.stream_unary_rpc_method_handler(handle)
 
 
 def stream(
@@ -169,7 +169,7 @@ def stream(
             raw = ending.serve(await slots.pending.receive(context, whole=True))
             if guard is not None:
                 guard.weigh(ending.caller, raw)
-            call = _call(context, metadata, ending.caller, audit, context.peer())
+            call = _call(context, metadata, ending.caller, audit, guard, context.peer())
             streaming = _asked(ask, parse, raw, call, sink)
             del raw  # so that it does not stay as long as the stream
             await streaming
@@ -368,10 +368,21 @@ def _serialize(message: Message | bytes) -> bytes:
     return message if isinstance(message, bytes) else message.SerializeToString()
 
 
-def _call(context: Any, metadata: Metadata, caller: Caller, audit: Audited, peer: str = "") -> Call:
+def _weighed(answer: Message | bytes, caller: Caller, guard: MethodGuard | None) -> bytes:
+    """An answer as bytes, which count against the caller's share."""
+    raw = _serialize(answer)
+    if guard is not None:
+        guard.weigh_read(caller, len(raw))
+    return raw
+
+
+def _call(
+    context: Any, metadata: Metadata, caller: Caller, audit: Audited, guard: MethodGuard | None, peer: str = ""
+) -> Call:
     remaining = context.time_remaining()
     deadline = None if remaining is None else asyncio.get_running_loop().time() + remaining
-    return Call(deadline, _trace_parent(metadata), caller, audit=audit, peer=peer)
+    meter = UNMETERED if guard is None else guard
+    return Call(deadline, _trace_parent(metadata), caller, audit=audit, peer=peer, meter=meter)
 
 
 def _trace_parent(metadata: Metadata) -> str:

@@ -77,7 +77,7 @@ class JobService:
     async def list_jobs(self, request: pb.ListJobsRequest, call: Call) -> pb.ListJobsResponse:
         """ListJobs."""
         validator.check(request)
-        return await list_jobs(self._store, request, call.caller)
+        return await list_jobs(self._store, request, call)
 
     async def count_jobs(self, request: pb.CountJobsRequest, call: Call) -> pb.CountJobsResponse:
         """CountJobs."""

@@ -56,7 +56,7 @@ class OperationsService:
         operation_names.check_parent(request.name)
         wanted = pb.ListJobsRequest(filter=request.filter, page_size=request.page_size, page_token=request.page_token)
         validator.check(wanted)
-        page = await listing.list_jobs(self._store, wanted, call.caller, max_bytes=MAX_PAGE_BYTES)
+        page = await listing.list_jobs(self._store, wanted, call, max_bytes=MAX_PAGE_BYTES)
         operations = (operation_view.operation(job.SerializeToString()) for job in page.jobs)
         return lro.ListOperationsResponse(operations=operations, next_page_token=page.next_page_token)
 

@@ -1,28 +1,45 @@
-"""A bucket of calls: a burst, then its rate."""
+"""What counts as more than one call: large answers, and lists of what is large, on a real server."""
 
-import pytest
+from pathlib import Path
 
-from headgate_server.auth import rate_limit
+from google.rpc import error_details_pb2
 
+from headgate import pb
+from tests.server.auth.test_permissions import refused
+from tests.server.callers import entry, known, write
+from tests.server.requests.test_bounds import adhoc
+from tests.server.world import World, detail, metadata_of, serving, status_of
 
-def test_a_bucket_gives_a_burst_then_its_rate() -> None:
-    bucket, waits = rate_limit.full(10, 0), []
-    for _ in range(11):
-        bucket, wait = rate_limit.draw(bucket, 10, 0)
-        waits.append(wait)
-    assert waits == [0] * 10 + [pytest.approx(0.1)]
-
-    bucket, wait = rate_limit.draw(bucket, 10, 0.1)
-    assert wait == 0
-    _, wait = rate_limit.draw(bucket, 10, 0.1)
-    assert wait == pytest.approx(0.1)
+SIZE = 200 * 1024
+"""Bytes of a large job."""
 
 
-def test_a_bucket_holds_no_more_than_a_burst_and_one_call_at_least() -> None:
-    slow = rate_limit.full(0.5, 0)
-    slow, wait = rate_limit.draw(slow, 0.5, 0)
-    assert wait == 0
-    _, wait = rate_limit.draw(slow, 0.5, 1_000)
-    assert wait == 0
-    slow, _ = rate_limit.draw(slow, 0.5, 1_000)
-    assert rate_limit.draw(slow, 0.5, 1_000)[1] == pytest.approx(2)
+async def owed_seconds(world: World, who: str) -> float:
+    """In how many seconds a caller may call again."""
+    error = await refused(world.jobs.CountJobs(pb.CountJobsRequest(), metadata=known(who)))
+    assert metadata_of(error)["quota"] == "calls_per_second"
+    return float(detail(status_of(error), error_details_pb2.RetryInfo).retry_delay.ToMilliseconds()) / 1_000
+
+
+async def test_large_answers_and_reads_count_as_several_calls(redis_url: str, tmp_path: Path) -> None:
+    rights = ["read", "payloads"]
+    names = ("one", "whole", "short", "small")
+    text = entry("full") + "".join(entry(name, rights=rights, calls_per_second=0.1) for name in names)
+    async with serving(redis_url, callers=write(tmp_path / "callers.toml", text)) as world:
+        jobs = [
+            await world.instances.ExecuteAdhocWorkflowInstance(adhoc(SIZE), metadata=known("full")) for _ in range(4)
+        ]
+        await world.jobs.GetJob(pb.GetJobRequest(name=jobs[0].name), metadata=known("one"))
+        for name, view in (("whole", pb.JOB_VIEW_FULL), ("short", pb.JOB_VIEW_BASIC)):
+            listed = await world.jobs.ListJobs(pb.ListJobsRequest(view=view), metadata=known(name))
+            assert len(listed.jobs) == 4
+        await world.jobs.CountJobs(pb.CountJobsRequest(), metadata=known("small"))
+        waits = [await owed_seconds(world, name) for name in names]
+
+    # A call is 10 s at this rate, and 64 KiB are a call: 3 for an answer of one job, 12.5 for four that are read, and
+    # as many again where they are answered, too.
+    calls = [wait / 10 - 1 for wait in waits]
+    assert 2 <= calls[0] <= 4
+    assert 23 <= calls[1] <= 27
+    assert 11 <= calls[2] <= 14
+    assert calls[3] <= 0

@@ -19,7 +19,8 @@ from headgate_server.jobs import job_groups, listing
 from headgate_server.jobs.job_counts import JobCounts
 from headgate_server.jobs.job_groups import JobGroups
 from headgate_server.jobs.listing import list_jobs
-from headgate_server.ports.caller import ANONYMOUS, Caller, Right
+from headgate_server.ports.call import Call
+from headgate_server.ports.caller import Caller, Right
 from headgate_server.ports.jobs import StoredJob
 from headgate_server.watch import long_poll
 from tests.server.world import (
@@ -71,7 +72,7 @@ class Jobs:
 async def test_large_jobs_that_the_caller_may_not_see_are_read_a_few_at_a_time() -> None:
     hidden = Jobs(*[2 * 1024 * 1024] * 60)
 
-    page = await list_jobs(hidden, pb.ListJobsRequest(), OTHERS)
+    page = await list_jobs(hidden, pb.ListJobsRequest(), Call(caller=OTHERS))
 
     assert not page.jobs
     assert max(hidden.read) <= job_groups.FIRST * 2.1 * 1024 * 1024
@@ -83,7 +84,7 @@ async def test_large_jobs_that_the_caller_may_not_see_are_read_a_few_at_a_time()
 async def test_jobs_that_the_caller_may_not_see_are_not_read_where_their_connection_is_known() -> None:
     hidden = Jobs(*[2 * 1024 * 1024] * 1_000, told=True)
 
-    page = await list_jobs(hidden, pb.ListJobsRequest(), OTHERS)
+    page = await list_jobs(hidden, pb.ListJobsRequest(), Call(caller=OTHERS))
     counts = await JobCounts(hidden).count({"b"})
 
     assert not page.jobs and not page.next_page_token
@@ -103,16 +104,35 @@ async def test_a_count_of_some_connections_reads_a_few_at_a_time() -> None:
 async def test_small_jobs_are_read_in_large_groups() -> None:
     jobs = Jobs(*[100] * 1_000)
 
-    await list_jobs(jobs, pb.ListJobsRequest(), OTHERS)
+    await list_jobs(jobs, pb.ListJobsRequest(), Call(caller=OTHERS))
 
     assert len(jobs.read) <= 7
+
+
+class Meter:
+    """Notes how many bytes were read for whom."""
+
+    def __init__(self) -> None:
+        self.read: list[tuple[str, int]] = []
+
+    def weigh_read(self, caller: Caller, size: int, /) -> None:
+        self.read.append((caller.name, size))
+
+
+async def test_what_is_read_is_counted_for_its_caller_also_where_nothing_of_it_is_shown() -> None:
+    meter, hidden = Meter(), Jobs(*[2 * 1024 * 1024] * 10)
+
+    page = await list_jobs(hidden, pb.ListJobsRequest(), Call(caller=OTHERS, meter=meter))
+
+    assert not page.jobs
+    assert meter.read == [(OTHERS.name, size) for size in hidden.read]
 
 
 @pytest.mark.parametrize("there", [49, 50, 51])
 async def test_a_page_of_which_all_is_wanted_reads_no_more_than_it_shows(there: int) -> None:
     jobs = Jobs(*[100] * there)
 
-    page = await list_jobs(jobs, pb.ListJobsRequest(), ANONYMOUS)
+    page = await list_jobs(jobs, pb.ListJobsRequest(), Call())
 
     assert len(page.jobs) == min(there, listing.PAGE_SIZE)
     assert bool(page.next_page_token) is (there > listing.PAGE_SIZE)
@@ -131,7 +151,7 @@ def test_a_group_has_one_job_at_least_and_not_too_many() -> None:
 async def test_a_page_ends_by_bytes_and_the_walk_goes_on(size: int) -> None:
     jobs, token, names = Jobs(*[size, 10] * 6), "", []
     while True:
-        page = await list_jobs(jobs, pb.ListJobsRequest(page_token=token, page_size=200), ANONYMOUS)
+        page = await list_jobs(jobs, pb.ListJobsRequest(page_token=token, page_size=200), Call())
         names += [job.name for job in page.jobs]
         assert len(page.jobs) == 1 or page.ByteSize() <= listing.MAX_PAGE_BYTES + 4_096
         token = page.next_page_token
