@@ -8,12 +8,14 @@ import os
 import secrets
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 from typing import Final
 
 from prometheus_client import generate_latest
 from redis.asyncio import Redis
 
+from headgate.job.wait_bounds import WaitBounds
 from headgate.process.exposure import EXPLAINED, VARIABLE, Exposure
 from headgate.store import keys, queue_entries
 from headgate_ops import http_endpoint
@@ -55,6 +57,11 @@ def policy_of(settings: Settings) -> Policy:
         digest_ms=int(settings.failure_digest_seconds * 1000),
         dry_run_ms=int(settings.dry_run_seconds * 1000),
     )
+
+
+def waits_of(policy: Policy) -> WaitBounds:
+    """What servers are told of a policy."""
+    return WaitBounds(**{each.name: getattr(policy, each.name) for each in fields(WaitBounds)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +150,8 @@ def _assemble(
 def _reaper(
     settings: Settings, store: Store, clock: StoreClock, jitter: SystemJitter, connections: Connections, worker_id: str
 ) -> Reaper:
-    period = settings.reaper_seconds
-    return Reaper(store, clock, jitter, worker_id, period_seconds=period, announce=connections.announce)
+    announce = partial(connections.announce, waits=waits_of(policy_of(settings)))
+    return Reaper(store, clock, jitter, worker_id, period_seconds=settings.reaper_seconds, announce=announce)
 
 
 async def _open_side_door(

@@ -15,7 +15,7 @@ JOB_COLUMNS = ("JOB", "STATE", "KIND", "RUNS", "CREATED", "LABELS")
 RUN_COLUMNS = ("BIZ DATE", "INSTANCE", "STATE", "DETAIL")
 EVENT_COLUMNS = ("REV", "TIME", "EVENT", "JOB", "WHAT HAPPENED")
 INSTANCE_COLUMNS = ("ID", "BIZ DATE", "STATUS", "TYPE", "STARTED", "FINISHED", "NAME")
-CAUSE_COLUMNS = ("CAUSE", "ABOUT", "SINCE", "WHAT")
+CAUSE_COLUMNS = ("CAUSE", "ABOUT", "SINCE", "UNTIL", "WHAT")
 
 _LOG_LINES = 10
 
@@ -237,4 +237,7 @@ def instance_row(found: pb.WorkflowInstance) -> Sequence[str | Text]:
 def cause_row(cause: pb.Cause) -> Sequence[str | Text]:
     """Return a cause as a row of CAUSE_COLUMNS."""
     word = plain(cause.kind, pb.CauseKind, "CAUSE_KIND_")
-    return word, clean(cause.subject), when(cause.since), clean(cause.description)
+    until = when(cause.expected_clear_time)
+    if cause.HasField("deadline_time"):
+        until = f"at most {when(cause.deadline_time)}"
+    return word, clean(cause.subject), when(cause.since), until, clean(cause.description)

@@ -92,6 +92,18 @@ class _CauseKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CauseKind.V
     """Upstream fails; the call is tried again."""
     CAUSE_KIND_RETRY: _CauseKind.ValueType  # 13
     """A failed date waits for its next try."""
+    CAUSE_KIND_PARENT_FAILED: _CauseKind.ValueType  # 14
+    """The parent of a child has ended without success; the child is started once the grace is over."""
+    CAUSE_KIND_ADOPT_GRACE: _CauseKind.ValueType  # 15
+    """The parent of a child has succeeded; upstream may start the child by itself until the grace is over."""
+    CAUSE_KIND_CANCEL: _CauseKind.ValueType  # 16
+    """The job is being cancelled."""
+    CAUSE_KIND_NOT_CREATED: _CauseKind.ValueType  # 17
+    """Dates have no instance yet: upstream makes it, or as many as may stand created ahead do so already."""
+    CAUSE_KIND_SURVEY: _CauseKind.ValueType  # 18
+    """Dates are looked up upstream before anything is created."""
+    CAUSE_KIND_FAILURE_POLICY: _CauseKind.ValueType  # 19
+    """A date has failed, and on_failure lets nothing more begin."""
 
 class CauseKind(_CauseKind, metaclass=_CauseKindEnumTypeWrapper):
     """What keeps a job from being further."""
@@ -124,6 +136,18 @@ CAUSE_KIND_UPSTREAM_FAILING: CauseKind.ValueType  # 12
 """Upstream fails; the call is tried again."""
 CAUSE_KIND_RETRY: CauseKind.ValueType  # 13
 """A failed date waits for its next try."""
+CAUSE_KIND_PARENT_FAILED: CauseKind.ValueType  # 14
+"""The parent of a child has ended without success; the child is started once the grace is over."""
+CAUSE_KIND_ADOPT_GRACE: CauseKind.ValueType  # 15
+"""The parent of a child has succeeded; upstream may start the child by itself until the grace is over."""
+CAUSE_KIND_CANCEL: CauseKind.ValueType  # 16
+"""The job is being cancelled."""
+CAUSE_KIND_NOT_CREATED: CauseKind.ValueType  # 17
+"""Dates have no instance yet: upstream makes it, or as many as may stand created ahead do so already."""
+CAUSE_KIND_SURVEY: CauseKind.ValueType  # 18
+"""Dates are looked up upstream before anything is created."""
+CAUSE_KIND_FAILURE_POLICY: CauseKind.ValueType  # 19
+"""A date has failed, and on_failure lets nothing more begin."""
 Global___CauseKind: _TypeAlias = CauseKind  # noqa: Y015
 
 @_typing.final
@@ -767,19 +791,43 @@ class Cause(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
     EXPECTED_CLEAR_TIME_FIELD_NUMBER: _builtins.int
+    DEADLINE_TIME_FIELD_NUMBER: _builtins.int
+    RUNS_FIELD_NUMBER: _builtins.int
+    BIZ_DATE_FIELD_NUMBER: _builtins.int
+    WORKFLOW_INSTANCE_ID_FIELD_NUMBER: _builtins.int
+    PARENT_INSTANCE_ID_FIELD_NUMBER: _builtins.int
+    OTHER_JOB_FIELD_NUMBER: _builtins.int
     kind: Global___CauseKind.ValueType
     """What kind of thing."""
     subject: _builtins.str
     """What it is about, such as an instance id."""
     description: _builtins.str
     """One line for people."""
+    runs: _builtins.int
+    """How many runs it holds up; 0 where it is about the whole job."""
+    workflow_instance_id: _builtins.int
+    """The instance that waits or runs; 0 where there is none."""
+    parent_instance_id: _builtins.int
+    """The instance that is waited for; 0 where there is none."""
+    other_job: _builtins.str
+    """Name of the other job that is waited for; empty where there is none."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
-        """Since when."""
+        """Since when; of a parent that runs, since when it runs. Absent when that is not known."""
 
     @_builtins.property
     def expected_clear_time(self) -> _timestamp_pb2.Timestamp:
         """When it is expected to be over; absent when that can't be told."""
+
+    @_builtins.property
+    def deadline_time(self) -> _timestamp_pb2.Timestamp:
+        """When headgate decides at the latest if it is not over by then: a person is asked, or the call is sent again. Absent
+        where it has no such end; the deadline of the job holds besides.
+        """
+
+    @_builtins.property
+    def biz_date(self) -> _date_pb2.Date:
+        """Business date of the run that it is about; absent where it is about several."""
 
     def __init__(
         self,
@@ -789,10 +837,16 @@ class Cause(_message.Message):
         description: _builtins.str = ...,
         since: _timestamp_pb2.Timestamp | None = ...,
         expected_clear_time: _timestamp_pb2.Timestamp | None = ...,
+        deadline_time: _timestamp_pb2.Timestamp | None = ...,
+        runs: _builtins.int = ...,
+        biz_date: _date_pb2.Date | None = ...,
+        workflow_instance_id: _builtins.int = ...,
+        parent_instance_id: _builtins.int = ...,
+        other_job: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expected_clear_time", b"expected_clear_time", "since", b"since"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["biz_date", b"biz_date", "deadline_time", b"deadline_time", "expected_clear_time", b"expected_clear_time", "since", b"since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "expected_clear_time", b"expected_clear_time", "kind", b"kind", "since", b"since", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["biz_date", b"biz_date", "deadline_time", b"deadline_time", "description", b"description", "expected_clear_time", b"expected_clear_time", "kind", b"kind", "other_job", b"other_job", "parent_instance_id", b"parent_instance_id", "runs", b"runs", "since", b"since", "subject", b"subject", "workflow_instance_id", b"workflow_instance_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -16,12 +16,14 @@ class Facts:
         worker_seen_ms: when a worker last said that it lives; None when none is known.
         quota: the hash of the connection's quota.
         taken: for a job that waits in line for its dates, which of them other jobs have, "yyyymmdd" to job id.
+        state_since_ms: for a job that waits for a person, since when it is in its state; None when that is not known.
     """
 
     now_ms: int
     worker_seen_ms: int | None = None
     quota: Mapping[str, str] = field(default_factory=dict)
     taken: Mapping[str, str] = field(default_factory=dict)
+    state_since_ms: int | None = None
 
 
 class ConnectionFacts(Protocol):

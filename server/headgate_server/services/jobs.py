@@ -11,6 +11,7 @@ from typing import Any, Final
 from google.protobuf.empty_pb2 import Empty
 
 from headgate import pb
+from headgate.job.lifecycle import JOB_RESTING
 from headgate.messages import views
 from headgate.reasons import Reason
 from headgate.store import date_claims, keys
@@ -176,7 +177,17 @@ class JobService:
         facts = await self._facts.facts(job.connection)
         if date_claims.waits(job) and (hold := date_claims.hold_of(job)):
             facts = replace(facts, taken=await self._store.held(hold, job_id=keys.job_id(job.name)))
+        if job.state in JOB_RESTING:
+            facts = replace(facts, state_since_ms=await self._state_since_ms(job))
         return pb.ExplainJobResponse(causes=explain.causes(job, facts))
+
+    async def _state_since_ms(self, job: pb.Job) -> int | None:
+        """Since when a job waits for a person, by the end of its log; None where that does not tell."""
+        count = explain.LATEST_EVENTS
+        page = await self._store.read_log(keys.job_id(job.name), first=max(1, job.revision - count + 1), count=count)
+        if page is None or page.unreadable or page.state != job.state:
+            return None
+        return explain.state_since_ms([pb.JobEvent.FromString(event) for event in page.events])
 
     async def get_job_report(self, request: pb.GetJobReportRequest, call: Call, sink: ReplySink) -> None:
         """GetJobReport."""

@@ -12,9 +12,13 @@ from hypothesis import strategies as st
 
 from headgate import pb
 from headgate.backfill import dates
+from headgate.job import wait_bounds
 from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.job.wait_bounds import WaitBounds
+from headgate.quota import limits as quota_limits
 from headgate.store import keys
-from headgate_server.jobs.explain import DEAD_MS, MOST_RUNS, causes
+from headgate_server.jobs.causes import MOST_RUNS
+from headgate_server.jobs.explain import DEAD_MS, UNSERVED_MS, causes, state_since_ms
 from headgate_server.ports.facts import Facts
 from tests.server.world import World
 
@@ -161,4 +165,49 @@ def test_a_job_that_is_cancelled_tells_of_its_runs_and_not_of_parents(
     first, *others = causes(job, LIVELY)
 
     assert first.description == f"the job is being cancelled: {asked}; 2 of 3 runs were not read ended yet"
+    assert (first.kind, first.runs) == (pb.CAUSE_KIND_CANCEL, 2)
     assert [cause.kind for cause in others] == [pb.CAUSE_KIND_RUNNING]
+
+
+def event(revision: int, state: pb.JobState.ValueType) -> pb.JobEvent:
+    found = pb.JobEvent(revision=revision, state=state)
+    found.event_time.FromMilliseconds(1_000 * revision)
+    return found
+
+
+def test_since_when_a_job_is_in_its_state_is_read_from_the_end_of_its_log() -> None:
+    running, paused = pb.JOB_STATE_RUNNING, pb.JOB_STATE_PAUSED
+
+    assert state_since_ms([event(7, running), event(8, paused), event(9, paused)]) == 8_000
+    assert state_since_ms([event(8, paused), event(9, paused)]) is None, "it may have begun before"
+    assert state_since_ms([event(1, paused), event(2, paused)]) == 1_000
+    assert state_since_ms([]) is None
+
+
+def test_a_connection_that_no_living_worker_serves_is_told() -> None:
+    hash_ = {quota_limits.ANNOUNCED: str(NOW_MS - UNSERVED_MS)}
+
+    (first, _) = causes(pb.Job(name="jobs/x", state=pb.JOB_STATE_QUEUED, connection="eu"), replace(LIVELY, quota=hash_))
+
+    assert (first.kind, first.subject) == (pb.CAUSE_KIND_WORKER_ABSENT, "eu")
+    assert first.since.ToMilliseconds() == NOW_MS - UNSERVED_MS
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"settle_ms": "x"}'])
+def test_waits_that_make_no_sense_are_the_defaults(text: str) -> None:
+    assert wait_bounds.announced({wait_bounds.FIELD: text}) == WaitBounds()
+
+
+def test_runs_behind_a_blocked_run_are_counted_also_where_some_wait_in_a_circle() -> None:
+    blocked = pb.RUN_STATE_BLOCKED
+    runs = [
+        pb.InstanceRun(index=0, state=blocked, workflow_instance_id=7, blocked_by_id=5),
+        pb.InstanceRun(index=1, state=blocked, workflow_instance_id=8, blocked_by_id=7),
+        pb.InstanceRun(index=2, state=blocked, workflow_instance_id=9, blocked_by_id=8),
+        pb.InstanceRun(index=3, state=blocked, workflow_instance_id=10, blocked_by_id=11),
+        pb.InstanceRun(index=4, state=blocked, workflow_instance_id=11, blocked_by_id=10),
+    ]
+
+    found = causes(pb.Job(name="jobs/x", state=pb.JOB_STATE_RUNNING, runs=runs), LIVELY)
+
+    assert [(one.parent_instance_id, one.runs) for one in found] == [(5, 3)]

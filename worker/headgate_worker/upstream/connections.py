@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from redis.asyncio import Redis
 
+from headgate.job.wait_bounds import WaitBounds
 from headgate.process import exposure
 from headgate.process.exposure import Exposure
 from headgate.quota import limits as quota_limits
@@ -54,9 +55,9 @@ class Connection:
         """Why the upstream can't be reached now; the quota has no part in it."""
         return await self._upstream.reach(timeout_seconds=timeout_seconds)
 
-    async def announce(self, name: str, now_ms: int) -> None:
-        """Write the limits where servers read them."""
-        await self._governor.announce(name, now_ms)
+    async def announce(self, name: str, now_ms: int, waits: WaitBounds) -> None:
+        """Write the limits and the waits where servers read them."""
+        await self._governor.announce(name, now_ms, waits)
 
     async def aclose(self) -> None:
         """Close the upstream."""
@@ -81,8 +82,8 @@ class Connections:
         self.exposures = exposures
         self._announced_ms = 0
 
-    async def announce(self, now_ms: int) -> None:
-        """Say which connections this worker serves, if that was not said just now.
+    async def announce(self, now_ms: int, waits: WaitBounds) -> None:
+        """Say which connections this worker serves, and how long it waits, if that was not said just now.
 
         Raises:
             redis.exceptions.RedisError: the store can't be written.
@@ -90,7 +91,7 @@ class Connections:
         if now_ms < self._announced_ms + ANNOUNCE_MS:
             return
         for name, connection in self._connections.items():
-            await connection.announce(name, now_ms)
+            await connection.announce(name, now_ms, waits)
         self._announced_ms = now_ms
 
     def get(self, connection: str) -> Connection:

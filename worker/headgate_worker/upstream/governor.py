@@ -6,6 +6,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from headgate.job import wait_bounds
+from headgate.job.wait_bounds import WaitBounds
 from headgate.quota import admission
 from headgate.quota import limits as quota_limits
 from headgate.quota.admission import PLAIN, QuotaVerdict, ThrottledArguments, ThrottledKeys
@@ -66,12 +68,11 @@ class Governor:
         if outcome.kind is FailureKind.FROZEN:
             await self.freeze(class_of(call), next_day_ms(now_ms))
 
-    async def announce(self, name: str, now_ms: int) -> None:
-        """Tell whoever reads the quota that this worker serves the connection under a name, and by which limits."""
+    async def announce(self, name: str, now_ms: int, waits: WaitBounds) -> None:
+        """Tell whoever reads the quota that this worker serves the connection under a name, and by which numbers."""
         key, is_own = keys.quota(name), name == self.connection
-        said = (
-            quota_limits.announcement(self._limits, now_ms) if is_own else quota_limits.alias(self.connection, now_ms)
-        )
+        own = {**quota_limits.announcement(self._limits, now_ms), **wait_bounds.announcement(waits)}
+        said = own if is_own else quota_limits.alias(self.connection, now_ms)
         words = [word for field in said.items() for word in field]
         await self._put_fields(keys=PutFieldsKeys(key), args=[*PutFieldsArguments(quota_limits.KEEP_MS), *words])
         # Neither needs memory: what the name stood for before goes; what it stands for stays when no worker runs.
