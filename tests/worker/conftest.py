@@ -27,6 +27,7 @@ RunWorker = Callable[..., Any]
 async def redis_server() -> AsyncIterator[RedisServer]:
     async with RedisServer(appendonly=True) as server:
         yield server
+        await server.kill()  # asked to stop, it takes up to 0.1 s, and each test has its own
 
 
 @pytest.fixture

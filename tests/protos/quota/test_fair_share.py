@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,10 +22,11 @@ FAST = Limits(read_qps=50, write_qps=20)
 
 
 @pytest.fixture
-def clockless(redis_server: RedisServer) -> Iterator[Redis]:
-    """A client that waits for its answers: virtual time has one thread."""
-    with Redis.from_url(redis_server.url) as client:
-        yield client
+async def clockless() -> AsyncIterator[Redis]:
+    """A client that waits for its answers on its one connection: virtual time has one thread."""
+    async with RedisServer() as server:
+        with Redis.from_url(server.url, single_connection_client=True) as client:
+            yield client
 
 
 def off(world: World, from_ms: int, to_ms: int, creators: str) -> float:
@@ -46,7 +47,7 @@ def left(answer: object) -> list[bytes]:
     [
         (SLOW, (300, 30, 3), 300),
         (FAST, (300, 100, 30), 60),
-        (SLOW, (20,) * 20, 300),
+        (SLOW, (10,) * 20, 160),
         (Limits(total_qps=0.5), (50, 10, 3), 1_000),
     ],
 )
