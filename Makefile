@@ -20,7 +20,7 @@ demo: $(STAMP) ## Run the backfill of two business dates from end to end on this
 	$(BIN)/headgate demo
 
 test: $(STAMP) ## Run the whole test suite, on all cores or in JOBS processes; it starts what it needs.
-	$(BIN)/python -m pytest -n $(or $(JOBS),auto) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(or $(JOBS),auto) --no-loadscope-reorder
 
 lint: $(STAMP) ## ruff, mypy --strict and the import contracts, on sources and tests.
 	$(BIN)/ruff check .

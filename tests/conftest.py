@@ -5,6 +5,9 @@ import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+
+from tests.scheduling import CaseScheduling
 
 # How long an example takes says how busy the machine is, not whether the code is right: neither the time of one
 # example nor the speed at which they are made may fail a test. How many are tried, and what of, stays as it is.
@@ -15,7 +18,7 @@ settings.load_profile("headgate")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-PROCESSES_PER_CORE = 2
+PROCESSES_PER_CORE = 3
 """Half of what a test takes it waits: for a process to start, a lease to end, a reply that comes late."""
 
 
@@ -25,6 +28,12 @@ def pytest_xdist_auto_num_workers() -> int:
     return (
         PROCESSES_PER_CORE * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> CaseScheduling:
+    """Who deals the cases out."""
+    return CaseScheduling(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

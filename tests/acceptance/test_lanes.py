@@ -8,6 +8,8 @@ import pytest
 
 from tests.acceptance.lanes import Lived, live, scenario, told
 
+pytestmark = [pytest.mark.slow, pytest.mark.whole]
+
 SEEDS = range(30)
 _lived = cache(lambda seed: live(scenario(seed)))
 

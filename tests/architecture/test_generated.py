@@ -8,7 +8,7 @@ import pytest
 
 from tests.architecture.repository import GENERATED, ROOT
 
-pytestmark = pytest.mark.xdist_group("generated")
+pytestmark = pytest.mark.whole
 
 PROTOS = ROOT / "protos"
 

@@ -14,7 +14,7 @@ from tests.architecture import building
 from tests.architecture.building import Wheel
 from tests.architecture.repository import ROOT, SOURCE_ROOTS
 
-pytestmark = pytest.mark.xdist_group("wheel")
+pytestmark = pytest.mark.whole
 
 PROTOCOL = {"headgate", "headgate_ops", "headgate_redis", "buf"}
 CLOUD = {"alibabacloud-dataworks-public20240518", "alibabacloud-credentials"}

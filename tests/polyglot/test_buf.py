@@ -17,7 +17,7 @@ from tests.polyglot.toolchains import SOURCES, build, copied, fetch, needs
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(900),  # the first build of a machine fetches and compiles all of buf
-    pytest.mark.xdist_group("buf"),  # which is then built once
+    pytest.mark.whole,  # which is then built once
 ]
 
 README = ROOT / "protos/README.md"

@@ -20,7 +20,7 @@ from headgate_cli.process.exit_codes import INTERRUPTED, JOB_NOT_SUCCEEDED, NOT_
 from tests.architecture.repository import ROOT, documents
 from tests.cli.processes import environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("documented_commands")]
+pytestmark = [pytest.mark.slow, pytest.mark.whole]
 
 FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE: Final = re.compile(r"`(headgate [^`]+)`", re.DOTALL)
