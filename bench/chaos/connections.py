@@ -15,6 +15,7 @@ from bench.chaos.submits import mixed
 from bench.chaos.worker_faults import FaultLoad, under_load
 
 from headgate.store import commit
+from headgate_server.store import acceptance
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,10 @@ class LostReplies:
 async def lost_commit_replies(trial: Trial, size: LostReplies | None = None) -> Report:
     """Let each tenth commit reach Redis and be done, drop its reply and cut the connection."""
     size = size or LostReplies()
-    digest = hashlib.sha1(commit.SCRIPT.encode(), usedforsecurity=False).hexdigest().encode()
+    commits, submits = _digest(commit.SCRIPT), _digest(acceptance.SCRIPT)
     async with Stage(Plan(workers=2, proxied=True)) as stage:
         client = await stage.client()
-        stage.proxy.cut = cut = TokenCut(digest, Side.AFTER, every=size.every)
+        stage.proxy.cut = cut = TokenCut(commits, Side.AFTER, every=size.every, others=(submits,))
         async with under_load(stage, size.load) as running:
             trial.say("every tenth commit loses its reply")
         stage.proxy.cut = None
@@ -90,3 +91,7 @@ async def script_flush(trial: Trial, size: Cuts | None = None) -> Report:
         judged = await judge(stage, running.acks.ids(), running.crowd.records)
     checks = [none("submits that were not acknowledged", len(running.acks.all) - len(running.acks.ids()))]
     return Report(size.load.words, (*checks, *judged.checks), {"flushes": flushes, **judged.figures})
+
+
+def _digest(script: str) -> bytes:
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest().encode()

@@ -38,6 +38,7 @@ class TokenCut:
         every: which occurrence is struck: 1 for each, 10 for every tenth.
         count: how many are struck at most.
         struck: given the target's answer before it is dropped; False passes it on after all.
+        others: more tokens, of the same length, which count as it does.
     """
 
     token: bytes
@@ -45,12 +46,14 @@ class TokenCut:
     every: int = 1
     count: int = 1_000_000
     struck: Struck | None = None
+    others: tuple[bytes, ...] = ()
     seen: int = 0
     done: int = 0
 
     def strikes(self, window: bytes, known: int) -> bool:
         """Whether to strike, given new bytes and how many before them were looked at already."""
-        found = window.count(self.token) - window[:known].count(self.token)
+        tokens = (self.token, *self.others)
+        found = sum(window.count(token) - window[:known].count(token) for token in tokens)
         before, self.seen = self.seen, self.seen + found
         due = found > 0 and self.seen // self.every > before // self.every and self.done < self.count
         self.done += due

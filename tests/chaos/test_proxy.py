@@ -91,6 +91,12 @@ def test_every_nth_occurrence_is_struck(every: int, struck: list[int]) -> None:
     assert [int(cut.strikes(b"-ab-", 0)) for _ in range(4)] == struck
 
 
+def test_other_tokens_count_as_well() -> None:
+    cut = TokenCut(b"ab", Side.AFTER, every=2, others=(b"cd",))
+
+    assert [cut.strikes(window, 0) for window in (b"-ab-", b"-ef-", b"-cd-", b"-cd-ab-")] == [False, False, True, True]
+
+
 def test_a_token_split_between_chunks_is_seen_once() -> None:
     cut = TokenCut(b"abc", Side.AFTER)
 

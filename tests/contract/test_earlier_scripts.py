@@ -18,6 +18,7 @@ from headgate.store import commit, deletion, keys, queue_entries
 from headgate.store.commit import Commit, Committed, Duplicate, RequestRecord, Stale, Wake
 from headgate.store.date_claims import Joined, hold_of
 from headgate_cli.dev.redis_server import RedisServer
+from headgate_server.store import acceptance
 from headgate_worker.store.clients import command_client
 from tests.worker.submitting import backfill_job, hold_of_submitted, seed_backfill
 
@@ -41,10 +42,13 @@ class Now:
 
     def __init__(self, redis: Redis) -> None:
         self._commit = redis.register_script(commit.SCRIPT)
+        self._accept = redis.register_script(acceptance.SCRIPT)
         self._delete = redis.register_script(deletion.DELETE_SCRIPT)
 
     async def commit(self, change: Commit) -> commit.Answer:
-        raw = await self._commit(keys=commit.script_keys(change), args=commit.script_arguments(change))
+        first = acceptance.is_first(change)
+        script, side = (self._accept, acceptance) if first else (self._commit, commit)
+        raw = await script(keys=side.script_keys(change), args=side.script_arguments(change))
         return commit.parse_answer(raw)
 
     async def delete(self, job: pb.Job) -> int:

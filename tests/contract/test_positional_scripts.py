@@ -1,4 +1,4 @@
-"""Each script does what its text did before it had a header: the same answers, rows and number of calls.
+"""Each script does what its text did before it had a header: the same answers and rows, by no more calls.
 
 `positional/` has those texts, of 381264d. A story of calls is told by the earlier texts, by those of now, and by turns
 in both orders, each on an empty store, at times that the test gives.
@@ -22,14 +22,14 @@ async def server() -> AsyncIterator[RedisServer]:
         yield server
 
 
-async def told(redis: Any, story: Story, turns: str) -> tuple[list[Any], dict[bytes, Any], dict[str, int]]:
+async def told(redis: Any, story: Story, turns: str) -> tuple[list[Any], dict[bytes, Any], int]:
     """What a story's scripts answer, what they leave in the store, and how often each command was called."""
     await redis.flushall()
     await redis.config_resetstat()
     teller = Teller(redis, turns)
     await story(teller)
     stats = await redis.info("commandstats")
-    calls = {name: figures["calls"] for name, figures in stats.items() if name not in {"cmdstat_time", "cmdstat_eval"}}
+    calls = sum(figures["calls"] for name, figures in stats.items() if name not in {"cmdstat_time", "cmdstat_eval"})
     return teller.answers, {name: await content(redis, name) for name in await redis.keys("*")}, calls
 
 
@@ -50,7 +50,10 @@ async def content(redis: Any, name: bytes) -> Any:
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
 async def test_a_story_ends_the_same_whoever_tells_it(server: RedisServer, story: Story, turns: str) -> None:
     async with Redis.from_url(server.url) as redis:
-        assert await told(redis, story, TURNS[turns]) == await told(redis, story, TURNS["earlier"])
+        answers, rows, calls = await told(redis, story, TURNS[turns])
+        before = await told(redis, story, TURNS["earlier"])
+        assert (answers, rows) == before[:2]
+        assert calls <= before[2]
 
 
 def test_every_earlier_text_has_its_script() -> None:

@@ -22,7 +22,7 @@
 -- @returns | EXCEEDED bound now | NO_ROOM revision now
 -- @constants TERMINAL_INDEXES ARQ_JOB
 -- @include now_ms write_audit charge_fields change_charge
--- @include date_targets date_conflicts change_dates ring_line
+-- @include date_targets date_conflicts change_dates join_line ring_line
 
 local now = now_ms()
 if request_record ~= '' then

@@ -35,7 +35,8 @@ REQUEST_TTL_MS: Final = 8 * 24 * 3600 * 1000
 SCRIPT: Final = commit_script.SCRIPT
 """Adds to a job's log with everything that follows from it, or changes nothing."""
 
-_NO_NAMES: Final = (keys.NO_INSTANCE_NAME, keys.NO_INSTANCE_NAME)
+NO_NAMES: Final = (keys.NO_INSTANCE_NAME, keys.NO_INSTANCE_NAME)
+"""Keys of a job that gives its instances no name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,7 @@ def script_keys(commit: Commit, default_connection: str = "") -> CommitKeys:
     """KEYS of the script, in order; the default connection's name is empty where it has none, or none is known."""
     job_id = keys.job_id(commit.job.name)
     request = commit.request.key if commit.request else keys.NO_REQUEST
-    name, other_name = commit.claim.keys(default_connection) if commit.claim else _NO_NAMES
+    name, other_name = commit.claim.keys(default_connection) if commit.claim else NO_NAMES
     dates = commit.hold.keys(default_connection) if commit.hold else date_claims.NO_KEYS
     return CommitKeys(
         keys.job(job_id),

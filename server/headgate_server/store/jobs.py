@@ -7,7 +7,7 @@ too, which its expected revision makes safe: at worst the second one finds the f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Final
@@ -24,7 +24,7 @@ from headgate_redis.script import Script
 from headgate_server.errors.exceptions import JobDamaged, RowDamaged
 from headgate_server.logs.damaged_rows import Damage
 from headgate_server.ports.jobs import LogPage, StoredJob
-from headgate_server.store import job_scripts, stored_rows
+from headgate_server.store import acceptance, job_scripts, stored_rows
 from headgate_server.store.default_connection import DefaultConnection
 from headgate_server.store.errors import translated
 from headgate_server.store.job_scripts import CountKeys, JobKeys, ReadLogArguments
@@ -38,6 +38,7 @@ PAGE_BYTES: Final = 2 * 1024 * 1024
 """Most bytes of events that one look into a log reads, but one event at least."""
 
 _COMMIT: Final = Script(commit.SCRIPT)
+_ACCEPT: Final = Script(acceptance.SCRIPT)
 _DELETE: Final = Script(deletion.DELETE_SCRIPT)
 _LINE: Final = Script(date_claims.LINE_SCRIPT)
 _LIFE: Final = Script(lives.SCRIPT)
@@ -83,15 +84,23 @@ class RedisStore:
             StoreFull: nothing was written.
             JobDamaged: job and log disagree, or are not as a job's; nothing was written.
         """
-        job_id = keys.job_id(change.job.name)
-        names, arguments = commit.script_keys(change, self.default.name), commit.script_arguments(change)
+        job_id, run = keys.job_id(change.job.name), self._committing(change)
         with self._noting(job_id):
-            raw, repeated = await retry_lost_reply(lambda: _COMMIT.run(self._writes, names, arguments))
+            raw, repeated = await retry_lost_reply(run)
             answer = commit.parse_answer(raw)
             if isinstance(answer, commit.Damaged):
                 raise JobDamaged(job_id)
         self._clock.learn(int(raw[2]))
         return await lost_reply.answer_of(change, raw, self._events) if repeated else answer
+
+    def _committing(self, change: commit.Commit) -> Callable[[], Awaitable[Any]]:
+        made: tuple[Script, Sequence[str], Sequence[bytes | str | int]]
+        if acceptance.is_first(change):
+            made = _ACCEPT, acceptance.script_keys(change, self.default.name), acceptance.script_arguments(change)
+        else:
+            made = _COMMIT, commit.script_keys(change, self.default.name), commit.script_arguments(change)
+        script, names, arguments = made
+        return lambda: script.run(self._writes, names, arguments)
 
     async def _events(self, log: str, first: int, last: int) -> Sequence[bytes]:
         written: Sequence[bytes] = await self._read(("LRANGE", log, first, last))

@@ -8,10 +8,15 @@ local function date_conflicts(targets, job_id, job_prefix, days)
     taken[day], had_by[other] = taken[day] or other, (had_by[other] or 0) + 1
     if had_by[other] == count then whole = whole or other end
   end
-  for day in string.gmatch(days, '%d+') do wanted[day], count = true, count + 1 end
+  local listed, holders = {}, {}
   for day in string.gmatch(days, '%d+') do
-    for _, target in ipairs(targets) do
-      local holder = not taken[day] and redis.call('HGET', target.dates, day)
+    count = count + 1
+    wanted[day], listed[count] = true, day
+  end
+  for place, target in ipairs(targets) do holders[place] = redis.call('HMGET', target.dates, unpack(listed)) end
+  for i, day in ipairs(listed) do
+    for place in ipairs(targets) do
+      local holder = not taken[day] and holders[place][i]
       if holder and holder ~= job_id and is_active(job_prefix, holder) then note(day, holder) end
     end
   end
@@ -25,7 +30,7 @@ local function date_conflicts(targets, job_id, job_prefix, days)
     end
   end)
   local found = {}
-  for day in string.gmatch(days, '%d+') do
+  for _, day in ipairs(listed) do
     if taken[day] then found[#found + 1] = day .. ':' .. taken[day] end
   end
   return table.concat(found, ','), whole
