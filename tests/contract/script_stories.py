@@ -18,7 +18,7 @@ from headgate.quota.priority import Rank
 from headgate.store import charges, commit, date_claims, deletion, keys, late_ticks, leases, observations, queue_entries
 from headgate.store.audit import Origin
 from headgate.store.charges import Shares
-from headgate.store.commit import Commit, Memory, NameClaim, Polls, RequestRecord, Usage, Wake
+from headgate.store.commit import Commit, MemoryPolicy, NameClaim, Polls, RequestRecord, Usage, Wake
 from headgate.store.date_claims import hold_of
 from headgate_server.store import connection_facts, feed_history, job_scripts, stored_rows
 from headgate_worker.queue import claim_scripts, lane_shares
@@ -183,7 +183,7 @@ async def a_job_from_submit_to_deletion(teller: Teller) -> None:
 
 async def a_change_that_is_refused(teller: Teller) -> None:
     change = new()
-    await teller.commit(new(memory=Memory.REFUSE))
+    await teller.commit(new(memory=MemoryPolicy.REFUSE))
     await teller.commit(new(shares=Shares(caller_bytes=10)))
     await teller.commit(change)
     await teller.commit(new("y", shares=Shares(caller_jobs=1), hold=None))

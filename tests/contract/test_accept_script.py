@@ -18,7 +18,7 @@ from headgate.backfill import dates
 from headgate.store import commit, date_claims, keys, queue_entries
 from headgate.store.audit import NOBODY
 from headgate.store.charges import Shares
-from headgate.store.commit import Commit, Memory, NameClaim, Wake
+from headgate.store.commit import Commit, MemoryPolicy, NameClaim, Wake
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_server.store import acceptance
 from tests.contract.script_stories import BEGIN_MS, new
@@ -79,7 +79,11 @@ STORIES: Final[dict[str, Story]] = {
     "without a creator": [without_creator(fresh())],
     "shares of jobs": [fresh(f"x{i}", hold=None, shares=Shares(caller_jobs=2)) for i in range(4)],
     "shares of bytes": [fresh(f"x{i}", hold=None, shares=Shares(connection_bytes=900)) for i in range(4)],
-    "a store that is nearly full": [fresh(memory=Memory.REFUSE), fresh("y"), fresh("y", memory=Memory.REFUSE)],
+    "a store that is nearly full": [
+        fresh(memory=MemoryPolicy.REFUSE),
+        fresh("y"),
+        fresh("y", memory=MemoryPolicy.REFUSE),
+    ],
     "without an origin": [replace(fresh(), origin=NOBODY)],
 }
 

@@ -45,7 +45,7 @@ class Now:
         self._accept = redis.register_script(acceptance.SCRIPT)
         self._delete = redis.register_script(deletion.DELETE_SCRIPT)
 
-    async def commit(self, change: Commit) -> commit.Answer:
+    async def commit(self, change: Commit) -> commit.CommitOutcome:
         first = acceptance.is_first(change)
         script, side = (self._accept, acceptance) if first else (self._commit, commit)
         raw = await script(keys=side.script_keys(change), args=side.script_arguments(change))
@@ -64,7 +64,7 @@ class Before:
         self._commit = redis.register_script((EARLIER / "commit.lua").read_text())
         self._delete = redis.register_script((EARLIER / "delete.lua").read_text())
 
-    async def commit(self, change: Commit) -> commit.Answer:
+    async def commit(self, change: Commit) -> commit.CommitOutcome:
         arguments = commit.script_arguments(change)
         sent = [*arguments[:FIRST_EVENT], *change.events]
         raw = await self._commit(keys=commit.script_keys(change)[:17], args=sent)

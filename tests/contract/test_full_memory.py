@@ -70,7 +70,7 @@ async def test_a_new_job_is_refused_and_an_old_one_goes_to_its_end(redis: "Redis
     end = pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=pb.JOB_STATE_CANCELLING)
     job, events = apply(old, (end,), now_ms=1_700_000_000_000)
     bodies = tuple(event.SerializeToString() for event in events)
-    change = Commit(old.state, job, 1, bodies, memory=commit.Memory.RESERVE)
+    change = Commit(old.state, job, 1, bodies, memory=commit.MemoryPolicy.RESERVE)
     assert isinstance(await run(redis, change), Committed)
 
 

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from headgate import pb
 from headgate.store import keys, queue_entries
-from headgate.store.commit import Answer, Commit, Committed, Stale, Wake
+from headgate.store.commit import Commit, CommitOutcome, Committed, Stale, Wake
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_redis.clock import StoreClock
 from headgate_redis.pipeline import Pipeline
@@ -24,7 +24,7 @@ from headgate_worker.store.jobs import Store
 from tests.server.cutter import Cutter, cutting
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 
-Submit = Callable[[Commit], Awaitable[Answer]]
+Submit = Callable[[Commit], Awaitable[CommitOutcome]]
 MARK = "a message that nothing else has"
 
 

@@ -54,7 +54,7 @@ class Stand(Protocol):
     async def begin(self) -> Begun | None:
         """Take the job; None when it is busy."""
 
-    async def commit(self, change: Commit) -> commit.Answer:
+    async def commit(self, change: Commit) -> commit.CommitOutcome:
         """Make a change."""
 
     async def renew(self, fence: int) -> bool:
@@ -85,7 +85,7 @@ class ModelStand:
         found = self._store.begin()
         return Begun(found.job, found.fence, found.attempts, found.hints) if found is not None else None
 
-    async def commit(self, change: Commit) -> commit.Answer:
+    async def commit(self, change: Commit) -> commit.CommitOutcome:
         return self._store.commit(change)
 
     async def renew(self, fence: int) -> bool:
@@ -114,7 +114,7 @@ class RealStand:
         found = await self._store.begin(self._job_id)
         return Begun(found.job, found.fence, found.attempts, found.hints) if isinstance(found, Taken) else None
 
-    async def commit(self, change: Commit) -> commit.Answer:
+    async def commit(self, change: Commit) -> commit.CommitOutcome:
         return await self._store.commit(change)
 
     async def renew(self, fence: int) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from headgate import pb
 from headgate.job.lifecycle import JOB_TERMINAL
-from headgate.store.commit import GRACE_MS, Answer, Commit, Committed, Fenced, Stale, Usage
+from headgate.store.commit import GRACE_MS, Commit, CommitOutcome, Committed, Fenced, Stale, Usage
 from headgate.store.date_claims import Overlapping
 from headgate_worker.core.model.calls import StopRecord
 from tests.simulator.timeline import Timeline
@@ -125,7 +125,7 @@ class ModelStore:
         """The stops on record for an instance."""
         return tuple(self._stops.get(instance_id, ()))
 
-    def commit(self, change: Commit) -> Answer:
+    def commit(self, change: Commit) -> CommitOutcome:
         """SCRIPT."""
         record, now = self.record, self._timeline.now_ms
         if len(record.log) != change.expected_revision:

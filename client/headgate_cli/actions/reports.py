@@ -41,7 +41,7 @@ def report(job: str, options: ReportOptions, access: ServerAccess) -> None:
 
     async def work(client: Client, printer: Printer) -> int:
         timeout = _checked(options)
-        with _Bar(printer) as bar:
+        with _ProgressBar(printer) as bar:
             found = await client.jobs.report(job, verify=options.verify, timeout=timeout, on_progress=bar.show)
         _write(found, options, printer)
         return OK if found.statement.holds else JOB_NOT_SUCCEEDED
@@ -58,7 +58,7 @@ def _checked(options: ReportOptions) -> timedelta | None:
     return span(options.timeout, "--timeout")
 
 
-class _Bar:
+class _ProgressBar:
     """How far a verification has come: a bar on standard error at a terminal, nothing in a pipe."""
 
     def __init__(self, printer: Printer) -> None:
@@ -68,7 +68,7 @@ class _Bar:
         self._progress = Progress(*columns, waiting, console=printer.errors, transient=True)
         self._task = self._progress.add_task("", total=None)
 
-    def __enter__(self) -> "_Bar":
+    def __enter__(self) -> "_ProgressBar":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -101,7 +101,7 @@ class Polls:
     next_ms: int | None = None
 
 
-class Memory(Enum):
+class MemoryPolicy(Enum):
     """What a commit does to a store whose memory is running out."""
 
     SPARE = ""
@@ -153,7 +153,7 @@ class Commit:
     body: bytes = b""
     origin: audit.Origin = audit.NOBODY
     shares: Shares = NO_LIMITS
-    memory: Memory = Memory.SPARE
+    memory: MemoryPolicy = MemoryPolicy.SPARE
     shown: tuple[bytes, ...] | None = None
 
 
@@ -202,7 +202,7 @@ class NoRoom:
     """The store is nearly full, and the commit would make new work; nothing was written."""
 
 
-Answer = Committed | Stale | Fenced | Duplicate | Damaged | Overlapping | Joined | LineFull | Exceeded | NoRoom
+CommitOutcome = Committed | Stale | Fenced | Duplicate | Damaged | Overlapping | Joined | LineFull | Exceeded | NoRoom
 
 
 def script_keys(commit: Commit, default_connection: str = "") -> CommitKeys:
@@ -288,7 +288,7 @@ def named_arguments(commit: Commit) -> CommitArguments:
         commit.origin.peer,
         bounds.events,
         bounds.bytes,
-        (commit.memory if commit.fence is None else Memory.RESERVE).value,
+        (commit.memory if commit.fence is None else MemoryPolicy.RESERVE).value,
         commit.job.creator,
         caller_jobs,
         caller_bytes,
@@ -311,7 +311,7 @@ def _late_after_ms(commit: Commit) -> int:
     return GRACE_MS + (0 if commit.wake else commit.lease_ms or 0)
 
 
-def parse_answer(raw: Sequence[int | bytes]) -> Answer:
+def parse_answer(raw: Sequence[int | bytes]) -> CommitOutcome:
     """What the script answered; less than three words where the job's revision is no number."""
     if len(raw) < 3:
         return Damaged(0)
@@ -326,7 +326,7 @@ def recorded(record: bytes, life: bytes | None) -> Duplicate:
     return Duplicate(job_id, digest, (life or b"").decode())
 
 
-_REFUSALS: Final[Mapping[CommitAnswer, Callable[[Sequence[int | bytes]], Answer]]] = {
+_REFUSALS: Final[Mapping[CommitAnswer, Callable[[Sequence[int | bytes]], CommitOutcome]]] = {
     CommitAnswer.STALE: lambda raw: Stale(int(raw[1])),
     CommitAnswer.FENCED: lambda _: Fenced(),
     CommitAnswer.DUPLICATE: lambda raw: recorded(bytes(raw[1]), bytes(raw[3])),

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from headgate.store import keys
-from headgate.store.commit import Answer, Commit, Committed, Stale, parse_answer
+from headgate.store.commit import Commit, CommitOutcome, Committed, Stale, parse_answer
 
 ReadLog = Callable[[str, int, int], Awaitable[Sequence[bytes]]]
 """From the key of a log, and a first and a last position from 0, to its events."""
 
 
-async def answer_of(change: Commit, raw: Sequence[int | bytes], read_log: ReadLog) -> Answer:
+async def answer_of(change: Commit, raw: Sequence[int | bytes], read_log: ReadLog) -> CommitOutcome:
     """The answer to a change whose script was run again.
 
     Args:

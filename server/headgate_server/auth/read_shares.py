@@ -16,7 +16,7 @@ from headgate_server.auth import rate_limit
 from headgate_server.auth.rate_limit import Bucket
 from headgate_server.errors.share_exceeded import exceeded, of_caller, of_connection
 from headgate_server.ports.caller import Caller
-from headgate_server.ports.reads import Cost
+from headgate_server.ports.reads import ReadCost
 
 MAX_READS_OF_CONNECTION: Final = 2_000
 """Most open reads of one connection: half of those of the process."""
@@ -47,7 +47,7 @@ class ReadShares:
         self._buckets: dict[str, Bucket] = {}
 
     @contextmanager
-    def taken(self, caller: Caller, connection: str, cost: Cost) -> Iterator[None]:
+    def taken(self, caller: Caller, connection: str, cost: ReadCost) -> Iterator[None]:
         """Hold a read's place while it is open.
 
         Raises:

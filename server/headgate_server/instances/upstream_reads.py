@@ -26,7 +26,7 @@ from headgate_server.instances.withdrawn_reads import WithdrawnReads
 from headgate_server.ports.call import Call
 from headgate_server.ports.caller import Caller
 from headgate_server.ports.clock import StoreTime
-from headgate_server.ports.reads import ONE, Cost, Request
+from headgate_server.ports.reads import ONE, ReadCost, Request
 
 _log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ class Reads:
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def ask(
-        self, method: str, request: Request, call: Call, *, extra_seconds: float = 0.0, cost: Cost = ONE
+        self, method: str, request: Request, call: Call, *, extra_seconds: float = 0.0, cost: ReadCost = ONE
     ) -> bytes:
         """A worker's answer to a read: the response message as bytes.
 

@@ -44,7 +44,7 @@ class ChangeStore(Protocol):
     async def load(self, job_id: str) -> StoredJob | None:
         """A job as it stands; None when there is none."""
 
-    async def submit(self, change: commit.Commit) -> commit.Answer:
+    async def submit(self, change: commit.Commit) -> commit.CommitOutcome:
         """Make a change, all or nothing."""
 
     async def recorded(self, request_key: str) -> commit.Duplicate | None:
@@ -70,7 +70,7 @@ class JobChanger:
         clock: StoreTime,
         *,
         nonce: Callable[[], str] = lambda: secrets.token_hex(8),
-        new_work: Callable[[], commit.Memory] = lambda: commit.Memory.SPARE,
+        new_work: Callable[[], commit.MemoryPolicy] = lambda: commit.MemoryPolicy.SPARE,
     ) -> None:
         self._jobs = jobs
         self._clock = clock
@@ -167,11 +167,11 @@ class JobChanger:
             return None
         return None if uid and uid != stored.job.uid else (stored, stored.job)
 
-    def _memory(self, before: pb.Job, after: pb.Job) -> commit.Memory:
+    def _memory(self, before: pb.Job, after: pb.Job) -> commit.MemoryPolicy:
         """What a change does to a store whose memory is running out: what brings no end must not eat up the reserve."""
         if _brings_end(after):
-            return commit.Memory.RESERVE
-        return self._new_work() if is_terminal(before) else commit.Memory.SPARE
+            return commit.MemoryPolicy.RESERVE
+        return self._new_work() if is_terminal(before) else commit.MemoryPolicy.SPARE
 
     def _commit(
         self, stored: StoredJob, before: pb.Job, after: pb.Job, event: pb.JobEvent, record: commit.RequestRecord | None
@@ -195,7 +195,7 @@ def _gone(job_id: str, uid: str) -> Refused:
     return deleted_job(job_id) if uid else unknown_job(job_id)
 
 
-def _refusal(name: str, answer: commit.Answer) -> ServerError:
+def _refusal(name: str, answer: commit.CommitOutcome) -> ServerError:
     """What is said of a change that was not made."""
     match answer:
         case date_claims.Overlapping(taken):

@@ -19,7 +19,7 @@ from headgate.messages import feed_view, views
 from headgate.store import connection_names, keys, queue_entries
 from headgate.store.audit import NOBODY, Origin
 from headgate.store.charges import NO_LIMITS, Shares
-from headgate.store.commit import Commit, Memory, NameClaim, RequestRecord, Wake
+from headgate.store.commit import Commit, MemoryPolicy, NameClaim, RequestRecord, Wake
 from headgate.store.date_claims import hold_of_new
 from headgate_server.ports.caller import ANONYMOUS
 from headgate_server.ports.clock import write_timestamp
@@ -56,7 +56,7 @@ class SubmitContext:
     trace_parent: str = ""
     origin: Origin = NOBODY
     shares: Shares = NO_LIMITS
-    memory: Memory = Memory.SPARE
+    memory: MemoryPolicy = MemoryPolicy.SPARE
     default_connection: str = ""
 
 

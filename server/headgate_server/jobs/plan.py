@@ -26,7 +26,7 @@ from headgate_server.ports.call import Call
 from headgate_server.ports.clock import StoreTime, timestamp
 from headgate_server.ports.default_name import DefaultName
 from headgate_server.ports.facts import ConnectionFacts
-from headgate_server.ports.reads import Cost, UpstreamReads
+from headgate_server.ports.reads import ReadCost, UpstreamReads
 from headgate_server.requests import date_rules
 
 SECONDS_PER_DATE: Final = 0.5
@@ -64,7 +64,7 @@ class BackfillPlanner:
         self._default.resolve(plain)
         count = dates.span(plain.spec.biz_dates)
         looked_up = count if surveys(request.spec) else 0
-        cost = Cost(reads=max(1, looked_up), plan_dates=count)
+        cost = ReadCost(reads=max(1, looked_up), plan_dates=count)
         raw = await self._reads.ask("PlanBackfill", plain, call, extra_seconds=SECONDS_PER_DATE * looked_up, cost=cost)
         held = await self._held(request.spec, plain.connection)
         plan = with_conflicts(pb.BackfillPlan.FromString(raw), request.spec.overlap, held)

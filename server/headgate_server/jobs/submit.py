@@ -38,7 +38,7 @@ MOST_VIOLATIONS: Final = 50
 class SubmitStore(Protocol):
     """Port: records and loads jobs."""
 
-    async def submit(self, change: commit.Commit) -> commit.Answer:
+    async def submit(self, change: commit.Commit) -> commit.CommitOutcome:
         """Make a change, all or nothing."""
 
     async def load(self, job_id: str) -> StoredJob | None:
@@ -96,7 +96,7 @@ class Submitter:
         *,
         ttl_seconds: int,
         connection_shares: Shares = NO_LIMITS,
-        new_work: Callable[[], commit.Memory] = lambda: commit.Memory.SPARE,
+        new_work: Callable[[], commit.MemoryPolicy] = lambda: commit.MemoryPolicy.SPARE,
         default: DefaultName | None = None,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
@@ -199,7 +199,7 @@ def _accepted(made: NewJob) -> SubmitResult:
     return SubmitResult(made.job_id, made.job.uid, made.commit.body, made)
 
 
-def _refusal(made: NewJob, answer: commit.Answer) -> ServerError:
+def _refusal(made: NewJob, answer: commit.CommitOutcome) -> ServerError:
     """What is said of a job that was not recorded."""
     match answer:
         case date_claims.Overlapping(taken):

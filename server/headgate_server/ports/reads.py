@@ -13,7 +13,7 @@ from headgate_server.ports.call import Call
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class ReadCost:
     """What a read takes.
 
     Args:
@@ -25,7 +25,7 @@ class Cost:
     plan_dates: int = 0
 
 
-ONE: Final = Cost()
+ONE: Final = ReadCost()
 """A read of one call."""
 
 
@@ -42,7 +42,7 @@ class UpstreamReads(Protocol):
     """Port: reads of upstream, which only workers can do."""
 
     async def ask(
-        self, method: str, request: Request, call: Call, *, extra_seconds: float = 0.0, cost: Cost = ONE
+        self, method: str, request: Request, call: Call, *, extra_seconds: float = 0.0, cost: ReadCost = ONE
     ) -> bytes:
         """A worker's answer to a read."""
 

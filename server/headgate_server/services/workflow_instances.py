@@ -8,7 +8,7 @@ from headgate import pb
 from headgate_server.instances import upstream_reads
 from headgate_server.ports.call import Call, ReplySink
 from headgate_server.ports.instance_kinds import WORKFLOW
-from headgate_server.ports.reads import Cost
+from headgate_server.ports.reads import ReadCost
 from headgate_server.requests import validator
 from headgate_server.services.instances import InstanceService
 
@@ -36,7 +36,7 @@ class WorkflowInstanceService(InstanceService):
         found = await self._reads.recent(request.connection, request.ids, request.max_staleness)
         if found:
             return upstream_reads.batch(found)
-        cost = Cost(reads=len(request.ids))
+        cost = ReadCost(reads=len(request.ids))
         return await self._reads.ask("BatchGetWorkflowInstances", request, call, cost=cost)
 
     async def list_workflow_instances(self, request: pb.ListWorkflowInstancesRequest, call: Call) -> bytes:

@@ -76,7 +76,7 @@ class RedisStore:
     async def _default_connection(self) -> str:
         return (await self._read(("HGET", keys.quota(""), limits.ALIAS)) or b"").decode()
 
-    async def submit(self, change: commit.Commit) -> commit.Answer:
+    async def submit(self, change: commit.Commit) -> commit.CommitOutcome:
         """Make a change, all or nothing.
 
         Raises:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from typing import Final
 
-from headgate.store.commit import Memory
+from headgate.store.commit import MemoryPolicy
 from headgate_redis.pipeline import Pipeline
 from headgate_server.errors.exceptions import ServerError
 from headgate_server.store.errors import translated
@@ -40,9 +40,9 @@ class StoreMemory:
         """Whether the mark is reached."""
         return self._mark < 1 and 0 < self.limit * self._mark <= self.used
 
-    def of_new_work(self) -> Memory:
+    def of_new_work(self) -> MemoryPolicy:
         """What becomes of a commit that makes new work now."""
-        return Memory.REFUSE if self.is_nearly_full else Memory.SPARE
+        return MemoryPolicy.REFUSE if self.is_nearly_full else MemoryPolicy.SPARE
 
     async def run(self) -> None:
         """Ask until cancelled."""

@@ -227,7 +227,7 @@ def test_the_name_of_a_job_is_checked_before_it_becomes_a_key() -> None:
         ([-12, 8, 1000], NoRoom()),
     ],
 )
-def test_every_answer_has_a_meaning(raw: list[int | bytes], answer: commit.Answer) -> None:
+def test_every_answer_has_a_meaning(raw: list[int | bytes], answer: commit.CommitOutcome) -> None:
     assert commit.parse_answer(raw) == answer
 
 

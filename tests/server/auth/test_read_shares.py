@@ -11,7 +11,7 @@ from headgate_server.auth import read_shares
 from headgate_server.auth.read_shares import ReadShares
 from headgate_server.errors.exceptions import Refused
 from headgate_server.ports.caller import ANONYMOUS, Caller, CallerLimits, Right
-from headgate_server.ports.reads import ONE, Cost
+from headgate_server.ports.reads import ONE, ReadCost
 
 
 class Hand:
@@ -59,22 +59,22 @@ def test_a_connection_has_half_of_the_places_and_others_have_theirs(monkeypatch:
 
 def test_a_plan_alone_may_be_of_any_size() -> None:
     shares, noisy = ReadShares(), caller(max_plan_dates=1_000)
-    with shares.taken(noisy, "", Cost(plan_dates=1_100)), shares.taken(noisy, "", ONE), ExitStack() as second:
-        assert refused(lambda: second.enter_context(shares.taken(noisy, "", Cost(plan_dates=1))))[0] == "plan_dates"
-    with shares.taken(noisy, "", Cost(plan_dates=600)), shares.taken(noisy, "", Cost(plan_dates=400)):
+    with shares.taken(noisy, "", ReadCost(plan_dates=1_100)), shares.taken(noisy, "", ONE), ExitStack() as second:
+        assert refused(lambda: second.enter_context(shares.taken(noisy, "", ReadCost(plan_dates=1))))[0] == "plan_dates"
+    with shares.taken(noisy, "", ReadCost(plan_dates=600)), shares.taken(noisy, "", ReadCost(plan_dates=400)):
         pass
 
 
 def test_reads_of_upstream_are_given_by_the_minute() -> None:
     clock = Hand()
     shares, noisy = ReadShares(clock), caller(upstream_reads_per_minute=60)
-    with shares.taken(noisy, "", Cost(reads=50)), ExitStack() as second:
-        quota, _, seconds = refused(lambda: second.enter_context(shares.taken(noisy, "", Cost(reads=20))))
+    with shares.taken(noisy, "", ReadCost(reads=50)), ExitStack() as second:
+        quota, _, seconds = refused(lambda: second.enter_context(shares.taken(noisy, "", ReadCost(reads=20))))
         assert (quota, seconds) == ("upstream_reads_per_minute", 10.0)
         clock.seconds = 10.0
-        second.enter_context(shares.taken(noisy, "", Cost(reads=20)))
+        second.enter_context(shares.taken(noisy, "", ReadCost(reads=20)))
     clock.seconds = 70.0
-    with shares.taken(noisy, "", Cost(reads=1_100)):  # more than the bucket holds take all of it
+    with shares.taken(noisy, "", ReadCost(reads=1_100)):  # more than the bucket holds take all of it
         pass
     assert shares.draw(noisy, 1) == 1.0
     assert shares.draw(ANONYMOUS, 1_000_000) == 0.0

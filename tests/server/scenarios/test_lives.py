@@ -215,7 +215,7 @@ class Slow:
         if overtakes is not None:
             await overtakes()
 
-    async def submit(self, change: commit.Commit) -> commit.Answer:
+    async def submit(self, change: commit.Commit) -> commit.CommitOutcome:
         await self._overtaken()
         return await self._store.submit(change)
 
@@ -257,7 +257,7 @@ async def test_a_job_that_is_deleted_between_its_record_and_its_load_is_not_answ
     await submitted(gated, ALICE, **asked(connection="a"))
 
     class Overtaken(Slow):
-        async def submit(self, change: commit.Commit) -> commit.Answer:
+        async def submit(self, change: commit.Commit) -> commit.CommitOutcome:
             answer = await self._store.submit(change)
             await self._overtaken()
             return answer

@@ -12,7 +12,7 @@ from headgate import pb
 from headgate.quota.admission import PLAIN, Crowded, Frozen, Go, Later, QuotaVerdict, Slot
 from headgate.quota.priority import Rank
 from headgate.store import keys
-from headgate.store.commit import Answer, Commit, Committed
+from headgate.store.commit import Commit, CommitOutcome, Committed
 from headgate_redis.clock import StoreClock
 from headgate_worker.core.model.calls import Call, Failure, FailureKind, GetInstance, Outcome
 from headgate_worker.core.model.steps import Act
@@ -78,7 +78,7 @@ class Recorder(Store):
         self._committed = committed
         self.lease_ms = 5_000
 
-    async def commit(self, change: Commit) -> Answer:
+    async def commit(self, change: Commit) -> CommitOutcome:
         self._committed.append(change)
         return Committed(1, NOW_MS)
 

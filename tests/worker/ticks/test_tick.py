@@ -11,7 +11,7 @@ from headgate import pb
 from headgate.quota.admission import PLAIN, Go, QuotaVerdict
 from headgate.quota.priority import Rank
 from headgate.store import keys
-from headgate.store.commit import Answer, Commit
+from headgate.store.commit import Commit, CommitOutcome
 from headgate_redis.clock import StoreClock
 from headgate_worker.core.model.calls import WRITES, Call, Failure, FailureKind, Outcome
 from headgate_worker.core.model.steps import apply
@@ -75,7 +75,7 @@ class AwayStore(Store):
     away = False
     taken_meanwhile = False
 
-    async def commit(self, change: Commit) -> Answer:
+    async def commit(self, change: Commit) -> CommitOutcome:
         answer = await super().commit(change)
         if any(operation.outcome == pb.OPERATION_OUTCOME_INTENDED for operation in change.job.operations):
             self.away = True

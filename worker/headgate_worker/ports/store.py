@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from headgate import pb
 from headgate.store import queue_entries
-from headgate.store.commit import Answer, Commit
+from headgate.store.commit import Commit, CommitOutcome
 from headgate.store.observations import KeptObservation
 from headgate_worker.core.model.calls import StopRecord
 
@@ -54,8 +54,12 @@ class Unreadable:
     attempts: int
 
 
+LeaseResult = Taken | Busy | Unreadable
+"""What became of a tick's wish to lease a job."""
+
+
 @dataclass(frozen=True, slots=True)
-class Late:
+class LateTicks:
     """What a look for late ticks found.
 
     Args:
@@ -130,7 +134,7 @@ class TickStore(Protocol):
     def stops(self) -> StopLog:
         """Stops on record."""
 
-    async def begin(self, job_id: str) -> Taken | Busy | Unreadable | None:
+    async def begin(self, job_id: str) -> LeaseResult | None:
         """Take a job for one tick; None when there is no such job any more."""
 
     async def give_up(self, job_id: str, fence: int | None) -> None:
@@ -139,7 +143,7 @@ class TickStore(Protocol):
     async def load(self, job_id: str) -> pb.Job | None:
         """The job as it stands, without taking it."""
 
-    async def commit(self, change: Commit) -> Answer:
+    async def commit(self, change: Commit) -> CommitOutcome:
         """Make a change, all or nothing."""
 
     async def renew(self, job_id: str, fence: int) -> bool:
@@ -168,7 +172,7 @@ class ReaperStore(Protocol):
     def was_away(self) -> None:
         """Note that the store could not be reached."""
 
-    async def late_jobs(self, limit: int) -> Late:
+    async def late_jobs(self, limit: int) -> LateTicks:
         """Look at no more than `limit` jobs whose tick is late; each gets a new grace."""
 
     async def ring(self, ticks: Mapping[str, queue_entries.QueueEntry], at_ms: int) -> int:

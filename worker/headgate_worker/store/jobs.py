@@ -30,7 +30,7 @@ from headgate.store import (
     snapshot,
 )
 from headgate.store.charges import RecountAnswer, RecountArguments, RecountKeys
-from headgate.store.commit import Answer, Commit, Damaged
+from headgate.store.commit import Commit, CommitOutcome, Damaged
 from headgate.store.late_ticks import ReapArguments, ReapKeys, RingArguments, RingKeys
 from headgate.store.leases import (
     BeginAnswer,
@@ -49,7 +49,7 @@ from headgate.store.observations import TTL_MS as OBSERVATION_TTL_MS
 from headgate.store.reserve import HeartbeatArguments, HeartbeatKeys, PutArguments, PutKeys
 from headgate_redis import backoff
 from headgate_redis.row_errors import is_damage
-from headgate_worker.ports.store import Busy, Late, Taken, Unreadable
+from headgate_worker.ports.store import Busy, LateTicks, LeaseResult, Taken, Unreadable
 from headgate_worker.store.clients import refuses_writes
 from headgate_worker.store.shared_reads import SharedReads
 from headgate_worker.store.stop_records import Stops
@@ -118,7 +118,7 @@ class Store:
         """
         self._cautious_until = asyncio.get_running_loop().time() + CAUTIOUS_SECONDS
 
-    async def begin(self, job_id: str) -> Taken | Busy | Unreadable | None:
+    async def begin(self, job_id: str) -> LeaseResult | None:
         """Take a job for one tick; None when there is no such job any more."""
         beyond_ms = CAUTION_MS if self.cautious else 0
         arguments = BeginArguments(job_id, self.lease_ms, self._grace_ms, beyond_ms)
@@ -148,7 +148,7 @@ class Store:
         first = None if kept else await self._redis.lindex(keys.log(job_id), 0)
         return snapshot.job_of(kept, first)
 
-    async def commit(self, change: Commit) -> Answer:
+    async def commit(self, change: Commit) -> CommitOutcome:
         """Run the commit script, patiently: what it compares makes every repeat safe.
 
         After a lost reply the log says whether the change was applied. An effect upstream whose outcome could not be
@@ -172,10 +172,10 @@ class Store:
             await backoff.pause(delay)
         return await run(change)
 
-    async def _run(self, change: Commit) -> Answer:
+    async def _run(self, change: Commit) -> CommitOutcome:
         return commit.parse_answer(await self._run_script(change))
 
-    async def _after_lost_reply(self, change: Commit) -> Answer:
+    async def _after_lost_reply(self, change: Commit) -> CommitOutcome:
         return await lost_reply.answer_of(change, await self._run_script(change), self._redis.lrange)
 
     async def _run_script(self, change: Commit) -> Sequence[int | bytes]:
@@ -194,14 +194,14 @@ class Store:
         """Give a job back before its tick is over; `uncount` takes back the attempt that was counted."""
         await self._release(keys=ReleaseKeys(keys.job(job_id)), args=ReleaseArguments(fence, int(uncount)))
 
-    async def late_jobs(self, limit: int) -> Late:
+    async def late_jobs(self, limit: int) -> LateTicks:
         """Look at no more than `limit` jobs whose tick is late; each gets a new grace."""
         names, arguments = (
             ReapKeys(keys.DUE, keys.TICKS, keys.DAMAGED),
             ReapArguments(limit, self._grace_ms, keys.job("")),
         )
         now_ms, lost, looked_at, first_ms = await self._reap(keys=names, args=arguments)
-        return Late(int(now_ms), tuple(keys.text(job_id) for job_id in lost), int(looked_at), int(first_ms))
+        return LateTicks(int(now_ms), tuple(keys.text(job_id) for job_id in lost), int(looked_at), int(first_ms))
 
     async def ring(self, ticks: Mapping[str, queue_entries.QueueEntry], at_ms: int) -> int:
         """Give jobs another next tick, due at `at_ms`; how many of the jobs are there."""

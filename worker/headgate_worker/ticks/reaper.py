@@ -9,7 +9,7 @@ from typing import Final
 
 from headgate.store import queue_entries
 from headgate_worker.ports.clock import Clock, Jitter
-from headgate_worker.ports.store import STORE_AWAY, Late, ReaperStore
+from headgate_worker.ports.store import STORE_AWAY, LateTicks, ReaperStore
 
 _log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class Reaper:
             has_more = await self._store.recount()
             self._recounts_at_ms = 0 if has_more else now_ms + RECOUNT_LOOK_MS
 
-    async def _ring(self, late: Late) -> None:
+    async def _ring(self, late: LateTicks) -> None:
         _log.info("ringing for %d late jobs", len(late.lost))
         ticks = {
             job_id: queue_entries.tick(job_id, nonce=self._jitter.nonce(), now_ms=late.now_ms) for job_id in late.lost

@@ -11,7 +11,7 @@ from headgate import pb
 from headgate.job.lifecycle import JOB_TERMINAL
 from headgate.store import keys, queue_entries
 from headgate.store.charges import Exceeded
-from headgate.store.commit import Answer, Commit, Committed, Damaged, Polls, Stale, Usage, Wake
+from headgate.store.commit import Commit, CommitOutcome, Committed, Damaged, Polls, Stale, Usage, Wake
 from headgate.store.date_claims import Hold, Overlapping, hold_of, waits
 from headgate_worker.core.model.calls import ACTIONS, WRITES, Call, Failure, FailureKind, Outcome
 from headgate_worker.core.model.hints_codec import decode_hints, encode_hints
@@ -217,7 +217,7 @@ class Tick:
         self._checkpoint("committing")
         asked = self._clock.monotonic()
         # A commit cut off by a shutdown may or may not be applied: it is seen through to its answer.
-        answer: Answer = await asyncio.shield(self._store.commit(change))
+        answer: CommitOutcome = await asyncio.shield(self._store.commit(change))
         self._checkpoint("committed")
         if isinstance(answer, Stale):
             raise JobChanged
