@@ -3,18 +3,14 @@
 import hashlib
 import json
 import os
-import re
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from headgate.process.caller_rules import RESERVED, RIGHTS, is_resource_id
 from headgate_cli.input.arguments import span
 from headgate_cli.process.exit_codes import OK, USAGE, UsageFault
 from headgate_cli.views.output import Printer
-
-_NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
-_RIGHTS = ("read", "plan", "payloads", "write")
-_RESERVED = ("anonymous", "worker")
 
 _BYTES = 32
 """Randomness of a token; so much can't be guessed, and needs no slow digest."""
@@ -48,11 +44,11 @@ def entry(
     name: str, token: str, rights: Sequence[str], connections: Sequence[str], expires: datetime | None
 ) -> list[str]:
     """Return the lines of the entry. Raises UsageFault."""
-    if not _NAME.fullmatch(name) or name in _RESERVED:
+    if not is_resource_id(name) or name in RESERVED:
         raise UsageFault("NAME", f"{name!r} can't be a caller's name; small letters, digits and -, such as scheduler")
-    if wrong := next((right for right in rights if right not in _RIGHTS), None):
-        raise UsageFault("--right", f"{wrong!r} is no right; write one of {', '.join(_RIGHTS)}")
-    if wrong := next((one for one in connections if one and not _NAME.fullmatch(one)), None):
+    if wrong := next((right for right in rights if right not in RIGHTS), None):
+        raise UsageFault("--right", f"{wrong!r} is no right; write one of {', '.join(RIGHTS)}")
+    if wrong := next((one for one in connections if one and not is_resource_id(one)), None):
         raise UsageFault("--connection", f"{wrong!r} is no name of a connection; write small letters, digits and -")
     digest = hashlib.sha256(token.encode()).hexdigest()
     end = f", expires = {expires:%Y-%m-%dT%H:%M:%SZ}" if expires else ""

@@ -3,8 +3,7 @@
 import os
 from pathlib import Path
 
-MAX_TOKEN = 512
-"""Characters that a token may have."""
+from headgate.process.caller_rules import MAX_TOKEN, is_token
 
 
 class TokenFile:
@@ -45,6 +44,6 @@ class TokenFile:
 
     def _read(self) -> str:
         token = self._path.read_bytes()[: MAX_TOKEN + 2].decode("ascii", "replace").strip()
-        if not token or len(token) > MAX_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
+        if not is_token(token):
             raise ValueError(f"{self._path} holds no token")
         return token

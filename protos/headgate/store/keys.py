@@ -8,6 +8,7 @@ import re
 from typing import Final
 
 from headgate import pb
+from headgate.process.caller_rules import RESOURCE_ID
 
 PREFIX: Final = "hg:"
 
@@ -55,7 +56,7 @@ RECOUNTED: Final = f"{STORED}:recounted"
 PROBE: Final = "hg:probe"
 """String that a server writes to see whether writing works."""
 
-_JOB_NAME: Final = re.compile(r"jobs/([a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)\Z")
+_JOB_NAME: Final = re.compile(rf"jobs/({RESOURCE_ID})\Z")
 
 
 def job(job_id: str) -> str:

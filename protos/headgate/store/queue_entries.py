@@ -18,9 +18,6 @@ TICK: Final = "tick"
 READ: Final = "read"
 """Name of the ARQ function that answers a read."""
 
-ANONYMOUS: Final = "anonymous"
-"""Name of the caller where callers are not told apart."""
-
 _NAME: Final = re.compile(r"[a-z0-9-]{0,63}")
 
 DEFINITION_TTL_MS: Final = 30 * 24 * 3600 * 1000

@@ -11,11 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from headgate.process.caller_rules import MAX_TOKEN
 from headgate.reasons import Reason
 from headgate_server.ports.caller import Caller
-
-MAX_TOKEN: Final = 512
-"""Characters that a token may have; what is longer is none."""
 
 _SCHEME: Final = "bearer "
 

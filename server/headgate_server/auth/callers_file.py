@@ -14,17 +14,15 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from headgate.process.caller_rules import RESERVED, RESOURCE_ID
 from headgate_server.auth.callers import Callers, Proof
-from headgate_server.ports.caller import ANONYMOUS, UNLIMITED, Caller, CallerLimits, Right
+from headgate_server.ports.caller import UNLIMITED, Caller, CallerLimits, Right
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 """Longest file that is read."""
 
-RESERVED: Final = frozenset({ANONYMOUS.name, "worker"})
-"""Names of no caller: of all where they are not told apart, and of whoever acts for a job."""
-
-Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")]
-Connection = Annotated[str, Field(pattern=r"^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$")]
+Name = Annotated[str, Field(pattern=f"^{RESOURCE_ID}$")]
+Connection = Annotated[str, Field(pattern=f"^({RESOURCE_ID})?$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]

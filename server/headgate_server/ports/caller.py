@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
-from headgate.store import connection_names, queue_entries
+from headgate.process import caller_rules
+from headgate.store import connection_names
 
 
 class Right(Enum):
@@ -96,5 +97,5 @@ class Caller:
         return wide and other.rights <= self.rights
 
 
-ANONYMOUS: Final = Caller(queue_entries.ANONYMOUS, frozenset(Right))
+ANONYMOUS: Final = Caller(caller_rules.ANONYMOUS, frozenset(Right))
 """Everyone, where callers are not told apart: without shares, since one would be the share of all."""

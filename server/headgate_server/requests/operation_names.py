@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from headgate.process.caller_rules import RESOURCE_ID
 from headgate_server.errors.status import bad_request
 
 COLLECTION: Final = "operations"
 """What ListOperations lists: the only parent there is."""
 
-_NAME: Final = re.compile(r"operations/([a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)\Z")
+_NAME: Final = re.compile(rf"operations/({RESOURCE_ID})\Z")
 
 
 def operation_name(job_id: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from headgate.process import caller_rules
 from headgate.reasons import Reason
 from headgate_server.auth import callers, callers_file
 from headgate_server.auth.callers import Proof
@@ -28,7 +29,7 @@ def load(folder: Path, text: str, **given: Any) -> callers.Callers:
         ([("authorization", "Bearer ")], ""),
         ([("authorization", "Bearer ä")], ""),
         ([("authorization", b"Bearer abc")], ""),
-        ([("authorization", "Bearer " + "x" * (callers.MAX_TOKEN + 1))], ""),
+        ([("authorization", "Bearer " + "x" * (caller_rules.MAX_TOKEN + 1))], ""),
         ([("authorization", "Bearer abc"), ("authorization", "Bearer abc")], ""),
     ],
 )

@@ -16,9 +16,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from redis.asyncio import Redis
 
 from headgate import pb
+from headgate.process.caller_rules import MAX_TOKEN
 from headgate.store import keys
 from headgate_server.auth import permissions
-from headgate_server.auth.callers import MAX_TOKEN
 from headgate_server.ports.caller import Right
 from headgate_server.rpc import registry
 from tests.server.callers import METHODS, bearer, known, outcome, request_of, status_and_details, token_of, write

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import pytest
 from redis.asyncio import Redis
 
+from headgate.process import caller_rules
 from headgate.store import keys, queue_entries
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_worker.queue import lane_shares
@@ -99,9 +100,9 @@ async def test_all_callers_of_a_connection_leave_a_fifth_to_others(redis: Redis,
 async def test_connections_share_where_callers_are_not_told_apart(redis: Redis, redis_server: RedisServer) -> None:
     work = Work()
     async with lane(redis, redis_server, {"work": work.run}, slots=SLOTS, shared=True):
-        await put_all(redis, ids(queue_entries.ANONYMOUS, "slow", 3_000), "slow")
+        await put_all(redis, ids(caller_rules.ANONYMOUS, "slow", 3_000), "slow")
         await eventually(lambda: work.has_begun(slow=SLOTS // 2))
-        await put_all(redis, ids(queue_entries.ANONYMOUS, "quick", 1), "quick")
+        await put_all(redis, ids(caller_rules.ANONYMOUS, "quick", 1), "quick")
         await eventually(lambda: work.has_begun(quick=1), seconds=5)
         await redis.delete(QUEUE)
         work.release.release()

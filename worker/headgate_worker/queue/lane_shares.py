@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final, NamedTuple
 
+from headgate.process import caller_rules
 from headgate.scripts import loader
 from headgate.store import queue_entries
 from headgate_worker.queue.claim_scripts import CLAIM_CONSTANTS, PACKAGE, ClaimEntriesKeys
@@ -62,7 +63,7 @@ It answers also whether some are held back.
 def subjects_of(entry_id: str) -> tuple[str, str]:
     """The caller and the connection of an entry, as they are counted."""
     caller, connection = queue_entries.asker_of(entry_id)
-    who = f"caller:{caller}@{connection}" if caller == queue_entries.ANONYMOUS else f"caller:{caller}"
+    who = f"caller:{caller}@{connection}" if caller == caller_rules.ANONYMOUS else f"caller:{caller}"
     return who, f"connection:{connection}"
 
 

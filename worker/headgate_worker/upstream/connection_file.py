@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from headgate.process.caller_rules import RESOURCE_ID
 from headgate.quota import limits as quota_limits
 from headgate.quota.limits import Limits
 from headgate_worker.upstream.dataworks.settings import Credentials, DataWorksSettings
@@ -23,7 +24,7 @@ from headgate_worker.upstream.enos.settings import EnosSettings
 MAX_SECRET: Final = 4096
 """Characters that a credential may have; longer files are none."""
 
-Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")]
+Name = Annotated[str, Field(pattern=f"^{RESOURCE_ID}$")]
 Qps = Annotated[float, Field(ge=0)]
 
 

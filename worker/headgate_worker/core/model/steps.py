@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from headgate import pb
 from headgate.job import event_log
+from headgate.process.caller_rules import WORKER
 from headgate_worker.core.model import record_size
 from headgate_worker.core.model.calls import Call, StartInstances
 from headgate_worker.core.model.event_text import described
@@ -82,7 +83,7 @@ def stamp(job: pb.Job, draft: pb.JobEvent, *, now_ms: int) -> pb.JobEvent:
     event.CopyFrom(draft)
     event.revision = job.revision + 1
     event.event_time.CopyFrom(timestamp(now_ms))
-    event.actor = event.actor or "worker"
+    event.actor = event.actor or WORKER
     event.state = event.state or job.state
     record_size.fit(job, event)
     if event.runs:
