@@ -95,7 +95,7 @@ class Pipeline:
         self._under_way: deque[_Call] = deque()
         self._groups = 0
         self._link: RedisConnection | None = None
-        self._bell = asyncio.Event()
+        self._wakeup = asyncio.Event()
         self._turn: asyncio.Handle | None = None
         self._clock: asyncio.Handle | None = None
         self._used = 0.0
@@ -130,8 +130,8 @@ class Pipeline:
         """Connect whenever calls wait for it, until cancelled; then every call is told that its reply is lost."""
         try:
             while True:
-                await self._bell.wait()
-                self._bell.clear()
+                await self._wakeup.wait()
+                self._wakeup.clear()
                 if self._link is None and self._waiting:
                     await self._connect()
         finally:
@@ -158,7 +158,7 @@ class Pipeline:
         if self._groups >= self._depth or self._turn is not None:
             return
         if self._link is None:
-            self._bell.set()
+            self._wakeup.set()
             return
         loop = self._loop
         if loop.time() - self._used >= IDLE_SECONDS:
@@ -195,7 +195,7 @@ class Pipeline:
         """Send a group; its time counts from `began`, by the loop's clock."""
         self._turn = None
         if self._link is None:
-            self._bell.set()
+            self._wakeup.set()
             return
         group = [self._waiting.popleft() for _ in range(min(MAX_GROUP, len(self._waiting)))]
         self._together = len(group)
@@ -247,7 +247,7 @@ class Pipeline:
         """Tell those whose group is under way that it is lost, and connect anew for those who wait."""
         self._leave()
         if self._waiting:
-            self._bell.set()
+            self._wakeup.set()
 
     def _leave(self) -> None:
         link, self._link = self._link, None

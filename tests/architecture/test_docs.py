@@ -238,6 +238,16 @@ def test_every_file_that_the_architecture_names_exists() -> None:
     assert not [name for name in named if not any(fits(f"/{path}", name) for path in paths)]
 
 
+def test_the_diagram_of_the_way_of_data_names_modules_that_exist() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    diagram = next(body for _, body in FENCE.findall(text) if body.startswith("SUBMIT"))
+    named = set(re.findall(r"[\w/]+\.(?:py|lua)|[\w/]+/(?= )", diagram))
+    paths = [relative(path) for path in tracked()]
+
+    assert {word for word in ("SUBMIT", "TICK", "WATCH") if f"{word} " in diagram} == {"SUBMIT", "TICK", "WATCH"}
+    assert len(named) > 20 and not [name for name in named if not any(fits(f"/{path}", name) for path in paths)]
+
+
 def fits(path: str, name: str) -> bool:
     """Whether a path ends in a file name, or lies in a folder, as a page names them."""
     return f"/{name}" in path if name.endswith("/") else fnmatch(path, f"*/{name}")

@@ -100,7 +100,7 @@ async def run(
         for one in connections.exposures:
             _log.warning("%s is meant by %s: %s", one.value, VARIABLE, EXPLAINED[one])
         parts = _assemble(settings, redis, store, clock, connections, stack)
-        address = await _open_side_door(settings, parts, connections.exposures, stack)
+        address = await _open_ops_port(settings, parts, connections.exposures, stack)
         await _work(parts, stop, lambda: ready(address))
 
 
@@ -154,7 +154,7 @@ def _reaper(
     return Reaper(store, clock, jitter, worker_id, period_seconds=settings.reaper_seconds, announce=announce)
 
 
-async def _open_side_door(
+async def _open_ops_port(
     settings: Settings, parts: WorkerParts, exposures: frozenset[Exposure], stack: AsyncExitStack
 ) -> str:
     async def wrong() -> str:

@@ -49,12 +49,12 @@ def count_runs(runs: Iterable[pb.InstanceRun]) -> pb.RunCounts:
 
 
 def _write_counts(counts: pb.RunCounts, runs: Iterable[pb.InstanceRun]) -> None:
-    tally: dict[pb.RunState.ValueType, int] = {}
+    by_state: dict[pb.RunState.ValueType, int] = {}
     for run in runs:
         state = run.state
-        tally[state] = tally.get(state, 0) + 1
-    counts.total = sum(tally.values())
-    for state, count in tally.items():
+        by_state[state] = by_state.get(state, 0) + 1
+    counts.total = sum(by_state.values())
+    for state, count in by_state.items():
         column = _COUNTED_AS.get(state)
         if column is not None:
             setattr(counts, column, getattr(counts, column) + count)

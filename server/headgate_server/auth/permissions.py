@@ -51,7 +51,7 @@ _FLOWS: Final = "headgate.v1.FlowInstanceService"
 _TASKS: Final = "headgate.v1.TaskInstanceService"
 _BACKFILLS: Final = "headgate.v1.BackfillService"
 _ADMIN: Final = "headgate.v1.AdminService"
-_STEERING: Final = ("UpdateJob", "CancelJob", "PauseJob", "ResumeJob", "RetryJob", "ResolveJob", "DeleteJob")
+_CHANGES: Final = ("UpdateJob", "CancelJob", "PauseJob", "ResumeJob", "RetryJob", "ResolveJob", "DeleteJob")
 _WRITES: Final = (
     "CreateWorkflowInstances",
     "StartWorkflowInstances",
@@ -71,7 +71,7 @@ _TASK_READS: Final = ("ListTaskInstances", "GetTaskInstance")
 RULES: Final[Mapping[str, AccessRule]] = {
     **_rules(_JOBS, Right.READ, Scope.JOB, "GetJob", "WatchJob", "ListJobEvents", "ExplainJob", "GetJobReport"),
     **_rules(_JOBS, Right.READ, Scope.ANSWER, "ListJobs", "CountJobs", "WatchJobs"),
-    **_rules(_JOBS, Right.WRITE, Scope.JOB, *_STEERING),
+    **_rules(_JOBS, Right.WRITE, Scope.JOB, *_CHANGES),
     **_rules(_JOBS, Right.WRITE, Scope.CARRIED, "RunJob"),
     **_rules(_OPERATIONS, Right.READ, Scope.OPERATION, "GetOperation", "WaitOperation"),
     **_rules(_OPERATIONS, Right.READ, Scope.ANSWER, "ListOperations"),

@@ -35,7 +35,7 @@ PAUSES: Final = (0.0, 0.0, 0.002, 0.005, 0.01)
 """Longest pauses in seconds after the first misses, the last for all that follow. What is slept is a random part of
 it: someone who writes in a steady rhythm must not win every time."""
 
-_DICE: Final = secrets.SystemRandom()
+_JITTER: Final = secrets.SystemRandom()
 
 
 class ChangeStore(Protocol):
@@ -238,7 +238,7 @@ def _brings_end(after: pb.Job) -> bool:
 
 async def _pause(missed: int) -> None:
     if missed:
-        await asyncio.sleep(_DICE.uniform(0, PAUSES[min(missed, len(PAUSES)) - 1]))
+        await asyncio.sleep(_JITTER.uniform(0, PAUSES[min(missed, len(PAUSES)) - 1]))
 
 
 def _busy(job_id: str) -> Refused:

@@ -24,7 +24,7 @@ class DenialLog:
         """Count a call, and tell at once if nothing was told for a while.
 
         Args:
-            reason: why it was turned away.
+            reason: why it was denied.
             caller: whose call it was; empty when that is not known.
             where: method and address.
             now: seconds by a clock that never goes back.

@@ -180,7 +180,7 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _sound_callers(self) -> Self:
+    def _valid_callers(self) -> Self:
         given = sorted(name for name in self.model_fields_set if name.startswith("caller_"))
         if self.callers is None and given:
             raise ValueError(f"{PREFIX}{given[0].upper()} needs HEADGATE_CALLERS")

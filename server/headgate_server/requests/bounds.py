@@ -98,11 +98,11 @@ def _size(value: Any) -> int:
 def _complaint(held: Message) -> str:
     if held.ByteSize() > MAX_JSON_BYTES:
         return f"has {held.ByteSize():,} bytes; at most {MAX_JSON_BYTES:,} are taken"
-    return _Walk().complaint(held)
+    return _BoundsCheck().complaint(held)
 
 
 @dataclass(slots=True)
-class _Walk:
+class _BoundsCheck:
     """A walk through JSON values, without recursion, that ends with the first complaint."""
 
     seen: int = 0

@@ -22,7 +22,7 @@ from google.rpc.status_pb2 import Status
 
 from headgate.reasons import Reason
 from headgate.store.audit import Origin
-from headgate_server.auth import denials as turned
+from headgate_server.auth import denials
 from headgate_server.auth.access_control import Metadata, MethodGuard, StreamPermit
 from headgate_server.auth.denials import Denial
 from headgate_server.auth.held_denials import HeldDenials
@@ -227,7 +227,7 @@ def unknown(observer: Observer, slots: CallSlots, held: HeldDenials | None = Non
         ending = _Ending("unknown", observer, slots)
         if held is not None:
             await held.hold(held.seconds(context.peer()), context.time_remaining())
-        ending.deny(context, turned.no_method())
+        ending.deny(context, denials.no_method())
         ending.tell()
 
     return grpc.stream_stream_rpc_method_handler(handle)
@@ -313,13 +313,13 @@ class _Ending:
             await guard.hold_limited(self.caller, context)
         await context.abort(code, found.message, ((status.DETAILS_KEY, found.SerializeToString()),))
 
-    def deny(self, context: Any, turned: Denial) -> bytes:
+    def deny(self, context: Any, denial: Denial) -> bytes:
         """End a call that may not be made, without the cost of an exception; access control logs it."""
-        self.code, self._why = turned.code.name, turned.reason.name
+        self.code, self._why = denial.code.name, denial.reason.name
         self._logged = True
-        context.set_code(turned.code)
-        context.set_details(turned.message)
-        context.set_trailing_metadata(turned.details)
+        context.set_code(denial.code)
+        context.set_details(denial.message)
+        context.set_trailing_metadata(denial.details)
         return b""
 
     def tell(self) -> None:

@@ -1,7 +1,7 @@
-"""Rehearse a backfill: the rules that will run it, against a cloud that never errs, in no time.
+"""Simulate a backfill: the rules that will run it, against a cloud that never errs, in no time.
 
 So that what it will cost is not told by a formula beside the rules, which would soon be wrong. A few dates are
-rehearsed; what more dates or longer ones add is in proportion. Assumed are equal durations, no failure, no wait for
+simulated; what more dates or longer ones add is in proportion. Assumed are equal durations, no failure, no wait for
 quota, and that upstream starts a child when its parent ends.
 """
 
@@ -38,10 +38,10 @@ UNKNOWN_RUN_MS: Final = 600_000
 """How long a date is assumed to run when nothing is known of it: 10 minutes."""
 
 MOST_READS: Final = 240
-"""Reads of a first date that are rehearsed; what runs longer is read in proportion."""
+"""Reads of a first date that are simulated; what runs longer is read in proportion."""
 
 MOST_STEPS: Final = 20_000
-"""Steps of one rehearsal; a net below the net."""
+"""Steps of one simulation; a net below the net."""
 
 _BEGIN_MS: Final = 1_735_660_800_000
 _FIRST: Final = date(2024, 12, 31)
@@ -66,7 +66,7 @@ class Forecast:
 
 
 def forecast(spec: pb.BackfillSpec, days: Sequence[date], run_ms: int, policy: Policy) -> Forecast | None:
-    """What creating and running these dates takes, the survey left out; None when the rehearsal comes to no end.
+    """What creating and running these dates takes, the survey left out; None when the simulation comes to no end.
 
     Args:
         spec: the backfill.
@@ -84,13 +84,13 @@ def forecast(spec: pb.BackfillSpec, days: Sequence[date], run_ms: int, policy: P
     return taken.with_calls(len(all_ranges(spec, days)) - 1) if taken else None
 
 
-def _of_dates(spec: pb.BackfillSpec, count: int, run_ms: int, policy: Policy) -> _Tally | None:
+def _of_dates(spec: pb.BackfillSpec, count: int, run_ms: int, policy: Policy) -> _CallCounts | None:
     part = -(-_LEAST_DATES // _width(spec)) * _width(spec)
-    rehearsal = _Rehearsal(spec, min(count, 2 * part), run_ms, policy)
+    simulated = _SimulatedRun(spec, min(count, 2 * part), run_ms, policy)
     if count <= 2 * part:
-        return rehearsal.run(0)
-    whole = rehearsal.run(part)
-    return whole and whole.and_more(rehearsal.first, (count - 2 * part) / part)
+        return simulated.run(0)
+    whole = simulated.run(part)
+    return whole and whole.and_more(simulated.first, (count - 2 * part) / part)
 
 
 def _width(spec: pb.BackfillSpec) -> int:
@@ -98,7 +98,7 @@ def _width(spec: pb.BackfillSpec) -> int:
 
 
 @dataclass(slots=True)
-class _Tally:
+class _CallCounts:
     reads: int = 0
     writes: int = 0
     confirming: int = 0
@@ -111,9 +111,9 @@ class _Tally:
         self.confirming += isinstance(call, GetCreateResult)
         self.starting += isinstance(call, StartInstances)
 
-    def and_more(self, part: _Tally, times: float) -> _Tally:
+    def and_more(self, part: _CallCounts, times: float) -> _CallCounts:
         """This, and so many times what it has more than `part`."""
-        return _Tally(
+        return _CallCounts(
             round(self.reads + times * (self.reads - part.reads)),
             round(self.writes + times * (self.writes - part.writes)),
             self.confirming,
@@ -122,7 +122,7 @@ class _Tally:
         )
 
     def with_calls(self, more: int) -> Forecast:
-        """With so many more creates, each confirmed and started like the one that was rehearsed."""
+        """With so many more creates, each confirmed and started like the one that was simulated."""
         return Forecast(
             self.reads + more * self.confirming,
             self.writes + more * (1 + self.starting),
@@ -130,7 +130,7 @@ class _Tally:
         )
 
 
-class _Rehearsal:
+class _SimulatedRun:
     """One create of so many dates, run to its end."""
 
     def __init__(self, spec: pb.BackfillSpec, count: int, run_ms: int, policy: Policy) -> None:
@@ -139,10 +139,10 @@ class _Rehearsal:
         self._now_ms = _BEGIN_MS
         self._policy = policy
         self._cloud = _Cloud(run_ms, _width(spec))
-        self._tally = _Tally()
-        self.first = _Tally()
+        self._counts = _CallCounts()
+        self.first = _CallCounts()
 
-    def run(self, part: int) -> _Tally | None:
+    def run(self, part: int) -> _CallCounts | None:
         """What it takes, and in `first` what the first `part` dates take; None when it has too many steps."""
         for _ in range(MOST_STEPS):
             step = plan(View(self._job, self._hints, self._now_ms, policy=self._policy))
@@ -160,20 +160,20 @@ class _Rehearsal:
         self._job, _ = apply(self._job, act.drafts, now_ms=self._now_ms)
         if act.call is None:
             return
-        self._tally.count(act.call)
+        self._counts.count(act.call)
         self._now_ms += _CALL_MS
         answer = Reply(self._cloud.answer(act.call, self._now_ms), "", _CALL_MS / 1000)
         change = absorb(View(self._job, self._hints, self._now_ms, policy=self._policy), act, answer)
         self._job, _ = apply(self._job, change.drafts, now_ms=self._now_ms)
         self._hints = change.hints
 
-    def _at_end(self) -> _Tally | None:
+    def _at_end(self) -> _CallCounts | None:
         succeeded = self._job.state == pb.JOB_STATE_SUCCEEDED
-        return replace(self._tally, makespan_ms=self._now_ms - _BEGIN_MS) if succeeded else None
+        return replace(self._counts, makespan_ms=self._now_ms - _BEGIN_MS) if succeeded else None
 
-    def _of_first(self, others: int) -> _Tally:
+    def _of_first(self, others: int) -> _CallCounts:
         """As if the others had not been created: each was read once to learn its date."""
-        return replace(self._tally, reads=self._tally.reads - others, makespan_ms=self._now_ms - _BEGIN_MS)
+        return replace(self._counts, reads=self._counts.reads - others, makespan_ms=self._now_ms - _BEGIN_MS)
 
 
 def _job(spec: pb.BackfillSpec, count: int) -> pb.Job:
@@ -181,7 +181,7 @@ def _job(spec: pb.BackfillSpec, count: int) -> pb.Job:
     properties = spec.default_run_properties
     bare = pb.BackfillSpec(
         project_id=1,
-        name="rehearsal",
+        name="forecast",
         default_run_properties=pb.DefaultRunProperties(parallelism=properties.parallelism, order=properties.order),
         start_mode=spec.start_mode,
         max_created_ahead=count,
@@ -193,7 +193,7 @@ def _job(spec: pb.BackfillSpec, count: int) -> pb.Job:
         )
         for n, day in enumerate(days)
     ]
-    job = pb.Job(name="jobs/rehearsal", uid="rehearsal", backfill=bare, runs=runs, state=pb.JOB_STATE_QUEUED)
+    job = pb.Job(name="jobs/forecast", uid="forecast", backfill=bare, runs=runs, state=pb.JOB_STATE_QUEUED)
     job.until = pb.UNTIL_FINISHED
     job.create_time.CopyFrom(timestamp(_BEGIN_MS))
     return job

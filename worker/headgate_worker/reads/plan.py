@@ -83,16 +83,16 @@ class PlanReader:
         run_ms = int(median(took_ms)) if took_ms else 0
         slots = [_slot(day, seen.sighting, run_ms) for day, seen in zip(days, found, strict=True)]
         reads = sum(seen.reads for seen in found)
-        # Rehearsing takes up to seconds of computing, and ticks go on beside it.
+        # A forecast takes up to seconds of computing, and ticks go on beside it.
         return await asyncio.to_thread(planned, request.spec, slots, run_ms, reads, self._policy)
 
     async def _survey(
         self, request: pb.PlanBackfillRequest, days: list[Date], left: float, creator: str
     ) -> list[_Found]:
-        gate, deadline = asyncio.Semaphore(SIDE_BY_SIDE), time.monotonic() + left
+        semaphore, deadline = asyncio.Semaphore(SIDE_BY_SIDE), time.monotonic() + left
 
         async def one(day: Date) -> _Found:
-            async with gate:
+            async with semaphore:
                 return await self._look_up(request, day, deadline, creator)
 
         try:

@@ -167,10 +167,10 @@ class Reader:
 
     async def _batch_get(self, raw: bytes, left: float) -> pb.BatchGetWorkflowInstancesResponse:
         request = pb.BatchGetWorkflowInstancesRequest.FromString(raw)
-        gate = asyncio.Semaphore(SIDE_BY_SIDE)
+        semaphore = asyncio.Semaphore(SIDE_BY_SIDE)
 
         async def one(instance_id: int) -> pb.WorkflowInstance:
-            async with gate:
+            async with semaphore:
                 return await self._instance(request.connection, instance_id, left)
 
         try:

@@ -68,13 +68,13 @@ TAG_POLICIES: Mapping[pb.TagCreationPolicy.ValueType, str] = {
 }
 
 
-def _turned(words: Mapping[E, str]) -> Mapping[str, E]:
+def _inverted(words: Mapping[E, str]) -> Mapping[str, E]:
     return {word: value for value, word in words.items()}
 
 
-ENV_TYPE_OF = _turned(ENV_TYPES)
-INSTANCE_TYPE_OF = _turned(INSTANCE_TYPES)
+ENV_TYPE_OF = _inverted(ENV_TYPES)
+INSTANCE_TYPE_OF = _inverted(INSTANCE_TYPES)
 TASK_INSTANCE_TYPE_OF = {**INSTANCE_TYPE_OF, "ManualFlow": pb.WORKFLOW_INSTANCE_TYPE_MANUAL_WORKFLOW}
 """As task instances say it: some documents call a manual workflow ManualFlow there (SDK 9.11)."""
 
-INSTANCE_STATUS_OF = _turned(INSTANCE_STATUSES)
+INSTANCE_STATUS_OF = _inverted(INSTANCE_STATUSES)

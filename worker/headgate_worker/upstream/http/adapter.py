@@ -116,7 +116,7 @@ class HttpAdapter(ABC, Generic[LinkT, Prepared, Secret]):
         """
         session = await self._ready()
         started = time.monotonic()
-        outcome = await self._within(session, call, timeout_seconds)
+        outcome = await self._within_time(session, call, timeout_seconds)
         outcome = replace(outcome, latency_seconds=time.monotonic() - started)
         _log_outcome(call, outcome)
         return outcome
@@ -147,7 +147,7 @@ class HttpAdapter(ABC, Generic[LinkT, Prepared, Secret]):
             self._session = self._session or await self._opened()
             return self._session
 
-    async def _within(
+    async def _within_time(
         self, session: HttpSession[LinkT, Secret], call: UpstreamCall[Body], timeout_seconds: float
     ) -> OutcomeOf[Body]:
         progress = Progress()
