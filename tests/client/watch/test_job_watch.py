@@ -1,5 +1,4 @@
 import asyncio
-import socket
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -10,17 +9,14 @@ from hypothesis import strategies as st
 from headgate import pb
 from headgate.job.event_log import replay
 from headgate_client import (
-    Client,
-    ClientOptions,
     EndItem,
     EventItem,
     HeadgateError,
     JobWatch,
     SnapshotItem,
     WatchItem,
-    WatchOptions,
 )
-from tests.client.scripted import HURRIED, JOB, Fault, Plan, Running, make_log, serve
+from tests.client.scripted import JOB, Fault, Plan, Running, make_log, serve
 
 LOG = make_log(8)
 LOSSY = {Fault.COMPACTED, Fault.HISTORY_LOST}
@@ -129,15 +125,6 @@ async def test_coming_back_asks_for_the_next_revision_of_the_same_history(runnin
     assert second.incarnation == running.script.event(3).incarnation
 
 
-async def test_reconnects_are_told(running: Running) -> None:
-    running.script.play([Plan(sent=2, fault=Fault.UNAVAILABLE), Plan(sent=0, fault=Fault.DRAINING)])
-    told: list[str] = []
-
-    await read_all(running.client.jobs.watch(JOB, on_reconnect=lambda cause, delay: told.append(cause)))
-
-    assert told == ["UNAVAILABLE STORE_UNAVAILABLE", "SERVER_DRAINING"]
-
-
 async def test_an_unknown_job_is_an_error_and_no_reason_to_come_back(running: Running) -> None:
     running.script.play([Plan(sent=0, fault=Fault.NOT_FOUND)])
 
@@ -146,30 +133,6 @@ async def test_an_unknown_job_is_an_error_and_no_reason_to_come_back(running: Ru
 
     assert caught.value.is_not_found and caught.value.reason == "JOB_UNKNOWN"
     assert len(running.script.watches) == 1
-
-
-async def test_without_a_server_patience_ends() -> None:
-    options = ClientOptions(retry=HURRIED, watch=WatchOptions(retry=HURRIED, patience=0.1))
-    with socket.socket() as taken:  # bound and not listening: connections are refused
-        taken.bind(("127.0.0.1", 0))
-        async with Client(f"127.0.0.1:{taken.getsockname()[1]}", options=options) as client:
-            with pytest.raises(HeadgateError) as caught:
-                await read_all(client.jobs.watch(JOB))
-
-    assert caught.value.is_unavailable
-
-
-async def test_a_stream_that_is_silent_for_too_long_is_opened_again() -> None:
-    hasty = WatchOptions(progress_interval=1, silence_factor=0.1, retry=HURRIED)
-    told: list[str] = []
-    async with serve(options=ClientOptions(retry=HURRIED, watch=hasty)) as running:
-        running.script.play([Plan(sent=2, fault=Fault.HANG)])
-
-        watch = running.client.jobs.watch(JOB, start_revision=1, on_reconnect=lambda why, _: told.append(why))
-        items = await read_all(watch)
-
-    assert [item.revision for item in items] == [1, 2, 3, 4, 5, 6, 6]
-    assert told == ["nothing came for 0.1 s"]
 
 
 async def test_a_cancelled_step_loses_nothing(running: Running) -> None:
@@ -189,33 +152,3 @@ async def test_a_closed_watch_is_at_its_end(running: Running) -> None:
         await anext(watch)
 
     assert await read_all(watch) == []
-
-
-async def test_running_a_job_continues_by_name_and_submits_once(running: Running) -> None:
-    running.script.play([Plan(sent=0, fault=Fault.UNAVAILABLE), Plan(sent=3, fault=Fault.UNAVAILABLE)])
-    request = pb.CreateBackfillRequest(spec=pb.BackfillSpec(name="n"))
-
-    items = await read_all(running.client.jobs.run(request, job_id="orders-2025"))
-
-    runs = [call for _, call in running.script.calls if isinstance(call, pb.RunJobRequest)]
-    assert [item.revision for item in items] == [1, 2, 3, 4, 5, 6, 6]
-    assert runs[0].backfill.request_id and runs[0].backfill.request_id == runs[1].backfill.request_id
-    assert [watch.start_revision for watch in running.script.watches] == [4]
-
-
-async def test_the_feed_continues_after_its_token_without_repeats(running: Running) -> None:
-    running.script.play([Plan(sent=3, fault=Fault.UNAVAILABLE), Plan(fault=Fault.COMPACTED)])
-
-    revisions = [message.revision async for message in running.client.jobs.watch_all()]
-
-    tokens = [call.resume_token for _, call in running.script.calls if isinstance(call, pb.WatchJobsRequest)]
-    assert tokens == ["", "3", ""]
-    assert revisions == [1, 2, 3, 1, 2, 3, 4, 5, 6]
-
-
-async def test_the_feed_leaves_out_what_was_told(running: Running) -> None:
-    running.script.play([Plan(sent=3, fault=Fault.UNAVAILABLE)])
-
-    revisions = [message.revision async for message in running.client.jobs.watch_all()]
-
-    assert revisions == [1, 2, 3, 4, 5, 6]

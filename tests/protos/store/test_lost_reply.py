@@ -6,7 +6,7 @@ import pytest
 
 from headgate import pb
 from headgate.store import keys
-from headgate.store.commit import Answer, Commit, Committed, Stale
+from headgate.store.commit import Commit, CommitOutcome, Committed, Stale
 from headgate.store.commit_script import CommitAnswer
 from headgate.store.lost_reply import answer_of
 
@@ -17,7 +17,7 @@ CHANGE = Commit(QUEUED, pb.Job(name="jobs/orders"), 4, EVENTS)
 
 async def answered(
     raw: Sequence[int | bytes], log: Sequence[bytes], change: Commit = CHANGE
-) -> tuple[Answer, list[object]]:
+) -> tuple[CommitOutcome, list[object]]:
     asked: list[object] = []
 
     async def read_log(key: str, first: int, last: int) -> Sequence[bytes]:
