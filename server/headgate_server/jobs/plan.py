@@ -103,10 +103,10 @@ def _plain(request: pb.PlanBackfillRequest) -> pb.PlanBackfillRequest:
     """The request with its dates told in the fewest ranges, so that a worker need not count what a caller repeats."""
     plain = pb.PlanBackfillRequest()
     plain.CopyFrom(request)
-    days = date_rules.days(request.spec)
+    ranges = date_rules.fewest_ranges(request.spec)
     for field in ("biz_dates", "exclude_biz_dates", "days_of_week", "month_ends_only"):
         plain.spec.ClearField(field)
-    plain.spec.biz_dates.extend(dates.to_ranges(days))
+    plain.spec.biz_dates.extend(ranges)
     return plain
 
 

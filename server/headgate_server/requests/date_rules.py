@@ -88,6 +88,20 @@ def days(spec: pb.BackfillSpec) -> list[date]:
     ]
 
 
+def fewest_ranges(spec: pb.BackfillSpec) -> tuple[pb.DateRange, ...]:
+    """The dates a backfill runs, in the fewest ranges; without walking the dates where all of them are wanted.
+
+    Raises:
+        ValueError: a date of the spec does not exist.
+    """
+    if selects(spec):
+        return dates.to_ranges(days(spec))
+    spans = _spans(spec.biz_dates)
+    if spans is None:
+        raise ValueError("a date does not exist")
+    return tuple(_range_of(start, end) for start, end in _merged(spans))
+
+
 def days_of(found: Iterable[pb.DateRange]) -> list[date]:
     """Every date of the ranges, oldest first, each once.
 
@@ -123,6 +137,11 @@ def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 def is_plausible(day: Date) -> bool:
     """Whether year, month and day lie in the ranges that the API's field rules give."""
     return day.year in _YEARS and 1 <= day.month <= 12 and 1 <= day.day <= 31
+
+
+def _range_of(start: int, end: int) -> pb.DateRange:
+    first, last = (dates.to_message(date.fromordinal(number)) for number in (start, end))
+    return pb.DateRange(start_biz_date=first, end_biz_date=last)
 
 
 def _ordinal(day: Date) -> int | None:

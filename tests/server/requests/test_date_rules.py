@@ -28,3 +28,4 @@ def test_the_dates_of_a_backfill_are_those_the_protocol_says(
     spec.exclude_biz_dates.extend(map(dates.to_message, excluded))
 
     assert tuple(date_rules.days(spec)) == dates.chosen(spec)
+    assert date_rules.fewest_ranges(spec) == dates.to_ranges(dates.chosen(spec))
