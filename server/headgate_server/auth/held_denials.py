@@ -7,6 +7,7 @@ calls take up room on its own connection, and it makes fewer. The first ones of 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable
 from typing import Final
@@ -27,9 +28,16 @@ class HeldDenials:
     Args:
         most: answers that are held back at a time; beyond, they are given at once.
         now: seconds by a clock that never goes back.
+        dice: a number from 0 to 1, another one each time.
     """
 
-    def __init__(self, most: int = MOST, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        most: int = MOST,
+        now: Callable[[], float] = time.monotonic,
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        self._dice = dice
         self._most = most
         self._now = now
         self._due: dict[str, float] = {}
@@ -48,7 +56,10 @@ class HeldDenials:
         now = self._now()
         self._forget(now)
         due = max(self._due.get(subject, 0.0), now - 1.0) + 1.0 / PROMPT_PER_SECOND
-        self._due[subject] = due = min(due, now + LONGEST_SECONDS)
+        if due > now + LONGEST_SECONDS:
+            # Spread, so that many that are held at a time do not come back at a time.
+            due = now + LONGEST_SECONDS * (0.5 + 0.5 * self._dice())
+        self._due[subject] = max(due, self._due.get(subject, 0.0))
         return due - now if due > now and self._held < self._most else 0.0
 
     async def hold(self, seconds: float, remaining: float | None) -> None:

@@ -31,8 +31,8 @@ from headgate_server.ports.reads import Request
 
 _log = logging.getLogger(__name__)
 
-CHUNK: Final = 500
-"""Instances of one look."""
+CHUNK: Final = 100
+"""Instances of one look: they are considered in one go, 1 ms or so, between which calls are served."""
 
 BEAT_SECONDS: Final = 0.02
 """Shortest time between two rounds of looks, so that what is wanted together is looked at together."""
