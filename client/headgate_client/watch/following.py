@@ -4,15 +4,14 @@ Weaker than watching one job: what happened between two streams is told as the p
 from the resume token on (jobs), and after an expired token as fresh snapshots.
 """
 
-import asyncio
-from types import TracebackType
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Protocol, TypeVar
 
 import grpc
 
 from headgate import pb
 from headgate_client.rpc.errors import HeadgateError
 from headgate_client.rpc.stream import SilentStream, Stream
+from headgate_client.watch.outliving_iterator import OutlivingIterator
 from headgate_client.watch.reconnecting import Reconnecting
 
 _FINAL = (pb.STREAM_END_REASON_JOB_TERMINAL, pb.STREAM_END_REASON_JOB_DELETED)
@@ -43,45 +42,12 @@ class FollowingSource(Protocol[MessageOf]):
         """Begin anew: the place where the last stream ended is gone."""
 
 
-class Following(Generic[Message]):
-    """What happens to many things, message by message, until they have ended or the iterator is closed.
-
-    Not to be shared between tasks. Closing affects nothing but the stream.
-    """
+class Following(OutlivingIterator[Message, Message]):
+    """What happens to many things, message by message, until they have ended or the iterator is closed."""
 
     def __init__(self, source: FollowingSource[Message], reconnecting: Reconnecting) -> None:
+        super().__init__(reconnecting)
         self._source = source
-        self._reconnecting = reconnecting
-        self._stream: Stream[Message] | None = None
-        self._finished = False
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End it."""
-        self._finished = True
-        self._drop_stream()
-
-    async def __anext__(self) -> Message:
-        """Return the next message; announced ends and repeats are left out.
-
-        Raises HeadgateError when coming back would not help, or when there was no sign of life for the
-        patience of the options.
-        """
-        while not self._finished:
-            message = await self._next()
-            if message is not None:
-                return message
-        raise StopAsyncIteration
 
     async def _next(self) -> Message | None:
         try:
@@ -98,14 +64,8 @@ class Following(Generic[Message]):
         await self._after_end(message)
         return None
 
-    async def _read(self) -> Message | None:
-        if self._stream is None:
-            self._stream = self._source.open()
-        try:
-            return await self._stream.read()
-        except asyncio.CancelledError:
-            self._drop_stream()  # the cancelled read has closed it; whoever reads on gets a new one
-            raise
+    def _opened(self) -> Stream[Message]:
+        return self._source.open()
 
     async def _after(self, error: HeadgateError) -> None:
         if error.code is grpc.StatusCode.OUT_OF_RANGE:
@@ -124,12 +84,3 @@ class Following(Generic[Message]):
             self._source.forget()
         delay = last.end.reconnect_delay.ToNanoseconds() / 1e9
         return await self._come_back("announced by the server", delay, None)
-
-    async def _come_back(self, cause: str, delay: float, error: Exception | None) -> None:
-        self._drop_stream()
-        await self._reconnecting.wait(cause, delay, error)
-
-    def _drop_stream(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.close()

@@ -4,16 +4,15 @@ This is the thin shell. It opens, reads, waits and keeps the job current; what a
 decided in resume.py.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from headgate import pb
 from headgate.job.event_log import fold
 from headgate_client.rpc.errors import HeadgateError
 from headgate_client.rpc.stream import SilentStream, Stream
 from headgate_client.watch.items import EventItem, SnapshotItem, WatchItem
+from headgate_client.watch.outliving_iterator import OutlivingIterator
 from headgate_client.watch.reconnecting import Reconnecting
 from headgate_client.watch.resume import (
     Drop,
@@ -42,7 +41,7 @@ class JobStreamSource(Protocol):
         """See a message, to know how to open the next stream."""
 
 
-class JobWatch:
+class JobWatch(OutlivingIterator[pb.WatchJobResponse, WatchItem]):
     """What happens to one job, item by item, until it ends.
 
         async for item in client.jobs.handle("orders-2025").watch():
@@ -61,14 +60,12 @@ class JobWatch:
         present: Callable[[], Awaitable[pb.Job]] | None = None,
     ) -> None:
         """Make a watch; with `present`, which reads the job as it stands, it also ends where a person is needed."""
+        super().__init__(reconnecting)
         self._source = source
         self._present = present
         self._settling = Settling()
         self._at = at
-        self._reconnecting = reconnecting
         self._last_error: HeadgateError | None = None
-        self._stream: WatchStream | None = None
-        self._finished = False
         self.job: pb.Job | None = None
         """The job as of the last item; None before a snapshot or the first event, or if it can't be told."""
 
@@ -76,22 +73,6 @@ class JobWatch:
     def revision(self) -> int:
         """Everything up to this revision has been yielded; 0 before anything was."""
         return max(self._at.revision, 0)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the watch; the job is not affected."""
-        self._finished = True
-        self._drop_stream()
 
     async def __anext__(self) -> WatchItem:
         """Return the next item.
@@ -101,11 +82,7 @@ class JobWatch:
         """
         if await self._is_settled():
             self.close()
-        while not self._finished:
-            item = await self._step()
-            if item is not None:
-                return item
-        raise StopAsyncIteration
+        return await super().__anext__()
 
     async def _is_settled(self) -> bool:
         if self._finished or self._present is None or not self._settling.is_in_doubt:
@@ -117,7 +94,7 @@ class JobWatch:
                 return False  # the stream itself outlives this outage; the next sign of life asks again
             raise
 
-    async def _step(self) -> WatchItem | None:
+    async def _next(self) -> WatchItem | None:
         match await self._next_step():
             case Yield(at, item):
                 return self._yield(at, item)
@@ -150,14 +127,8 @@ class JobWatch:
         self._last_error = error
         return decision
 
-    async def _read(self) -> pb.WatchJobResponse | None:
-        if self._stream is None:
-            self._stream = self._source.open(self._at)
-        try:
-            return await self._stream.read()
-        except asyncio.CancelledError:
-            self._drop_stream()  # the cancelled read has closed it; whoever reads on gets a new one
-            raise
+    def _opened(self) -> WatchStream:
+        return self._source.open(self._at)
 
     def _yield(self, at: StreamPosition, item: WatchItem) -> WatchItem:
         self._at = at
@@ -168,14 +139,8 @@ class JobWatch:
         return item
 
     async def _reopen(self, step: Reopen) -> None:
-        self._drop_stream()
         self._at = step.position
-        await self._reconnecting.wait(step.cause, step.delay, self._last_error)
-
-    def _drop_stream(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.close()
+        await self._come_back(step.cause, step.delay, self._last_error)
 
 
 def _folded(job: pb.Job | None, item: WatchItem, *, dense: bool) -> pb.Job | None:
