@@ -16,7 +16,7 @@ from headgate_cli.dev.deployment import Deployment, DeploymentOptions
 from headgate_client import Client
 from tests.architecture.repository import ROOT
 from tests.architecture.test_docs import FENCE, readme_request
-from tests.polyglot.toolchains import DESCRIPTOR, build, copied, fetch, needs, protoc
+from tests.polyglot.toolchains import DESCRIPTOR, QUICK_JVM, build, copied, fetch, needs, protoc
 
 pytestmark = [
     pytest.mark.slow,
@@ -143,10 +143,20 @@ async def test_a_java_client(deployment: Deployment, tmp_path: Path) -> None:
     outs = ("--java_out=gen", "--grpc-java_out=gen")
     build(str(compiler), *given, *outs, *PROTOS, "buf/validate/validate.proto", cwd=folder)
     sources = [str(path) for path in (*folder.glob("gen/**/*.java"), folder / "Client.java")]
-    await asyncio.to_thread(build, "javac", "-nowarn", "-cp", "lib/*", "-d", "classes", *sources, cwd=folder)
+    javac = (
+        "javac",
+        *(f"-J{option}" for option in QUICK_JVM),
+        "-proc:none",
+        "-nowarn",
+        "-cp",
+        "lib/*",
+        "-d",
+        "classes",
+    )
+    await asyncio.to_thread(build, *javac, *sources, cwd=folder)
 
     file = request_file(tmp_path, "orders-java")
-    java = (shutil.which("java") or "java", "-cp", "classes:lib/*", "Client")
+    java = (shutil.which("java") or "java", *QUICK_JVM, "-cp", "classes:lib/*", "Client")
     told = await told_by(*java, deployment.endpoints.target, str(file), cwd=folder)
 
     assert told == await expected(deployment, "orders-java")

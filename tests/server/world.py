@@ -1,11 +1,13 @@
 """What the server's tests share: a real server on a free port, its stubs, and a worker that only appends events."""
 
 import asyncio
+import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -25,7 +27,7 @@ from headgate.v1.job_service_pb2_grpc import JobServiceStub
 from headgate.v1.task_instance_service_pb2_grpc import TaskInstanceServiceStub
 from headgate.v1.workflow_instance_service_pb2_grpc import WorkflowInstanceServiceStub
 from headgate_server import app
-from headgate_server.process.settings import Settings
+from headgate_server.process.settings import PREFIX, Settings
 
 if TYPE_CHECKING:  # the generated code has these only for type checkers
     from headgate.v1.admin_service_pb2_grpc import AdminServiceAsyncStub
@@ -38,6 +40,23 @@ DAY = date(2025, 2, 5)
 
 
 def quick_settings(redis_url: str, **given: Any) -> Settings:
+    """Settings of a server that takes free ports and drains quickly.
+
+    Those of numbers alone are made once: making them takes a quarter of the time of a short test, and they can't be
+    changed. Others may name files, which are read.
+    """
+    if all(isinstance(value, int | float) for value in given.values()):
+        own = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith(PREFIX)))
+        return _settings_once(own, redis_url, *given.items())
+    return _settings(redis_url, **given)
+
+
+@cache
+def _settings_once(environment: tuple[tuple[str, str], ...], redis_url: str, *given: tuple[str, float]) -> Settings:
+    return _settings(redis_url, **dict(given))
+
+
+def _settings(redis_url: str, **given: Any) -> Settings:
     ports = {"listen": "127.0.0.1:0", "ops_listen": "127.0.0.1:0"}
     return Settings(**{"redis_url": redis_url, "drain_seconds": 2.0, **ports, **given})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import date
 
+import pytest
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
@@ -23,6 +24,8 @@ from headgate_worker.store.jobs import Store
 from tests.worker.conftest import RunWorker
 from tests.worker.scenarios.test_backfill import ended
 from tests.worker.submitting import SEED_PROJECT, backfill_job, days, seed_backfill, submit
+
+pytestmark = pytest.mark.slow
 
 
 async def read(redis: Redis, method: str, request: Message, *, seconds: float = 5.0) -> ReadReply:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from google.rpc.error_details_pb2 import ErrorInfo
 from redis.asyncio import Redis
 
@@ -20,6 +21,8 @@ from tests.worker.conftest import RunWorker
 from tests.worker.reads.test_list_cursor import read, reason
 from tests.worker.scenarios.test_backfill import ended
 from tests.worker.submitting import backfill_job, days, seed_backfill, submit
+
+pytestmark = pytest.mark.slow
 
 
 def _wider(policy: pb.Reprocess.ValueType) -> pb.BackfillSpec:

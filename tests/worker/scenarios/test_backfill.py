@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from redis.asyncio import Redis
 
 from headgate import pb
@@ -18,6 +19,8 @@ from headgate_worker.process.settings import Settings
 from headgate_worker.store.jobs import Store
 from tests.worker.conftest import RunWorker, eventually
 from tests.worker.submitting import backfill_job, days, new_job, seed_backfill, submit
+
+pytestmark = pytest.mark.slow
 
 
 async def ended(store: Store, job_id: str) -> pb.Job:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from headgate import pb
 from headgate_emulator.app import RunningEmulator
 from headgate_worker.process.settings import Settings
@@ -11,6 +13,8 @@ from headgate_worker.store.jobs import Store
 from tests.worker.conftest import RunWorker
 from tests.worker.scenarios.test_backfill import ended
 from tests.worker.submitting import SEED_PROJECT, days, new_job, seed_backfill, submit
+
+pytestmark = pytest.mark.slow
 
 COUNT = 6
 

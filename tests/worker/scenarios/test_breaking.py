@@ -26,6 +26,8 @@ from tests.worker.queue.test_leased_worker import QUEUE, definition, idle, lane,
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 from tests.worker.ticks.test_tick import Upstream, engine
 
+pytestmark = pytest.mark.slow
+
 BREAKS = [RuntimeError("broken"), SystemExit(3), MemoryError(), RecursionError()]
 
 

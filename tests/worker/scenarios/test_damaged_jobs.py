@@ -24,6 +24,8 @@ from tests.worker.submitting import backfill_job, seed_backfill, submit
 from tests.worker.ticks.test_reaper import reaper
 from tests.worker.ticks.test_tick import Upstream, engine
 
+pytestmark = pytest.mark.slow
+
 Harm = Callable[[Any, str], Awaitable[Any]]
 
 RUBBISH: Final = b"\xff\xff this is no message \xff"

@@ -24,6 +24,8 @@ from tests.worker.reads.test_tasks import one_date
 from tests.worker.scenarios.test_backfill import ended, events_of, requests
 from tests.worker.submitting import backfill_job, new_job, seed_backfill, submit
 
+pytestmark = pytest.mark.slow
+
 LOG = "SECRET-IN-A-LOG 表不存在\n" * 1_000
 
 

@@ -28,6 +28,8 @@ from tests.worker.conftest import RunWorker, eventually
 from tests.worker.scenarios.test_backfill import ended, events_of
 from tests.worker.scenarios.test_crash_matrix import killed_worker
 
+pytestmark = pytest.mark.slow
+
 QUEUE, REJECT = pb.OVERLAP_QUEUE_AFTER, pb.OVERLAP_REJECT
 
 

@@ -25,6 +25,8 @@ from tests.server.callers import entry, known, write
 from tests.server.world import World, backfill, metadata_of, reason_of, serving
 from tests.worker.conftest import RunWorker, eventually
 
+pytestmark = pytest.mark.slow
+
 PLANS = 12
 SETTLE_SECONDS = 1.0
 """How long after a hang-up reads may still go upstream."""
