@@ -113,6 +113,16 @@ def _child(parent_ended_ms: int | None, began_ms: int, **fields: object) -> pb.S
     return starter(of, child, seen(101, RUNNING, started_time=timestamp(began_ms), **fields))
 
 
+def test_a_child_that_began_before_its_parent_ran_again_may_have_been_released_by_the_run_before() -> None:
+    parent = row(0, pb.RUN_STATE_SUCCEEDED, started_time=timestamp(NOW_MS), finished_time=timestamp(NOW_MS + 9))
+    child = row(1, pb.RUN_STATE_BLOCKED, blocked_by_id=100)
+    of = view(job(parent, child))
+
+    before, during = (seen(101, RUNNING, started_time=timestamp(NOW_MS + after)) for after in (-1, 1))
+    assert starter(of, child, before) == pb.STARTED_BY_UNSPECIFIED
+    assert starter(of, child, during) == pb.STARTED_BY_OPERATOR
+
+
 def test_a_child_was_started_by_upstream_in_the_time_in_which_this_job_does_not() -> None:
     grace_ms = 90_000
 

@@ -58,7 +58,9 @@ def _released_by(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> 
         return pb.STARTED_BY_UNSPECIFIED
     began_ms = seen.started_time.ToMilliseconds()
     if parent is not None and began_ms < ended_ms:
-        return pb.STARTED_BY_OPERATOR
+        # Unless the parent was run again: the end of a run before may have released the child.
+        during = parent.started_time.ToMilliseconds() <= began_ms
+        return pb.STARTED_BY_OPERATOR if during else pb.STARTED_BY_UNSPECIFIED
     in_time = began_ms <= ended_ms + poll_schedule.adopt_grace_ms(view)
     return pb.STARTED_BY_UPSTREAM if in_time and not _is_foreign(seen) else pb.STARTED_BY_UNSPECIFIED
 
