@@ -28,13 +28,14 @@ class Work:
         lanes: dates that may run side by side.
         ahead: most instances that may stand created and not ended.
         held: dates that upstream does not begin by itself after the date before them in their chain.
-        looks: reads of a date that runs so long, from the first that shows it running to the one that shows its end.
+        looks: reads of a date that runs so long, from the first that shows it running to the one that shows its end,
+            when for a time from its begin on nothing is known of how long dates run; both in ms.
     """
 
     durations: Sequence[int]
     lanes: int
     ahead: int
-    looks: Callable[[int], int]
+    looks: Callable[[int, int], int]
     held: int = 0
 
 
@@ -57,17 +58,22 @@ def least_calls(work: Work) -> Calls:
     """The fewest calls with which no lane stands idle and every end is known as soon as the polling is to tell it.
 
     A create is for as many dates as may stand ahead of those that run, and is asked about once. Each instance is read
-    once to learn its date. The first create is started with one call; of a later one each lane's first date needs a
-    call of its own, since lanes become free one at a time. What upstream does not begin by itself is read and started.
+    once to learn its date. Of the dates that begin first, nothing is known before one of them has ended. The first
+    create is started with one call; of a later one each lane's first date needs a call of its own, since lanes become
+    free one at a time. What upstream does not begin by itself is read and started.
     """
-    count = len(work.durations)
+    count, first = len(work.durations), work.durations[: work.lanes]
+    known_ms = min(first, default=0)
     sizes = _creates(count, work.ahead, work.lanes)
     starts = sizes[:1] and 1 + sum(min(work.lanes, size) for size in sizes[1:])
     return Calls(
         creates=len(sizes),
         confirms=len(sizes),
         starts=(starts or 0) + work.held,
-        reads=count + work.held + sum(map(work.looks, work.durations)),
+        reads=count
+        + work.held
+        + sum(work.looks(took, known_ms) for took in first)
+        + sum(work.looks(took, 0) for took in work.durations[work.lanes :]),
     )
 
 

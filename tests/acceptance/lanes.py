@@ -22,6 +22,7 @@ from headgate_worker.core.model.calls import (
     GetInstance,
     StartInstances,
 )
+from headgate_worker.core.model.child_release import UNKNOWN, ChildRelease, ReleaseFact
 from headgate_worker.core.model.view import Policy
 from tests.acceptance.virtual import BEGIN_MS, World, backfill, days, rules
 
@@ -62,6 +63,12 @@ def scenario(seed: int) -> Scenario:
     return Scenario(seed, BEHAVIOURS[seed // 2 % 3], lanes, ahead, took, fails, on_failure)
 
 
+def remembered(behaviour: str) -> ChildRelease:
+    """What is known of such a cloud after a backfill with a failure."""
+    success, failure = behaviour != "never", behaviour == "any_end"
+    return ChildRelease(ReleaseFact(success, BEGIN_MS), ReleaseFact(failure, BEGIN_MS), 1_000)
+
+
 @dataclass(frozen=True, slots=True)
 class Lived:
     """How a scenario went, times in ms."""
@@ -91,11 +98,12 @@ class Lived:
         return (self.calls.total + self.other_calls) / self.least.total
 
 
-def live(of: Scenario, policy: Policy | None = None) -> Lived:
-    """Run a scenario to its end."""
+def live(of: Scenario, policy: Policy | None = None, *, known: ChildRelease = UNKNOWN) -> Lived:
+    """Run a scenario to its end; `known` is what is remembered of upstream at its begin."""
     count = len(of.took)
     spec = backfill(count, parallelism=of.lanes, on_failure=of.on_failure, max_created_ahead=of.ahead)
     world = World(spec, rules=rules(auto_start=(of.behaviour,)), policy=policy)
+    world.store.known = known
     took = dict(zip(days(count), of.took, strict=True))
     world.cloud.durations, world.cloud.fails = lambda day: took[day] if day else 0, of.fails
     world.run()
@@ -124,15 +132,16 @@ def _side_by_side(world: World) -> int:
     return max(accumulate(step for _, step in steps))
 
 
-def _looks(durations: tuple[int, ...], policy: Policy) -> Callable[[int], int]:
+def _looks(durations: tuple[int, ...], policy: Policy) -> Callable[[int, int], int]:
     """Reads of a date by who knows how long the others take: the polling as it is, without what is not known yet."""
     windows = from_durations(list(durations))
 
     @cache
-    def looks(took: int) -> int:
+    def looks(took: int, unknown_ms: int) -> int:
         at_ms, count = 0, 1
         while at_ms < took:
-            at_ms, count = at_ms + expected_interval_ms(at_ms, windows, policy), count + 1
+            known = windows if at_ms >= unknown_ms else ()
+            at_ms, count = at_ms + expected_interval_ms(at_ms, known, policy), count + 1
         return count
 
     return looks
@@ -168,5 +177,6 @@ def told(of: Scenario, lived: Lived) -> str:
 
 if __name__ == "__main__":
     for seed in [int(word) for word in sys.argv[1:]] or range(30):
-        sys.stdout.write(told(scenario(seed), live(scenario(seed))) + "\n")
+        of = scenario(seed)
+        sys.stdout.write(told(of, live(of, known=remembered(of.behaviour))) + "\n")
         sys.stdout.flush()

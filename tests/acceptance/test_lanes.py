@@ -6,29 +6,57 @@ from functools import cache
 
 import pytest
 
-from tests.acceptance.lanes import Lived, live, scenario, told
+from headgate_worker.core.model.view import Policy
+from tests.acceptance.lanes import Lived, live, remembered, scenario, told
 
 pytestmark = [pytest.mark.slow, pytest.mark.whole]
 
 SEEDS = range(30)
-_lived = cache(lambda seed: live(scenario(seed)))
+FAILED_AT_MOST, AT_MOST, CALLS_AT_MOST = 1.15, 1.05, 1.3
+GRACE_MS = Policy().adopt_grace_ms
 
 
-def _said(seed: int) -> tuple[Lived, str]:
-    lived: Lived = _lived(seed)
-    return lived, told(scenario(seed), lived)
+@cache
+def _lived(seed: int) -> Lived:
+    """On a connection whose ways are known, as after its first backfill."""
+    of = scenario(seed)
+    return live(of, known=remembered(of.behaviour))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_lane_stands_idle_and_no_call_is_wasted(seed: int) -> None:
+    """Counted from the submit to the job's end, creates and looks included."""
+    lived, line = _lived(seed), told(scenario(seed), _lived(seed))
+
+    assert lived.whole <= (FAILED_AT_MOST if scenario(seed).fails else AT_MOST), line
+    assert lived.spent <= CALLS_AT_MOST, line
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_never_do_more_dates_run_side_by_side_than_were_asked_for(seed: int) -> None:
-    lived, line = _said(seed)
+    lived = _lived(seed)
 
-    assert lived.side_by_side <= scenario(seed).lanes, line
-    assert {len(began) for began in lived.world.ledger.began_ms.values()} == {1}, line
+    assert lived.side_by_side <= scenario(seed).lanes, told(scenario(seed), lived)
+    assert {len(began) for began in lived.world.ledger.began_ms.values()} == {1}
 
 
-@pytest.mark.parametrize("seed", [seed for seed in SEEDS if scenario(seed).behaviour != "never"])
-def test_no_lane_stands_idle_between_creates(seed: int) -> None:
-    lived, line = _said(seed)
+@pytest.mark.parametrize("seed", [1, 10, 11, 16, 19])
+def test_a_connection_of_which_nothing_is_known_costs_one_grace_for_each_kind_of_end(seed: int) -> None:
+    of = scenario(seed)
+    lived, known = live(of), _lived(seed)
 
-    assert lived.whole <= (1.15 if scenario(seed).fails else 1.05), line
+    assert lived.whole_ms <= known.whole_ms + (GRACE_MS + 20_000) * (1 + bool(of.fails)), told(of, lived)
+    assert lived.world.store.written <= 4
+
+
+@pytest.mark.parametrize("seed", [0, 3, 10, 19])
+def test_what_is_known_wrongly_runs_nothing_twice_and_is_soon_known_better(seed: int) -> None:
+    of = scenario(seed)
+    wrong = "never" if of.behaviour != "never" else "any_end"
+
+    lived = live(of, known=remembered(wrong))
+
+    assert {len(began) for began in lived.world.ledger.began_ms.values()} == {1}
+    assert lived.side_by_side <= of.lanes
+    assert lived.world.job.counts.succeeded == len(of.took) - len(of.fails)
+    assert lived.whole_ms <= _lived(seed).whole_ms + (GRACE_MS + 20_000) * (1 + bool(of.fails)), told(of, lived)

@@ -56,6 +56,7 @@ class Checks:
         self._folded: pb.Job | None = None
         self.faults: list[str] = []
         self.held_until_ms = 0
+        self.learnt = True
         self.starts: Counter[int] = Counter()
         self._most_tries = 1
         self._updated: set[str] = set()
@@ -292,7 +293,9 @@ class Checks:
             raise Broken("FAILED without an error")
 
     def _check_starts(self, job: pb.Job) -> None:
-        """Upstream is not asked twice for what it does by itself within the grace."""
+        """Upstream is not asked twice for what it does by itself within the grace, unless it is known wrongly."""
+        if not self.learnt:
+            return
         grace_ms = job.backfill.adopt_grace.ToMilliseconds() if job.backfill.HasField("adopt_grace") else 90_000
         if self.faults or self._kind != "backfill" or grace_ms <= self._upstream.rules.auto_start_delay_ms + 20_000:
             return

@@ -9,6 +9,7 @@ from headgate.job import event_log
 from headgate.job.lifecycle import JOB_TERMINAL
 from headgate.store import queue_entries
 from headgate.store.commit import Commit, Wake
+from headgate_worker.core.model.child_release import UNKNOWN
 from headgate_worker.core.model.steps import timestamp
 from headgate_worker.core.model.view import Policy
 from tests.simulator.callers import Callers
@@ -16,7 +17,7 @@ from tests.simulator.chance import Chance
 from tests.simulator.checks import Broken, Checks
 from tests.simulator.jobs import wish
 from tests.simulator.line import Line
-from tests.simulator.rules import draw_rules
+from tests.simulator.rules import draw_rules, remembered
 from tests.simulator.store import ModelStore
 from tests.simulator.timeline import Timeline
 from tests.simulator.upstream import ModelUpstream
@@ -62,6 +63,8 @@ class History:
         self.checks.faults = self.chance.faults
         self.upstream.witness = self.checks.began
         self.store = ModelStore(self.timeline, self._ring, self.checks.committed)
+        self.store.known = remembered(self.chance)
+        self.checks.learnt = len(set(self.upstream.rules.auto_start)) == 1 and self.store.known == UNKNOWN
         self.checks.held_until_ms = self.store.held_until_ms = self._held_until_ms()
         line = Line(self.timeline, self.chance, self.upstream)
         self.ticks = Ticks(self.timeline, self.chance, self.store, line, self.checks, POLICY)

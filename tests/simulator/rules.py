@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from headgate_worker.core.model.child_release import UNKNOWN, ChildRelease, ReleaseFact
 from tests.simulator.chance import Chance
 
 _BLOCKED = (
@@ -42,6 +43,16 @@ class Rules:
     words: str
     batches: bool
     adhoc_days: int = 0
+
+
+def remembered(chance: Chance) -> ChildRelease:
+    """What is known of how upstream begins children: often nothing, else anything, be it wrong or long ago."""
+    if chance.happens(0.5):
+        return UNKNOWN
+    success, failure = (
+        ReleaseFact(chance.happens(0.5), chance.pick((0, 2**42))) if chance.happens(0.8) else None for _ in "sf"
+    )
+    return ChildRelease(success, failure, chance.pick((0, 1_000, 60_000)))
 
 
 def draw_rules(chance: Chance) -> Rules:

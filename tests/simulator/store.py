@@ -10,6 +10,7 @@ from headgate.job.lifecycle import JOB_TERMINAL
 from headgate.store.commit import GRACE_MS, Commit, CommitOutcome, Committed, Fenced, Stale, Usage
 from headgate.store.date_claims import Overlapping
 from headgate_worker.core.model.calls import StopRecord
+from headgate_worker.core.model.child_release import UNKNOWN, ReleaseEvidence
 from tests.simulator.timeline import Timeline
 
 LEASE_MS = 6_000
@@ -69,6 +70,8 @@ class ModelStore:
         self.record = Record(pb.Job())
         self._stops: dict[int | str, list[StopRecord]] = {}
         self.held_until_ms = 0
+        self.known = UNKNOWN
+        self.written = 0
 
     def begin(self) -> Taken | None:
         """BEGIN_SCRIPT; None when the job is busy, and then it is rung for by its owner, and at the lease's end."""
@@ -107,6 +110,11 @@ class ModelStore:
         record = self.record
         if record.fence == fence:
             record.lease_ends_ms = min(record.lease_ends_ms, self._timeline.now_ms + LEASE_MS)
+
+    def learn(self, evidence: ReleaseEvidence | None) -> None:
+        """Remember what was seen of how upstream begins children; written only when that says something new."""
+        if evidence is not None and (known := self.known.learn(evidence)) != self.known:
+            self.known, self.written = known, self.written + 1
 
     def record_stop(self, ids: Iterable[int | str], job: str) -> int:
         """Note a stop that is about to be sent beside its instances; when that was."""

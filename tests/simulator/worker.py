@@ -16,7 +16,7 @@ from headgate.reasons import Reason
 from headgate.store import queue_entries
 from headgate.store.commit import Commit, Committed, Stale, Usage, Wake
 from headgate.store.date_claims import Overlapping
-from headgate_worker.core.facts import stop_records
+from headgate_worker.core.facts import child_release, stop_records
 from headgate_worker.core.model import errors
 from headgate_worker.core.model.calls import WRITES, Call, Failure, FailureKind, Outcome
 from headgate_worker.core.model.hints_codec import decode_hints, encode_hints
@@ -189,7 +189,14 @@ class Tick:
         return True
 
     def _view(self) -> View:
-        return View(self.job, self.hints, self._timeline.now_ms, self._chance.fraction(), self._policy)
+        return View(
+            self.job,
+            self.hints,
+            self._timeline.now_ms,
+            self._chance.fraction(),
+            self._policy,
+            release=self._store.known,
+        )
 
     def _act(self, act: Act) -> Generator[int, None, bool]:
         if act.call is not None and not (yield from self._admitted(act.call)):
@@ -259,9 +266,10 @@ class Tick:
         for _ in range(20):
             if self.job.state in JOB_TERMINAL:
                 return
-            change = absorb(self._view(), act, outcome)
+            view = self._view()
             try:
-                yield from self._take(change)
+                yield from self._take(absorb(view, act, outcome))
+                self._store.learn(child_release.evidence(view, act, outcome))
                 return
             except JobChanged:
                 self._reload()

@@ -175,6 +175,11 @@ def durations(target: str) -> str:
     return f"hg:took:{target}"
 
 
+def child_release(connection: str) -> str:
+    """String with what workers have seen of when upstream begins children by itself, on a connection: JSON."""
+    return f"hg:children:{connection}"
+
+
 def claim(connection: str, instance_id: int) -> str:
     """Hash beside an observation: when its read was claimed, and who is reading now; see `observations`."""
     return f"hg:flight:{connection}:{instance_id}"

@@ -251,7 +251,10 @@ class BackfillSpec(_message.Message):
 
     @_builtins.property
     def adopt_grace(self) -> _duration_pb2.Duration:
-        """How long after its parent's end a child may stay NotRun before headgate starts it, 0 s to 1 h; absent means 90 s."""
+        """How long after its parent's end a child may stay NotRun before headgate starts it, 0 s to 1 h. Absent means as long
+        as needed: 90 s while it is not known whether upstream begins children after such an end, as was seen on this
+        connection, and no time at all once it is known not to.
+        """
 
     def __init__(
         self,

@@ -44,6 +44,7 @@ def test_every_key_of_ours_has_our_prefix() -> None:
         *(keys.dates("t"), keys.dates_line("t"), keys.dates_wants("t")),
         *(keys.quota("eu"), keys.quota_sent("eu", "read"), keys.quota_creators("eu", "read")),
         *(keys.quota_turns("eu", "read"), keys.durations("t"), keys.look("", 7), keys.claim("", 7), keys.stops("", 7)),
+        keys.child_release(""),
     ]
 
     assert all(key.startswith(keys.PREFIX) for key in ours)

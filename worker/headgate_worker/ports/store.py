@@ -13,6 +13,7 @@ from headgate.store import queue_entries
 from headgate.store.commit import Commit, CommitOutcome
 from headgate.store.observations import KeptObservation
 from headgate_worker.core.model.calls import StopRecord
+from headgate_worker.core.model.child_release import UNKNOWN, ChildRelease, ReleaseEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Taken:
         fence: shuts out whoever had the job before.
         attempts: ticks that began since the last commit, this one included.
         now_ms: the store's clock.
+        release: what is known of how the job's connection begins children.
         marked: another job gave its instances the same name first, so that this one needs a name of its own.
     """
 
@@ -32,6 +34,7 @@ class Taken:
     hints: bytes
     now_ms: int
     marked: bool = False
+    release: ChildRelease = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,13 @@ class StopLog(Protocol):
         """The stops on record for an instance."""
 
 
+class ReleaseLog(Protocol):
+    """Port: how connections begin children, known to all workers."""
+
+    async def learn(self, connection: str, evidence: ReleaseEvidence) -> ChildRelease:
+        """Remember what a child has shown; what is known of its connection then."""
+
+
 class TickStore(Protocol):
     """Port: takes jobs and commits changes. A lease lasts `lease_ms`."""
 
@@ -133,6 +143,10 @@ class TickStore(Protocol):
     @property
     def stops(self) -> StopLog:
         """Stops on record."""
+
+    @property
+    def child_releases(self) -> ReleaseLog:
+        """How connections begin children."""
 
     async def begin(self, job_id: str) -> LeaseResult | None:
         """Take a job for one tick; None when there is no such job any more."""

@@ -70,7 +70,9 @@ class Settings(BaseSettings):
     poll_far_seconds: float = Field(
         default=180.0, gt=0, le=3600, description="Longest time between two reads of one whose end is far."
     )
-    adopt_grace_seconds: float = Field(default=90.0, ge=0, le=3600, description="How long a child may stay NotRun.")
+    adopt_grace_seconds: float = Field(
+        default=90.0, ge=0, le=3600, description="How long a child may stay NotRun while nothing is known."
+    )
     settle_seconds: float = Field(
         default=180.0, ge=0, le=86400, description="When a lost create must show in a search."
     )

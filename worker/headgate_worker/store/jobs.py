@@ -50,6 +50,7 @@ from headgate.store.reserve import HeartbeatArguments, HeartbeatKeys, PutArgumen
 from headgate_redis import backoff
 from headgate_redis.row_errors import is_damage
 from headgate_worker.ports.store import Busy, LateTicks, LeaseResult, Taken, Unreadable
+from headgate_worker.store.child_releases import ChildReleases
 from headgate_worker.store.clients import refuses_writes
 from headgate_worker.store.shared_reads import SharedReads
 from headgate_worker.store.stop_records import Stops
@@ -86,6 +87,7 @@ class Store:
     def __init__(self, redis: Redis, *, lease_ms: int, grace_ms: int = commit.GRACE_MS) -> None:
         self.shared_reads = SharedReads(redis)
         self.stops = Stops(redis)
+        self.child_releases = ChildReleases(redis)
         self._redis: Any = redis  # its stubs mix the answers of the blocking and the async client
         self.lease_ms = lease_ms
         self.default_connection = ""
@@ -134,7 +136,8 @@ class Store:
         job = _parsed(job_id, kept, first)
         if job is None:
             return Unreadable(int(fence), int(attempts))
-        return Taken(job, int(fence), int(attempts), bytes(hints), int(now_ms), marked == b"1")
+        release = await self.child_releases.of(job.connection)
+        return Taken(job, int(fence), int(attempts), bytes(hints), int(now_ms), marked == b"1", release)
 
     async def give_up(self, job_id: str, fence: int | None) -> None:
         """Have a job that can't be read, or not be ended, looked at no more, unless somebody else has it by now."""

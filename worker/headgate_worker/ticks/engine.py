@@ -12,16 +12,12 @@ import logging
 from dataclasses import replace
 from typing import Final
 
-from google.rpc.status_pb2 import Status
-
 from headgate import pb
 from headgate.job import sizes
 from headgate.job.lifecycle import JOB_TERMINAL, RUN_FRONTIER
-from headgate.reasons import Reason
 from headgate.store.date_claims import target
-from headgate_worker.core.facts import follow_window, poll_schedule, stop_records
+from headgate_worker.core.facts import child_release, follow_window, poll_schedule, stop_records
 from headgate_worker.core.facts.durations import durations
-from headgate_worker.core.model import errors
 from headgate_worker.core.model.calls import (
     NOT_REPEATABLE,
     WRITES,
@@ -35,6 +31,7 @@ from headgate_worker.core.model.calls import (
     Reply,
     StopRecord,
 )
+from headgate_worker.core.model.child_release import ReleaseEvidence
 from headgate_worker.core.model.steps import Act, Rest, Wait
 from headgate_worker.core.model.upstream_call import Body, UpstreamCall
 from headgate_worker.core.model.view import Policy, View
@@ -43,6 +40,7 @@ from headgate_worker.ports.clock import Clock, Jitter
 from headgate_worker.ports.store import Busy, ReadClaim, Taken, TickStore, Unreadable
 from headgate_worker.ports.upstreams import Upstreams
 from headgate_worker.ticks.admission import Admission, leaves_out
+from headgate_worker.ticks.forced_ends import log_full, poisoned, too_large
 from headgate_worker.ticks.lease_keeper import LeaseKeeper
 from headgate_worker.ticks.tick import (
     DECISIONS,
@@ -192,7 +190,7 @@ class Engine:
         try:
             await self._drive(tick)
         except LogFull as full:
-            await tick.end(_log_full(str(full)))
+            await tick.end(log_full(str(full)))
 
     async def _drive(self, tick: Tick) -> None:
         if end := self._giving_up(tick):
@@ -224,8 +222,8 @@ class Engine:
     def _giving_up(self, tick: Tick) -> tuple[pb.JobEvent, ...]:
         """What ends a job that can't go on, whatever its rules say; empty for all others."""
         if tick.taken.attempts > self._limits.attempts:
-            return _poisoned(tick)
-        return _too_large(tick) if tick.job.ByteSize() >= sizes.END_BYTES else ()
+            return poisoned(tick)
+        return too_large(tick) if tick.job.ByteSize() >= sizes.END_BYTES else ()
 
     async def _wait_in_line(self, tick: Tick) -> None:
         """End the tick of a job whose dates others have: who gives some back rings, and this is the net below."""
@@ -250,7 +248,7 @@ class Engine:
 
     def _view(self, tick: Tick) -> View:
         now_ms, jitter = self._clock.now_ms(), self._jitter.fraction()
-        return View(tick.job, tick.hints, now_ms, jitter, self._policy, marked=tick.taken.marked)
+        return View(tick.job, tick.hints, now_ms, jitter, self._policy, tick.taken.marked, tick.release)
 
     async def _dispatch(self, tick: Tick, act: Act) -> NextTick | None:
         """Do what was decided; the next tick when its call has to wait for the quota."""
@@ -366,32 +364,17 @@ class Engine:
         for _ in range(DECISIONS):
             if tick.job.state in JOB_TERMINAL:
                 return  # somebody has ended it meanwhile: an ended job takes nothing in
-            change = absorb(self._view(tick), act, outcome)
+            view = self._view(tick)
             try:
-                await tick.take(change, described(act, outcome))
-                return
+                await tick.take(absorb(view, act, outcome), described(act, outcome))
             except JobChanged:
                 await tick.reload()
+            else:
+                await self._learn(tick, child_release.evidence(view, act, outcome))
+                return
         raise LeaseLost
 
-
-def _log_full(bound: str) -> tuple[pb.JobEvent, ...]:
-    said = f"its log has reached its bound ({bound}); what runs upstream runs on and is not followed any more"
-    return _given_up(errors.status(Reason.LOG_FULL, said, bound=bound), said)
-
-
-def _too_large(tick: Tick) -> tuple[pb.JobEvent, ...]:
-    said = f"its record has {tick.job.ByteSize():,} bytes; what runs upstream runs on and is not followed any more"
-    return _given_up(errors.status(Reason.JOB_TOO_LARGE, said), said)
-
-
-def _poisoned(tick: Tick) -> tuple[pb.JobEvent, ...]:
-    deaths = tick.taken.attempts - 1
-    said = f"looking at the job broke off, or ended its worker, {deaths} times in a row"
-    error = errors.status(Reason.JOB_POISONED, said, attempts=str(deaths))
-    return _given_up(error, said)
-
-
-def _given_up(error: Status, said: str) -> tuple[pb.JobEvent, ...]:
-    state = pb.JOB_STATE_FAILED
-    return (pb.JobEvent(type=pb.EVENT_TYPE_STATE_CHANGED, state=state, error=error, message=said),)
+    async def _learn(self, tick: Tick, evidence: ReleaseEvidence | None) -> None:
+        """Remember, for all jobs of the connection, what was seen of how upstream begins children."""
+        if evidence is not None:
+            tick.release = await self._store.child_releases.learn(tick.job.connection, evidence)

@@ -99,6 +99,7 @@ class Tick:
         self.over = False
         self.job = taken.job
         self.hints = decode_hints(taken.hints)
+        self.release = taken.release
         self.job_id = keys.job_id(taken.job.name)
 
     def elapsed(self) -> float:

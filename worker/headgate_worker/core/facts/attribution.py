@@ -12,7 +12,7 @@ from typing import Final
 
 from headgate import pb
 from headgate.job.lifecycle import RUN_FRONTIER
-from headgate_worker.core.facts import poll_schedule
+from headgate_worker.core.facts import child_release, poll_schedule
 from headgate_worker.core.facts.job_kinds import expected_parent, may_start, starts_itself
 from headgate_worker.core.facts.runs import NOBODY, THIS_JOB, Stopper, by_instance
 from headgate_worker.core.model.calls import StopRecord
@@ -61,7 +61,7 @@ def _released_by(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> 
         # Unless the parent was run again: the end of a run before may have released the child.
         during = parent.started_time.ToMilliseconds() <= began_ms
         return pb.STARTED_BY_OPERATOR if during else pb.STARTED_BY_UNSPECIFIED
-    in_time = began_ms <= ended_ms + poll_schedule.adopt_grace_ms(view)
+    in_time = began_ms <= ended_ms + child_release.unasked_ms(view, run)
     return pb.STARTED_BY_UPSTREAM if in_time and not _is_foreign(seen) else pb.STARTED_BY_UNSPECIFIED
 
 

@@ -7,6 +7,7 @@ waits for another that was, needs no lane of its own: that holds whichever way u
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from headgate import pb
@@ -30,7 +31,9 @@ def free(job: pb.Job, current: int) -> int:
     """How many more chains may be started beside what runs; `current` is the operation that is started as a whole."""
     left = [run for run in job.runs if run.state not in _OVER]
     named = [run for run in left if run.operation_index == current or run.state not in _UNNAMED]
-    rows = {run.operation_index: [one for one in named if one.operation_index == run.operation_index] for run in named}
+    rows = defaultdict[int, list[pb.InstanceRun]](list)
+    for run in named:
+        rows[run.operation_index].append(run)
     taken = sum(min(created_width(job, operation), held(runs)) for operation, runs in rows.items())
     return max(0, run_properties(job).parallelism - taken)
 

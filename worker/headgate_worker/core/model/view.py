@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from headgate import pb
+from headgate_worker.core.model.child_release import UNKNOWN, ChildRelease
 
 Fact = TypeVar("Fact")
 """What `once` works out."""
@@ -258,6 +259,7 @@ class View:
         jitter: a random number, 0 <= jitter < 1.
         policy: the numbers.
         marked: another job gave its instances the name of this one's first (commit.NameClaim).
+        release: after which ends of a parent upstream begins children by itself, as far as that is remembered.
         runs: the job's runs, taken out once: each pass over the job itself would wrap every row anew.
         kind: which kind of job it is: the name of the spec that is set, such as "backfill".
         known: what `once` has worked out.
@@ -269,6 +271,7 @@ class View:
     jitter: float = 0.5
     policy: Policy = Policy()
     marked: bool = False
+    release: ChildRelease = UNKNOWN
     runs: tuple[pb.InstanceRun, ...] = field(init=False, repr=False, compare=False)
     kind: str = field(init=False, repr=False, compare=False)
     known: dict[Callable[[View], Any], Any] = field(init=False, repr=False, compare=False)

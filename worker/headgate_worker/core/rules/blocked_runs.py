@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from headgate import pb
 from headgate.job.lifecycle import RUN_TERMINAL
-from headgate_worker.core.facts import poll_schedule
+from headgate_worker.core.facts import child_release
 from headgate_worker.core.facts.job_kinds import may_start
 from headgate_worker.core.model.calls import GetInstance, StartInstances
 from headgate_worker.core.model.steps import Act, run_with, runs_changed, timestamp
@@ -43,7 +43,7 @@ def _released(view: View, run: pb.InstanceRun) -> Look:
     poll_at_ms = view.hints.poll_at_ms.get(run.index, 0)
     if not may_start(view) or view.job.state != pb.JOB_STATE_RUNNING:
         return poll_at_ms, Act(call=_get(run), subject=run.index)
-    probe_at_ms = run.parent_end_time.ToMilliseconds() + poll_schedule.adopt_grace_ms(view)
+    probe_at_ms = run.parent_end_time.ToMilliseconds() + child_release.grace_ms(view, run)
     idle_at_ms = view.hints.idle_at_ms.get(run.index, 0)
     if idle_at_ms >= probe_at_ms and view.now_ms - idle_at_ms <= view.policy.poll_max_ms:
         return view.now_ms, Act(call=StartInstances((run.workflow_instance_id,)))

@@ -6,7 +6,7 @@ from headgate import pb
 from headgate.backfill import date_retries
 from headgate.job.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
-from headgate_worker.core.facts import poll_schedule
+from headgate_worker.core.facts import child_release, poll_schedule
 from headgate_worker.core.facts.job_kinds import NAMED, may_start
 from headgate_worker.core.facts.runs import NOBODY, NOT_STARTED, NOT_YET_STARTED, THIS_JOB, by_instance, stopped
 from headgate_worker.core.model import errors
@@ -138,4 +138,4 @@ def _is_asked(view: View, row: pb.InstanceRun) -> bool:
         return may_be_named(view.job, row) or bool(row.retries or row.recalls)
     if row.state != pb.RUN_STATE_BLOCKED or not row.HasField("parent_end_time"):
         return False
-    return row.parent_end_time.ToMilliseconds() + poll_schedule.adopt_grace_ms(view) <= view.now_ms
+    return row.parent_end_time.ToMilliseconds() + child_release.unasked_ms(view, row) <= view.now_ms
