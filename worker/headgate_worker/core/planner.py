@@ -1,7 +1,7 @@
 """What to do next with a job, and what an outcome changes. The one door to the decisions of this package.
 
-Pure: no clock, no randomness, no I/O; whoever drives it passes them in. Rules are asked in order, and the first that
-has something to say is followed. The order matters only where it says so.
+Pure: no clock, no randomness, no I/O; the caller passes them in. Rules are asked in order, and the first one that
+answers is followed. The order matters only where a comment says so.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ from headgate_worker.core.rules.flow import flows
 Rule = Callable[[View], Step | None]
 
 IDLE_MS: Final = 300_000
-"""Longest time between two ticks of a job that waits for something without a time of its own, such as a person: whoever
-changes the job rings, so that this is only a net below the net."""
+"""Longest time between two ticks of a job that waits for something without a time of its own, such as a person: each
+change of the job wakes it, so that this timer is only the fallback."""
 
 
 def _begin(view: View) -> Step | None:

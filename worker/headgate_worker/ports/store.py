@@ -21,7 +21,7 @@ class Taken:
     """A job taken for one tick.
 
     Args:
-        fence: shuts out whoever had the job before.
+        fence: shuts out the tick that had the job before.
         attempts: ticks that began since the last commit, this one included.
         now_ms: the store's clock.
         release: what is known of how the job's connection begins children.
@@ -49,7 +49,7 @@ class Unreadable:
     """A job that was to be taken and can't be read.
 
     Args:
-        fence: shuts out whoever had it before; None where not even that can be kept of it.
+        fence: shuts out the tick that had it before; None where not even that can be kept of it.
         attempts: ticks that began since the last commit, this one included.
     """
 
@@ -83,7 +83,7 @@ class ReadClaim:
     """A read of an instance. One that was claimed is to be published, or abandoned.
 
     Args:
-        token: of the claim; empty for a read that nobody waits for.
+        token: of the claim; empty for a read that no other waits for.
         at_ms: when it was claimed, or sent, by the store's clock.
         instance_id: of a claimed read.
     """
@@ -108,7 +108,7 @@ class InstanceReads(Protocol):
         """Keep what a read has brought, for all, and end its claim."""
 
     async def abandon(self, claim: ReadClaim) -> None:
-        """Let somebody else read: this one brought nothing, or was not sent."""
+        """Let another read go out: this one brought nothing, or was not sent."""
 
 
 class StopLog(Protocol):
@@ -152,7 +152,7 @@ class TickStore(Protocol):
         """Take a job for one tick; None when there is no such job any more."""
 
     async def give_up(self, job_id: str, fence: int | None) -> None:
-        """Have a job that can't be read, or not be ended, looked at no more, unless somebody else has it by now."""
+        """Have a job that can't be read, or not be ended, looked at no more, unless another tick has it by now."""
 
     async def load(self, job_id: str) -> pb.Job | None:
         """The job as it stands, without taking it."""
@@ -161,7 +161,7 @@ class TickStore(Protocol):
         """Make a change, all or nothing."""
 
     async def renew(self, job_id: str, fence: int) -> bool:
-        """Keep a job for another lease; False when somebody else has taken it."""
+        """Keep a job for another lease; False when another tick has taken it."""
 
     async def release(self, job_id: str, fence: int, *, uncount: bool) -> None:
         """Give a job back before its tick is over; `uncount` takes back the attempt that was counted."""

@@ -58,7 +58,7 @@ RENEW: Final = loader.load(
     constants={"ARQ_IN_PROGRESS": keys.ARQ_IN_PROGRESS},
     package=PACKAGE,
 )
-"""Renews leases. Answers the ids that are somebody else's."""
+"""Renews leases. Answers the ids that another owner has claimed."""
 
 
 class EndArguments(NamedTuple):

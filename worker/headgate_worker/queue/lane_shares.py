@@ -1,4 +1,4 @@
-"""How callers and connections share the slots of the read lane: who has few entries running goes before who has many.
+"""How callers and connections share the slots of the read lane: one with few running entries goes before one with many.
 
 A caller may begin another entry while it has fewer running than slots are free, and a connection while it has fewer
 than four times as many. So one caller fills half of the slots, two fill two thirds, and some are always free for the

@@ -66,7 +66,7 @@ class LaneOptions:
         lease_ms: life of a claim that is not renewed.
         drain_seconds: how long running entries may go on after a stop before they are cut off.
         shared: whether callers and connections share the slots, as `lane_shares` says.
-        withdraw_ms: how often it is looked whether running entries were withdrawn, at the most; 0 where nobody does.
+        withdraw_ms: shortest time between two looks for running entries that were withdrawn; 0 where none are.
     """
 
     queue: str

@@ -1,6 +1,6 @@
 """Page tokens: a few whole numbers that say where a list goes on, bound to the arguments of that list. Pure.
 
-A token holds no secret and is not signed: whoever forges one reads what it may read anyway, and what a token says is
+A token holds no secret and is not signed: a forged one reads what its caller may read anyway, and what a token says is
 checked before it is used.
 """
 

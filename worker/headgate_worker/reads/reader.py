@@ -89,7 +89,7 @@ class Reader:
         self._admission = ReadAdmission(clock)
 
     async def read(self, *arguments: Any, caller: Any = "", **_: Any) -> None:
-        """Answer one read; nobody is answered after the caller's deadline."""
+        """Answer one read, unless its caller's deadline has passed."""
         asked = queue_entries.parse_read(list(arguments), caller)
         left = (asked.deadline_ms - await self._store.now_ms()) / 1000
         if left <= 0:

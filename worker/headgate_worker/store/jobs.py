@@ -113,9 +113,9 @@ class Store:
         return asyncio.get_running_loop().time() < self._cautious_until
 
     def was_away(self) -> None:
-        """Note that the store could not be reached: leases that ran out meanwhile may be those of the living.
+        """Note an outage of the store: a lease that expired in it may belong to a live worker that could not renew it.
 
-        Nobody could renew them, so for a while a job is taken only some time after its lease has ended. Otherwise a
+        So for a while a job is taken only some time after its lease has ended. Otherwise a
         tick that has recorded an intent, and not sent it yet, would lose its job to one that can't know that.
         """
         self._cautious_until = asyncio.get_running_loop().time() + CAUTIOUS_SECONDS
@@ -140,7 +140,7 @@ class Store:
         return Taken(job, int(fence), int(attempts), bytes(hints), int(now_ms), marked == b"1", release)
 
     async def give_up(self, job_id: str, fence: int | None) -> None:
-        """Have a job that can't be read, or not be ended, looked at no more, unless somebody else has it by now."""
+        """Have a job that can't be read, or not be ended, looked at no more, unless another tick has it by now."""
         names = GiveUpKeys(keys.job(job_id), keys.DUE, keys.TICKS, keys.DAMAGED)
         arguments = GiveUpArguments(job_id, "" if fence is None else fence)
         self.given_up += await self._give_up(keys=names, args=arguments) == GiveUpAnswer.GIVEN_UP
@@ -188,7 +188,7 @@ class Store:
         return answer
 
     async def renew(self, job_id: str, fence: int) -> bool:
-        """Keep a job for another lease; False when somebody else has taken it."""
+        """Keep a job for another lease; False when another tick has taken it."""
         arguments = RenewLeaseArguments(job_id, fence, self.lease_ms, self._grace_ms)
         answer = await self._renew(keys=RenewLeaseKeys(keys.job(job_id), keys.DUE), args=arguments)
         return bool(answer == RenewLeaseAnswer.RENEWED)
@@ -271,7 +271,7 @@ class Store:
             await self._put(keys=PutKeys(name), args=PutArguments(keys.LOOK_JOB, follow_ms))
 
     async def reply(self, to: str, answer: queue_entries.ReadReply) -> None:
-        """Answer a read. The list vanishes by itself when nobody takes from it."""
+        """Answer a read. The list expires after 60 s when its server takes nothing from it."""
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.rpush(to, queue_entries.encode_reply(answer))
             pipeline.pexpire(to, 60_000)

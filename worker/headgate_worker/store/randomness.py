@@ -1,4 +1,4 @@
-"""Randomness of a real process."""
+"""Randomness of a worker process: ids from the operating system, jitter from a fast generator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One read for all: whoever wants to know an instance takes what another has just read, or waits for it, or reads it.
+"""One read for all: a job or caller takes another's recent read of an instance, waits for it, or reads itself.
 
 Adapter to the scripts of `headgate.store.observations`. Losing anything here costs a read, never correctness.
 """
@@ -106,7 +106,7 @@ class SharedReads:
         await self._publish(keys=names, args=arguments)
 
     async def abandon(self, claim: ReadClaim) -> None:
-        """Let somebody else read: this one brought nothing, or was not sent."""
+        """Let another read go out: this one brought nothing, or was not sent."""
         await self._abandon(
             keys=AbandonKeys(keys.claim(claim.connection, claim.instance_id)), args=AbandonArguments(claim.token)
         )

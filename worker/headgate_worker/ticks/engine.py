@@ -63,7 +63,7 @@ STEPS_PER_TICK: Final = 400
 """Most steps of one tick; the job goes on in the next one."""
 
 LINE_MS: Final = 60_000
-"""How long a job in line for its dates is left alone when nobody rings."""
+"""How long a job in line for its dates is left alone when no holder wakes it."""
 
 SUSPECT_PAUSE_SECONDS: Final = 0.2
 """How long a job that may end the process waits before it is looked at: what was taken with it is back by then."""
@@ -113,7 +113,7 @@ class Engine:
         """Look at a job once; the ms until its entry is to come again, None when it is done with.
 
         A tick too many is harmless; a job that is gone or terminal is left alone. Of a busy one the entry comes again
-        when the lease ends: its owner rings by itself, unless it is dead.
+        when the lease ends: its owner wakes the job by itself, unless it is dead.
         """
         began = self._clock.monotonic()
         taken = await self._store.begin(job_id)
@@ -146,7 +146,8 @@ class Engine:
     def _is_suspect(self, taken: Taken) -> bool:
         """Whether this is the last attempt but one, or the last: those before broke, or ended their worker together.
 
-        Ticks that end together come due together: who is in bad company once would stay in it, and be given up.
+        Jobs whose worker died together retry together: a suspect runs alone, or a healthy job would use up its attempts
+        beside a poisonous one.
         """
         return taken.attempts >= max(2, self._limits.attempts - 1)
 
@@ -226,7 +227,7 @@ class Engine:
         return too_large(tick) if tick.job.ByteSize() >= sizes.END_BYTES else ()
 
     async def _wait_in_line(self, tick: Tick) -> None:
-        """End the tick of a job whose dates others have: who gives some back rings, and this is the net below."""
+        """End the tick of a job in line for dates: a holder that releases some wakes it; a timer is the fallback."""
         now_ms = self._clock.now_ms()
         bounds = [now_ms + LINE_MS, *([tick.job.deadline_time.ToMilliseconds()] * tick.job.HasField("deadline_time"))]
         try:
@@ -318,7 +319,7 @@ class Engine:
         return replace(outcome, stops=await self._store.stops.of(tick.job.connection, instance_id))
 
     async def _is_out_of_reach(self, tick: Tick, call: Call) -> bool:
-        """Whether a call whose intent would be recorded can't get out; then its wait begins, and no event tells of it.
+        """Whether a call whose intent would be recorded can't get out; then its wait begins, without an event.
 
         Asked only after a failure: every try of a long outage would leave an intent and its end in the log.
         """
@@ -363,7 +364,7 @@ class Engine:
     async def _absorb(self, tick: Tick, act: Act, outcome: Outcome) -> None:
         for _ in range(DECISIONS):
             if tick.job.state in JOB_TERMINAL:
-                return  # somebody has ended it meanwhile: an ended job takes nothing in
+                return  # another writer has ended it meanwhile: an ended job takes nothing in
             view = self._view(tick)
             try:
                 await tick.take(absorb(view, act, outcome), described(act, outcome))

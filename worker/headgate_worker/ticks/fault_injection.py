@@ -1,4 +1,4 @@
-"""Dying on purpose, for fault experiments: SIGKILL at a named point of a tick. Off unless a setting names a point."""
+"""Fault injection for experiments: SIGKILL at a named point of a tick. Off unless a setting names a point."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class LeaseKeeper:
         seconds: after which it is renewed for the first time.
 
     Raises:
-        LostJob: somebody else has taken the job; also any other error of the renewal.
+        LostJob: another tick has taken the job; also any other error of the renewal.
     """
 
     def __init__(self, tick: Tick, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The reaper: rings for jobs whose tick is late, deletes what has expired, recounts charges. Every worker runs one."""
+"""The reaper: schedules ticks of late jobs anew, deletes expired jobs, recounts charges. Every worker runs one."""
 
 from __future__ import annotations
 

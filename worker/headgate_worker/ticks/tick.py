@@ -34,7 +34,7 @@ def no_checkpoint(name: str) -> None:
 
 
 class LeaseLost(Exception):
-    """The job was taken by somebody else, or is gone: this tick must not write any more."""
+    """The job was taken by another tick, or is gone: this tick must not write any more."""
 
 
 class DamagedJob(Exception):
@@ -42,7 +42,7 @@ class DamagedJob(Exception):
 
 
 class JobChanged(Exception):
-    """Somebody else has moved the job on: what was decided has to be decided anew."""
+    """Another writer has moved the job on: what was decided has to be decided anew."""
 
 
 class LogFull(Exception):
@@ -111,20 +111,20 @@ class Tick:
         return self._clock.monotonic() < self._lease_ends
 
     async def hold(self) -> None:
-        """Make sure of the lease: renew it when it may have ended and nobody has taken the job since.
+        """Make sure of the lease: renew it when it may have ended and no other tick has taken the job since.
 
         Raises:
-            LostJob: somebody else has the job; what was intended is searched for before it is sent.
+            LostJob: another tick has the job; what was intended is searched for before it is sent.
             redis.exceptions.RedisError: the store can't say.
         """
         if not self.holds_lease() and not (await self._renew() and self.holds_lease()):
             raise LeaseLost
 
     async def keep(self) -> None:
-        """Renew the lease until the tick is over; LostJob when somebody else has the job.
+        """Renew the lease until the tick is over; LostJob when another tick has the job.
 
-        It is told so and cancelled, both: a client of redis-py's own sends through wait_for, and Python 3.11 drops a
-        cancellation that comes together with the result (measured): a loop that only waited for it would never end.
+        `over` is set and the task cancelled, both: redis-py's own client sends through wait_for, and Python 3.11 drops
+        a cancellation that comes together with the result (measured), so a loop that waited for it alone would not end.
         """
         while True:
             try:
@@ -189,10 +189,10 @@ class Tick:
         `poll_ms` is when upstream is to be asked next; 0 when that can't be told, None when it is not known yet.
 
         Raises:
-            Moved: somebody else has moved the job on.
+            Moved: another writer has moved the job on.
             InLine: it would begin, and others have its dates.
             LogFull: there is no room in its log.
-            LostJob: somebody else has the job.
+            LostJob: another tick has the job.
             DamagedJob: nothing can be written.
         """
         now_ms = self._clock.now_ms()
@@ -241,7 +241,7 @@ class Tick:
         await self.commit((), wake_ms=following.wake_ms, poll_ms=following.poll_ms)
 
     async def reload(self) -> None:
-        """Read the job again after somebody else moved it on; LostJob when it is gone."""
+        """Read the job again after another writer moved it on; LostJob when it is gone."""
         job = await self._store.load(self.job_id)
         if job is None:
             raise LeaseLost

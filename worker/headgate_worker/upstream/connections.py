@@ -28,7 +28,7 @@ from headgate_worker.upstream.governor import Governor
 
 
 class Connection:
-    """One upstream with the quota that all workers share. Without limits nobody is asked."""
+    """One upstream with the quota that all workers share. Without limits the quota is not asked."""
 
     def __init__(self, upstream: Upstream, governor: Governor, limits: Limits, clock: Clock) -> None:
         self._upstream = upstream

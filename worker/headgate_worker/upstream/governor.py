@@ -69,7 +69,7 @@ class Governor:
             await self.freeze(class_of(call), next_day_ms(now_ms))
 
     async def announce(self, name: str, now_ms: int, waits: WaitBounds) -> None:
-        """Tell whoever reads the quota that this worker serves the connection under a name, and by which numbers."""
+        """Write for servers that this worker serves the connection under a name, and by which numbers."""
         key, is_own = keys.quota(name), name == self.connection
         own = {**quota_limits.announcement(self._limits, now_ms), **wait_bounds.announcement(waits)}
         said = own if is_own else quota_limits.alias(self.connection, now_ms)

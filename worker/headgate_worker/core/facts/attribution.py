@@ -25,7 +25,7 @@ SETTLES_MS: Final = 60_000
 def starter(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> pb.StartedBy.ValueType:
     """Who started what was read to have begun, where no start of this job was accepted.
 
-    A start whose reply was lost, or whose worker died, may have been executed: then nobody can tell.
+    A start whose reply was lost, or whose worker died, may have been executed: who started the run is then not known.
     """
     if run.state == pb.RUN_STATE_BLOCKED:
         return _released_by(view, run, seen)
@@ -71,7 +71,7 @@ def _is_foreign(seen: pb.WorkflowInstance) -> bool:
 
 
 def stopper(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance, stops: Sequence[StopRecord] = ()) -> Stopper:
-    """Who stopped a run whose instance was read as a Failure; NOBODY where it has failed, or may have."""
+    """Who stopped a run whose instance was read as a Failure; `runs.NOBODY` where it has failed, or may have."""
     own_ms = run.stop_time.ToMilliseconds()
     if own_ms and not _began_after(view, seen, own_ms):
         return THIS_JOB

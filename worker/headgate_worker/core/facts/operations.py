@@ -13,7 +13,7 @@ from headgate_worker.core.model.steps import Change, operation_changed, operatio
 from headgate_worker.core.model.view import View
 
 OPEN: Final = frozenset({pb.OPERATION_OUTCOME_INTENDED, pb.OPERATION_OUTCOME_AMBIGUOUS})
-"""Outcomes that nobody knows: nothing may be sent before they are reconciled."""
+"""Unknown outcomes: nothing may be sent before they are reconciled."""
 
 MADE: Final = frozenset({pb.OPERATION_OUTCOME_CONFIRMED, pb.OPERATION_OUTCOME_ADOPTED})
 """Outcomes of an operation that was executed."""

@@ -103,6 +103,6 @@ def all_terminal(runs: Iterable[pb.InstanceRun]) -> bool:
 
 
 def by_instance(job: pb.Job) -> dict[int, pb.InstanceRun]:
-    """The runs whose instance id is known, by that id; the latest attempt wins. What is left alone is nobody's run."""
+    """The runs whose instance id is known, by that id; the latest attempt wins. Instances left alone are no runs."""
     known = (run for run in job.runs if run.workflow_instance_id and not is_left_alone(run))
     return {run.workflow_instance_id: run for run in known}

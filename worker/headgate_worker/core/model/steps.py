@@ -56,7 +56,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """Nothing to do ever again, unless somebody asks for it."""
+    """The job has ended; only a retry gives it more to do."""
 
 
 Step = Act | Wait | Rest

@@ -92,7 +92,7 @@ class Inquiry:
     """What is being found out about a run that has ended.
 
     Args:
-        until_ms: nobody waits for it any longer.
+        until_ms: the job's end waits for it until then.
         at_ms: no call for it before.
         tries: calls that brought nothing.
         project_id: workspace of its instance; 0 for flows.

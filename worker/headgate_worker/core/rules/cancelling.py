@@ -90,7 +90,7 @@ def unconfirmed(job: pb.Job) -> bool:
 
 
 def stuck_at_ms(view: View) -> int | None:
-    """When a person is asked about the cancel, if nothing happens before; None while nobody is to be asked.
+    """When a person is asked about the cancel, if nothing happens before; None while no person is to be asked.
 
     A drain waits for what runs as long as that takes, and so has a watchdog only after it.
     """
@@ -129,7 +129,7 @@ def _is_held(run: pb.InstanceRun, left: list[pb.InstanceRun]) -> bool:
 
 
 def last_look_ms(view: View, run: pb.InstanceRun) -> int | None:
-    """When a run that was stopped before it began is looked at although its parent runs; None while nobody waits.
+    """When a run that was stopped before it began is read although its parent runs; None while no cancel waits for it.
 
     A tenth of the time before a person is asked: upstream may have called it Failure, and then it needs no person.
     """

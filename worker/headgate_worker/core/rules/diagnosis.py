@@ -241,7 +241,7 @@ def _may_do_better(failure: Failure) -> bool:
 def _brought_nothing(view: View, run: pb.InstanceRun, inquiry: Inquiry, failure: Failure | None) -> Change:
     """Try again a little later, or give up; a task that is known is told without its log then.
 
-    The job's other calls are not held back: what can't be found out is nobody's trouble but the reader's.
+    The job's other calls are not held back: a missing diagnosis delays nothing else.
     """
     tries = inquiry.tries + 1
     if tries < MOST_TRIES and (failure is None or _may_do_better(failure)):

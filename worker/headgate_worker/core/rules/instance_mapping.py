@@ -63,7 +63,7 @@ def _dateless(seen: pb.WorkflowInstance) -> Failure:
 
 
 def _row_for(job: pb.Job, operation_index: int, seen: pb.WorkflowInstance) -> pb.InstanceRun:
-    """The row that waits for this instance, or a new one at the end for an instance nobody had planned.
+    """The row that waits for this instance, or a new one at the end for an instance that was not planned.
 
     Of an ad hoc call the reply names the one instance, so that it is the row's whatever date upstream shows.
     """
@@ -75,7 +75,7 @@ def _row_for(job: pb.Job, operation_index: int, seen: pb.WorkflowInstance) -> pb
 
 
 def _unplanned(job: pb.Job, operation_index: int) -> pb.InstanceRun:
-    """A row for an instance that nobody had planned: it belongs to the go of its operation."""
+    """A row for an instance that was not planned: it belongs to the go of its operation."""
     of_it = [date_retries.go(run) for run in job.runs if run.operation_index == operation_index]
     attempt = max(of_it, default=max(1, date_retries.current_go(job.runs)))
     return pb.InstanceRun(index=len(job.runs), operation_index=operation_index, attempt=attempt)
@@ -86,7 +86,7 @@ def _waiting_rows(job: pb.Job, operation_index: int) -> list[pb.InstanceRun]:
 
 
 def _unreadable(view: View, subject: int, call: GetInstance, failure: Failure) -> Change:
-    """Fresh instances may be shown late; after that, one that can't be read is nobody's guess."""
+    """Fresh instances may be shown late; after that, one that can't be read needs a person."""
     if failure.kind is not FailureKind.NOT_FOUND:
         return Change((), poll_schedule.after_failure(view, failure))
     intent_ms, hints = view.job.operations[subject].intent_time.ToMilliseconds(), view.hints.settled()

@@ -2,7 +2,7 @@
 
 A round begins once nothing else of the job is under way and the wait of every failed date is over, so that the
 parallelism holds and, where a failure halts all, the order of the dates too. What must be out of the way first is
-called back by `stopping`. Somebody may have rerun a failed instance by hand: it is read before its date gets another.
+called back by `stopping`. An operator may have rerun a failed instance: it is read before its date gets another.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def asks(view: View, call: Call, subject: int) -> bool:
 
 
 def absorb_look(view: View, subject: int, outcome: OutcomeOf[pb.WorkflowInstance]) -> Change:
-    """Try the date again, unless somebody has rerun its instance: that one is followed then."""
+    """Try the date again, unless an operator has rerun its instance: that run is followed then."""
     run = view.runs[subject]
     if isinstance(outcome, Failure):
         gone = outcome.kind is FailureKind.NOT_FOUND

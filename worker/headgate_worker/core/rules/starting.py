@@ -47,7 +47,7 @@ def parent_id(message: str) -> int:
 
 
 def queue(view: View) -> Step | None:
-    """Tell what upstream starts by itself from what it will start after another; nobody asks, so nobody answers."""
+    """Tell what upstream starts by itself from what it will start after another: no start is sent."""
     if not starts_itself(view):
         return None
     fresh = [run for run in view.runs if _fresh(run)]
@@ -180,7 +180,7 @@ def _summary(rows: list[pb.InstanceRun]) -> str:
 def restart(view: View, run: pb.InstanceRun) -> pb.InstanceRun:
     """What becomes of a run that was to be starting and was just read NotRun.
 
-    A refusal in words nobody knows is taken for a wait where the parallelism says that it must be one. Otherwise the
+    A refusal in unknown words is taken for a wait where the parallelism says that it must be one. Otherwise the
     run stays for a grace; then it goes back to CREATED to be started again, a bounded number of times.
     """
     parent = expected_parent(view.job, run)

@@ -19,7 +19,7 @@ Zones = tuple[tzinfo | None, tzinfo | None]
 
 
 def flow_instance(row: Mapping[str, Any], zones: Zones, read_at: Timestamp) -> pb.FlowInstance:
-    """A flow instance. Whoever calls it checks the id; anything else that can't be read is left out."""
+    """A flow instance. The caller checks the id; anything else that can't be read is left out."""
     mode, status, word = number(row, "alertMode"), number(row, "status"), text(row, "statusDesc")
     trigger_zone, run_zone = zones
     return pb.FlowInstance(

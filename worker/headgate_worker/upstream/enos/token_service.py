@@ -20,7 +20,7 @@ from headgate_worker.upstream.http.connections import HttpConnections, HttpReply
 
 PATH: Final = "/apim-token-service/v2.0/token"
 SECONDS: Final = 10.0
-"""Longest time of one request; whoever waits for it has a deadline besides."""
+"""Longest time of one request, in seconds; calls that wait for it have deadlines of their own."""
 
 REPLAYED: Final = 1001
 """Another worker used the same key in the same millisecond."""

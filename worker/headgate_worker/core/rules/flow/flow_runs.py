@@ -73,7 +73,7 @@ def observed(run: pb.InstanceRun, seen: pb.FlowInstance) -> pb.InstanceRun:
 
 
 def _attributed(view: View, row: pb.InstanceRun, stops: tuple[StopRecord, ...]) -> pb.InstanceRun:
-    """The row with who stopped it; upstream has a status of its own for that, and names nobody."""
+    """The row with who stopped it; upstream has a status for that, and does not say who."""
     if row.state in (pb.RUN_STATE_STOPPED, pb.RUN_STATE_SKIPPED) and not row.HasField("started_time"):
         row = run_with(row, started_by=None)
     if row.state != pb.RUN_STATE_STOPPED:
@@ -115,7 +115,7 @@ def _next(view: View, row: pb.InstanceRun) -> Hints:
 
 
 def _unreadable(view: View, run: pb.InstanceRun, failure: Failure) -> Change:
-    """A fresh instance may be shown late; after that, one that is gone is nobody's guess."""
+    """A fresh instance may be shown late; after that, one that is gone needs a person."""
     fresh = any(
         view.now_ms < op.intent_time.ToMilliseconds() + view.policy.settle_ms
         for op in view.job.operations
