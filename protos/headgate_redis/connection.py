@@ -26,12 +26,12 @@ _HELD: Final = attrgetter("_writer.transport", "_parser.parse_error")
 
 
 class RedisConnection(asyncio.Protocol):
-    """One connection that stands, until `on_lost` is told or it is closed.
+    """One connection that stands, until `on_lost` is called or it is closed.
 
     Args:
         parse_error: makes an exception of what Redis says in an error reply.
         on_reply: is given each reply, in order: bytes, a number, a list, None, or an exception as a value.
-        on_lost: is told once that the connection is gone, unless it was closed from here.
+        on_lost: called once when the connection is lost, unless it was closed from here.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ async def connect(
     """Connect anew, and take the connection over from redis-py.
 
     Raises:
-        redis.exceptions.RedisError: it can't be reached, or lets nobody in.
+        redis.exceptions.RedisError: it can't be reached, or refuses the login.
         OSError: the same.
     """
     await connection.disconnect(nowait=True)

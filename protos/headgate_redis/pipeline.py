@@ -1,7 +1,7 @@
 """Many callers, one connection: commands that wait are sent together and answered in order.
 
 With many callers in flight this costs a quarter of one round trip each. Each call is a group of commands that stay
-together, so a MULTI is one call. A pipe never repeats anything: whoever called knows whether that is safe.
+together, so a MULTI is one call. A pipe never repeats anything: its caller knows whether that is safe.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ GATHER: Final = 32
 """Calls that are not kept waiting for more."""
 
 MAX_WAITING: Final = 20_000
-"""Most calls that wait. More are refused: a queue that only grows helps nobody."""
+"""Most calls that wait. More are refused: a queue that only grows delays all calls."""
 
 IDLE_SECONDS: Final = 1.0
 """A connection that was idle for longer is given the time to say that it is gone before it is used."""
@@ -115,7 +115,7 @@ class Pipeline:
 
         Raises:
             ReplyLost: no answer came; whether the commands were executed is not known.
-            ResponseError: Redis refused one of them; the first refusal is told.
+            ResponseError: Redis refused one of them; the first refusal is raised.
             PipelineFull: too many calls wait already.
         """
         if len(self._waiting) >= MAX_WAITING:
@@ -127,7 +127,7 @@ class Pipeline:
         return await call.answer
 
     async def run(self) -> None:
-        """Connect whenever calls wait for it, until cancelled; then every call is told that its reply is lost."""
+        """Connect whenever calls wait for it, until cancelled; then every call ends with ReplyLost."""
         try:
             while True:
                 await self._wakeup.wait()
@@ -140,7 +140,7 @@ class Pipeline:
             await self._connection.disconnect(nowait=True)
 
     async def _connect(self) -> None:
-        """Connect and send what waits; where that can't be, those who wait are told."""
+        """Connect and send what waits; where no connection can be had, the waiting calls end with that error."""
         began = self._loop.time()
         try:
             async with asyncio.timeout(self._timeout):

@@ -1,5 +1,6 @@
 """Rules of the house that no linter knows."""
 
+import ast
 import re
 from collections import Counter
 from pathlib import Path
@@ -131,3 +132,18 @@ def test_no_test_of_properties_fails_because_the_machine_is_busy() -> None:
     own = re.compile(r"@settings\([^)]*(?:deadline=(?!None)|suppress_health_check=\[\])")
     tests = [path for path in python_files() if relative(path).startswith("tests/")]
     assert not [relative(path) for path in tests if own.search(path.read_text())]
+
+
+def test_the_subject_of_a_docstring_is_the_thing() -> None:
+    """A noun of the field stands where "whoever" or "somebody" would leave the reader to guess."""
+    vague = re.compile(r"\b(?:[Ww]hoever|[Ss]omebody|[Ss]omeone|[Nn]obody|[Aa]nybody|[Ee]verybody)\b")
+    plain = [path for path in python_files() if relative(path).startswith(("worker/", "protos/"))]
+    texts = [
+        (path, node.value.value)
+        for path in plain
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    ]
+
+    assert len(texts) > 1_000
+    assert not [f"{relative(path)}: {found[0]}" for path, text in texts if (found := vague.search(text))]

@@ -24,7 +24,7 @@ def counts(spec: pb.BackfillSpec, seen: pb.WorkflowInstance) -> bool:
 
 
 def leaves_alone(spec: pb.BackfillSpec, latest: pb.WorkflowInstanceStatus.ValueType) -> bool:
-    """Whether a date whose latest instance has this status is not run; a status that nobody knows has not failed."""
+    """Whether a date whose latest instance has this status is not run; an unknown status counts as not failed."""
     if spec.reprocess == pb.REPROCESS_MISSING_AND_FAILED:
         return latest != pb.WORKFLOW_INSTANCE_STATUS_FAILURE
     return spec.reprocess == pb.REPROCESS_MISSING_ONLY

@@ -1,6 +1,6 @@
 """The log of a job: how events make a job, and nothing else does.
 
-A job is the fold of its events. `Job` messages are values here: nobody but `fold` makes a changed one, and it
+A job is the fold of its events. `Job` messages are values here: only `fold` makes a changed one, and it
 never changes the one it was given.
 """
 

@@ -29,7 +29,7 @@ _CANCELLED = pb.JOB_STATE_CANCELLED
 _ATTENTION = pb.JOB_STATE_NEEDS_ATTENTION
 
 JOB_TERMINAL: Final = frozenset({_SUCCEEDED, _FAILED, _CANCELLED})
-"""Nothing follows but a retry; `end_time` is set and watchers are told the end."""
+"""Nothing follows but a retry; `end_time` is set and watches end."""
 
 JOB_RESTING: Final = frozenset({_PAUSED, _ATTENTION})
 """Not terminal, and waiting for a person."""

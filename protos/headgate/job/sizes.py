@@ -1,7 +1,7 @@
 """How large a job may become, so that each message that shows one fits twice into what a client takes. Pure.
 
 A request is bounded before it is recorded, and its job grows from then on: rows, calls, messages of upstream, ends of
-logs. In three steps it grows less and less: rows are told in short, no date is tried again, and at last it ends.
+logs. In three steps it grows less and less: rows are shortened, no date is tried again, and at last it ends.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ MAX_JOB_BYTES: Final = 2 * 1024 * 1024 - 8 * 1024
 """What no job reaches: half of the 4 MiB that a client takes of one message by default, less what is around it."""
 
 SHORT_TEXTS_BYTES: Final = 768 * 1024
-"""From here on what is added to a job's rows is told in short."""
+"""Bytes of a job from which on what is added to its rows is shortened."""
 
 NO_RETRY_BYTES: Final = 1024 * 1024
 """From here on no date of the job runs again: a backfill of its own has room for it."""
@@ -23,10 +23,10 @@ END_BYTES: Final = 1408 * 1024
 """From here on the job ends: one more event could bring it near MAX_JOB_BYTES."""
 
 SHORT_ROW_BYTES: Final = 384
-"""What a run or a call takes at most when it is told in short, but for names that are needed whole."""
+"""Most bytes of a shortened run or call, but for names that are needed whole."""
 
 EVENT_BYTES: Final = 256 * 1024
-"""What the rows of one event share while they are told at length."""
+"""Bytes that the rows of one event share while they are not shortened."""
 
 MAX_ROW_BYTES: Final = 16 * 1024
 """What one row takes at most."""

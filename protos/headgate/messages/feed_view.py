@@ -1,7 +1,7 @@
 """What the feed shows of events: all of them, without payloads. Pure.
 
 The feed outlives jobs, and its entries can't be taken out of it one by one. So an event that has payloads is shown
-without them, beside the digest of the whole event; whoever wants the whole event reads the job's log. Most events have
+without them, beside the digest of the whole event; the whole event is in the job's log. Most events have
 none, and stand in the feed byte for byte.
 """
 

@@ -27,7 +27,7 @@ def unknown(what: str, text: str, known: Sequence[str]) -> str:
 
 def nearest(text: str, known: Sequence[str]) -> str:
     """The known word that was probably meant, whatever its case; empty when none is near."""
-    from difflib import get_close_matches  # only where somebody mistyped: it costs milliseconds to load
+    from difflib import get_close_matches  # only after a mistyped word: it takes milliseconds to load
 
     folded = {word.upper(): word for word in known}
     found = get_close_matches(text[:_LONGEST].upper(), folded, n=1, cutoff=0.6)

@@ -1,7 +1,7 @@
 """What a process does in the open, and whether it is meant: a start refuses each unless a setting names it. Pure.
 
-A fact is told where it holds, not where it might: who listens on loopback only, or calls a cloud on loopback only, is
-exposed to nobody. The words are those of HEADGATE_ALLOW_INSECURE, which all processes share.
+A fact is reported where it holds, not where it might: a process that listens on loopback only, or calls a cloud on
+loopback only, is not exposed. The words are those of HEADGATE_ALLOW_INSECURE, which all processes share.
 """
 
 from __future__ import annotations

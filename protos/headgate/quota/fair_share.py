@@ -2,13 +2,13 @@
 
 While a single creator asks, nothing of this applies, and slots are booked as far ahead as its calls would wait. From
 the moment another one asks, and for as long as it does, the queue of slots is kept short, so that its order hardly
-matters, and each creator's slots are counted. A creator whose calls were told to come later is hungry. Nobody may be
-more than a few slots ahead of the hungry creator that has had the fewest, but when the queue is about to run dry
-anybody may book: what one does not use the others may. Nobody saves up what it has not used.
+matters, and each creator's slots are counted. A creator whose calls have to come later is hungry. No creator may be
+more than a few slots ahead of the hungry one that has had the fewest, but when the queue is about to run dry every
+creator may book: slots that one does not use go to the others. Unused slots are not saved up.
 
 Within a creator the call goes first that has waited longest, where each step of its job's priority counts as a minute
 of waiting: calls that have waited less than those that were let in lately find half of the room. A call that is to
-come later is told when. The calls of one creator are spread over time for that, those whose turn it is apart from the
+come later gets a time. The calls of one creator are spread over time for that, those whose turn it is apart from the
 others, so that all of either kind ask at most twice as often as slots are handed out, and none more than once a second.
 """
 

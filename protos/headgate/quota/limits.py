@@ -70,7 +70,7 @@ def edition_of(limits: Limits) -> str:
 
 
 def announcement(limits: Limits, now_ms: int) -> dict[str, str]:
-    """What a worker writes into the hash of a connection that it serves, to be read by whoever can't ask it."""
+    """What a worker writes into the hash of a connection that it serves, for servers, which can't ask the worker."""
     return {"limits": json.dumps(asdict(limits), separators=(",", ":")), ANNOUNCED: str(now_ms)}
 
 

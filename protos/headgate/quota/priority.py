@@ -2,8 +2,8 @@
 
 Slots are handed out in the order of asking, and what is handed out stays so. What a priority changes is how far ahead
 of now a call may take a slot: while jobs of a higher priority have asked within the last minute, the others take only
-near ones and ask again, so that the queue which an urgent call finds is short. Who has waited may reach further ahead,
-so that the longest waiting of equals comes first and nobody waits for ever. Where all jobs have the same priority
+near ones and ask again, so that the queue which an urgent call finds is short. A call that has waited may reach further
+ahead, so that the longest waiting of equals comes first and none waits for ever. Where all jobs have the same priority
 nothing of this applies, and the order of asking is the order of going. While several creators ask, the queue is short
 anyway, and `headgate.quota.fair_share` says whose call goes first.
 """
@@ -23,7 +23,7 @@ URGENT_MS: Final = 60_000
 """For how long after an urgent call has asked the others leave room."""
 
 SHORTEST_MS, LONGEST_MS = 1_000, 10_000
-"""Bounds of the time until a call asks again that was told to wait."""
+"""Bounds of the time until a call that has to wait asks again."""
 
 
 @dataclass(frozen=True, slots=True)

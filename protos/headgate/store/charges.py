@@ -32,7 +32,7 @@ class Shares:
     Args:
         caller_jobs: jobs of one caller.
         caller_bytes: bytes of their logs and states.
-        connection_jobs: jobs of one connection, whoever made them.
+        connection_jobs: jobs of one connection, of all callers together.
         connection_bytes: bytes of those.
     """
 

@@ -125,7 +125,7 @@ class Commit:
         hints: scratch of the worker. Losing it changes timing only. None leaves it as it is.
         wake: the next tick; None for a terminal job.
         request: for a submit or a retry, its idempotency record.
-        origin: who makes the change, for its audit record; NOBODY for a worker.
+        origin: who makes the change, for its audit record; `audit.NOBODY` for a worker.
         hold: dates of a backfill: taken, all or none, or waited for in line, by the commit that accepts it, runs dates
             again or begins it, and given back by the one that makes it terminal; None on all others.
         claim: for a submit that makes instances, the name it will give them: whether another job has given it too.
@@ -167,14 +167,14 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """Somebody else moved the job on to `revision` first; nothing was written."""
+    """Another writer moved the job on to `revision` first; nothing was written."""
 
     revision: int
 
 
 @dataclass(frozen=True, slots=True)
 class Fenced:
-    """Somebody else has taken the job since; nothing was written, and nothing may be."""
+    """Another tick has taken the job since; nothing was written, and nothing may be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 Two backfills overlap on a date when connection, project, environment and root tasks are the same: those are its target.
 The commit that accepts a backfill takes its dates, all or none, and so does one that runs dates again; the commit that
 ends it gives them back. With QUEUE_AFTER a backfill is accepted into the line of its target instead, holding nothing,
-and the commit by which a worker begins it takes the dates. In line the earlier one comes first: dates that somebody in
-line wants are taken for all who came later, or are not in line. So nobody waits for one who waits for him, and nobody
-waits for ever while those before him end, which their deadlines see to.
+and the commit by which a worker begins it takes the dates. In line the earlier one comes first: dates that a backfill
+in line wants are taken for all that came later, or are not in line. So no two backfills wait for each other, and none
+waits for ever while those before it end, which their deadlines see to.
 """
 
 from __future__ import annotations

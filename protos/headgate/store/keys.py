@@ -246,5 +246,5 @@ def job_id(name: str) -> str:
 
 
 def text(raw: bytes) -> str:
-    """An id that Redis holds as text. One that is none becomes another that is nobody's, and stops no one."""
+    """An id that Redis holds, as text. Bytes that are no UTF-8 are escaped: no error, and the id of no job."""
     return raw.decode("utf-8", "backslashreplace")

@@ -1,7 +1,7 @@
 """Observations that all share: one read of an instance serves every job, every caller and every worker. Scripts.
 
 A read is claimed before it is sent, for a short lease, and its answer is published with the time of the claim: it shows
-the instance as it was then or later. Whoever wants to know it as it was at some time, or later, takes an answer that
+the instance as it was then or later. A reader that needs it as it was at some time, or later, takes an answer that
 was claimed no earlier, or waits for the read that is under way, or claims the next. A holder that dies costs its lease.
 
 Scripts that a store without memory must not refuse begin their writes with one that takes something away; see
@@ -21,7 +21,7 @@ TTL_MS: Final = 24 * 3600 * 1000
 """How long an observation is kept: the API's longest max_staleness."""
 
 LEASE_MS: Final = 3_000
-"""How long a claim holds others back. A read that takes longer goes on, and somebody else may read too."""
+"""How long a claim holds others back. A read that takes longer goes on, and another one may go out too."""
 
 CLAIM_TTL_MS: Final = 3_600_000
 """How long it is remembered when an observation was claimed; one that is older serves no job any more."""
@@ -122,7 +122,7 @@ class KeptObservation:
 
 @dataclass(frozen=True, slots=True)
 class ReadElsewhere:
-    """Somebody else is reading, for `for_ms` at most before others may. Ask again with `since_ms`."""
+    """Another read is under way, for `for_ms` at most before others may. Ask again with `since_ms`."""
 
     since_ms: int
     for_ms: int

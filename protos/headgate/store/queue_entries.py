@@ -65,7 +65,7 @@ class ReadRequest:
         method: name of the RPC, such as "GetWorkflowInstance".
         request: the RPC's request message as bytes.
         reply_to: key of the list the answer is pushed to.
-        deadline_ms: by the store's clock; an answer after that interests nobody.
+        deadline_ms: by the store's clock; later answers are not sent.
         caller: name of who asks; empty from servers that do not tell.
     """
 
@@ -78,7 +78,7 @@ class ReadRequest:
 
 
 def read(asked: ReadRequest, *, nonce: str, now_ms: int, connection: str = "") -> QueueEntry:
-    """An entry that answers a read. Caller and connection stand in its id, for whoever claims it."""
+    """An entry that answers a read. Caller and connection stand in its id, for the claiming script."""
     # Workers of versions that know no caller unpack five arguments and leave the named ones alone.
     body = base64.b64encode(asked.request).decode()
     arguments = [asked.id, asked.method, body, asked.reply_to, asked.deadline_ms]

@@ -1,7 +1,7 @@
 """How the store keeps a job beside its log: as a snapshot, but none where the log's first event already holds the job.
 
-A job that nobody has touched since it was accepted is in that event, byte for byte, and of most jobs in a long queue
-there is nothing else to say. Whoever finds no snapshot takes the job from the first event.
+A job that was not changed since it was accepted is in that event, byte for byte, and of most jobs in a long queue
+there is nothing else to say. Where there is no snapshot, the job is that of the first event.
 """
 
 from __future__ import annotations
