@@ -30,12 +30,13 @@ READS: Final[dict[str, Any]] = {
     "ListJobEvents": pb.ListJobEventsRequest(name=NAME),
     "WatchJob": pb.WatchJobRequest(name=NAME, start_revision=1),
     "WatchJobs": pb.WatchJobsRequest(),
+    "GetJobReport": pb.GetJobReportRequest(name=NAME),
     "GetOperation": lro.GetOperationRequest(name=OPERATION),
     "ListOperations": lro.ListOperationsRequest(name="operations"),
     "WaitOperation": lro.WaitOperationRequest(name=OPERATION, timeout=Duration(nanos=10_000_000)),
 }
-WITHOUT_FOR_ALL: Final = {"WatchJobs", "ListOperations"}
-"""The feed and operations show no payloads to anybody."""
+WITHOUT_FOR_ALL: Final = {"WatchJobs", "ListOperations", "GetJobReport"}
+"""The feed, operations and reports show no payloads to anybody."""
 
 STEERS: Final = ("UpdateJob", "PauseJob", "ResumeJob", "CancelJob", "RetryJob", "ResolveJob")
 SUBMITS: Final = {
@@ -92,6 +93,8 @@ async def answers(world: World, name: str, request: Any, who: Metadata) -> bytes
     call: Any = kind(path, type(request).SerializeToString, None)(request, metadata=who, timeout=20)
     if not method.server_streaming:
         return bytes(await call)
+    if name == "GetJobReport":
+        return b"".join([bytes(part) async for part in call])
     found = b""
     try:
         while True:
