@@ -32,6 +32,7 @@ from headgate_server.ports.address import parse_address
 from headgate_server.ports.instance_kinds import PollPace
 from headgate_server.process.metrics import Metrics
 from headgate_server.process.settings import Settings
+from headgate_server.reports.job_checks import JobChecker
 from headgate_server.reports.report_stream import JobReports
 from headgate_server.rpc import handlers as rpc_handlers
 from headgate_server.rpc import health_service, listener, pending_requests, reflection_service, registry
@@ -51,6 +52,7 @@ from headgate_server.store.connection_facts import RedisFacts
 from headgate_server.store.connections import RedisLink
 from headgate_server.store.feed import RedisFeed
 from headgate_server.store.feed_history import RedisHistory
+from headgate_server.store.job_checks import RedisJobChecks
 from headgate_server.store.jobs import RedisStore
 from headgate_server.store.memory import StoreMemory
 from headgate_server.store.observations import RedisObservations
@@ -179,6 +181,8 @@ class ServerParts:
             new_work=new_work,
             default=default,
         )
+        limits = {"max_watches_per_process": settings.max_watches}
+        checker = JobChecker(RedisJobChecks(self.reads), self.store)
         return {
             "headgate.v1.JobService": JobService(
                 self.store,
@@ -195,7 +199,7 @@ class ServerParts:
             "headgate.v1.FlowInstanceService": FlowInstanceService(submitter, self.reading, instances),
             "google.longrunning.Operations": OperationsService(self.store, self.hub, changer, self.streams),
             "headgate.v1.TaskInstanceService": TaskInstanceService(self.reading),
-            "headgate.v1.AdminService": AdminService({"max_watches_per_process": settings.max_watches}, facts),
+            "headgate.v1.AdminService": AdminService(limits, facts, checker),
         }
 
     def _instance_watch(self) -> InstanceWatch:

@@ -41,6 +41,7 @@ async def test_the_morning_after_a_backfill(deployment: Deployment) -> None:
     await add_fault(deployment, kind="fail_run", biz_date="2025-02-06", task_name="load_orders")
     async with Client(target) as client:
         handle = await client.backfills.create(between("2025-02-05", "2025-02-08"), job_id="night")
+        under_way = await headgate("fsck", "night", target=target)
         await handle.result(raise_on_failure=False)
         failed = await handle.report()
         await handle.retry()
@@ -55,6 +56,10 @@ async def test_the_morning_after_a_backfill(deployment: Deployment) -> None:
         by_log = await handle.report()
         now = await handle.report(verify=True)
         shown = await headgate("report", "night", "--verify", target=target)
+        store = await headgate("fsck", target=target)
+
+    assert (under_way.status, under_way.out) == (0, "1 jobs checked, 0 findings\n")
+    assert (store.status, store.out) == (0, "2 jobs checked, 0 findings\n")
 
     assert kinds(failed) == ["FAILED"]
     assert [day.day for day in failed.statement.objections[0].biz_dates] == [6]

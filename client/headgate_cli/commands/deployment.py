@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from headgate_cli.commands.job_argument import complete_job
 from headgate_cli.input.flag_groups import expanded
 from headgate_cli.input.parameters import ConnectionFlag, ServerFlags
 from headgate_cli.process.launch import PROCESSES, launch
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
         _register_process(app, name)
     app.command(rich_help_panel="Deployment")(info)
     app.command(rich_help_panel="Deployment")(quota)
+    app.command(rich_help_panel="Deployment")(fsck)
 
 
 def _register_process(app: typer.Typer, name: str) -> None:
@@ -105,3 +107,26 @@ def quota(*, connection: ConnectionFlag = "", server: ServerFlags) -> None:
     from headgate_cli.actions import admin
 
     admin.quota(connection, server)
+
+
+@expanded
+def fsck(
+    *,
+    job: Annotated[
+        str,
+        typer.Argument(
+            metavar="[JOB]", help="Only this one; default: all that there are.", autocompletion=complete_job
+        ),
+    ] = "",
+    server: ServerFlags,
+) -> None:
+    """Check that each job is the fold of its log, and stands in the indexes of its state; nothing is written.
+
+    The exit status is 1 where something is not as it has to be.
+
+    Example:
+    headgate fsck orders-2025
+    """
+    from headgate_cli.actions import admin
+
+    admin.fsck(job, server)

@@ -11,7 +11,7 @@ READER_GONE = 141
 
 EXIT_STATUSES = {
     OK: "done; with --wait: the job succeeded",
-    JOB_NOT_SUCCEEDED: "the job failed, was cancelled or needs attention; report: its statement does not hold",
+    JOB_NOT_SUCCEEDED: "the job failed, was cancelled or needs attention; report, fsck: something is wrong",
     USAGE: "wrong use, or an argument that the server does not accept",
     UNAVAILABLE: "the server, or something that it needs, can't be reached",
     NOT_FOUND: "no such job or instance",

@@ -281,3 +281,95 @@ class QuotaBucket(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QuotaBucket: _TypeAlias = QuotaBucket  # noqa: Y015
+
+@_typing.final
+class CheckJobsRequest(_message.Message):
+    """Request of CheckJobs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"jobs/{job_id}", or empty for all jobs."""
+    page_size: _builtins.int
+    """About how many jobs are checked at most: 0 means 50, more than 200 is taken as 200. Of no meaning with a name."""
+    page_token: _builtins.str
+    """next_page_token of the page before. Of no meaning with a name."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckJobsRequest: _TypeAlias = CheckJobsRequest  # noqa: Y015
+
+@_typing.final
+class JobFinding(_message.Message):
+    """Something that is not as it has to be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    job: _builtins.str
+    """The job, "jobs/{job_id}"."""
+    subject: _builtins.str
+    """What it is about: a field of the job such as "runs[3].state", a column of its hash, "log", "event 7", an index, "dates"."""
+    description: _builtins.str
+    """One line for people."""
+    def __init__(
+        self,
+        *,
+        job: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        description: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "job", b"job", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JobFinding: _TypeAlias = JobFinding  # noqa: Y015
+
+@_typing.final
+class CheckJobsResponse(_message.Message):
+    """Reply of CheckJobs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    CHECKED_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    checked: _builtins.int
+    """How many jobs were checked."""
+    next_page_token: _builtins.str
+    """Ask for the next page with this; empty on the last page."""
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobFinding]:
+        """What was found; at most 50 for one job."""
+
+    def __init__(
+        self,
+        *,
+        findings: _abc.Iterable[Global___JobFinding] | None = ...,
+        checked: _builtins.int = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checked", b"checked", "findings", b"findings", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckJobsResponse: _TypeAlias = CheckJobsResponse  # noqa: Y015

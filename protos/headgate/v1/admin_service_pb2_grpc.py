@@ -45,6 +45,11 @@ class AdminServiceStub:
                 request_serializer=headgate_dot_v1_dot_admin__service__pb2.GetQuotaRequest.SerializeToString,
                 response_deserializer=headgate_dot_v1_dot_admin__service__pb2.Quota.FromString,
                 _registered_method=True)
+        self.CheckJobs = channel.unary_unary(
+                '/headgate.v1.AdminService/CheckJobs',
+                request_serializer=headgate_dot_v1_dot_admin__service__pb2.CheckJobsRequest.SerializeToString,
+                response_deserializer=headgate_dot_v1_dot_admin__service__pb2.CheckJobsResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -73,6 +78,25 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckJobs(self, request, context):
+        """Checks that what is kept of jobs is what it has to be: each job the fold of its log, in the indexes of its state and in no
+        others, and with the dates that it holds. Of one job, or page by page of all that the store has, damaged ones too.
+
+        Nothing is written and upstream is not asked; GetJobReport with verify compares a backfill with upstream. Findings name
+        fields and carry none of their values. A page ends early where the logs of its jobs are long. Callers of some connections are
+        shown the jobs of these; what can't be read may belong to any, and is shown to callers of all.
+
+        Errors:
+        * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
+        * INVALID_ARGUMENT, PAGE_TOKEN_INVALID: start again without the token.
+        * PERMISSION_DENIED, JOB_DENIED: the job is none of the caller's connections.
+        * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired.
+        * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -85,6 +109,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.GetQuota,
                     request_deserializer=headgate_dot_v1_dot_admin__service__pb2.GetQuotaRequest.FromString,
                     response_serializer=headgate_dot_v1_dot_admin__service__pb2.Quota.SerializeToString,
+            ),
+            'CheckJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckJobs,
+                    request_deserializer=headgate_dot_v1_dot_admin__service__pb2.CheckJobsRequest.FromString,
+                    response_serializer=headgate_dot_v1_dot_admin__service__pb2.CheckJobsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -142,6 +171,33 @@ class AdminService:
             '/headgate.v1.AdminService/GetQuota',
             headgate_dot_v1_dot_admin__service__pb2.GetQuotaRequest.SerializeToString,
             headgate_dot_v1_dot_admin__service__pb2.Quota.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headgate.v1.AdminService/CheckJobs',
+            headgate_dot_v1_dot_admin__service__pb2.CheckJobsRequest.SerializeToString,
+            headgate_dot_v1_dot_admin__service__pb2.CheckJobsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,21 @@ class AdminServiceStub:
       * NOT_FOUND, CONNECTION_UNKNOWN: no worker has said within 2 days that it serves such a connection.
       * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
     """
+    CheckJobs: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.CheckJobsRequest, _admin_service_pb2.CheckJobsResponse]
+    """Checks that what is kept of jobs is what it has to be: each job the fold of its log, in the indexes of its state and in no
+    others, and with the dates that it holds. Of one job, or page by page of all that the store has, damaged ones too.
+
+    Nothing is written and upstream is not asked; GetJobReport with verify compares a backfill with upstream. Findings name
+    fields and carry none of their values. A page ends early where the logs of its jobs are long. Callers of some connections are
+    shown the jobs of these; what can't be read may belong to any, and is shown to callers of all.
+
+    Errors:
+      * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
+      * INVALID_ARGUMENT, PAGE_TOKEN_INVALID: start again without the token.
+      * PERMISSION_DENIED, JOB_DENIED: the job is none of the caller's connections.
+      * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired.
+      * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
+    """
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
@@ -65,6 +80,21 @@ class AdminServiceAsyncStub(AdminServiceStub):
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
       * NOT_FOUND, CONNECTION_UNKNOWN: no worker has said within 2 days that it serves such a connection.
+      * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
+    """
+    CheckJobs: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.CheckJobsRequest, _admin_service_pb2.CheckJobsResponse]  # type: ignore[assignment]
+    """Checks that what is kept of jobs is what it has to be: each job the fold of its log, in the indexes of its state and in no
+    others, and with the dates that it holds. Of one job, or page by page of all that the store has, damaged ones too.
+
+    Nothing is written and upstream is not asked; GetJobReport with verify compares a backfill with upstream. Findings name
+    fields and carry none of their values. A page ends early where the logs of its jobs are long. Callers of some connections are
+    shown the jobs of these; what can't be read may belong to any, and is shown to callers of all.
+
+    Errors:
+      * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
+      * INVALID_ARGUMENT, PAGE_TOKEN_INVALID: start again without the token.
+      * PERMISSION_DENIED, JOB_DENIED: the job is none of the caller's connections.
+      * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired.
       * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
     """
 
@@ -94,6 +124,27 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
           * NOT_FOUND, CONNECTION_UNKNOWN: no worker has said within 2 days that it serves such a connection.
+          * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
+        """
+
+    @_abc_1.abstractmethod
+    def CheckJobs(
+        self,
+        request: _admin_service_pb2.CheckJobsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.CheckJobsResponse, _abc.Awaitable[_admin_service_pb2.CheckJobsResponse]]:
+        """Checks that what is kept of jobs is what it has to be: each job the fold of its log, in the indexes of its state and in no
+        others, and with the dates that it holds. Of one job, or page by page of all that the store has, damaged ones too.
+
+        Nothing is written and upstream is not asked; GetJobReport with verify compares a backfill with upstream. Findings name
+        fields and carry none of their values. A page ends early where the logs of its jobs are long. Callers of some connections are
+        shown the jobs of these; what can't be read may belong to any, and is shown to callers of all.
+
+        Errors:
+          * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
+          * INVALID_ARGUMENT, PAGE_TOKEN_INVALID: start again without the token.
+          * PERMISSION_DENIED, JOB_DENIED: the job is none of the caller's connections.
+          * NOT_FOUND, JOB_UNKNOWN: no such job, or it has expired.
           * UNAVAILABLE, STORE_UNAVAILABLE: safe to repeat.
         """
 

@@ -87,6 +87,7 @@ RULES: Final[Mapping[str, AccessRule]] = {
     **_rules(_BACKFILLS, Right.WRITE, Scope.CONNECTION, "CreateBackfill"),
     **_rules(_ADMIN, Right.READ, Scope.CONNECTION, "GetQuota"),
     **_rules(_ADMIN, Right.READ, Scope.NOTHING, "GetServerInfo"),
+    **_rules(_ADMIN, Right.READ, Scope.ANSWER, "CheckJobs"),
 }
 """By full name of the RPC: all there are."""
 

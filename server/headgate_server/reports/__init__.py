@@ -1,1 +1,1 @@
-"""Reports: what a backfill has done, by its log and by what upstream says now."""
+"""Reports: what a backfill has done, and what of the store is not as it has to be."""

@@ -28,6 +28,7 @@ _NOTED: Final = frozenset(
         pb.EVENT_TYPE_RESUME_REQUESTED,
         pb.EVENT_TYPE_RETRY_REQUESTED,
         pb.EVENT_TYPE_RESOLVED,
+        pb.EVENT_TYPE_UPDATED,
         pb.EVENT_TYPE_WARNING,
     }
 )

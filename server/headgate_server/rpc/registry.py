@@ -46,9 +46,13 @@ LONG_POLL_SECONDS: Final = 75.0
 PLAN_SECONDS: Final = 60.0
 """How long a plan may take, and a submit that compares one: it may look up every date."""
 
+CHECK_SECONDS: Final = 60.0
+"""How long a self-check may take: it reads and folds whole logs."""
+
 _SECONDS: Final = {
     "headgate.v1.BackfillService.PlanBackfill": PLAN_SECONDS,
     "headgate.v1.BackfillService.CreateBackfill": PLAN_SECONDS,
+    "headgate.v1.AdminService.CheckJobs": CHECK_SECONDS,
     "headgate.v1.JobService.ListJobEvents": LONG_POLL_SECONDS,
     "google.longrunning.Operations.WaitOperation": LONG_POLL_SECONDS,
 }

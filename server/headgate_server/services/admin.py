@@ -15,7 +15,8 @@ from headgate_server.errors.exceptions import Refused
 from headgate_server.jobs import listing, quota_status
 from headgate_server.ports.call import Call
 from headgate_server.ports.facts import ConnectionFacts
-from headgate_server.requests import bounds
+from headgate_server.reports.job_checks import JobChecker
+from headgate_server.requests import bounds, validator
 from headgate_server.requests.unbuilt import UNBUILT
 from headgate_server.watch import long_poll
 
@@ -40,9 +41,11 @@ class AdminService:
     Args:
         limits: limits that depend on settings, by name.
         facts: says how a quota stands.
+        checker: checks what is kept of jobs.
     """
 
-    def __init__(self, limits: Mapping[str, int], facts: ConnectionFacts) -> None:
+    def __init__(self, limits: Mapping[str, int], facts: ConnectionFacts, checker: JobChecker) -> None:
+        self._checker = checker
         self._limits = {**_FIXED_LIMITS, **limits}
         self._facts = facts
 
@@ -52,6 +55,11 @@ class AdminService:
         if found is None:
             raise Refused(Reason.CONNECTION_UNKNOWN, f"no worker serves a connection {request.connection!r}")
         return found
+
+    async def check_jobs(self, request: pb.CheckJobsRequest, call: Call) -> pb.CheckJobsResponse:
+        """CheckJobs."""
+        validator.check(request)
+        return await self._checker.check(request, call.caller)
 
     async def get_server_info(self, _: pb.GetServerInfoRequest, call: Call) -> pb.ServerInfo:
         """GetServerInfo."""

@@ -9,7 +9,7 @@ PANELS = ["Backfills", "Workflow instances", "Jobs", "On this machine", "Process
 COMMANDS = {
     *("backfill", "create", "start", "stop", "rerun", "adhoc", "get", "list", "task"),
     *("watch", "cancel", "explain", "jobs", "demo", "dev", "server", "worker", "emulator"),
-    *("info", "quota", "flow", "token", "report"),
+    *("info", "quota", "flow", "token", "report", "fsck"),
 }
 JOB_COMMANDS = {
     *("list", "get", "watch", "events", "cancel", "pause", "resume", "retry", "resolve", "explain", "delete"),
