@@ -34,7 +34,7 @@ NOW: Final[dict[str, str]] = {
     "release": leases.RELEASE_SCRIPT,
     "give_up": leases.GIVE_UP_SCRIPT,
     "reap": late_ticks.REAP_SCRIPT,
-    "ring": late_ticks.RING_SCRIPT,
+    "ring": late_ticks.REQUEUE_SCRIPT,
     "delete": deletion.DELETE_SCRIPT,
     "forget": deletion.FORGET_SCRIPT,
     "clean_dates": deletion.CLEAN_SCRIPT,
@@ -249,7 +249,7 @@ async def jobs_that_are_late_lost_or_damaged(teller: Teller) -> None:
     teller.now_ms += 20_000
     await teller.reap()
     words = [word for name in ("c", "none") for word in (name, f"tick:{name}:1", b"{}")]
-    ringing = late_ticks.RingArguments(keys.job(""), 1_000, teller.now_ms)
+    ringing = late_ticks.RequeueArguments(keys.job(""), 1_000, teller.now_ms)
     await teller.run("ring", (keys.TICKS, keys.kick(keys.TICKS)), [*ringing, *words])
     for job_id, fence in (("d", ""), ("a", ""), ("b", 7)):
         names = leases.GiveUpKeys(keys.job(job_id), keys.DUE, keys.TICKS, keys.DAMAGED)

@@ -1,4 +1,4 @@
-"""Late ticks: the scripts by which a reaper finds jobs whose next look is overdue, and rings for those that need it."""
+"""Late ticks: the scripts by which a reaper finds jobs whose next look is overdue, and requeues them."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ REAP_SCRIPT: Final = loader.load("reap", ReapKeys, ReapArguments)
 """Finds jobs whose tick is late and grants each a new grace."""
 
 
-class RingKeys(NamedTuple):
-    """KEYS of `ring.lua`."""
+class RequeueKeys(NamedTuple):
+    """KEYS of `requeue.lua`."""
 
     queue: str
     kick: str
 
 
-class RingArguments(NamedTuple):
-    """ARGV of `ring.lua`; then come job id, entry id and definition of each job."""
+class RequeueArguments(NamedTuple):
+    """ARGV of `requeue.lua`; then come job id, entry id and definition of each job."""
 
     job_prefix: str
     definition_ttl_ms: int
     due_at: int
 
 
-RING_SCRIPT: Final = loader.load("ring", RingKeys, RingArguments, constants={"ARQ_JOB": keys.ARQ_JOB})
+REQUEUE_SCRIPT: Final = loader.load("requeue", RequeueKeys, RequeueArguments, constants={"ARQ_JOB": keys.ARQ_JOB})
 """Gives jobs whose next entry is gone another one."""

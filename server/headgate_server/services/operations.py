@@ -100,10 +100,10 @@ class OperationsService:
             subscription.sent, uid = job.revision, job.uid
             if is_terminal(job) or subscription.draining or asyncio.get_running_loop().time() >= until:
                 return stored.body
-            await _rung(subscription, until)
+            await _woken(subscription, until)
 
 
-async def _rung(subscription: JobSubscription, until: float) -> None:
+async def _woken(subscription: JobSubscription, until: float) -> None:
     """Wait for a reason to read the job again. Most events are none: only the one that ends it is."""
     while asyncio.get_running_loop().time() < until:
         await subscription.wait(until)

@@ -187,7 +187,7 @@ async def test_a_late_row_that_is_no_job_keeps_no_other_from_being_rung_for(stor
     await found.round()
     await found.round()
 
-    assert found.rung == 1
+    assert found.requeued == 1
     assert {member async for member, _ in redis.zscan_iter(keys.DUE)} == {lost.encode(), leased.encode()}
     assert await redis.zrange(keys.DAMAGED, 0, -1) == [broken.encode()]
 

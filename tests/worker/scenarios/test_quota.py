@@ -76,17 +76,17 @@ async def test_a_cancel_goes_through_while_reads_are_frozen(
 
         await eventually(stopped)
         await redis.hdel(keys.quota(""), "frozen:read")  # type: ignore[misc]
-        await eventually(lambda: _rung(store, job_id))
+        await eventually(lambda: _requeued(store, job_id))
         job = await ended(store, job_id)
 
     assert job.state == pb.JOB_STATE_CANCELLED, job
     assert {run.state for run in job.runs} == {pb.RUN_STATE_STOPPED}
 
 
-async def _rung(store: Store, job_id: str) -> bool:
+async def _requeued(store: Store, job_id: str) -> bool:
     """Ring for a job that waits for the freeze to be over, as the reaper does for one that is late."""
     now_ms = await store.now_ms()
-    await store.ring({job_id: queue_entries.tick(job_id, nonce=str(now_ms), now_ms=now_ms)}, now_ms)
+    await store.requeue({job_id: queue_entries.tick(job_id, nonce=str(now_ms), now_ms=now_ms)}, now_ms)
     await asyncio.sleep(0.2)
     job = await store.load(job_id)
     return job is not None and job.state == pb.JOB_STATE_CANCELLED

@@ -329,7 +329,7 @@ async def test_a_ring_is_the_jobs_next_entry_and_nothing_of_a_job_that_is_gone(s
     await redis.delete(keys.TICKS)
     ticks = {name: queue_entries.tick(name, nonce="0123456789ab", now_ms=0) for name in (job_id, "gone")}
 
-    assert await store.ring(ticks, 5) == 1
+    assert await store.requeue(ticks, 5) == 1
 
     assert await redis.zrange(keys.TICKS, 0, -1, withscores=True) == [(ticks[job_id].id.encode(), 5.0)]
     assert await redis.hget(keys.job(job_id), "wake") == ticks[job_id].id.encode()  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""A round of the reaper: what it counts, what it rings for, and that its ring is claimed."""
+"""A round of the reaper: what it counts, what it requeues, and that the new entry is claimed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def test_late_ticks_are_counted_and_only_lost_ones_are_rung_for(store: Sto
 
     assert not await found.round()
 
-    assert (found.late, found.rung) == (2, 1)
+    assert (found.late, found.requeued) == (2, 1)
     names = [entry.decode().split(":")[1] for entry in await redis.zrange(keys.TICKS, 0, -1)]
     assert sorted(names) == sorted((lost, queued))
     lane = LeasedWorker(redis, redis, {"tick": nothing}, LaneOptions(keys.TICKS, 1), "1-test")

@@ -189,7 +189,7 @@ class ReaperStore(Protocol):
     async def late_jobs(self, limit: int) -> LateTicks:
         """Look at no more than `limit` jobs whose tick is late; each gets a new grace."""
 
-    async def ring(self, ticks: Mapping[str, queue_entries.QueueEntry], at_ms: int) -> int:
+    async def requeue(self, ticks: Mapping[str, queue_entries.QueueEntry], at_ms: int) -> int:
         """Give jobs another next tick, due at `at_ms`; how many of the jobs are there."""
 
     async def expired_jobs(self, now_ms: int, limit: int) -> tuple[str, ...]:

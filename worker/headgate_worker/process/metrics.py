@@ -28,7 +28,7 @@ class ReaperCounts(Protocol):
     """Rounds over late ticks: how many were seen, and what became of them."""
 
     late: int
-    rung: int
+    requeued: int
 
     @property
     def given_up(self) -> int:
@@ -49,8 +49,8 @@ class _Parts(Collector):
         yield running
         yield done
         yield CounterMetricFamily("headgate_worker_late", "Late ticks that were seen.", value=self._reaper.late)
-        rung = "Late jobs whose entry was lost, and that were rung for."
-        yield CounterMetricFamily("headgate_worker_rung", rung, value=self._reaper.rung)
+        requeued = "Late jobs whose entry was lost, and that were rung for."
+        yield CounterMetricFamily("headgate_worker_rung", requeued, value=self._reaper.requeued)
         left = "Jobs that were given up since they can't be read, or not be ended."
         yield CounterMetricFamily("headgate_worker_given_up", left, value=self._reaper.given_up)
 

@@ -31,7 +31,7 @@ from headgate.store import (
 )
 from headgate.store.charges import RecountAnswer, RecountArguments, RecountKeys
 from headgate.store.commit import Commit, CommitOutcome, Damaged
-from headgate.store.late_ticks import ReapArguments, ReapKeys, RingArguments, RingKeys
+from headgate.store.late_ticks import ReapArguments, ReapKeys, RequeueArguments, RequeueKeys
 from headgate.store.leases import (
     BeginAnswer,
     BeginArguments,
@@ -98,7 +98,7 @@ class Store:
         self._begin = redis.register_script(leases.BEGIN_SCRIPT)
         self._release = redis.register_script(leases.RELEASE_SCRIPT)
         self._reap = redis.register_script(late_ticks.REAP_SCRIPT)
-        self._ring = redis.register_script(late_ticks.RING_SCRIPT)
+        self._requeue = redis.register_script(late_ticks.REQUEUE_SCRIPT)
         self._delete = redis.register_script(deletion.DELETE_SCRIPT)
         self._put = redis.register_script(reserve.PUT_SCRIPT)
         self._heartbeat = redis.register_script(reserve.HEARTBEAT_SCRIPT)
@@ -206,11 +206,11 @@ class Store:
         now_ms, lost, looked_at, first_ms = await self._reap(keys=names, args=arguments)
         return LateTicks(int(now_ms), tuple(keys.text(job_id) for job_id in lost), int(looked_at), int(first_ms))
 
-    async def ring(self, ticks: Mapping[str, queue_entries.QueueEntry], at_ms: int) -> int:
+    async def requeue(self, ticks: Mapping[str, queue_entries.QueueEntry], at_ms: int) -> int:
         """Give jobs another next tick, due at `at_ms`; how many of the jobs are there."""
         words = [word for job_id, tick in ticks.items() for word in (job_id, tick.id, tick.definition)]
-        arguments = RingArguments(keys.job(""), queue_entries.DEFINITION_TTL_MS, at_ms)
-        return int(await self._ring(keys=RingKeys(keys.TICKS, keys.kick(keys.TICKS)), args=[*arguments, *words]))
+        arguments = RequeueArguments(keys.job(""), queue_entries.DEFINITION_TTL_MS, at_ms)
+        return int(await self._requeue(keys=RequeueKeys(keys.TICKS, keys.kick(keys.TICKS)), args=[*arguments, *words]))
 
     async def expired_jobs(self, now_ms: int, limit: int) -> tuple[str, ...]:
         """At most `limit` finished jobs that are to be deleted."""

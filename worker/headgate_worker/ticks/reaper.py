@@ -29,7 +29,7 @@ WORKER_LIFETIME_MS: Final = 15_000
 class Reaper:
     """Looks for late and expired jobs, every `period_seconds` and a jitter of half of that.
 
-    `late` counts late ticks that were seen, `rung` those whose entry was lost and that were rung for.
+    `late` counts late ticks that were seen, `requeued` those whose entry was lost and that got another one.
 
     Args:
         announce: told the time in every round; says what this worker serves.
@@ -51,7 +51,7 @@ class Reaper:
         self._worker_id = worker_id
         self._period = period_seconds
         self._announce = announce
-        self.rung = 0
+        self.requeued = 0
         self.late = 0
         self.stopped = False
         self._recounts_at_ms = 0
@@ -71,7 +71,7 @@ class Reaper:
                 self._store.was_away()
                 _log.warning("the reaper can't reach the store (%s)", type(error).__name__)
             except Exception:
-                # The owner of the task: without a reaper no late job would ever be rung for.
+                # The owner of the task: without a reaper no late job would ever be requeued.
                 _log.exception("a round of the reaper broke")
             if not full:
                 await asyncio.sleep(self._period * (0.75 + 0.5 * self._jitter.fraction()))
@@ -82,7 +82,7 @@ class Reaper:
         self._clock.learn(late.now_ms)
         self.late += late.looked_at
         if late.lost:
-            await self._ring(late)
+            await self._requeue(late)
         for job_id in await self._store.expired_jobs(late.now_ms, EXPIRED_PER_ROUND):
             await self._store.delete_expired(job_id)
         await self._recount(late.now_ms)
@@ -95,9 +95,9 @@ class Reaper:
             has_more = await self._store.recount()
             self._recounts_at_ms = 0 if has_more else now_ms + RECOUNT_LOOK_MS
 
-    async def _ring(self, late: LateTicks) -> None:
+    async def _requeue(self, late: LateTicks) -> None:
         _log.info("ringing for %d late jobs", len(late.lost))
         ticks = {
             job_id: queue_entries.tick(job_id, nonce=self._jitter.nonce(), now_ms=late.now_ms) for job_id in late.lost
         }
-        self.rung += await self._store.ring(ticks, late.first_ms)
+        self.requeued += await self._store.requeue(ticks, late.first_ms)
