@@ -20,13 +20,16 @@ def _insecure(text: str) -> str:
 
 
 class Settings(BaseSettings):
-    """What a worker is told from outside. A bad value stops the process with the variable's name."""
+    """Settings of a worker, from the environment. A bad value stops the process with the variable's name."""
 
     model_config = SettingsConfigDict(env_prefix="HEADGATE_", extra="ignore", frozen=True)
 
-    redis_url: SecretStr = Field(default=SecretStr("redis://127.0.0.1:6379/0"), description="Where the jobs are kept.")
+    redis_url: SecretStr = Field(
+        default=SecretStr("redis://127.0.0.1:6379/0"),
+        description="Redis that holds the jobs; user and password in the URL.",
+    )
     ops_listen: str = Field(
-        default="0.0.0.0:8080", description="HTTP address of health and metrics; port 0 takes a free one."
+        default="0.0.0.0:8080", description="Address of the HTTP port for health and metrics; port 0 takes a free one."
     )
     dataworks_endpoint: str = Field(
         default="", description="DataWorks address; empty means the region's own, by HTTPS."
@@ -53,9 +56,9 @@ class Settings(BaseSettings):
         default=50,
         ge=1,
         le=1000,
-        description="Reads of one caller that run side by side; twice as many run of all callers.",
+        description="Reads of one caller that run side by side; of all callers together twice as many.",
     )
-    lease_seconds: float = Field(default=3.0, ge=1, le=60, description="Life of a claim that is not renewed.")
+    lease_seconds: float = Field(default=3.0, ge=1, le=60, description="How long a claim lasts that is not renewed.")
     call_seconds: float = Field(default=10.0, ge=0.1, le=60, description="Longest time of one call upstream.")
     drain_seconds: float = Field(
         default=15.0, ge=0, le=300, description="How long running ticks may go on after SIGTERM."
@@ -96,7 +99,7 @@ class Settings(BaseSettings):
         description="How long a job's end waits for the failing task's log; 0: none is read.",
     )
     dry_run_seconds: float = Field(
-        default=0.0, ge=0, le=300, description="How long a job's end waits for a look at dry runs; 0: nobody looks."
+        default=0.0, ge=0, le=300, description="How long a job's end waits for a look at dry runs; 0: there is none."
     )
     tick_attempts: int = Field(
         default=5, ge=1, le=100, description="Ticks of a job that may kill their worker in a row."
@@ -104,7 +107,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least level that is logged."
     )
-    log_format: Literal["text", "json"] = Field(default="text", description="Shape of log lines.")
+    log_format: Literal["text", "json"] = Field(default="text", description="How log lines look.")
     crash_at: str = Field(
         default="", description="Fault experiments only: die by SIGKILL at this point of a tick, such as committed:2."
     )
