@@ -11,13 +11,13 @@ from typing import Final
 
 from headgate_server.ports.jobs import Found, Index, StoredJob
 
-FIRST: Final = 8
+FIRST: Final = 4
 """Jobs of the first group."""
 
 MOST: Final = 200
 """Most jobs of a group."""
 
-GROUP_BYTES: Final = 2 * 1024 * 1024
+GROUP_BYTES: Final = 1024 * 1024
 """What a group is to have at most, if its jobs are like those before."""
 
 

@@ -42,7 +42,7 @@ def numbered(count: int) -> list[Found]:
 
 @pytest.mark.parametrize(
     ("size", "wanted"),
-    [(100, [FIRST, MOST, MOST, 192]), (GROUP_BYTES // 4, [FIRST] + [4] * 148), (GROUP_BYTES * 9, [FIRST] + [1] * 592)],
+    [(100, [FIRST, MOST, MOST, 196]), (GROUP_BYTES // 4, [FIRST] + [4] * 149), (GROUP_BYTES * 9, [FIRST] + [1] * 596)],
 )
 async def test_a_group_is_as_large_as_the_jobs_before_allow(size: int, wanted: list[int]) -> None:
     assert await sizes(Rows(size), numbered(600)) == wanted
