@@ -27,11 +27,13 @@ from headgate_worker.process.settings import Settings
 from headgate_worker.queue.leased_worker import Function, LaneOptions, LeasedWorker
 from headgate_worker.reads.reader import Reader
 from headgate_worker.store.clients import blocking_client, check_store, close, command_client
+from headgate_worker.store.job_checks import SampledJobs
 from headgate_worker.store.jobs import Store
 from headgate_worker.store.randomness import SystemJitter
 from headgate_worker.ticks.engine import Engine
 from headgate_worker.ticks.fault_injection import crash_point
 from headgate_worker.ticks.reaper import Reaper
+from headgate_worker.ticks.sampled_check import SampledCheck
 from headgate_worker.ticks.tick import TickLimits
 from headgate_worker.upstream.connections import Connections, connect
 
@@ -72,6 +74,7 @@ class WorkerParts:
     reaper: Reaper
     ticks: LeasedWorker
     reads: LeasedWorker
+    checks: SampledCheck
     worker_id: str
 
 
@@ -143,6 +146,7 @@ def _assemble(
         _reaper(settings, store, clock, jitter, connections, worker_id),
         lane(keys.TICKS, {queue_entries.TICK: engine.tick}, settings.tick_slots),
         lane(keys.READS, {queue_entries.READ: reader.read}, 2 * settings.read_slots, is_shared=True),
+        SampledCheck(SampledJobs(redis), jitter, sample=settings.self_check_jobs),
         worker_id,
     )
 
@@ -164,7 +168,7 @@ async def _open_ops_port(
             return f"the store can't be written ({type(error).__name__})"
         return ""
 
-    registry = metrics.registry(parts.ticks, parts.reads, parts.reaper, exposures)
+    registry = metrics.registry(parts.ticks, parts.reads, parts.reaper, parts.checks, exposures)
     host, _, port = settings.ops_listen.rpartition(":")
     pages = http_endpoint.pages(wrong, lambda: generate_latest(registry))
     real_port = await stack.enter_async_context(http_endpoint.serving(host or "0.0.0.0", int(port), pages))
@@ -174,9 +178,11 @@ async def _open_ops_port(
 async def _work(parts: WorkerParts, stop: asyncio.Event, ready: Callable[[], None]) -> None:
     async with asyncio.TaskGroup() as group:
         reaper = group.create_task(parts.reaper.run(), name="reaper")
+        checks = group.create_task(parts.checks.run(), name="self-checks")
         lanes = [group.create_task(lane.main(), name=lane.queue_name) for lane in (parts.ticks, parts.reads)]
         ready()
         await stop.wait()
+        checks.cancel()
         _log.info("draining: taking nothing more")
         parts.ticks.stop()
         parts.reads.stop()

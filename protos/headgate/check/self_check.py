@@ -86,7 +86,7 @@ class CheckReads(Protocol):
         """The events at positions from 0, both ends included."""
 
     async def holders(self, key: str, days: Sequence[str]) -> Sequence[bytes | None]:
-        """Who holds each of the days, by the hash of that key."""
+        """The holder of each day, by the hash of that key; None for a day without one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,9 @@ RECOUNT: Final = f"{STORED}:recount"
 RECOUNTED: Final = f"{STORED}:recounted"
 """String that exists for `charges.RECOUNT_EVERY_MS` after everything was counted anew."""
 
+CHECKED: Final = "hg:checked"
+"""String that exists for a day after a worker has begun to check a sample of all jobs."""
+
 PROBE: Final = "hg:probe"
 """String that a server writes to see whether writing works."""
 

@@ -35,7 +35,7 @@ class RedisJobChecks:
         return list(await self._read(("LRANGE", keys.log(job_id), first, last)))
 
     async def holders(self, key: str, days: Sequence[str]) -> Sequence[bytes | None]:
-        """Who holds each of the days; nobody where the key is of another type."""
+        """The holder of each day; None for all where the key is of another type."""
         if not days:
             return []
         try:

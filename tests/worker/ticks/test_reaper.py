@@ -13,9 +13,11 @@ from headgate_redis.clock import StoreClock
 from headgate_worker.ports.store import Busy, Taken
 from headgate_worker.process import metrics
 from headgate_worker.queue.leased_worker import LaneOptions, LeasedWorker
+from headgate_worker.store.job_checks import SampledJobs
 from headgate_worker.store.jobs import Store
 from headgate_worker.store.randomness import SystemJitter
 from headgate_worker.ticks.reaper import Reaper
+from headgate_worker.ticks.sampled_check import SampledCheck
 from tests.worker.conftest import eventually
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 
@@ -45,7 +47,9 @@ async def test_late_ticks_are_counted_and_only_lost_ones_are_rung_for(store: Sto
     names = [entry.decode().split(":")[1] for entry in await redis.zrange(keys.TICKS, 0, -1)]
     assert sorted(names) == sorted((lost, queued))
     lane = LeasedWorker(redis, redis, {"tick": nothing}, LaneOptions(keys.TICKS, 1), "1-test")
-    shown = generate_latest(metrics.registry(lane, lane, found)).decode()
+    shown = generate_latest(
+        metrics.registry(lane, lane, found, SampledCheck(SampledJobs(redis), SystemJitter(), sample=0))
+    ).decode()
     assert "headgate_worker_late_total 2.0" in shown
     assert "headgate_worker_rung_total 1.0" in shown
 

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from redis.exceptions import RedisError
 
 from headgate import pb
+from headgate.check.self_check import CheckReads
 from headgate.store import queue_entries
 from headgate.store.commit import Commit, CommitOutcome
 from headgate.store.observations import KeptObservation
@@ -203,6 +204,16 @@ class ReaperStore(Protocol):
 
     async def heartbeat(self, worker_id: str, now_ms: int, *, lifetime_ms: int) -> None:
         """Say that this worker lives."""
+
+
+class CheckStore(CheckReads, Protocol):
+    """Port: reads for self-checks, and the claim on the day's sample."""
+
+    async def claim_check(self) -> bool:
+        """Claim the day's sample; whether it was still to be had."""
+
+    async def sample(self, count: int) -> Sequence[str]:
+        """At most so many jobs, each once, drawn from all that there are."""
 
 
 class ReadStore(Protocol):

@@ -35,8 +35,16 @@ class ReaperCounts(Protocol):
         """Jobs that were given up."""
 
 
+class CheckCounts(Protocol):
+    """Daily self-checks: how many jobs were checked, and what was found."""
+
+    checked: int
+    findings: int
+
+
 class _Parts(Collector):
-    def __init__(self, ticks: LaneCounts, reads: LaneCounts, reaper: ReaperCounts) -> None:
+    def __init__(self, ticks: LaneCounts, reads: LaneCounts, reaper: ReaperCounts, checks: CheckCounts) -> None:
+        self._checks = checks
         self._lanes = {"ticks": ticks, "reads": reads}
         self._reaper = reaper
 
@@ -53,14 +61,22 @@ class _Parts(Collector):
         yield CounterMetricFamily("headgate_worker_rung", requeued, value=self._reaper.requeued)
         left = "Jobs that were given up since they can't be read, or not be ended."
         yield CounterMetricFamily("headgate_worker_given_up", left, value=self._reaper.given_up)
+        checked = "Jobs of the daily self-check."
+        yield CounterMetricFamily("headgate_worker_self_checked", checked, value=self._checks.checked)
+        wrong = "What was not as it has to be in those jobs; the log names it."
+        yield CounterMetricFamily("headgate_worker_self_check_findings", wrong, value=self._checks.findings)
 
 
 def registry(
-    ticks: LaneCounts, reads: LaneCounts, reaper: ReaperCounts, exposures: Collection[Exposure] = ()
+    ticks: LaneCounts,
+    reads: LaneCounts,
+    reaper: ReaperCounts,
+    checks: CheckCounts,
+    exposures: Collection[Exposure] = (),
 ) -> CollectorRegistry:
     """The figures of one worker."""
     found = CollectorRegistry()
-    found.register(_Parts(ticks, reads, reaper))
+    found.register(_Parts(ticks, reads, reaper, checks))
     shown = Gauge("headgate_insecure", "Whether this is open beyond the machine.", ["fact"], registry=found)
     shown.labels(Exposure.PLAINTEXT_UPSTREAM.value).set(Exposure.PLAINTEXT_UPSTREAM in exposures)
     return found

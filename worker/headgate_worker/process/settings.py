@@ -63,6 +63,12 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         default=15.0, ge=0, le=300, description="How long running ticks may go on after SIGTERM."
     )
+    self_check_jobs: int = Field(
+        default=200,
+        ge=0,
+        le=100_000,
+        description="Jobs that are compared with their logs once a day; 0: none.",
+    )
     reaper_seconds: float = Field(default=0.75, ge=0.1, le=60, description="Time between two looks for late jobs.")
     poll_min_seconds: float = Field(
         default=1.0, gt=0, le=3600, description="Shortest time between two reads of an instance."
