@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta, timezone, tzinfo
-from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-MEBIBYTE = 1024 * 1024
+from headgate_worker.upstream.http.bounds import HttpBounds
 
 Generation = Literal["v2.0", "v2.1"]
 
@@ -22,7 +21,7 @@ _BASE = re.compile(r"(/[A-Za-z0-9._-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
-class EnosSettings:
+class EnosSettings(HttpBounds):
     """How to reach an EnOS organisation.
 
     Args:
@@ -37,11 +36,6 @@ class EnosSettings:
             trigger_time_utc absent. Seed 004 prints trigger times in local time and starts in UTC.
         run_zone: the same for printed start and end times.
         first_page: number of the first page of a search: 0 in newer, 1 in older texts.
-        ca_file: PEM file of authorities to trust instead of the system's; None trusts the system's.
-        max_connections: sockets at most, to each of the two pools.
-        max_reply_bytes: longest reply body that is read, counted after decompression.
-        connect_timeout_seconds: most that TCP connect and TLS handshake may take; a call's deadline holds besides.
-        keepalive_seconds: how long an idle connection is kept.
 
     Raises:
         ValueError: the endpoint, the base path, a zone or a number makes no sense, or something needed is empty.
@@ -57,11 +51,6 @@ class EnosSettings:
     trigger_zone: str = ""
     run_zone: str = ""
     first_page: Literal[0, 1] = 0
-    ca_file: Path | None = None
-    max_connections: int = 100
-    max_reply_bytes: int = 16 * MEBIBYTE
-    connect_timeout_seconds: float = 5.0
-    keepalive_seconds: float = 15.0
 
     def __post_init__(self) -> None:
         if not _ENDPOINT.fullmatch(self.endpoint):
@@ -72,8 +61,7 @@ class EnosSettings:
             raise ValueError("EnOS needs an app key, an app secret, a user id and an organisation id")
         if self.first_page not in (0, 1):
             raise ValueError("first_page is 0 or 1")
-        if min(self.max_connections, self.max_reply_bytes) < 1:
-            raise ValueError("max_connections and max_reply_bytes must be at least 1")
+        self.check_bounds()
         for name in (self.trigger_zone, self.run_zone):
             zone_of(name)
 

@@ -17,8 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -26,31 +25,8 @@ from aiohttp.http import HttpProcessingError, RawResponseMessage
 from aiohttp.streams import StreamReader
 from yarl import URL
 
+from headgate_worker.upstream.http.bounds import HttpBounds
 from headgate_worker.upstream.http.handler import MAX_INTERIM, BoundedHandler
-
-
-class HttpBounds(Protocol):
-    """What connections are told; the adapters' settings have these members and explain them."""
-
-    @property
-    def ca_file(self) -> Path | None:
-        """PEM file of authorities to trust instead of the system's."""
-
-    @property
-    def max_connections(self) -> int:
-        """Sockets at most, to each of the two pools."""
-
-    @property
-    def max_reply_bytes(self) -> int:
-        """Longest reply body that is read, counted after decompression."""
-
-    @property
-    def connect_timeout_seconds(self) -> float:
-        """Most that TCP connect and TLS handshake may take."""
-
-    @property
-    def keepalive_seconds(self) -> float:
-        """How long an idle connection is kept."""
 
 
 class RequestStage(Enum):
