@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help env demo test lint format protos pictures bench chaos soak simulate fuzz clean
+.PHONY: help env demo check test lint format protos pictures bench chaos soak simulate fuzz clean
 help: ## List the verbs.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -21,6 +21,9 @@ demo: $(STAMP) ## Run the backfill of two business dates from end to end on this
 
 test: $(STAMP) ## Run the whole test suite, on all cores or in JOBS processes; it starts what it needs.
 	$(BIN)/python -m pytest -n $(or $(JOBS),auto) --no-loadscope-reorder
+
+check: lint ## lint and the tests nearest to what changed since BASE (the main branch); leaves out slow ones and all others.
+	$(BIN)/python -m tests.check
 
 lint: $(STAMP) ## ruff, mypy --strict and the import contracts, on sources and tests.
 	$(BIN)/ruff check .
