@@ -1,6 +1,6 @@
 """HTTP for operators: /healthz (the loop turns), /readyz (work can be done), /metrics. Holds no secrets.
 
-Three pages need no library: loading one was a quarter of the time that a server takes to start. A connection has one
+Three pages need no library: loading one took 25 % of the time that a server takes to start. A connection has one
 GET or HEAD, for a few seconds at most. A newcomer is always let in, and the oldest connection goes for it, one that has
 not said yet what it wants before one that is being answered: sockets that are idle or slow keep no probe out.
 """

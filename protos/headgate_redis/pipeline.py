@@ -1,6 +1,6 @@
 """Many callers, one connection: commands that wait are sent together and answered in order.
 
-With many callers in flight this costs a quarter of one round trip each. Each call is a group of commands that stay
+With many callers in flight this costs each 25 % of a round trip of its own. Each call is a group of commands that stay
 together, so a MULTI is one call. A pipe never repeats anything: its caller knows whether that is safe.
 """
 
@@ -74,7 +74,7 @@ class Pipeline:
         timeout: longest time, in seconds, that one group may take, and that connecting may.
         gather: how long, in seconds, calls are kept waiting for more while the process has no CPU to spare.
         depth: how many groups may be under way at once, from 1: with 2, the next one is sent while Redis works on one.
-        on_group: told how many calls went out together.
+        on_group: called with the number of calls that went out together.
     """
 
     def __init__(

@@ -62,7 +62,7 @@ def policy_of(settings: Settings) -> Policy:
 
 
 def waits_of(policy: Policy) -> WaitBounds:
-    """What servers are told of a policy."""
+    """The numbers of a policy that servers read."""
     return WaitBounds(**{each.name: getattr(policy, each.name) for each in fields(WaitBounds)})
 
 

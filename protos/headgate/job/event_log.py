@@ -69,7 +69,7 @@ def incarnation(event: bytes) -> str:
     """Which history an event belongs to: 16 hex digits of its serialised bytes.
 
     Two stores that disagree on the event at a revision disagree on this, so that a watcher who continues from that
-    revision can be told that history was lost instead of being shown a second event under an old number.
+    revision can end with HISTORY_LOST instead of being shown a second event under an old number.
     """
     return hashlib.blake2b(event, digest_size=8).hexdigest()
 

@@ -9,7 +9,7 @@ from headgate import pb
 from headgate.job.sizes import cut
 
 ROWS_BYTES: Final = 2 * 1024 * 1024
-"""What all rows of one message take at most; clients refuse messages of more than 4 MiB unless told otherwise."""
+"""What all rows of one message take at most; clients refuse messages of more than 4 MiB by default."""
 
 MIN_ROW_BYTES: Final = 4 * 1024
 """What a row may take however many there are: at most 200 are shown at a time."""

@@ -10,7 +10,7 @@ RESOURCE_ID: Final = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 a letter first and no hyphen last. The rules of the .proto files have it as a literal."""
 
 ANONYMOUS: Final = "anonymous"
-"""Name of the caller where callers are not told apart."""
+"""Name of the caller where no file of callers is set."""
 
 WORKER: Final = "worker"
 """Name of the actor of changes that no caller makes."""

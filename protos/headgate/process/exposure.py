@@ -40,7 +40,7 @@ def parse(text: str) -> frozenset[Exposure]:
     """What is meant: words with commas between.
 
     Raises:
-        ValueError: a word is none of ours.
+        ValueError: an unknown word.
     """
     words = {word.strip() for word in text.split(",")} - {""}
     known = {found.value: found for found in Exposure}

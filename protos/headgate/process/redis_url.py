@@ -49,7 +49,7 @@ def parse(url: str) -> SentinelTarget | None:
     """The Sentinels and the primary that a URL names; None for one server, whose URL redis-py reads itself.
 
     Raises:
-        BadRedisUrl: the scheme is none of ours, or a Sentinel URL lacks hosts or the primary's name.
+        BadRedisUrl: the scheme is unknown, or a Sentinel URL lacks hosts or the primary's name.
     """
     scheme, _, rest = url.partition("://")
     if scheme in ("redis", "rediss", "unix"):

@@ -121,7 +121,7 @@ class ThrottledArguments(NamedTuple):
 
 
 THROTTLED_SCRIPT: Final = loader.load("throttled", ThrottledKeys, ThrottledArguments)
-"""Upstream throttled: a fifth off the rate, and slots that are still waited for are handed out anew."""
+"""Upstream throttled: the rate falls by 20 %, and slots that are still waited for are handed out anew."""
 
 
 @dataclass(frozen=True, slots=True)

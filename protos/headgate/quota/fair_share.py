@@ -43,7 +43,7 @@ MOST_CREATORS: Final = 100
 """Among so many the shares are equal; of more, those that asked longest ago are not looked at."""
 
 REMEMBER_MS: Final = 1_000
-"""How old the note may be of when one who is alone has asked."""
+"""Greatest age of the note of when a lone creator asked last."""
 
 CONSTANTS: Final = {
     "LEAD_US": LEAD_MS * 1_000,

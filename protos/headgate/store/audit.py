@@ -1,7 +1,7 @@
 """The audit stream: one record of every change that a caller made, which outlives the job it was made to.
 
 The script that makes the change writes its record, or neither is written. Changes that workers make have no record: the
-job's log tells of them. Records hold names, and nothing of what was sent.
+job's log has them. Records hold names, and nothing of what was sent.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ FEED_LENGTH: Final = 50_000
 """About how many events the feed keeps. A reader that falls behind further reads the logs instead."""
 
 GRACE_MS: Final = 2_000
-"""How long a due tick may be late before the reaper rings again; of a running tick, how long after its lease."""
+"""How long a due tick may be late before the reaper schedules another; of a running tick, how long after its lease."""
 
 REQUEST_TTL_MS: Final = 8 * 24 * 3600 * 1000
 """How long a request_id is remembered; the API promises 7 days."""

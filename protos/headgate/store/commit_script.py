@@ -60,7 +60,7 @@ class CommitArguments(NamedTuple):
         definition_ttl_ms: how long the definition outlives that.
         grace_ms: how long after its next tick the job counts as late; of one that has ended, how long it is kept.
         request_record: what the request id was used for; empty without one.
-        request_ttl_ms: how long that is kept, and a fifth of how long the name is.
+        request_ttl_ms: how long that is kept; the name is kept five times as long.
         state: the job's state.
         reads: calls upstream since the last commit, as the next two.
         writes: see `reads`.

@@ -31,7 +31,7 @@ TAKE: Final = "take"
 """Take the dates, or change nothing."""
 
 JOIN: Final = "join"
-"""Take the dates, or be told of the one other backfill that has them all."""
+"""Take the dates, or join the one other backfill that has them all."""
 
 QUEUE: Final = "queue"
 """Get in line."""

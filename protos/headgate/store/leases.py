@@ -27,7 +27,7 @@ class BeginArguments(NamedTuple):
     Args:
         job_id: which job.
         lease_ms: for how long it is taken.
-        grace_ms: how long after the lease the reaper rings.
+        grace_ms: how long after the lease the reaper schedules another tick.
         caution_ms: how long the lease that it has is given beyond its end.
     """
 

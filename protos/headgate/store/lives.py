@@ -1,4 +1,4 @@
-"""The lives of a job id: what lies between the acceptance of a job and its deletion, told by the job's uid.
+"""The lives of a job id: what lies between the acceptance of a job and its deletion, known by the job's uid.
 
 An id may be used again when its job is gone. Whatever was written down about the job before, such as the record of a
 request or a right that was checked, holds for that life only. Jobs that were accepted by versions without the fields

@@ -88,7 +88,7 @@ def read(asked: ReadRequest, *, nonce: str, now_ms: int, connection: str = "") -
 
 
 def asker_of(entry_id: str) -> tuple[str, str]:
-    """The caller and the connection in the id of a read; empty where they are not told."""
+    """The caller and the connection in the id of a read; empty where the id has none."""
     parts = entry_id.split(":")
     return (parts[2], parts[3]) if len(parts) == 4 and parts[0] == "read" else ("", "")
 

@@ -1,6 +1,6 @@
 """Simulate a backfill: the rules that will run it, against a cloud that never errs, in no time.
 
-So that what it will cost is not told by a formula beside the rules, which would soon be wrong. A few dates are
+A formula beside the rules would soon be wrong. A few dates are
 simulated; what more dates or longer ones add is in proportion. Assumed are equal durations, no failure, no wait for
 quota, and that upstream starts a child when its parent ends.
 """

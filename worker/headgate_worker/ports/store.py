@@ -40,7 +40,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Another tick has the job for `for_ms` more, unless it renews; it was asked to ring again at its end."""
+    """Another tick has the job for `for_ms` more, unless it renews; it schedules another tick at its end."""
 
     for_ms: int
 
@@ -174,7 +174,7 @@ class TickStore(Protocol):
         """Keep what was last read of a flow instance."""
 
     async def follow(self, connection: str, instance_id: int | str, follow_ms: int) -> None:
-        """Say for how long the next read of an instance is left to a job; with 0 nothing is said."""
+        """Leave the next read of an instance to a job for `follow_ms`; 0 changes nothing."""
 
 
 class ReaperStore(Protocol):

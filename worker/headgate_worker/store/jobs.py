@@ -59,7 +59,7 @@ DURATIONS_TTL_MS: Final = 90 * 24 * 3600 * 1000
 """How long it is known how long dates take, since the last backfill of the same target."""
 
 CAUTION_MS: Final = 1_500
-"""How long a lease is given beyond its end after the store was away: longer than its owner's tries are apart."""
+"""How long a lease is given beyond its end after the store was away: longer than its owner's pauses between tries."""
 
 CAUTIOUS_SECONDS: Final = 5.0
 """For how long after the store was last seen away leases are given that."""
@@ -79,7 +79,7 @@ class Store:
     Args:
         redis: a client that does not decode replies.
         lease_ms: for how long a tick keeps its job without saying anything; 2,000 to 60,000.
-        grace_ms: how long a tick may be late before the reaper rings.
+        grace_ms: how long a tick may be late before the reaper schedules another.
 
     `default_connection` is the default connection's own name; empty where it has none.
     """
@@ -265,7 +265,7 @@ class Store:
         return tuple(map(int, json.loads(found))) if found else ()
 
     async def follow(self, connection: str, instance_id: int | str, follow_ms: int) -> None:
-        """Say for how long the next read of an instance is left to a job; with 0 nothing is said."""
+        """Leave the next read of an instance to a job for `follow_ms`; 0 changes nothing."""
         if follow_ms:
             name = keys.look(connection, instance_id)
             await self._put(keys=PutKeys(name), args=PutArguments(keys.LOOK_JOB, follow_ms))

@@ -61,7 +61,7 @@ class PipelinedRedis(Redis):
         return reply if understand is None else understand(reply, **options)
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
-        """End the pipe, whose callers are told that their replies are lost, and close every connection."""
+        """End the pipe, so that waiting calls end with ReplyLost, and close every connection."""
         running, self._running = self._running, None
         while running is not None and not running.done():
             running.cancel()  # again and again: redis-py connects within a wait_for, which can drop a cancellation

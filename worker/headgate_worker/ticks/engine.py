@@ -152,7 +152,7 @@ class Engine:
         return taken.attempts >= max(2, self._limits.attempts - 1)
 
     async def _alone(self, job_id: str, taken: Taken, began: float) -> int | None:
-        """Look at a job that may end this process, with no other of the kind beside it; else it comes again."""
+        """Look at a job that may end this process, unless another such job is looked at now; then it comes again."""
         if self._suspect:
             await self._store.release(job_id, taken.fence, uncount=True)
             return SUSPECT_AGAIN_MS

@@ -32,7 +32,7 @@ class Reaper:
     `late` counts late ticks that were seen, `requeued` those whose entry was lost and that got another one.
 
     Args:
-        announce: told the time in every round; says what this worker serves.
+        announce: called with the time in every round; writes what this worker serves.
     """
 
     def __init__(

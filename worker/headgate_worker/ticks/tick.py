@@ -74,7 +74,7 @@ class NextTick:
 
     Args:
         wake_ms: when the next one is due.
-        poll_ms: when upstream is to be asked next; 0 when that can't be told.
+        poll_ms: when upstream is to be asked next; 0 when that is not known.
     """
 
     wake_ms: int
@@ -186,7 +186,7 @@ class Tick:
     ) -> None:
         """Commit drafts on top of the job; with `wake_ms` the tick is over and the job is given back.
 
-        `poll_ms` is when upstream is to be asked next; 0 when that can't be told, None when it is not known yet.
+        `poll_ms` is when upstream is to be asked next; 0 when that is not known, None when it is not known yet.
 
         Raises:
             Moved: another writer has moved the job on.

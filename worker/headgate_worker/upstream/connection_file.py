@@ -59,7 +59,7 @@ class DataWorksEntry(_Entry):
     access_key_secret_file: str = ""
 
     def settings(self, read: Secrets) -> DataWorksSettings:
-        """Where and as whom. Raises ValueError."""
+        """Endpoint and credentials. Raises ValueError."""
         key = read("access_key_id", self.access_key_id_env, self.access_key_id_file)
         secret = read("access_key_secret", self.access_key_secret_env, self.access_key_secret_file)
         if bool(key) != bool(secret):
@@ -90,7 +90,7 @@ class EnosEntry(_Entry):
     app_secret_file: str = ""
 
     def settings(self, read: Secrets) -> EnosSettings:
-        """Where and as whom. Raises ValueError."""
+        """Endpoint and credentials. Raises ValueError."""
         return EnosSettings(
             endpoint=self.endpoint,
             app_key=read("app_key", self.app_key_env, self.app_key_file),

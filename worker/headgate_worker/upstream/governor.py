@@ -24,7 +24,7 @@ class Governor:
     """The quota of one connection, shared through Redis.
 
     Args:
-        limits: what upstream allows; every worker of a connection must be told the same.
+        limits: what upstream allows; the same for every worker of a connection.
     """
 
     def __init__(self, redis: Redis, connection: str, limits: Limits) -> None:

@@ -29,7 +29,7 @@ OTHER_KIND: Final = 2
 """A date that took so many times as long as the next shorter one may be of another kind."""
 
 KINDS: Final = 2
-"""Most kinds of date that are told apart; more of them are one kind that scatters."""
+"""Most kinds of date that are kept apart; with more, all count as one kind of widely varying duration."""
 
 LEAST_OF_KIND: Final = 2
 """Dates that make a kind: a single one may be an accident."""

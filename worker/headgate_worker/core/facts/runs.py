@@ -93,7 +93,7 @@ def stopped(row: pb.InstanceRun, stopper: Stopper) -> pb.InstanceRun:
 
 
 def differs(before: pb.InstanceRun, after: pb.InstanceRun) -> bool:
-    """Whether the row says something new; when it was read is no news."""
+    """Whether the row says something new; the time of its read does not count."""
     return run_with(before, observe_time=None) != run_with(after, observe_time=None)
 
 

@@ -20,7 +20,7 @@ MOST_REQUEST_IDS: Final = 16
 """Upstream's RequestIds that a call keeps: those of its last tries."""
 
 SHORT_REQUEST_IDS: Final = 2
-"""The same when it is told in short."""
+"""The same once rows are shortened."""
 
 _WORD_BYTES: Final = 128
 """What upstream's word for a status takes at most."""

@@ -48,7 +48,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing to do before `until_ms`; `poll_ms` is when upstream is to be asked next, 0 when that can't be told."""
+    """Nothing to do before `until_ms`; `poll_ms` is when upstream is to be asked next, 0 when that is not known."""
 
     until_ms: int
     poll_ms: int = field(default=0, compare=False)

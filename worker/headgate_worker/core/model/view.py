@@ -137,7 +137,7 @@ class Hints:
         projects: run index to the project of its instance, where a list may ask for it; see `batch_reads`.
         found: business date in ms to the instance ids that the present search has found.
         survey: run index to what the survey has found of its date.
-        inquiries: run index to what is being found out about its end; losing it loses what would have been told.
+        inquiries: run index to what is being found out about its end; losing it loses the diagnosis.
     """
 
     failures: int = 0

@@ -100,7 +100,7 @@ def opened_flow(view: View, row: pb.InstanceRun, task: pb.TaskInstanceGraph | No
 
 
 def _open(view: View) -> Iterator[tuple[pb.InstanceRun, Inquiry]]:
-    """Whom the job still waits for. Its own deadline ends that too: what is done in time is not late for a log."""
+    """Inquiries that the job's end still waits for. Its own deadline ends them too: no log makes a job late."""
     job = view.job
     if not view.hints.inquiries or job.state not in _WORKING:
         return
@@ -239,7 +239,7 @@ def _may_do_better(failure: Failure) -> bool:
 
 
 def _brought_nothing(view: View, run: pb.InstanceRun, inquiry: Inquiry, failure: Failure | None) -> Change:
-    """Try again a little later, or give up; a task that is known is told without its log then.
+    """Try again a little later, or give up; the digest of a known task then has no log.
 
     The job's other calls are not held back: a missing diagnosis delays nothing else.
     """

@@ -2,7 +2,7 @@
 
 A halt, a recall and a drain let run what runs. Upstream may have started a child whose parent's end was read late, and
 a stop can't be told to spare it: so the first instance of each chain is read, and what waits behind it goes with it.
-Between the read and the stop an instance may still begin; `attribution` tells of that.
+Between the read and the stop an instance may still begin; `attribution` finds that out.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def _last_end_ms(view: View) -> int:
 
 
 def _shows_an_end(run: pb.InstanceRun) -> bool:
-    """Whether the row tells of an instance that has ended: its own, or the one before it that was called back."""
+    """Whether the row is about an instance that has ended: its own, or the one before it that was called back."""
     return run.HasField("finished_time") or (run.state == pb.RUN_STATE_PLANNED and run.HasField("observe_time"))
 
 

@@ -23,7 +23,7 @@ class DataWorks(HttpAdapter[Transport, DataWorksRequest, Credentials]):
     """One account in one region.
 
     Args:
-        settings: where and as whom.
+        settings: endpoint and credentials.
         credentials: where keys come from; None takes `settings.credentials`, or else the default chain.
         clock: seconds since 1970, for `observe_time` and signatures.
     """

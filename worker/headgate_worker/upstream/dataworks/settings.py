@@ -1,4 +1,4 @@
-"""Where DataWorks is and as whom to call it. Loads no SDK, so that a settings module may import it."""
+"""Endpoint of DataWorks, and credentials for it. Loads no SDK, so that a settings module may import it."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class Enos(HttpAdapter[HttpConnections, EnosRequest, str]):
     """One user of one organisation.
 
     Args:
-        settings: where and as whom.
+        settings: endpoint and credentials.
         clock: seconds since 1970, for `observe_time` and signatures.
     """
 

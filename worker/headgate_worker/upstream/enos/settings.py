@@ -1,4 +1,4 @@
-"""Where EnOS is and as whom to call it."""
+"""Endpoint of EnOS, and credentials for it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Hold the access token: one fetch at a time serves all calls, and no call's deadline ends it.
 
-The token service gives the same token again until it ends, and tells how many seconds it has left. So a new one is
+The token service gives the same token again until it ends, with the seconds that it has left. So a new one is
 fetched when the time is over, or when the gateway says that it does not know the token any more. Only if the service
 then still gives the rejected one, it is asked to replace it.
 """
