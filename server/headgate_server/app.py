@@ -193,6 +193,7 @@ class ServerParts:
                 facts,
                 JobReports(self.store, self.reading, self.clock),
                 streams=self.streams,
+                clock=self.clock,
             ),
             "headgate.v1.BackfillService": BackfillService(submitter, planner),
             "headgate.v1.WorkflowInstanceService": WorkflowInstanceService(submitter, self.reading, instances),

@@ -10,8 +10,8 @@ import pytest
 
 from headgate import pb
 from headgate.backfill import dates
-from headgate.job import wait_bounds
-from headgate.job.wait_bounds import WaitBounds
+from headgate.process import wait_bounds
+from headgate.process.wait_bounds import WaitBounds
 from headgate.quota.limits import EDITIONS, announcement
 from headgate_server.jobs.explain import causes
 from headgate_server.ports.facts import Facts

@@ -15,8 +15,8 @@ from typing import Final
 from prometheus_client import generate_latest
 from redis.asyncio import Redis
 
-from headgate.job.wait_bounds import WaitBounds
 from headgate.process.exposure import EXPLAINED, VARIABLE, Exposure
+from headgate.process.wait_bounds import WaitBounds
 from headgate.store import keys, queue_entries
 from headgate_ops import http_endpoint
 from headgate_redis.clock import StoreClock

@@ -22,6 +22,7 @@ from headgate_cli.views.describe import (
     cause_row,
     event_line,
     event_row,
+    forecast_line,
     job_line,
     job_row,
     operation_fact,
@@ -81,6 +82,8 @@ def show(job: pb.Job, printer: Printer) -> None:
     for name, moment in (("created", job.create_time), ("ended", job.end_time), ("expires", job.expire_time)):
         if moment.seconds:
             printer.line(f"{name}: {when(moment)}")
+    if job.HasField("forecast"):
+        printer.line(forecast_line(job.forecast))
     printer.line(f"revision: {job.revision}  etag: {job.etag}")
     if job.runs:
         printer.table(RUN_COLUMNS, [run_row(run) for run in job.runs])

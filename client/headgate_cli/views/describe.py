@@ -86,6 +86,14 @@ def when(moment: Timestamp) -> str:
     return _local(moment).strftime("%Y-%m-%d %H:%M:%S") if moment.seconds else ""
 
 
+def forecast_line(found: pb.JobForecast) -> str:
+    """Return when a job ends, such as "done about 2025-02-09 04:10, by 04:55 at the latest in nine of ten cases"."""
+    middle, late = _local(found.p50_end_time), _local(found.p90_end_time)
+    form = "%H:%M" if late.date() == middle.date() else "%Y-%m-%d %H:%M"
+    said = f"done about {middle:%Y-%m-%d %H:%M}, by {late.strftime(form)} at the latest in nine of ten cases"
+    return f"{said}; {found.left_dates} dates left, by {found.succeeded_dates} that succeeded"
+
+
 def _local(moment: Timestamp) -> datetime:
     return moment.ToDatetime(tzinfo=UTC).astimezone()
 

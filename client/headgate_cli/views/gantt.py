@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from rich.text import Text
 
 from headgate import pb
+from headgate.backfill import end_forecast
+from headgate.process.wait_bounds import WaitBounds
 from headgate_cli.views import calendar
 from headgate_cli.views.chart import Bar, Chart, eta
 from headgate_cli.views.describe import instance, job_state, styled, subject
@@ -151,16 +153,23 @@ def _outlook(chart: Chart, now: float, width: int) -> Iterator[Text]:
     numbers = {name: getattr(counts, name) for name in _OTHERS}
     others = [f"{number} {name}" for name, number in numbers.items() if number]
     standing = Text(", ".join([f"{counts.succeeded}/{counts.total} succeeded", *others]))
-    end = eta(chart, now)
-    if chart.is_over:
-        said = f"took {_span(chart.last - chart.begin)}"
-    else:
-        said = f"over about {_clock(end)}, in {_span(end - now)}" if end is not None else ""
+    said = f"took {_span(chart.last - chart.begin)}" if chart.is_over else _end_said(chart, now, width)
     gap = 2 if said else 0
     if len(standing) + gap + len(said) <= width:
         yield Text.assemble(standing, " " * gap, (said, "bold"))
     else:
         yield from (standing, Text(said, style="bold"))
+
+
+def _end_said(chart: Chart, now: float, width: int) -> str:
+    """When the job will be over; nothing where that can't be told."""
+    found = end_forecast.forecast(chart.job, int(now * 1000), WaitBounds())
+    if found is not None:
+        middle, late = (moment.ToNanoseconds() / 1e9 for moment in (found.p50_end_time, found.p90_end_time))
+        said = f"done about {_clock(middle)}, by {_clock(late)} in nine of ten cases"
+        return said if len(said) <= width else f"done about {_clock(middle)}, or {_clock(late)}"
+    end = eta(chart, now)
+    return f"over about {_clock(end)}, in {_span(end - now)}" if end is not None else ""
 
 
 def _legend(chart: Chart, width: int) -> Iterator[Text]:

@@ -398,6 +398,7 @@ class Job(_message.Message):
     ETA_TIME_FIELD_NUMBER: _builtins.int
     TTL_AFTER_END_FIELD_NUMBER: _builtins.int
     SURVEY_TIME_FIELD_NUMBER: _builtins.int
+    FORECAST_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: "jobs/{job_id}"."""
     uid: _builtins.str
@@ -504,7 +505,7 @@ class Job(_message.Message):
 
     @_builtins.property
     def eta_time(self) -> _timestamp_pb2.Timestamp:
-        """When it is expected to end; absent when that can't be told."""
+        """When it is expected to end, the p50_end_time of its forecast; absent when that can't be told, and where the forecast is."""
 
     @_builtins.property
     def ttl_after_end(self) -> _duration_pb2.Duration:
@@ -513,6 +514,12 @@ class Job(_message.Message):
     @_builtins.property
     def survey_time(self) -> _timestamp_pb2.Timestamp:
         """When it was known which of its dates have instances already; absent before, and where reprocess is ALL."""
+
+    @_builtins.property
+    def forecast(self) -> Global___JobForecast:
+        """When a backfill that runs is expected to end. Told by GetJob alone, as of the call: lists, streams and events do not
+        have it. Absent before a first date has succeeded.
+        """
 
     def __init__(
         self,
@@ -550,16 +557,74 @@ class Job(_message.Message):
         eta_time: _timestamp_pb2.Timestamp | None = ...,
         ttl_after_end: _duration_pb2.Duration | None = ...,
         survey_time: _timestamp_pb2.Timestamp | None = ...,
+        forecast: Global___JobForecast | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["adhoc", b"adhoc", "backfill", b"backfill", "cancel", b"cancel", "cancel_flow_instance", b"cancel_flow_instance", "counts", b"counts", "create", b"create", "create_time", b"create_time", "deadline_time", b"deadline_time", "end_time", b"end_time", "error", b"error", "eta_time", b"eta_time", "expire_time", b"expire_time", "rerun", b"rerun", "spec", b"spec", "start", b"start", "start_time", b"start_time", "stop", b"stop", "survey_time", b"survey_time", "trigger_flow", b"trigger_flow", "ttl_after_end", b"ttl_after_end", "update_time", b"update_time", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adhoc", b"adhoc", "backfill", b"backfill", "cancel", b"cancel", "cancel_flow_instance", b"cancel_flow_instance", "counts", b"counts", "create", b"create", "create_time", b"create_time", "deadline_time", b"deadline_time", "end_time", b"end_time", "error", b"error", "eta_time", b"eta_time", "expire_time", b"expire_time", "forecast", b"forecast", "rerun", b"rerun", "spec", b"spec", "start", b"start", "start_time", b"start_time", "stop", b"stop", "survey_time", b"survey_time", "trigger_flow", b"trigger_flow", "ttl_after_end", b"ttl_after_end", "update_time", b"update_time", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adhoc", b"adhoc", "backfill", b"backfill", "cancel", b"cancel", "cancel_flow_instance", b"cancel_flow_instance", "connection", b"connection", "counts", b"counts", "create", b"create", "create_time", b"create_time", "creator", b"creator", "deadline_time", b"deadline_time", "end_time", b"end_time", "error", b"error", "eta_time", b"eta_time", "etag", b"etag", "expire_time", b"expire_time", "labels", b"labels", "name", b"name", "operations", b"operations", "priority", b"priority", "rerun", b"rerun", "revision", b"revision", "runs", b"runs", "spec", b"spec", "start", b"start", "start_time", b"start_time", "state", b"state", "stop", b"stop", "survey_time", b"survey_time", "trigger_flow", b"trigger_flow", "ttl_after_end", b"ttl_after_end", "uid", b"uid", "until", b"until", "update_time", b"update_time", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adhoc", b"adhoc", "backfill", b"backfill", "cancel", b"cancel", "cancel_flow_instance", b"cancel_flow_instance", "connection", b"connection", "counts", b"counts", "create", b"create", "create_time", b"create_time", "creator", b"creator", "deadline_time", b"deadline_time", "end_time", b"end_time", "error", b"error", "eta_time", b"eta_time", "etag", b"etag", "expire_time", b"expire_time", "forecast", b"forecast", "labels", b"labels", "name", b"name", "operations", b"operations", "priority", b"priority", "rerun", b"rerun", "revision", b"revision", "runs", b"runs", "spec", b"spec", "start", b"start", "start_time", b"start_time", "state", b"state", "stop", b"stop", "survey_time", b"survey_time", "trigger_flow", b"trigger_flow", "ttl_after_end", b"ttl_after_end", "uid", b"uid", "until", b"until", "update_time", b"update_time", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_spec: _TypeAlias = _typing.Literal["create", "start", "stop", "rerun", "adhoc", "backfill", "trigger_flow", "cancel_flow_instance"]  # noqa: Y015
     _WhichOneofArgType_spec: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_spec) -> _WhichOneofReturnType_spec | None: ...
 
 Global___Job: _TypeAlias = Job  # noqa: Y015
+
+@_typing.final
+class JobForecast(_message.Message):
+    """When a backfill is expected to end, from its own dates so far: how long they ran and how much that differs, what lay
+    between them (waits for quota and for reads among it), how often they failed, and how many dates are left. Taken for
+    granted is that no date fails for good where that ends the job, and that nobody pauses it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    P50_END_TIME_FIELD_NUMBER: _builtins.int
+    P90_END_TIME_FIELD_NUMBER: _builtins.int
+    FORECAST_TIME_FIELD_NUMBER: _builtins.int
+    SUCCEEDED_DATES_FIELD_NUMBER: _builtins.int
+    LEFT_DATES_FIELD_NUMBER: _builtins.int
+    MEAN_DURATION_FIELD_NUMBER: _builtins.int
+    FAILED_SHARE_FIELD_NUMBER: _builtins.int
+    succeeded_dates: _builtins.int
+    """How many dates have succeeded, whose durations it rests on; with few of them p90_end_time is far."""
+    left_dates: _builtins.int
+    """How many dates are still to run or run, failed ones that are tried again among them."""
+    failed_share: _builtins.float
+    """Which share of the tries so far has failed, 0 to 1."""
+    @_builtins.property
+    def p50_end_time(self) -> _timestamp_pb2.Timestamp:
+        """As likely before as after."""
+
+    @_builtins.property
+    def p90_end_time(self) -> _timestamp_pb2.Timestamp:
+        """Not later than this in nine of ten cases; never before p50_end_time."""
+
+    @_builtins.property
+    def forecast_time(self) -> _timestamp_pb2.Timestamp:
+        """When the forecast was made."""
+
+    @_builtins.property
+    def mean_duration(self) -> _duration_pb2.Duration:
+        """How long a date takes in the mean."""
+
+    def __init__(
+        self,
+        *,
+        p50_end_time: _timestamp_pb2.Timestamp | None = ...,
+        p90_end_time: _timestamp_pb2.Timestamp | None = ...,
+        forecast_time: _timestamp_pb2.Timestamp | None = ...,
+        succeeded_dates: _builtins.int = ...,
+        left_dates: _builtins.int = ...,
+        mean_duration: _duration_pb2.Duration | None = ...,
+        failed_share: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["forecast_time", b"forecast_time", "mean_duration", b"mean_duration", "p50_end_time", b"p50_end_time", "p90_end_time", b"p90_end_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed_share", b"failed_share", "forecast_time", b"forecast_time", "left_dates", b"left_dates", "mean_duration", b"mean_duration", "p50_end_time", b"p50_end_time", "p90_end_time", b"p90_end_time", "succeeded_dates", b"succeeded_dates"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JobForecast: _TypeAlias = JobForecast  # noqa: Y015
 
 @_typing.final
 class InstanceRun(_message.Message):

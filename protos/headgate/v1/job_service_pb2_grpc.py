@@ -149,7 +149,7 @@ class JobServiceServicer:
     """
 
     def GetJob(self, request, context):
-        """Reads one job as it stands.
+        """Reads one job as it stands. A backfill that runs has a `forecast` of its end, and an eta_time.
 
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.

@@ -50,7 +50,7 @@ class JobServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> JobServiceAsyncStub: ...
     GetJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.GetJobRequest, _job_pb2.Job]
-    """Reads one job as it stands.
+    """Reads one job as it stands. A backfill that runs has a `forecast` of its end, and an eta_time.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
@@ -250,7 +250,7 @@ class JobServiceAsyncStub(JobServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetJobRequest, _job_pb2.Job]  # type: ignore[assignment]
-    """Reads one job as it stands.
+    """Reads one job as it stands. A backfill that runs has a `forecast` of its end, and an eta_time.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
@@ -453,7 +453,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_service_pb2.GetJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_pb2.Job, _abc.Awaitable[_job_pb2.Job]]:
-        """Reads one job as it stands.
+        """Reads one job as it stands. A backfill that runs has a `forecast` of its end, and an eta_time.
 
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.

@@ -12,8 +12,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from headgate import pb
 from headgate.backfill import date_retries, dates, reprocess
-from headgate.job import wait_bounds
 from headgate.job.lifecycle import RUN_FRONTIER, RUN_TERMINAL
+from headgate.process import wait_bounds
 from headgate_server.ports.clock import timestamp
 from headgate_server.ports.facts import Facts
 

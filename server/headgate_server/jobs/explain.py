@@ -15,8 +15,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from headgate import pb
 from headgate.backfill import dates
-from headgate.job import wait_bounds
 from headgate.job.lifecycle import RUN_FRONTIER, RUN_TERMINAL, is_terminal
+from headgate.process import wait_bounds
 from headgate.quota import fair_share
 from headgate.quota import limits as quota_limits
 from headgate.store import keys

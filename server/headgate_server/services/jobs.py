@@ -11,10 +11,13 @@ from typing import Any, Final
 from google.protobuf.empty_pb2 import Empty
 
 from headgate import pb
+from headgate.backfill import end_forecast
 from headgate.job.lifecycle import JOB_RESTING
 from headgate.messages import views
+from headgate.process.wait_bounds import WaitBounds
 from headgate.reasons import Reason
 from headgate.store import date_claims, keys
+from headgate_redis.clock import StoreClock
 from headgate_server.auth import permissions
 from headgate_server.auth.stream_shares import StreamShares
 from headgate_server.errors.exceptions import Refused
@@ -45,6 +48,7 @@ class JobService:
 
     Args:
         streams: counts open streams, and calls that wait.
+        clock: the store's, for what is told as of now.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class JobService:
         reports: JobReports,
         *,
         streams: StreamShares,
+        clock: StoreClock,
     ) -> None:
         self._store = store
         self._submitter = submitter
@@ -68,12 +73,14 @@ class JobService:
         self._reports = reports
         self._job_counts = JobCounts(store)
         self._streams = streams
+        self._clock = clock
 
     async def get_job(self, request: pb.GetJobRequest, call: Call) -> bytes:
         """GetJob."""
         validator.check(request)
         stored = await self._load(request.name, call)
-        return views.basic_bytes(stored.body) if request.view == pb.JOB_VIEW_BASIC else stored.body
+        shown = views.basic_bytes(stored.body) if request.view == pb.JOB_VIEW_BASIC else stored.body
+        return shown + _forecast_bytes(stored.job, self._clock.now_ms())
 
     async def list_jobs(self, request: pb.ListJobsRequest, call: Call) -> pb.ListJobsResponse:
         """ListJobs."""
@@ -209,6 +216,12 @@ class JobService:
         if call.uid and call.uid != stored.life.uid:
             raise deleted_job(job_id)
         return stored
+
+
+def _forecast_bytes(job: pb.Job, now_ms: int) -> bytes:
+    """When the job is expected to end, as fields that follow those of the job; empty where that can't be told."""
+    found = end_forecast.forecast(job, now_ms, WaitBounds())
+    return b"" if found is None else pb.Job(eta_time=found.p50_end_time, forecast=found).SerializeToString()
 
 
 def _progress_seconds(request: pb.WatchJobRequest | pb.WatchJobsRequest | pb.RunJobRequest) -> float:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from headgate import pb
 from headgate.backfill import dates
-from headgate.job import wait_bounds
 from headgate.job.lifecycle import JOB_TERMINAL
-from headgate.job.wait_bounds import WaitBounds
+from headgate.process import wait_bounds
+from headgate.process.wait_bounds import WaitBounds
 from headgate.quota import limits as quota_limits
 from headgate.store import keys
 from headgate_server.jobs.causes import MOST_RUNS

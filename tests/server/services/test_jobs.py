@@ -6,10 +6,11 @@ import pytest
 from google.protobuf.descriptor import MethodDescriptor
 
 from headgate import pb
+from headgate.backfill import dates
 from headgate.store import keys
 from headgate_server.requests.unbuilt import UNBUILT
 from headgate_server.rpc import registry
-from tests.server.world import World, backfill, metadata_of, reason_of, refusal
+from tests.server.world import DAY, World, backfill, metadata_of, reason_of, refusal
 
 
 async def test_a_job_shows_what_it_has_cost_upstream(world: World) -> None:
@@ -155,3 +156,31 @@ async def test_call_counters_are_shown_and_never_written_into_the_job(world: Wor
 
     assert shown.usage.upstream_reads == 7
     assert not (await world.worker.load(job_id)).HasField("usage")
+
+
+async def test_a_read_tells_when_a_backfill_ends_and_a_list_does_not(world: World) -> None:
+    job_id = await world.submit()
+    run = pb.InstanceRun(index=0, biz_date=dates.to_message(DAY), state=pb.RUN_STATE_SUCCEEDED, attempt=1)
+    run.started_time.FromSeconds(1_739_019_600)
+    run.finished_time.FromSeconds(1_739_019_660)
+    fresh = await world.jobs.GetJob(pb.GetJobRequest(name=keys.job_name(job_id)))
+    await world.worker.move(job_id, pb.JOB_STATE_RUNNING)
+    before = await world.worker.append(job_id, pb.JobEvent(type=pb.EVENT_TYPE_RUN_CHANGED, runs=[run]))
+
+    seen = [
+        await world.jobs.GetJob(pb.GetJobRequest(name=keys.job_name(job_id), view=view))
+        for view in (pb.JOB_VIEW_FULL, pb.JOB_VIEW_BASIC)
+    ]
+    listed = (await world.jobs.ListJobs(pb.ListJobsRequest())).jobs[0]
+    await world.worker.move(job_id, pb.JOB_STATE_PAUSED)
+    paused = await world.jobs.GetJob(pb.GetJobRequest(name=keys.job_name(job_id)))
+
+    for job in seen:
+        assert (job.forecast.succeeded_dates, job.forecast.left_dates) == (1, 1)
+        assert job.eta_time == job.forecast.p50_end_time
+        ahead_ms = job.forecast.p50_end_time.ToMilliseconds() - job.forecast.forecast_time.ToMilliseconds()
+        assert 50_000 < ahead_ms < 80_000, "one date of a minute is left"
+        job.ClearField("forecast")
+        job.ClearField("eta_time")
+    assert seen[0] == before
+    assert not any(job.HasField("forecast") or job.HasField("eta_time") for job in (fresh, listed, paused))

@@ -7,7 +7,7 @@ import json
 from redis.asyncio import Redis
 
 from headgate import pb
-from headgate.job import wait_bounds
+from headgate.process import wait_bounds
 from headgate.store import keys
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_worker.process.settings import Settings

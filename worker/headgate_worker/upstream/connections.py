@@ -8,9 +8,9 @@ from typing import Final, Protocol
 
 from redis.asyncio import Redis
 
-from headgate.job.wait_bounds import WaitBounds
 from headgate.process import exposure
 from headgate.process.exposure import Exposure
+from headgate.process.wait_bounds import WaitBounds
 from headgate.quota import limits as quota_limits
 from headgate.quota.admission import PLAIN, Go, QuotaVerdict
 from headgate.quota.limits import Limits

@@ -6,8 +6,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from headgate.job import wait_bounds
-from headgate.job.wait_bounds import WaitBounds
+from headgate.process import wait_bounds
+from headgate.process.wait_bounds import WaitBounds
 from headgate.quota import admission
 from headgate.quota import limits as quota_limits
 from headgate.quota.admission import PLAIN, QuotaVerdict, ThrottledArguments, ThrottledKeys
