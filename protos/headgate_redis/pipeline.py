@@ -1,6 +1,6 @@
 """Many callers, one connection: commands that wait are sent together and answered in order.
 
-With many callers in flight this costs each 25 % of a round trip of its own. Each call is a group of commands that stay
+With many callers in flight each call costs 25 % of a round trip of its own. Each call is a group of commands that stay
 together, so a MULTI is one call. A pipe never repeats anything: its caller knows whether that is safe.
 """
 

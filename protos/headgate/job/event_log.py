@@ -68,8 +68,8 @@ def etag(revision: int, uid: str) -> str:
 def incarnation(event: bytes) -> str:
     """Which history an event belongs to: 16 hex digits of its serialised bytes.
 
-    Two stores that disagree on the event at a revision disagree on this, so that a watcher who continues from that
-    revision can end with HISTORY_LOST instead of being shown a second event under an old number.
+    Two stores that disagree on the event at a revision disagree on this, so that a watch that continues from that
+    revision ends with HISTORY_LOST instead of showing a second event under an old number.
     """
     return hashlib.blake2b(event, digest_size=8).hexdigest()
 

@@ -1,8 +1,8 @@
 """Simulate a backfill: the rules that will run it, against a cloud that never errs, in no time.
 
-A formula beside the rules would soon be wrong. A few dates are
-simulated; what more dates or longer ones add is in proportion. Assumed are equal durations, no failure, no wait for
-quota, and that upstream starts a child when its parent ends.
+A formula beside the rules would soon be wrong. A few dates are simulated; what more dates or longer ones add is in
+proportion. Assumed are equal durations, no failure, no wait for quota, and that upstream starts a child when its
+parent ends.
 """
 
 from __future__ import annotations
