@@ -6,8 +6,7 @@ job's log has them. Records hold names, and nothing of what was sent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 LENGTH: Final = 100_000
 """About how many records are kept; the oldest go first."""
@@ -19,8 +18,7 @@ CONSTANTS: Final = {"AUDIT_LENGTH": LENGTH}
 """What scripts that write records must be given."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Who makes a change.
 
     Args:
