@@ -19,7 +19,7 @@ from headgate.job.lifecycle import JOB_TERMINAL, RUN_TERMINAL, IllegalTransition
 from headgate.scripts import loader
 from headgate.store import date_claims, keys, snapshot
 
-EVENTS_AT_ONCE: Final = 100
+EVENTS_AT_ONCE: Final = 50
 """Events that are read and folded before something else has its turn."""
 
 MOST_FINDINGS: Final = 50
@@ -160,7 +160,10 @@ class Replay:
             self._break(Finding(where, f"says that it is event {event.revision}"))
             return
         try:
-            self.job = event_log.fold(self.job, event)
+            if self.job is None:
+                self.job = event_log.fold(None, event)
+            else:
+                event_log.advance(self.job, event)
         except (event_log.BrokenLog, IllegalTransition) as error:
             self._break(Finding(where, str(error)))
 

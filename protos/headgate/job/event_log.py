@@ -1,7 +1,8 @@
 """The log of a job: how events make a job, and nothing else does.
 
 A job is the fold of its events. `Job` messages are values here: only `fold` makes a changed one, and it
-never changes the one it was given.
+never changes the one it was given. A whole log is folded by `advance` in one job of its owner's, which costs what each
+event changes and no copy of the job.
 """
 
 from __future__ import annotations
@@ -83,18 +84,37 @@ def fold(job: pb.Job | None, event: pb.JobEvent) -> pb.Job:
     """
     if job is None:
         return _accept(event)
+    _check(job, event)
+    after = pb.Job()
+    after.CopyFrom(job)
+    _apply(after, event)
+    return after
+
+
+def advance(job: pb.Job, event: pb.JobEvent) -> None:
+    """Make a job, which is the caller's own to change, what `fold` makes of it and the event.
+
+    Raises:
+        BrokenLog: as `fold`; the job is of no more use then.
+        IllegalTransition: as `fold`.
+    """
+    _check(job, event)
+    _apply(job, event)
+
+
+def _check(job: pb.Job, event: pb.JobEvent) -> None:
     if event.revision != job.revision + 1:
         raise BrokenLog(f"event {event.revision} can't follow revision {job.revision} of {job.name}")
     if event.type == pb.EVENT_TYPE_ACCEPTED:
         raise BrokenLog(f"a second ACCEPTED at revision {event.revision} of {job.name}")
     check_transition(job.state, event.state)
-    after = pb.Job()
-    after.CopyFrom(job)
-    _apply_rows(after, event)
-    _apply_state(after, event)
-    after.revision = event.revision
-    after.etag = etag(after.revision, after.uid)
-    return after
+
+
+def _apply(job: pb.Job, event: pb.JobEvent) -> None:
+    _apply_rows(job, event)
+    _apply_state(job, event)
+    job.revision = event.revision
+    job.etag = etag(job.revision, job.uid)
 
 
 def replay(events: Iterable[pb.JobEvent]) -> pb.Job:
@@ -106,7 +126,10 @@ def replay(events: Iterable[pb.JobEvent]) -> pb.Job:
     """
     job: pb.Job | None = None
     for event in events:
-        job = fold(job, event)
+        if job is None:
+            job = _accept(event)
+        else:
+            advance(job, event)
     if job is None:
         raise BrokenLog("an empty log makes no job")
     return job
