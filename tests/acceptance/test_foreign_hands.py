@@ -17,7 +17,7 @@ from tests.simulator.upstream import ENDED, FAILURE, NOT_RUN, RUNNING, SUCCESS, 
 
 pytestmark = pytest.mark.slow
 
-MOMENTS_MS = (2_000, 60_000, 650_000, 900_000, 1_900_000)
+MOMENTS_MS = (2_000, 60_000, 650_000, 900_000, 1_700_000, 1_900_000)
 ENDS = {SUCCESS: "SUCCEEDED", FAILURE: "FAILED"}
 
 

@@ -121,6 +121,8 @@ def test_a_child_that_began_before_its_parent_ran_again_may_have_been_released_b
     before, during = (seen(101, RUNNING, started_time=timestamp(NOW_MS + after)) for after in (-1, 1))
     assert starter(of, child, before) == pb.STARTED_BY_UNSPECIFIED
     assert starter(of, child, during) == pb.STARTED_BY_OPERATOR
+    parent.started_by = pb.STARTED_BY_HEADGATE  # this job starts it once
+    assert starter(view(job(parent, child)), child, before) == pb.STARTED_BY_OPERATOR
 
 
 def test_a_child_was_started_by_upstream_in_the_time_in_which_this_job_does_not() -> None:

@@ -18,6 +18,9 @@ from headgate_worker.core.facts.runs import NOBODY, THIS_JOB, Stopper, by_instan
 from headgate_worker.core.model.calls import StopRecord
 from headgate_worker.core.model.view import Hints, View
 
+_FIRST: Final = frozenset({pb.STARTED_BY_HEADGATE, pb.STARTED_BY_UPSTREAM})
+"""Who starts an instance once only."""
+
 SETTLES_MS: Final = 60_000
 """How long before the end of a run a person's stop may have shown in ModifyUser."""
 
@@ -58,9 +61,9 @@ def _released_by(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance) -> 
         return pb.STARTED_BY_UNSPECIFIED
     began_ms = seen.started_time.ToMilliseconds()
     if parent is not None and began_ms < ended_ms:
-        # Unless the parent was run again: the end of a run before may have released the child.
-        during = parent.started_time.ToMilliseconds() <= began_ms
-        return pb.STARTED_BY_OPERATOR if during else pb.STARTED_BY_UNSPECIFIED
+        # Unless a person has run the parent again: the end of a run before may have released the child.
+        once = parent.started_by in _FIRST or parent.started_time.ToMilliseconds() <= began_ms
+        return pb.STARTED_BY_OPERATOR if once else pb.STARTED_BY_UNSPECIFIED
     in_time = began_ms <= ended_ms + child_release.unasked_ms(view, run)
     return pb.STARTED_BY_UPSTREAM if in_time and not _is_foreign(seen) else pb.STARTED_BY_UNSPECIFIED
 
