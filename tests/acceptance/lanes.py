@@ -13,6 +13,7 @@ from itertools import accumulate
 from bench.schedule import Calls, Work, ideal_ms, least_calls
 
 from headgate import pb
+from headgate.process.child_release import UNKNOWN, ChildRelease, ReleaseFact
 from headgate_worker.core.facts.durations import from_durations
 from headgate_worker.core.facts.poll_schedule import expected_interval_ms
 from headgate_worker.core.model.calls import (
@@ -22,7 +23,6 @@ from headgate_worker.core.model.calls import (
     GetInstance,
     StartInstances,
 )
-from headgate_worker.core.model.child_release import UNKNOWN, ChildRelease, ReleaseFact
 from headgate_worker.core.model.view import Policy
 from tests.acceptance.virtual import BEGIN_MS, World, backfill, days, rules
 

@@ -46,7 +46,7 @@ class Told:
 def told(world: World) -> list[Told]:
     now_ms = world.timeline.now_ms
     hash_ = {**announcement(EDITIONS["standard"], now_ms), **wait_bounds.announcement(WAITS)}
-    return [_told(one) for one in causes(world.job, Facts(now_ms, now_ms, hash_))]
+    return [_told(one) for one in causes(world.job, Facts(now_ms, now_ms, hash_, children=world.store.known))]
 
 
 def _told(cause: pb.Cause) -> Told:
@@ -130,6 +130,20 @@ def test_a_grace_is_told_with_its_end_and_what_the_parent_came_to(
     assert told(world) == [of]
     world.run(lambda world: world.ledger.starts_of(second) == 2)
     assert world.timeline.now_ms - (since_ms + GRACE_MS) < 20_000, "what was told came true"
+
+
+def test_a_grace_that_is_shorter_by_what_was_learnt_is_told_so() -> None:
+    """Upstream has begun a child after a Success by then; after a Failure nothing was seen yet."""
+    spec = backfill(4, on_failure=pb.ON_FAILURE_CONTINUE)
+    world = lived(spec, lambda world: world.job.runs[3].HasField("parent_end_time"), fails=2)
+    last = ids(world)[3]
+
+    (one,) = told(world)
+    assert (one.kind, one.instance) == ("PARENT_FAILED", last)
+    assert one.clear_ms is not None and one.since_ms is not None
+    assert one.clear_ms - one.since_ms == world.store.known.telling_ms < GRACE_MS
+    world.run(lambda world: world.ledger.starts_of(last) == 2)
+    assert 0 <= world.timeline.now_ms - one.clear_ms < 5_000, "what was told came true"
 
 
 def test_a_grace_of_the_backfills_own_is_told() -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from headgate import pb
 from headgate.job import event_log
 from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.process.child_release import UNKNOWN
 from headgate.store import queue_entries
 from headgate.store.commit import Commit, Wake
-from headgate_worker.core.model.child_release import UNKNOWN
 from headgate_worker.core.model.steps import timestamp
 from headgate_worker.core.model.view import Policy
 from tests.simulator.callers import Callers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headgate_worker.core.model.child_release import UNKNOWN, ChildRelease, ReleaseFact
+from headgate.process.child_release import UNKNOWN, ChildRelease, ReleaseFact
 from tests.simulator.chance import Chance
 
 _BLOCKED = (

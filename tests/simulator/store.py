@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from headgate import pb
 from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.process.child_release import UNKNOWN, ReleaseEvidence
 from headgate.store.commit import GRACE_MS, Commit, CommitOutcome, Committed, Fenced, Stale, Usage
 from headgate.store.date_claims import Overlapping
 from headgate_worker.core.model.calls import StopRecord
-from headgate_worker.core.model.child_release import UNKNOWN, ReleaseEvidence
 from tests.simulator.timeline import Timeline
 
 LEASE_MS = 6_000

@@ -162,7 +162,7 @@ def _parent(job: pb.Job, facts: Facts, run: pb.InstanceRun, parent: pb.InstanceR
         return _of_run(pb.CAUSE_KIND_PARENT_INSTANCE, str(number), said, run, since, **typed)
     kind = pb.CAUSE_KIND_PARENT_FAILED if failed else pb.CAUSE_KIND_ADOPT_GRACE
     since = time_of(run, "parent_end_time") or (time_of(parent, "finished_time", "observe_time") if parent else None)
-    until_ms = run.parent_end_time.ToMilliseconds() + _grace_ms(job, facts)
+    until_ms = run.parent_end_time.ToMilliseconds() + _grace_ms(job, facts, parent)
     is_over = run.HasField("parent_end_time") and until_ms <= facts.now_ms
     clear = timestamp(until_ms) if run.HasField("parent_end_time") and not is_over else None
     rest = "it is read and started now"
@@ -173,10 +173,14 @@ def _parent(job: pb.Job, facts: Facts, run: pb.InstanceRun, parent: pb.InstanceR
     return _of_run(kind, str(number), said, run, since, expected_clear_time=clear, **typed)
 
 
-def _grace_ms(job: pb.Job, facts: Facts) -> int:
+def _grace_ms(job: pb.Job, facts: Facts, parent: pb.InstanceRun | None) -> int:
     if job.backfill.HasField("adopt_grace"):
         return int(job.backfill.adopt_grace.ToMilliseconds())
-    return wait_bounds.announced(facts.quota).adopt_grace_ms
+    longest_ms = wait_bounds.announced(facts.quota).adopt_grace_ms
+    if parent is None or not parent.HasField("finished_time"):
+        return longest_ms
+    succeeded = parent.state == pb.RUN_STATE_SUCCEEDED
+    return facts.children.grace_ms(facts.now_ms, succeeded=succeeded, longest_ms=longest_ms)
 
 
 def upstream(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:

@@ -184,6 +184,8 @@ class JobService:
         facts = await self._facts.facts(job.connection)
         if date_claims.waits(job) and (hold := date_claims.hold_of(job)):
             facts = replace(facts, taken=await self._store.held(hold, job_id=keys.job_id(job.name)))
+        if any(run.HasField("parent_end_time") for run in job.runs):
+            facts = replace(facts, children=await self._facts.children(job.connection))
         if job.state in JOB_RESTING:
             facts = replace(facts, state_since_ms=await self._state_since_ms(job))
         return pb.ExplainJobResponse(causes=explain.causes(job, facts))

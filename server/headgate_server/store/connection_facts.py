@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from headgate.process.child_release import UNKNOWN, ChildRelease, decode_release
 from headgate.quota import limits as quota
 from headgate.scripts import loader
 from headgate.store import keys
 from headgate_redis.clock import StoreClock
 from headgate_redis.pipeline import Pipeline
 from headgate_redis.script import Script
+from headgate_server.errors.exceptions import RowDamaged
 from headgate_server.ports.facts import Facts
 from headgate_server.store.job_scripts import PACKAGE, NoArguments
 from headgate_server.store.retry import retry_lost_reply
@@ -42,6 +44,14 @@ class RedisFacts:
         found = await self._look(connection)
         same = found.quota.get(quota.ALIAS)
         return found if same is None else await self._look(same)
+
+    async def children(self, connection: str) -> ChildRelease:
+        """What workers have seen of when upstream begins children by itself; nothing where that can't be read."""
+        try:
+            raw, _ = await retry_lost_reply(lambda: self._reads.call(("GET", keys.child_release(connection))))
+        except RowDamaged:
+            return UNKNOWN
+        return decode_release(raw or b"")
 
     async def _look(self, connection: str) -> Facts:
         names = FactsKeys(keys.WORKERS, keys.quota(connection))

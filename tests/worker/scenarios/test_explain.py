@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from redis.asyncio import Redis
 
 from headgate import pb
 from headgate.process import wait_bounds
+from headgate.process.child_release import ChildRelease, ReleaseFact, encode_release
 from headgate.store import keys
 from headgate_cli.dev.redis_server import RedisServer
 from headgate_worker.process.settings import Settings
@@ -87,3 +89,33 @@ async def test_a_queue_for_the_quota_is_told_with_its_end_and_waits_are_announce
     waits = wait_bounds.announced({key.decode(): value.decode() for key, value in hash_.items()})
     assert waits.adopt_grace_ms == 7_000
     assert json.loads(hash_[b"waits"])["settle_ms"] == 180_000
+
+
+async def test_what_is_remembered_of_children_is_read_and_damage_of_it_is_passed_over(
+    redis_server: RedisServer, redis: Redis
+) -> None:
+    learnt = ChildRelease(after_failure=ReleaseFact(False, 1))
+    async with serving(redis_server.url) as world:
+        job = await world.backfills.CreateBackfill(backfill())
+        job_id = keys.job_id(job.name)
+        await world.worker.move(job_id, pb.JOB_STATE_RUNNING)
+        runs = [*job.runs]
+        for run, state in zip(runs, (pb.RUN_STATE_FAILED, pb.RUN_STATE_BLOCKED), strict=True):
+            run.state, run.workflow_instance_id = state, 11 + run.index
+        runs[1].blocked_by_id = 11
+        runs[0].finished_time.GetCurrentTime()
+        runs[1].parent_end_time.GetCurrentTime()
+        spec = pb.BackfillSpec(on_failure=pb.ON_FAILURE_CONTINUE)
+        await world.jobs.UpdateJob(pb.UpdateJobRequest(job=pb.Job(name=job.name, backfill=spec)))
+        await world.worker.append(job_id, pb.JobEvent(type=pb.EVENT_TYPE_RUN_CHANGED, runs=runs))
+
+        waits = (await has(world, job, pb.CAUSE_KIND_PARENT_FAILED)).HasField("expected_clear_time")
+        seconds, _ = await redis.time()
+        learnt = replace(learnt, after_failure=ReleaseFact(False, int(seconds) * 1_000))
+        await redis.set(keys.child_release(job.connection), encode_release(learnt))
+        at_once = (await has(world, job, pb.CAUSE_KIND_PARENT_FAILED)).HasField("expected_clear_time")
+        await redis.delete(keys.child_release(job.connection))
+        await redis.lpush(keys.child_release(job.connection), "damage")  # type: ignore[misc]
+        unknown = (await has(world, job, pb.CAUSE_KIND_PARENT_FAILED)).HasField("expected_clear_time")
+
+    assert (waits, at_once, unknown) == (True, False, True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from redis.asyncio import Redis
 
+from headgate.process.child_release import UNKNOWN, ReleaseEvidence, ReleaseFact
 from headgate.store import keys
-from headgate_worker.core.model.child_release import UNKNOWN, ReleaseEvidence, ReleaseFact
 from headgate_worker.store.child_releases import ChildReleases
 
 NO = ReleaseEvidence(False, ReleaseFact(False, 1_000, "jobs/t", 7))

@@ -10,11 +10,11 @@ from redis.exceptions import RedisError
 
 from headgate import pb
 from headgate.check.self_check import CheckReads
+from headgate.process.child_release import UNKNOWN, ChildRelease, ReleaseEvidence
 from headgate.store import queue_entries
 from headgate.store.commit import Commit, CommitOutcome
 from headgate.store.observations import KeptObservation
 from headgate_worker.core.model.calls import StopRecord
-from headgate_worker.core.model.child_release import UNKNOWN, ChildRelease, ReleaseEvidence
 
 
 @dataclass(frozen=True, slots=True)

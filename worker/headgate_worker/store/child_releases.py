@@ -1,4 +1,4 @@
-"""What is known of how connections begin children, for all workers; see `core.model.child_release`. Adapter to Redis.
+"""What is known of how connections begin children, for all workers (`headgate.process.child_release`). Redis adapter.
 
 A tick costs no command for it: what was read of a connection serves all its jobs for a while. Losing it costs a wait.
 """
@@ -11,10 +11,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from headgate.store import keys, reserve
-from headgate.store.reserve import PutArguments, PutKeys
-from headgate_redis.row_errors import is_damage
-from headgate_worker.core.model.child_release import (
+from headgate.process.child_release import (
     HOLDS_MS,
     UNKNOWN,
     ChildRelease,
@@ -22,6 +19,9 @@ from headgate_worker.core.model.child_release import (
     decode_release,
     encode_release,
 )
+from headgate.store import keys, reserve
+from headgate.store.reserve import PutArguments, PutKeys
+from headgate_redis.row_errors import is_damage
 
 FRESH_SECONDS: Final = 30.0
 """For how long a process goes by what it has read, so that all know what one has learnt after that time."""

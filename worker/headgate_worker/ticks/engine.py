@@ -15,6 +15,7 @@ from typing import Final
 from headgate import pb
 from headgate.job import sizes
 from headgate.job.lifecycle import JOB_TERMINAL, RUN_FRONTIER
+from headgate.process.child_release import ReleaseEvidence
 from headgate.store.date_claims import target
 from headgate_worker.core.facts import child_release, follow_window, poll_schedule, stop_records
 from headgate_worker.core.facts.durations import durations
@@ -31,7 +32,6 @@ from headgate_worker.core.model.calls import (
     Reply,
     StopRecord,
 )
-from headgate_worker.core.model.child_release import ReleaseEvidence
 from headgate_worker.core.model.steps import Act, Rest, Wait
 from headgate_worker.core.model.upstream_call import Body, UpstreamCall
 from headgate_worker.core.model.view import Policy, View

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from headgate import pb
+from headgate.process.child_release import HOLDS_MS, UNKNOWN, ChildRelease, ReleaseFact
 from headgate_worker.core.facts.child_release import evidence, grace_ms, unasked_ms
 from headgate_worker.core.model.calls import GetInstance, PerInstance, StartInstances
-from headgate_worker.core.model.child_release import HOLDS_MS, UNKNOWN, ChildRelease, ReleaseFact
 from headgate_worker.core.model.steps import Act, timestamp
 from headgate_worker.core.model.view import Hints, Policy, View
 from tests.worker.core.building import NOW_MS, RUNNING, blocked_on, confirmed, job, reply, row, seen, spec

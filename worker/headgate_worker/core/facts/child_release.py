@@ -9,18 +9,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from headgate import pb
+from headgate.process.child_release import ReleaseEvidence, ReleaseFact
 from headgate_worker.core.facts import poll_schedule
 from headgate_worker.core.facts.runs import by_instance
 from headgate_worker.core.model.calls import GetInstance, Outcome, Reply, StartInstances
-from headgate_worker.core.model.child_release import ReleaseEvidence, ReleaseFact
 from headgate_worker.core.model.steps import Act
 from headgate_worker.core.model.view import View
-
-SHORTEST_MS: Final = 5_000
-"""The least wait that shows anything."""
-
-LAGS: Final = 4
-"""What upstream does not begin within so many times the longest lag that was seen, it does not begin."""
 
 _ENDED: Final = frozenset({pb.RUN_STATE_SUCCEEDED, pb.RUN_STATE_FAILED, pb.RUN_STATE_STOPPED})
 
@@ -32,10 +26,7 @@ def grace_ms(view: View, run: pb.InstanceRun) -> int:
     if view.job.backfill.HasField("adopt_grace") or parent is None:
         return longest_ms
     succeeded = parent.state == pb.RUN_STATE_SUCCEEDED
-    releases = view.release.releases(view.now_ms, succeeded=succeeded)
-    if releases is None and not succeeded and view.release.releases(view.now_ms, succeeded=True):
-        return min(longest_ms, _telling_ms(view))
-    return 0 if releases is False else longest_ms
+    return view.release.grace_ms(view.now_ms, succeeded=succeeded, longest_ms=longest_ms)
 
 
 def unasked_ms(view: View, run: pb.InstanceRun) -> int:
@@ -47,11 +38,6 @@ def unasked_ms(view: View, run: pb.InstanceRun) -> int:
         return grace
     is_news = fact.at_ms > run.parent_end_time.ToMilliseconds()
     return 0 if is_news or not fact.released else grace
-
-
-def _telling_ms(view: View) -> int:
-    """How long a child has to stay NotRun to show that upstream does not begin it."""
-    return max(SHORTEST_MS, LAGS * view.release.lag_ms)
 
 
 def _parent(view: View, run: pb.InstanceRun) -> pb.InstanceRun | None:
@@ -95,7 +81,7 @@ def _of_start(view: View, call: StartInstances, outcome: Reply[Any]) -> ReleaseE
         return None
     answer = answers.get(call.ids[0])
     waited_ms = view.hints.idle_at_ms.get(run.index, 0) - run.parent_end_time.ToMilliseconds()
-    if answer is None or not answer.success or waited_ms < _telling_ms(view):
+    if answer is None or not answer.success or waited_ms < view.release.telling_ms:
         return None
     fact = ReleaseFact(False, view.now_ms, view.job.name, run.workflow_instance_id)
     return ReleaseEvidence(parent.state == pb.RUN_STATE_SUCCEEDED, fact)

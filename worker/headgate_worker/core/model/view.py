@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from headgate import pb
-from headgate_worker.core.model.child_release import UNKNOWN, ChildRelease
+from headgate.process.child_release import UNKNOWN, ChildRelease
 
 Fact = TypeVar("Fact")
 """What `once` works out."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate_worker.core.model.child_release import (
+from headgate.process.child_release import (
     HOLDS_MS,
     RENEWED_AFTER_MS,
     UNKNOWN,

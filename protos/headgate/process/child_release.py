@@ -16,6 +16,12 @@ HOLDS_MS: Final = 7 * 24 * 3600 * 1000
 RENEWED_AFTER_MS: Final = 24 * 3600 * 1000
 """How old a fact is before the same, seen again, is written again."""
 
+SHORTEST_MS: Final = 5_000
+"""The least wait that shows anything."""
+
+LAGS: Final = 4
+"""What upstream does not begin within so many times the longest lag that was seen, it does not begin."""
+
 LAG_STEP_MS: Final = 1_000
 """The longest lag is kept in whole steps, so that it is seldom written."""
 
@@ -74,6 +80,18 @@ class ChildRelease:
         """Whether upstream begins a child after such an end; None while that is not known, or not any more."""
         fact = self.after(succeeded=succeeded)
         return None if fact is None or fact.at_ms + HOLDS_MS < now_ms else fact.released
+
+    @property
+    def telling_ms(self) -> int:
+        """How long a child has to stay NotRun to show that upstream does not begin it."""
+        return max(SHORTEST_MS, LAGS * self.lag_ms)
+
+    def grace_ms(self, now_ms: int, *, succeeded: bool, longest_ms: int) -> int:
+        """How long a child may stay NotRun after such an end before it is started, `longest_ms` at most."""
+        releases = self.releases(now_ms, succeeded=succeeded)
+        if releases is None and not succeeded and self.releases(now_ms, succeeded=True):
+            return min(longest_ms, self.telling_ms)
+        return 0 if releases is False else longest_ms
 
     def learn(self, evidence: ReleaseEvidence) -> ChildRelease:
         """What is known once this was seen too; the same value where it says nothing new."""
