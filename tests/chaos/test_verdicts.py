@@ -93,6 +93,13 @@ def test_a_doubled_and_an_absent_create_are_counted() -> None:
     }
 
 
+def test_a_job_that_acts_on_instances_needs_no_create() -> None:
+    stopped = stored(*DONE)
+    stopped.job.stop.ids.append(1)
+
+    assert not missed(verdicts.effects({"a": stopped}, Ledger(10)))
+
+
 def test_a_refused_repeat_is_no_double() -> None:
     ledger = Ledger(10)
     ledger.write(row("ExecuteAdhocWorkflowInstance", "a"))
