@@ -3,7 +3,7 @@
 import os
 import time
 
-from tests.cli.views.report.test_forms import FORMS, GOLDEN, SAMPLES
+from tests.cli.views.report.scenarios.test_forms import FORMS, GOLDEN, SAMPLES
 
 
 def main() -> None:

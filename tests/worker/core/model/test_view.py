@@ -1,4 +1,4 @@
-"""The numbers by which a worker decides."""
+"""The values that decisions are made from."""
 
 from __future__ import annotations
 
