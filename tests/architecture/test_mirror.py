@@ -1,0 +1,217 @@
+"""Each module that decides something has the test file that mirrors it, or a reason why another one holds it."""
+
+import ast
+import re
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import Final
+
+import pytest
+
+from tests.architecture.repository import python_files, relative
+from tests.selection import SOURCE_ROOTS, is_test, mirror_folder
+
+MIRRORS: Final = ("tests/protos/", "tests/server/", "tests/worker/", "tests/client/", "tests/cli/", "tests/emulator/")
+"""Folders whose tests each name a module; in a folder `scenarios` tests have names of their own."""
+
+DECISIONS: Final = (ast.If, ast.IfExp, ast.BoolOp, ast.Compare, ast.Match, ast.While, ast.ExceptHandler)
+
+EXCEPTIONS: Final[dict[str, str]] = {
+    "client/headgate_cli/actions/admin.py": "held by tests/cli/scenarios/test_with_server.py",
+    "client/headgate_cli/actions/chart.py": "held by tests/cli/views/test_gantt.py",
+    "client/headgate_cli/actions/completion.py": "held by tests/cli/scenarios/test_with_server.py",
+    "client/headgate_cli/actions/confirmation.py": "held by tests/cli/scenarios/test_with_server.py",
+    "client/headgate_cli/actions/flows.py": "held by tests/cli/scenarios/test_with_server.py",
+    "client/headgate_cli/actions/following.py": "held by tests/cli/scenarios/test_with_server.py",
+    "client/headgate_cli/actions/instances.py": "held by tests/cli/scenarios/test_with_server.py",
+    "client/headgate_cli/actions/jobs.py": "held by tests/cli/scenarios/test_with_server.py",
+    "client/headgate_cli/actions/run_command.py": "held by tests/cli/scenarios/test_with_server.py",
+    "client/headgate_cli/actions/submits.py": "held by tests/cli/scenarios/test_with_server.py",
+    "client/headgate_cli/actions/tasks.py": "held by tests/cli/scenarios/test_with_server.py",
+    "client/headgate_cli/actions/watching.py": "held by tests/cli/scenarios/test_with_server.py",
+    "client/headgate_cli/app.py": "puts the commands together: tests/cli/scenarios/test_help.py",
+    "client/headgate_cli/commands/deployment.py": "declares what can be typed: tests/cli/scenarios/test_commands.py",
+    "client/headgate_cli/commands/instances.py": "declares what can be typed: tests/cli/scenarios/test_commands.py",
+    "client/headgate_cli/commands/jobs.py": "declares what can be typed: tests/cli/scenarios/test_commands.py",
+    "client/headgate_cli/commands/submits.py": "declares what can be typed: tests/cli/scenarios/test_commands.py",
+    "client/headgate_cli/dev/deployment.py": "held by tests/cli/actions/test_dev.py",
+    "client/headgate_cli/dev/parent_death.py": "held by tests/cli/actions/test_dev.py",
+    "client/headgate_cli/dev/services.py": "held by tests/cli/actions/test_dev.py",
+    "client/headgate_cli/input/enums.py": "held by tests/cli/scenarios/test_with_server.py",
+    "client/headgate_cli/input/flag_groups.py": "held by tests/cli/scenarios/test_with_server.py",
+    "client/headgate_cli/input/job_changes.py": "held by tests/cli/scenarios/test_with_server.py",
+    "client/headgate_cli/input/specs.py": "held by tests/cli/scenarios/test_with_server.py",
+    "client/headgate_cli/process/closed_pipe.py": "held by tests/cli/scenarios/test_manners.py",
+    "client/headgate_cli/process/signals.py": "held by tests/cli/scenarios/test_manners.py",
+    "client/headgate_cli/views/chart.py": "held by tests/cli/views/test_timeline.py",
+    "client/headgate_cli/views/live_job.py": "held by tests/cli/views/test_timeline.py",
+    "client/headgate_cli/views/output.py": "held by tests/cli/scenarios/test_manners.py",
+    "client/headgate_cli/views/report/drawings.py": "held by tests/cli/views/report/scenarios/test_forms.py",
+    "client/headgate_cli/views/report/markdown.py": "held by tests/cli/views/report/scenarios/test_forms.py",
+    "client/headgate_client/api/admin.py": "sends one request per method: tests/client/scenarios/test_with_server.py",
+    "client/headgate_client/api/backfills.py": (
+        "sends one request per method: tests/client/scenarios/test_with_server.py"
+    ),
+    "client/headgate_client/api/client.py": "sends one request per method: tests/client/scenarios/test_with_server.py",
+    "client/headgate_client/api/flow_instances.py": (
+        "sends one request per method: tests/client/scenarios/test_with_server.py"
+    ),
+    "client/headgate_client/api/jobs.py": "sends one request per method: tests/client/scenarios/test_with_server.py",
+    "client/headgate_client/api/workflow_instances.py": (
+        "sends one request per method: tests/client/scenarios/test_with_server.py"
+    ),
+    "emulator/headgate_emulator/dataworks/creation.py": "held by tests/emulator/dataworks/test_world.py",
+    "emulator/headgate_emulator/dataworks/listing.py": "held by tests/emulator/dataworks/test_world.py",
+    "emulator/headgate_emulator/dataworks/plans.py": "held by tests/emulator/dataworks/test_world.py",
+    "emulator/headgate_emulator/dataworks/replies.py": "held by tests/emulator/dataworks/test_world.py",
+    "emulator/headgate_emulator/dataworks/tasks.py": "held by tests/emulator/dataworks/test_world.py",
+    "emulator/headgate_emulator/enos/admin.py": "held by tests/emulator/enos/test_gateway.py",
+    "emulator/headgate_emulator/enos/instances.py": "held by tests/emulator/enos/test_gateway.py",
+    "emulator/headgate_emulator/enos/operations.py": "held by tests/emulator/enos/test_gateway.py",
+    "emulator/headgate_emulator/enos/tokens.py": "held by tests/emulator/enos/test_gateway.py",
+    "emulator/headgate_emulator/enos/world.py": "held by tests/emulator/enos/test_gateway.py",
+    "emulator/headgate_emulator/scenario.py": "held by tests/emulator/test_admin.py",
+    "emulator/headgate_emulator/settings.py": "held by tests/emulator/test_admin.py",
+    "emulator/headgate_emulator/state.py": "held by tests/emulator/test_admin.py",
+    "protos/headgate/backfill/end_forecast.py": "held by tests/acceptance/test_end_forecast.py",
+    "protos/headgate/check/self_check.py": "held by tests/server/reports/test_job_checks.py",
+    "protos/headgate/process/wait_bounds.py": "held by tests/server/jobs/test_explain.py",
+    "protos/headgate_redis/connection.py": "held by tests/protos/redis/test_pipeline.py",
+    "server/headgate_server/instances/poller.py": (
+        "its rounds are seen by what streams show: tests/server/instances/test_instance_stream.py"
+    ),
+    "server/headgate_server/jobs/causes.py": "the sentences of an explanation: tests/server/jobs/test_explain.py",
+    "server/headgate_server/reports/date_report.py": (
+        "a part of one pure function: tests/server/reports/test_job_report.py"
+    ),
+    "server/headgate_server/reports/history.py": "a part of one pure function: tests/server/reports/test_job_report.py",
+    "server/headgate_server/reports/sightings.py": (
+        "a part of one pure function: tests/server/reports/test_job_report.py"
+    ),
+    "server/headgate_server/reports/statement.py": (
+        "a part of one pure function: tests/server/reports/test_job_report.py"
+    ),
+    "server/headgate_server/reports/verifier.py": (
+        "asks upstream while a report streams: tests/server/reports/test_report_stream.py"
+    ),
+    "server/headgate_server/services/flow_instances.py": (
+        "asks one room and answers: tests/server/instances/test_instance_stream.py"
+    ),
+    "server/headgate_server/services/workflow_instances.py": (
+        "asks one room and answers: tests/server/instances/test_instance_stream.py"
+    ),
+    "server/headgate_server/store/acceptance.py": "one script, by its answers: tests/contract/test_accept_script.py",
+    "server/headgate_server/store/job_checks.py": (
+        "reads for a check of the store: tests/server/reports/test_job_checks.py"
+    ),
+    "worker/headgate_worker/app.py": "puts a process together: tests/worker/scenarios/test_process.py",
+    "worker/headgate_worker/core/facts/failures.py": "held by tests/worker/core/rules/test_stopping.py",
+    "worker/headgate_worker/core/facts/stop_records.py": "held by tests/worker/store/test_stop_records.py",
+    "worker/headgate_worker/core/rules/flow/flow_runs.py": "held by tests/worker/core/rules/flow/test_flows.py",
+    "worker/headgate_worker/core/rules/not_begun.py": "held by tests/worker/core/rules/test_stopping.py",
+    "worker/headgate_worker/ports/upstreams.py": "protocols and one refusal: tests/contract/test_upstream_port.py",
+    "worker/headgate_worker/process/log_format.py": "the lines of a process: tests/worker/scenarios/test_process.py",
+    "worker/headgate_worker/process/metrics.py": "held by tests/worker/ticks/test_reaper.py",
+    "worker/headgate_worker/reads/flows.py": "held by tests/worker/reads/test_tasks.py",
+    "worker/headgate_worker/reads/reader.py": "held by tests/worker/reads/test_tasks.py",
+    "worker/headgate_worker/store/job_checks.py": "held by tests/worker/ticks/test_sampled_check.py",
+    "worker/headgate_worker/ticks/engine.py": "held by tests/worker/ticks/test_tick.py",
+    "worker/headgate_worker/ticks/fault_injection.py": "held by tests/worker/scenarios/test_crash_matrix.py",
+    "worker/headgate_worker/ticks/lease_keeper.py": "held by tests/worker/ticks/test_tick.py",
+    "worker/headgate_worker/upstream/connections.py": "held by tests/worker/scenarios/test_store_time.py",
+    "worker/headgate_worker/upstream/dataworks/replies/fields.py": (
+        "held by tests/worker/upstream/dataworks/replies/test_reading.py"
+    ),
+    "worker/headgate_worker/upstream/dataworks/replies/rows.py": (
+        "held by tests/worker/upstream/dataworks/replies/test_reading.py"
+    ),
+    "worker/headgate_worker/upstream/dataworks/requests/adhoc.py": (
+        "held by tests/worker/upstream/dataworks/requests/test_prepared.py"
+    ),
+    "worker/headgate_worker/upstream/dataworks/requests/backfill.py": (
+        "held by tests/worker/upstream/dataworks/requests/test_prepared.py"
+    ),
+    "worker/headgate_worker/upstream/enos/answers.py": "held by tests/worker/upstream/enos/test_graph.py",
+    "worker/headgate_worker/upstream/enos/loose.py": "held by tests/worker/upstream/enos/test_graph.py",
+    "worker/headgate_worker/upstream/enos/replies.py": "held by tests/worker/upstream/enos/test_graph.py",
+    "worker/headgate_worker/upstream/enos/rows.py": "held by tests/worker/upstream/enos/test_graph.py",
+    "worker/headgate_worker/upstream/enos/token_service.py": "held by tests/worker/upstream/enos/test_client.py",
+    "worker/headgate_worker/upstream/enos/tokens.py": "held by tests/worker/upstream/enos/test_client.py",
+    "worker/headgate_worker/upstream/enos/words.py": "held by tests/worker/upstream/enos/test_graph.py",
+    "worker/headgate_worker/upstream/http/adapter.py": "held by tests/worker/upstream/dataworks/test_transport.py",
+    "worker/headgate_worker/upstream/http/failures.py": "held by tests/worker/upstream/dataworks/test_transport.py",
+}
+"""By module: why it has no test file of its own, and which one holds it."""
+
+
+def decides(source: str) -> bool:
+    """Whether a module chooses between ways: by a condition, a comparison, a filter, or a handler of errors."""
+    return any(
+        isinstance(node, DECISIONS) or (isinstance(node, ast.comprehension) and bool(node.ifs))
+        for node in ast.walk(ast.parse(source))
+    )
+
+
+def modules(files: Iterable[str]) -> list[str]:
+    """Modules that people write, of all source roots."""
+    sources = (file for file in files if file.startswith(tuple(f"{root}/" for root in SOURCE_ROOTS)))
+    return [file for file in sources if mirror_folder(file) and not PurePosixPath(file).name.startswith("__")]
+
+
+def mirrored(module: str) -> str:
+    """The test file of a module."""
+    return f"{mirror_folder(module)}/test_{PurePosixPath(module).name}"
+
+
+def strays(files: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Test files that name no module, outside of `scenarios`."""
+    named = {mirrored(module) for module in known}
+    tests = [file for file in files if file.startswith(MIRRORS) and is_test(file)]
+    return [file for file in tests if "scenarios" not in PurePosixPath(file).parts and file not in named]
+
+
+FILES: Final = {relative(path): path for path in python_files()}
+MODULES: Final = modules(FILES)
+
+
+def test_each_module_that_decides_has_its_test_or_a_reason() -> None:
+    deciding = {module for module in MODULES if decides(FILES[module].read_text())}
+
+    assert len(deciding) > 300
+    assert sorted(module for module in deciding if mirrored(module) not in FILES) == sorted(EXCEPTIONS)
+
+
+def test_a_test_outside_of_scenarios_names_a_module() -> None:
+    assert not strays(FILES, MODULES)
+
+
+def test_a_reason_names_a_test_that_exists() -> None:
+    named = {module: re.findall(r"tests/[\w/]+\.py", reason) for module, reason in EXCEPTIONS.items()}
+
+    assert not [module for module, tests in named.items() if not tests or not FILES.keys() >= set(tests)]
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ("X = 1\n\ndef f() -> int:\n    return X", False),
+        ("def f(x: int) -> str:\n    return 'a' if x else 'b'", True),
+        ("def f(x: int) -> bool:\n    return x > 1", True),
+        ("def f(x: list[int]) -> list[int]:\n    return [one for one in x if one]", True),
+        ("def f(x: list[int]) -> list[str]:\n    return [str(one) for one in x]", False),
+        ("try:\n    import x\nexcept ImportError:\n    x = None", True),
+    ],
+    ids=["none", "ways", "comparison", "filter", "each", "handler"],
+)
+def test_what_counts_as_a_decision(source: str, wanted: bool) -> None:
+    assert decides(source) is wanted
+
+
+def test_a_stray_is_found_and_a_scenario_is_none() -> None:
+    here = "tests/server/jobs/test_plan.py"
+    files = [here, "tests/server/jobs/test_other.py", "tests/server/jobs/scenarios/test_all.py", "tests/server/x.py"]
+
+    assert modules(["server/headgate_server/jobs/plan.py", "server/headgate_server/jobs/__init__.py", here]) == [
+        "server/headgate_server/jobs/plan.py"
+    ]
+    assert strays(files, ["server/headgate_server/jobs/plan.py"]) == ["tests/server/jobs/test_other.py"]
