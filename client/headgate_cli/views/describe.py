@@ -8,6 +8,8 @@ from google.type.date_pb2 import Date
 from rich.text import Text
 
 from headgate import pb
+from headgate.backfill import end_forecast
+from headgate.process.wait_bounds import WaitBounds
 from headgate_cli.input.enums import plain
 from headgate_cli.views.output import clean
 
@@ -92,6 +94,16 @@ def forecast_line(found: pb.JobForecast) -> str:
     form = "%H:%M" if late.date() == middle.date() else "%Y-%m-%d %H:%M"
     said = f"done about {middle:%Y-%m-%d %H:%M}, by {late.strftime(form)} at the latest in nine of ten cases"
     return f"{said}; {found.left_dates} dates left, by {found.succeeded_dates} that succeeded"
+
+
+def end_said(job: pb.Job, now: float, width: int) -> str:
+    """Return when a backfill that runs ends, as of `now` in seconds since 1970; empty where that can't be told."""
+    found = end_forecast.forecast(job, int(now * 1000), WaitBounds())
+    if found is None:
+        return ""
+    middle, late = (f"{_local(moment):%H:%M:%S}" for moment in (found.p50_end_time, found.p90_end_time))
+    said = f"done about {middle}, by {late} in nine of ten cases"
+    return said if len(said) <= width else f"done about {middle}, or {late}"
 
 
 def _local(moment: Timestamp) -> datetime:

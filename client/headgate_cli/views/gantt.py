@@ -6,11 +6,9 @@ from datetime import UTC, datetime
 from rich.text import Text
 
 from headgate import pb
-from headgate.backfill import end_forecast
-from headgate.process.wait_bounds import WaitBounds
 from headgate_cli.views import calendar
 from headgate_cli.views.chart import Bar, Chart, eta
-from headgate_cli.views.describe import instance, job_state, styled, subject
+from headgate_cli.views.describe import end_said, instance, job_state, styled, subject
 
 NARROWEST = 40
 """Narrowest chart that is drawn."""
@@ -163,11 +161,8 @@ def _outlook(chart: Chart, now: float, width: int) -> Iterator[Text]:
 
 def _end_said(chart: Chart, now: float, width: int) -> str:
     """When the job will be over; nothing where that can't be told."""
-    found = end_forecast.forecast(chart.job, int(now * 1000), WaitBounds())
-    if found is not None:
-        middle, late = (moment.ToNanoseconds() / 1e9 for moment in (found.p50_end_time, found.p90_end_time))
-        said = f"done about {_clock(middle)}, by {_clock(late)} in nine of ten cases"
-        return said if len(said) <= width else f"done about {_clock(middle)}, or {_clock(late)}"
+    if said := end_said(chart.job, now, width):
+        return said
     end = eta(chart, now)
     return f"over about {_clock(end)}, in {_span(end - now)}" if end is not None else ""
 

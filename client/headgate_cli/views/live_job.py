@@ -11,6 +11,7 @@ from headgate import pb
 from headgate_cli.views import calendar
 from headgate_cli.views.describe import (
     day,
+    end_said,
     event_line,
     instance,
     job_state,
@@ -85,7 +86,7 @@ class LiveJob:
         last.truncate(options.max_width, overflow="ellipsis")
         yield Group(
             self._title(now),
-            Text(),
+            Text(end_said(self._job, now, options.max_width), style="dim"),
             *dates,
             self._table(shown, now, 0 if dates else self._cells(shown, options.max_width)),
             *([Text(f"and {len(lanes) - len(shown)} more runs", style="dim")] if len(shown) < len(lanes) else []),

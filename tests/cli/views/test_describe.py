@@ -1,10 +1,17 @@
+import io
+import re
+import time
+
 import pytest
+from rich.console import Console
 
 from headgate import pb
 from headgate.job.lifecycle import JOB_TRANSITIONS
 from headgate_cli.input.enums import plain
-from headgate_cli.views.describe import event_facts, failure_lines, job_row, run_line
+from headgate_cli.views.describe import end_said, event_facts, failure_lines, forecast_line, job_row, run_line
+from headgate_cli.views.live_job import LiveJob
 from headgate_cli.views.output import aligned, clean
+from headgate_client import SnapshotItem
 
 
 def run(
@@ -108,3 +115,44 @@ def test_a_value_newer_than_the_program_is_its_number() -> None:
 
 def test_columns_are_aligned_and_lines_have_no_tail() -> None:
     assert aligned(("ID", "NAME"), [("1000", "a"), ("7", "")]) == ["ID    NAME", "1000  a", "7"]
+
+
+def half_done() -> pb.Job:
+    """A date a minute, one after the other; ten have run and ten are left."""
+    job = pb.Job(name="jobs/x", state=pb.JOB_STATE_RUNNING, backfill=pb.BackfillSpec())
+    job.backfill.default_run_properties.parallelism = 1
+    for index in range(20):
+        row = job.runs.add(index=index, attempt=1, state=pb.RUN_STATE_SUCCEEDED if index < 10 else pb.RUN_STATE_PLANNED)
+        if index < 10:
+            row.started_time.FromSeconds(1_738_980_000 + 60 * index)
+            row.finished_time.FromSeconds(1_738_980_060 + 60 * index)
+    return job
+
+
+def test_an_end_is_told_twice_and_in_short_where_there_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    job = half_done()
+    now = 1_738_980_600.0
+
+    assert re.fullmatch(r"done about 10:20:\d\d, by 10:2[1-3]:\d\d in nine of ten cases", end_said(job, now, 80))
+    assert re.fullmatch(r"done about 10:20:\d\d, or 10:2[1-3]:\d\d", end_said(job, now, 40))
+    assert end_said(pb.Job(state=pb.JOB_STATE_RUNNING), now, 80) == ""
+
+    found = pb.JobForecast(left_dates=10, succeeded_dates=9)
+    found.p50_end_time.FromSeconds(1_738_980_600)
+    found.p90_end_time.FromSeconds(1_738_980_600 + 2_700)
+    told = "; 10 dates left, by 9 that succeeded"
+    assert forecast_line(found) == f"done about 2025-02-08 10:10, by 10:55 at the latest in nine of ten cases{told}"
+    found.p90_end_time.FromSeconds(1_738_980_600 + 86_400)
+    assert "by 2025-02-09 10:10 at the latest" in forecast_line(found)
+
+
+def test_the_live_picture_tells_when_it_will_be_over() -> None:
+    picture = LiveJob()
+    picture.show(SnapshotItem(job=half_done(), revision=1), half_done())
+    console = Console(width=80, record=True, file=io.StringIO())
+
+    console.print(picture)
+
+    assert "done about" in console.export_text()

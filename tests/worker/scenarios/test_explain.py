@@ -78,7 +78,7 @@ async def test_a_queue_for_the_quota_is_told_with_its_end_and_waits_are_announce
     redis_server: RedisServer, redis: Redis, worker_settings: Settings, run_worker: RunWorker
 ) -> None:
     slow = worker_settings.model_copy(update={"dataworks_total_qps": 0.4, "adopt_grace_seconds": 7.0})
-    async with serving(redis_server.url) as world, run_worker(slow):
+    async with run_worker(slow), serving(redis_server.url) as world:
         job = await world.backfills.CreateBackfill(backfill())
 
         cause = await has(world, job, pb.CAUSE_KIND_QUOTA)
