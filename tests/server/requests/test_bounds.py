@@ -20,6 +20,7 @@ from headgate.store import keys
 from headgate_server.errors.exceptions import Refused
 from headgate_server.requests import bounds, validator
 from headgate_server.rpc import listener, registry
+from tests.server.requests.test_pattern_words import is_judged_by_code
 from tests.server.world import World, backfill, fields_of, reason_of, status_of
 
 REQUESTS: Final[list[Any]] = sorted({m.input_type for m in registry.methods()}, key=lambda one: one.full_name)
@@ -144,12 +145,6 @@ def test_every_text_and_list_of_a_request_is_bounded(request_type: Any) -> None:
     ]
 
     assert not unbounded
-
-
-def is_judged_by_code(field: Any) -> bool:
-    """Whether field rules do not hold in it: of a Job only what an update names counts; see `update_rules`."""
-    rules = field.GetOptions().Extensions[validate_pb2.field]
-    return bool(rules.ignore == validate_pb2.IGNORE_ALWAYS)
 
 
 def is_bounded(field: Any) -> bool:

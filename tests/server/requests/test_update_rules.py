@@ -51,6 +51,7 @@ def test_a_star_is_all_that_a_job_of_its_kind_can_change() -> None:
         (request(job_update.PARALLELISM), {f"job.{job_update.PARALLELISM}"}),
         (request("priority", priority=5, labels={"NO": "x"}), set()),
         (request("labels", labels={"NO GOOD": "x"}), {"job.labels"}),
+        (request("backfill.on_failure", backfill=pb.BackfillSpec(on_failure=99)), {"job.backfill.on_failure"}),  # type: ignore[arg-type]
     ],
 )
 def test_what_is_named_has_to_be_changeable_and_good(asked: pb.UpdateJobRequest, wanted: set[str]) -> None:
