@@ -31,6 +31,9 @@ PATTERNS: Final[Mapping[str, Allowed]] = {
     r"^jobs/[a-z]([a-z0-9-]{0,61}[a-z0-9])?$": Allowed(
         f'"jobs/" and the id of a job, which is {_JOB_ID}', "jobs/orders-2025"
     ),
+    r"^(jobs/[a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$": Allowed(
+        f'empty, or "jobs/" and the id of a job, which is {_JOB_ID}', "jobs/orders-2025"
+    ),
     r"^[A-Za-z0-9_.:-]{0,128}$": Allowed(f"at most 128 {_KEY}", "6f1f0c9e-7e0b-4a53-9a0e-2f4f5a1f7f10"),
     r"^[A-Za-z0-9_.:-]{1,128}$": Allowed(f"1 to 128 {_KEY}", "2809-20190808093200"),
     r"^[A-Za-z0-9_.:-]+$": Allowed(_KEY, "2809-20190808093200"),
