@@ -94,7 +94,7 @@ class Result:
     """One row.
 
     Args:
-        id: P1 to P16, or the name of a further comparison.
+        id: P1 to P18, or the name of a further comparison.
         what: what is compared with what.
         figures: those with a goal first.
         unmeasured: why there are no figures; empty when there are.

@@ -9,6 +9,11 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+
+from headgate_worker.core.facts.durations import from_durations
+from headgate_worker.core.facts.poll_schedule import expected_interval_ms
+from headgate_worker.core.model.view import Policy
 
 
 def ideal_ms(durations: Sequence[int], lanes: int) -> int:
@@ -83,3 +88,18 @@ def _creates(count: int, ahead: int, lanes: int) -> list[int]:
     while (left := count - sum(sizes)) > 0:
         sizes.append(min(left, max(1, ahead - lanes)))
     return sizes
+
+
+def polled(durations: Sequence[int], policy: Policy) -> Callable[[int, int], int]:
+    """The looks of `Work` by the workers' polling, for one who knows how long all of these dates run."""
+    windows = from_durations(list(durations))
+
+    @cache
+    def looks(took: int, unknown_ms: int) -> int:
+        at_ms, count = 0, 1
+        while at_ms < took:
+            known = windows if at_ms >= unknown_ms else ()
+            at_ms, count = at_ms + expected_interval_ms(at_ms, known, policy), count + 1
+        return count
+
+    return looks

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from itertools import accumulate
 
-from bench.schedule import Calls, Work, ideal_ms, least_calls
+from bench.schedule import Calls, Work, ideal_ms, least_calls, polled
 
 from headgate import pb
 from headgate.process.child_release import UNKNOWN, ChildRelease, ReleaseFact
-from headgate_worker.core.facts.durations import from_durations
-from headgate_worker.core.facts.poll_schedule import expected_interval_ms
 from headgate_worker.core.model.calls import (
     Call,
     CreateInstances,
@@ -112,7 +108,7 @@ def live(of: Scenario, policy: Policy | None = None, *, known: ChildRelease = UN
     first, last = min(one.started_ms for one in made), max(one.finished_ms for one in made)
     calls, others = _counted([call for _, call in world.ledger.calls])
     held = sum(one.parents != () and _is_held(world, one.parents, of.behaviour) for one in made)
-    work = Work(of.took, of.lanes, of.ahead or DEFAULT_AHEAD, _looks(of.took, policy or Policy()), held)
+    work = Work(of.took, of.lanes, of.ahead or DEFAULT_AHEAD, polled(of.took, policy or Policy()), held)
     return Lived(
         world,
         last - first,
@@ -130,21 +126,6 @@ def _side_by_side(world: World) -> int:
     made = world.cloud.instances.values()
     steps = sorted([(one.finished_ms, -1) for one in made] + [(one.started_ms, 1) for one in made])
     return max(accumulate(step for _, step in steps))
-
-
-def _looks(durations: tuple[int, ...], policy: Policy) -> Callable[[int, int], int]:
-    """Reads of a date by who knows how long the others take: the polling as it is, without what is not known yet."""
-    windows = from_durations(list(durations))
-
-    @cache
-    def looks(took: int, unknown_ms: int) -> int:
-        at_ms, count = 0, 1
-        while at_ms < took:
-            known = windows if at_ms >= unknown_ms else ()
-            at_ms, count = at_ms + expected_interval_ms(at_ms, known, policy), count + 1
-        return count
-
-    return looks
 
 
 def _is_held(world: World, parents: tuple[int, ...], behaviour: str) -> bool:
