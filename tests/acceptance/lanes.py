@@ -114,14 +114,14 @@ def live(of: Scenario, policy: Policy | None = None, *, known: ChildRelease = UN
         last - first,
         world.timeline.now_ms - BEGIN_MS,
         ideal,
-        _side_by_side(world),
+        most_side_by_side(world),
         calls,
         others,
         least_calls(work),
     )
 
 
-def _side_by_side(world: World) -> int:
+def most_side_by_side(world: World) -> int:
     """The most instances that ran at one time."""
     made = world.cloud.instances.values()
     steps = sorted([(one.finished_ms, -1) for one in made] + [(one.started_ms, 1) for one in made])

@@ -6,8 +6,11 @@ from functools import cache
 
 import pytest
 
+from headgate import pb
 from headgate_worker.core.model.view import Policy
-from tests.acceptance.lanes import Lived, live, remembered, scenario, told
+from headgate_worker.ticks.tick import POINTS
+from tests.acceptance.lanes import Lived, live, most_side_by_side, remembered, scenario, told
+from tests.acceptance.virtual import Fixed, World, backfill, days, rules
 
 pytestmark = [pytest.mark.slow, pytest.mark.whole]
 
@@ -60,3 +63,24 @@ def test_what_is_known_wrongly_runs_nothing_twice_and_is_soon_known_better(seed:
     assert lived.side_by_side <= of.lanes
     assert lived.world.job.counts.succeeded == len(of.took) - len(of.fails)
     assert lived.whole_ms <= _lived(seed).whole_ms + (GRACE_MS + 20_000) * (1 + bool(of.fails)), told(of, lived)
+
+
+@pytest.mark.parametrize("mode", ["success_only", "any_end", "never"])
+@pytest.mark.parametrize("point", POINTS)
+def test_a_worker_that_dies_while_creates_overlap_runs_no_date_twice_and_none_too_many(point: str, mode: str) -> None:
+    """At each of its points in turn, from before the second create until the lanes of both have been mixed."""
+    overlapped = 0
+    for number in range(4, 100, 8):
+        spec = backfill(12, parallelism=3, max_created_ahead=7, on_failure=pb.ON_FAILURE_CONTINUE)
+        world = World(spec, rules=rules(auto_start=(mode,)), chance=Fixed(deaths={(point, number)}))
+        world.store.known = remembered(mode)
+        world.cloud.durations = lambda day: 20_000 + 9_000 * (day.day % 5 if day else 0)
+        world.cloud.fails = frozenset(days(6)[5:])
+        world.run()
+
+        assert {len(began) for began in world.ledger.began_ms.values()} == {1}, number
+        assert most_side_by_side(world) <= 3, number
+        if world.job.state != pb.JOB_STATE_NEEDS_ATTENTION:  # a create that was intended, and may have been sent
+            assert (world.job.counts.succeeded, world.job.counts.failed) == (11, 1), number
+        overlapped += any(operation.HasField("early_start_time") for operation in world.job.operations)
+    assert overlapped
