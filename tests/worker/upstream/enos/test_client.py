@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,38 +9,12 @@ import pytest
 
 from headgate import pb
 from headgate_emulator.app import RunningEmulator
-from headgate_emulator.faults import ErrorReply, LostReply, MalformedReply
+from headgate_emulator.faults import LostReply, MalformedReply
 from headgate_worker.core.model import flow_calls
-from headgate_worker.core.model.calls import Call, Failure, FailureKind, Reply
+from headgate_worker.core.model.calls import FailureKind
 from headgate_worker.upstream.enos.client import Enos
-from headgate_worker.upstream.enos.settings import EnosSettings, Generation
-from tests.worker.upstream.enos.samples import SECOND_ID
-
-NOW_MS = 1_739_022_200_000
-GET = flow_calls.GetFlow(SECOND_ID)
-
-
-@pytest.fixture
-async def enos(emulator: RunningEmulator) -> AsyncIterator[Enos]:
-    async with client_of(emulator) as client:
-        yield client
-
-
-def client_of(emulator: RunningEmulator, **given: Any) -> Enos:
-    credentials = {"app_key": "testid", "app_secret": "testsecret", "user_id": "yourUserId", "org_id": "yourOrgId"}
-    return Enos(EnosSettings(**{"endpoint": emulator.url, **credentials, **given}))
-
-
-async def body(client: Enos, call: Call) -> Any:
-    outcome = await client.call(call, timeout_seconds=5)
-    assert isinstance(outcome, Reply), outcome
-    return outcome.body
-
-
-async def failure(client: Enos, call: Call) -> Failure:
-    outcome = await client.call(call, timeout_seconds=5)
-    assert isinstance(outcome, Failure), outcome
-    return outcome
+from headgate_worker.upstream.enos.settings import Generation
+from tests.worker.upstream.enos.conftest import GET, NOW_MS, body, client_of, failure
 
 
 @pytest.mark.parametrize("generation", ["v2.0", "v2.1"])
@@ -85,59 +57,6 @@ async def test_what_does_not_exist(enos: Enos) -> None:
     assert (await failure(enos, flow_calls.TriggerFlow(1, NOW_MS))).kind is FailureKind.REFUSED
 
 
-def tokens_of(emulator: RunningEmulator) -> list[str]:
-    return [row.action for row in emulator.ledger if row.action.startswith("token.")]
-
-
-@pytest.mark.parametrize("as_apim", [False, True])
-async def test_a_token_that_ends_is_renewed_once_for_everybody(
-    enos: Enos, emulator: RunningEmulator, as_apim: bool
-) -> None:
-    emulator.flows.rules = replace(emulator.flows.rules, stale_as_apim=as_apim)
-    await asyncio.gather(*(body(enos, GET) for _ in range(20)))
-    assert tokens_of(emulator) == ["token.get"]
-
-    emulator.state.tokens.expire()
-    assert (await body(enos, flow_calls.TriggerFlow(2809, NOW_MS))).instance_id
-    await asyncio.gather(*(body(enos, GET) for _ in range(20)))
-
-    assert tokens_of(emulator) == ["token.get", "token.get"]
-    assert len(emulator.flows.instances) == 3, "the trigger went out twice"
-
-
-async def test_a_rejected_token_that_the_service_gives_again_is_replaced(enos: Enos, emulator: RunningEmulator) -> None:
-    await body(enos, GET)
-    emulator.faults.add([ErrorReply(action="flowInstances.get", code="1203", status=200)])
-
-    await body(enos, GET)
-
-    assert tokens_of(emulator) == ["token.get", "token.get", "token.refresh"]
-
-
-async def test_a_token_service_that_fails_is_transient_and_one_that_refuses_is_not(emulator: RunningEmulator) -> None:
-    async with client_of(emulator) as client:
-        emulator.faults.add([ErrorReply(action="token.get", code="1005", status=200)])
-        found = await failure(client, flow_calls.TriggerFlow(2809, NOW_MS))
-    assert (found.kind, found.code) == (FailureKind.TRANSIENT, "credentials_unavailable")
-
-    async with client_of(emulator, app_secret="wrong") as client:
-        found = await failure(client, GET)
-    assert found.kind is FailureKind.DENIED
-    assert "wrong" not in found.message
-
-
-async def test_a_proof_that_was_used_before_is_made_anew(emulator: RunningEmulator) -> None:
-    def stopped() -> float:
-        return emulator.clock.wall_ms() // 60_000 * 60
-
-    clients = [Enos(client_of(emulator)._settings, clock=stopped) for _ in range(2)]
-    for client in clients:
-        async with client:
-            await body(client, GET)
-
-    assert [row.code for row in emulator.ledger if row.action == "token.get"] == ["", "1001", ""]
-
-
 async def test_lost_and_spoilt_replies(enos: Enos, emulator: RunningEmulator) -> None:
     await body(enos, GET)
     emulator.faults.add(
@@ -146,12 +65,3 @@ async def test_lost_and_spoilt_replies(enos: Enos, emulator: RunningEmulator) ->
 
     assert (await failure(enos, flow_calls.TriggerFlow(2809, NOW_MS))).kind is FailureKind.AMBIGUOUS
     assert (await failure(enos, GET)).kind is FailureKind.TRANSIENT
-
-
-async def test_a_page_that_should_have_rows_is_never_taken_for_none(emulator: RunningEmulator) -> None:
-    emulator.flows.rules = replace(emulator.flows.rules, first_page=0)
-    async with client_of(emulator, first_page=1) as client:
-        await body(client, flow_calls.TriggerFlow(2809, NOW_MS))
-        found = await failure(client, flow_calls.ListFlows(pb.FLOW_INSTANCE_TYPE_MANUAL, NOW_MS, NOW_MS + 1))
-
-    assert (found.kind, found.code) == (FailureKind.TRANSIENT, "malformed_reply")

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import json
-import ssl
 from typing import Any
 
-import aiohttp
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -13,8 +11,7 @@ from headgate_worker.core.model import calls
 from headgate_worker.core.model.calls import FailureKind
 from headgate_worker.upstream.dataworks.replies import answers
 from headgate_worker.upstream.dataworks.replies.reading import DataWorksReplyContext
-from headgate_worker.upstream.http.connections import HttpReply, ReplyTooLarge, RequestStage
-from headgate_worker.upstream.http.failures import no_answer
+from headgate_worker.upstream.http.connections import HttpReply
 from tests.worker.upstream.dataworks.specs import FIRST, adhoc_spec, failure_of, seed_spec
 from tests.worker.upstream.scripted_server import REQUEST_ID
 
@@ -133,34 +130,3 @@ def test_a_quota_of_the_plan_that_is_reached_is_not_asked_again_soon() -> None:
         assert (failure.kind, failure.retry_after_seconds) == (FailureKind.THROTTLED, 60.0)
     told = made_of(GET, {"Code": "Throttling.Resource", "Message": "m"}, 429, retry_after="1500")
     assert failure_of(told).retry_after_seconds == 1.5
-
-
-@pytest.mark.parametrize("stage", [RequestStage.CREDENTIALS, RequestStage.CONNECTING])
-def test_request_that_never_left_may_be_sent_again(stage: RequestStage) -> None:
-    for call in REPEATABLE + NOT_REPEATABLE:
-        for error in (ConnectionRefusedError("refused"), TimeoutError(), ssl.SSLError("handshake"), OSError()):
-            failure = no_answer(call, stage, error)
-            assert failure.kind is FailureKind.TRANSIENT
-            assert failure.message.startswith("nothing was sent: ")
-    assert no_answer(GET, RequestStage.CONNECTING, OSError()).code == "connect_failed"
-    assert no_answer(GET, RequestStage.CREDENTIALS, TimeoutError()).code == "credentials_unavailable"
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (TimeoutError(), "timed_out"),
-        (aiohttp.ServerTimeoutError(), "timed_out"),
-        (ReplyTooLarge(), "reply_too_large"),
-        (aiohttp.ServerDisconnectedError(), "connection_lost"),
-        (aiohttp.ClientPayloadError("secret bytes"), "connection_lost"),
-        (ConnectionResetError("reset"), "connection_lost"),
-    ],
-)
-def test_request_without_a_reply_may_have_been_executed(error: Exception, code: str) -> None:
-    for call in REPEATABLE:
-        failure = no_answer(call, RequestStage.SENT, error)
-        assert (failure.kind, failure.code, failure.http_status) == (FailureKind.TRANSIENT, code, 0)
-        assert "secret" not in failure.message
-    for call in NOT_REPEATABLE:
-        assert no_answer(call, RequestStage.SENT, error).kind is FailureKind.AMBIGUOUS

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from math import inf
 from typing import Any
 
@@ -14,8 +13,9 @@ from google.type.date_pb2 import Date
 from headgate import pb
 from headgate_worker.core.model import calls
 from headgate_worker.upstream.dataworks.client import DataWorks
-from tests.worker.upstream.dataworks.specs import FEBRUARY_5, adhoc_spec, failure_of, seed_spec
-from tests.worker.upstream.scripted_server import Seen, Server, always, http
+from tests.worker.upstream.dataworks.requests.conftest import Sent
+from tests.worker.upstream.dataworks.specs import FEBRUARY_5, failure_of, seed_spec
+from tests.worker.upstream.scripted_server import Server
 
 SEED_PROPERTIES = {
     "Analysis": {"Enabled": False, "Blocked": False},
@@ -24,24 +24,6 @@ SEED_PROPERTIES = {
     "Mode": "AllDownstream",
 }
 SEED_PERIODS = {"BizDates": [{"StartBizDate": "2025-02-05", "EndBizDate": "2025-02-06"}]}
-
-
-class Sent:
-    """Sends calls to a server that refuses them all, and shows what arrived."""
-
-    def __init__(self, server: Server, client: DataWorks) -> None:
-        self._server = server
-        self._client = client
-
-    async def __call__(self, call: calls.Call) -> Seen:
-        await self._client.call(call, timeout_seconds=10)
-        return self._server.seen[-1]
-
-
-@pytest.fixture
-async def sent(server: Server, client: DataWorks) -> AsyncIterator[Sent]:
-    server.behave = always(http({"Code": "NoMatter"}, 400))
-    yield Sent(server, client)
 
 
 async def test_create_of_seed_000_has_its_parameters(sent: Sent) -> None:
@@ -149,74 +131,6 @@ async def test_workflow_0_stands_for_scheduled_tasks(sent: Sent) -> None:
     assert (await sent(calls.CreateInstances(spec))).form["WorkflowId"] == "1"
 
 
-async def test_backfill_without_analysis_says_that_none_is_wanted(sent: Sent) -> None:
-    spec = seed_spec()
-    spec.ClearField("default_run_properties")
-
-    form = (await sent(calls.CreateInstances(spec))).form
-
-    assert json.loads(form["DefaultRunProperties"]) == {"Analysis": {"Enabled": False, "Blocked": False}}
-
-
-async def test_manual_run_says_nothing_that_was_not_given(sent: Sent) -> None:
-    spec = pb.CreateWorkflowInstancesSpec(
-        project_id=1, workflow_id=9, name="n", type=pb.WORKFLOW_INSTANCE_TYPE_MANUAL_WORKFLOW
-    )
-
-    assert (await sent(calls.CreateInstances(spec))).form == {
-        "AutoStartEnabled": "False",
-        "Name": "n",
-        "ProjectId": "1",
-        "Type": "ManualWorkflow",
-        "WorkflowId": "9",
-    }
-
-
-def full_properties() -> pb.DefaultRunProperties:
-    return pb.DefaultRunProperties(
-        mode=pb.BACKFILL_MODE_CHAIN,
-        parallelism=3,
-        order=pb.BACKFILL_ORDER_DESC,
-        root_task_ids=[1],
-        include_task_ids=[2, 3],
-        exclude_task_ids=[4],
-        include_project_ids=[5],
-        exclude_project_ids=[6],
-        analysis=pb.Analysis(enabled=True, blocked=True),
-        run_policy=pb.RunPolicy(start_time="01:00:00", end_time="02:00:00", type=pb.RUN_POLICY_TYPE_WEEKEND),
-        alert=pb.Alert(type=pb.ALERT_TYPE_SUCCESS_FAILURE, notice_type=pb.NOTICE_TYPE_SMS_MAIL),
-        runtime_resource="group",
-        priority=11,
-        priority_weight_strategy=pb.PRIORITY_WEIGHT_STRATEGY_UPSTREAM,
-        data_source_name_mappings={"old": "new"},
-    )
-
-
-async def test_every_run_property_has_its_upstream_name(sent: Sent) -> None:
-    spec = seed_spec()
-    spec.default_run_properties.CopyFrom(full_properties())
-
-    form = (await sent(calls.CreateInstances(spec))).form
-
-    assert json.loads(form["DefaultRunProperties"]) == {
-        "Mode": "Chain",
-        "Parallelism": 3,
-        "Order": "Desc",
-        "RootTaskIds": [1],
-        "IncludeTaskIds": [2, 3],
-        "ExcludeTaskIds": [4],
-        "IncludeProjectIds": [5],
-        "ExcludeProjectIds": [6],
-        "Analysis": {"Enabled": True, "Blocked": True},
-        "RunPolicy": {"StartTime": "01:00:00", "EndTime": "02:00:00", "Type": "Weekend", "Immediately": False},
-        "Alert": {"Type": "SuccessFailure", "NoticeType": "SmsMail"},
-        "RuntimeResource": "group",
-        "Priority": 11,
-        "PriorityWeightStrategy": "Upstream",
-        "DataSourceNameMappings": {"old": "new"},
-    }
-
-
 async def test_every_other_create_parameter_has_its_upstream_name(sent: Sent) -> None:
     spec = seed_spec()
     spec.periods.start_time, spec.periods.end_time = "00:00:00", "12:00:00"
@@ -254,53 +168,6 @@ async def test_extra_parameters_are_passed_on_as_they_are(sent: Sent) -> None:
     assert " " not in form["BizdateIntervals"]
     assert form["Name"] == "devinTestSparkSQL20run1"
     assert "Nothing" not in form
-
-
-async def test_adhoc_run_travels_as_tasks(sent: Sent) -> None:
-    spec = adhoc_spec()
-    first = spec.tasks[0]
-    first.timeout, first.script_parameters, first.image, first.cu = 60, "p=$bizdate", "image", "0.25"
-    first.data_source_name = "odps"
-    first.dependency_upstream_outputs.append("up")
-    first.input_variables.add(name="in", value="up:x")
-    first.task_outputs.append("out")
-    first.output_variables.add(name="v", type="Constant", value="1")
-    spec.tasks.add(client_unique_code="two", name="bare", type="DIDE_SHELL", owner="o", resource_group_id="g")
-
-    form = (await sent(calls.ExecuteAdhoc(spec))).form
-
-    full, bare = json.loads(form.pop("Tasks"))
-    assert full == {
-        "ClientUniqueCode": "one",
-        "Name": "select",
-        "Type": "ODPS_SQL",
-        "Owner": "200527038829996354",
-        "Timeout": 60,
-        "RuntimeResource": {"ResourceGroupId": "S_res_group_1", "Image": "image", "Cu": "0.25"},
-        "Script": {"Content": "select 1;", "Parameters": "p=$bizdate"},
-        "DataSource": {"Name": "odps"},
-        "Dependencies": [{"UpstreamOutput": "up"}],
-        "Inputs": {"Variables": [{"Name": "in", "Value": "up:x"}]},
-        "Outputs": {
-            "TaskOutputs": [{"Output": "out"}],
-            "Variables": [{"Name": "v", "Type": "Constant", "Value": "1"}],
-        },
-    }
-    assert bare == {
-        "ClientUniqueCode": "two",
-        "Name": "bare",
-        "Type": "DIDE_SHELL",
-        "Owner": "o",
-        "RuntimeResource": {"ResourceGroupId": "g"},
-        "Dependencies": [],
-    }
-    assert form == {
-        "BizDate": "1738684800000",
-        "EnvType": "Dev",
-        "Name": "adhoc one",
-        "Owner": "200527038829996354",
-        "ProjectId": "257880",
-    }
 
 
 async def test_rerun_travels_as(sent: Sent) -> None:
