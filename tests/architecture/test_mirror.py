@@ -105,10 +105,6 @@ EXCEPTIONS: Final[dict[str, str]] = {
         "reads for a check of the store: tests/server/reports/test_job_checks.py"
     ),
     "worker/headgate_worker/app.py": "puts a process together: tests/worker/scenarios/test_process.py",
-    "worker/headgate_worker/core/facts/failures.py": "held by tests/worker/core/rules/test_stopping.py",
-    "worker/headgate_worker/core/facts/stop_records.py": "held by tests/worker/store/test_stop_records.py",
-    "worker/headgate_worker/core/rules/flow/flow_runs.py": "held by tests/worker/core/rules/flow/test_flows.py",
-    "worker/headgate_worker/core/rules/not_begun.py": "held by tests/worker/core/rules/test_stopping.py",
     "worker/headgate_worker/ports/upstreams.py": "protocols and one refusal: tests/contract/test_upstream_port.py",
     "worker/headgate_worker/process/log_format.py": "the lines of a process: tests/worker/scenarios/test_process.py",
     "worker/headgate_worker/process/metrics.py": "held by tests/worker/ticks/test_reaper.py",
@@ -119,27 +115,9 @@ EXCEPTIONS: Final[dict[str, str]] = {
     "worker/headgate_worker/ticks/fault_injection.py": "held by tests/worker/scenarios/test_crash_matrix.py",
     "worker/headgate_worker/ticks/lease_keeper.py": "held by tests/worker/ticks/test_tick.py",
     "worker/headgate_worker/upstream/connections.py": "held by tests/worker/scenarios/test_store_time.py",
-    "worker/headgate_worker/upstream/dataworks/replies/fields.py": (
-        "held by tests/worker/upstream/dataworks/replies/test_reading.py"
-    ),
-    "worker/headgate_worker/upstream/dataworks/replies/rows.py": (
-        "held by tests/worker/upstream/dataworks/replies/test_reading.py"
-    ),
-    "worker/headgate_worker/upstream/dataworks/requests/adhoc.py": (
-        "held by tests/worker/upstream/dataworks/requests/test_prepared.py"
-    ),
-    "worker/headgate_worker/upstream/dataworks/requests/backfill.py": (
-        "held by tests/worker/upstream/dataworks/requests/test_prepared.py"
-    ),
-    "worker/headgate_worker/upstream/enos/answers.py": "held by tests/worker/upstream/enos/test_graph.py",
     "worker/headgate_worker/upstream/enos/loose.py": "held by tests/worker/upstream/enos/test_graph.py",
-    "worker/headgate_worker/upstream/enos/replies.py": "held by tests/worker/upstream/enos/test_graph.py",
-    "worker/headgate_worker/upstream/enos/rows.py": "held by tests/worker/upstream/enos/test_graph.py",
-    "worker/headgate_worker/upstream/enos/token_service.py": "held by tests/worker/upstream/enos/test_client.py",
-    "worker/headgate_worker/upstream/enos/tokens.py": "held by tests/worker/upstream/enos/test_client.py",
     "worker/headgate_worker/upstream/enos/words.py": "held by tests/worker/upstream/enos/test_graph.py",
     "worker/headgate_worker/upstream/http/adapter.py": "held by tests/worker/upstream/dataworks/test_transport.py",
-    "worker/headgate_worker/upstream/http/failures.py": "held by tests/worker/upstream/dataworks/test_transport.py",
 }
 """By module: why it has no test file of its own, and which one holds it."""
 
