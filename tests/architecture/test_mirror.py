@@ -115,8 +115,6 @@ EXCEPTIONS: Final[dict[str, str]] = {
     "worker/headgate_worker/ticks/fault_injection.py": "held by tests/worker/scenarios/test_crash_matrix.py",
     "worker/headgate_worker/ticks/lease_keeper.py": "held by tests/worker/ticks/test_tick.py",
     "worker/headgate_worker/upstream/connections.py": "held by tests/worker/scenarios/test_store_time.py",
-    "worker/headgate_worker/upstream/enos/loose.py": "held by tests/worker/upstream/enos/test_graph.py",
-    "worker/headgate_worker/upstream/enos/words.py": "held by tests/worker/upstream/enos/test_graph.py",
     "worker/headgate_worker/upstream/http/adapter.py": "held by tests/worker/upstream/dataworks/test_transport.py",
 }
 """By module: why it has no test file of its own, and which one holds it."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate import pb
 from headgate_worker.upstream.enos.replies import decode
-from headgate_worker.upstream.enos.rows import flow_instance
+from headgate_worker.upstream.enos.rows import flow_instance, moment
 from headgate_worker.upstream.enos.settings import zone_of
 from tests.worker.upstream.enos.samples import FIRST_PRINTED, SECOND_PRINTED
 
@@ -101,3 +102,27 @@ def test_no_row_is_too_strange_to_be_followed(row: dict[str, Any], graph: dict[s
     flow_instance({**row, "graph": graph}, (zone_of("+08:00"), None), READ_AT).SerializeToString()
     flow_instance(row, (None, None), READ_AT).SerializeToString()
     decode(json.dumps(row).encode())
+
+
+@pytest.mark.parametrize(
+    ("printed", "zone", "found"),
+    [
+        ("2025-02-08 12:00:00", "+08:00", "2025-02-08T04:00:00Z"),
+        ("2025-02-08 12:00:00.0", "UTC", "2025-02-08T12:00:00Z"),
+        ("", "UTC", None),
+        ("yesterday", "UTC", None),
+        ("0001-01-01 00:00:00", "+08:00", None),
+    ],
+)
+def test_a_printed_time_is_a_moment_where_it_can_be_read(printed: str, zone: str, found: str | None) -> None:
+    read = moment(printed, zone_of(zone))
+
+    assert (read and read.ToJsonString()) == found and moment(printed, None) is None
+
+
+def test_a_status_is_known_by_its_number_and_a_mode_that_is_not_known_keeps_it() -> None:
+    found = flow_instance({"status": "5", "alertMode": 9, "cycle": "?"}, (None, None), READ_AT)
+
+    assert (found.status_raw, found.alert_mode, found.alert_mode_raw) == (5, pb.FLOW_ALERT_MODE_UNSPECIFIED, 9)
+    assert (found.cycle, found.cycle_raw) == (pb.FLOW_CYCLE_UNSPECIFIED, "?")
+    assert not found.HasField("trigger_time_utc") and not found.HasField("graph")

@@ -10,7 +10,14 @@ import pytest
 from headgate_worker.core.model import calls
 from headgate_worker.core.model.calls import FailureKind
 from headgate_worker.upstream.http.connections import ReplyTooLarge, RequestStage
-from headgate_worker.upstream.http.failures import no_answer
+from headgate_worker.upstream.http.failures import (
+    MAX_NESTS,
+    SecretUnavailable,
+    load_json,
+    no_answer,
+    one_line,
+    unreachable,
+)
 from tests.worker.upstream.dataworks.specs import ADHOC, CREATE, FIRST, GET, RERUN, START
 
 REPEATABLE: tuple[calls.Call, ...] = (
@@ -54,3 +61,57 @@ def test_request_without_a_reply_may_have_been_executed(error: Exception, code: 
         assert "secret" not in failure.message
     for call in NOT_REPEATABLE:
         assert no_answer(call, RequestStage.SENT, error).kind is FailureKind.AMBIGUOUS
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (TimeoutError(), "the time given was over"),
+        (ssl.SSLError("expired"), "the server's certificate is not trusted: ('expired',)"),
+        (ConnectionRefusedError("refused\nby it"), "refused by it"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_why_no_connection_came_about_is_told_in_one_line(error: Exception, said: str) -> None:
+    found = unreachable(error)
+
+    assert (found.kind, found.code, found.message) == (
+        FailureKind.TRANSIENT,
+        "connect_failed",
+        f"nothing was sent: {said}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "length", "line"),
+    [
+        ("Throttling.User", 500, "Throttling.User"),
+        ("a  b\n\tc", 500, "a b c"),
+        ("a\x1b[31m\u202eb", 500, "a [31m b"),
+        ("abcdef", 6, "abcdef"),
+        ("abcdefg", 6, "abcde…"),
+        ("描述" * 4, 6, "描述描述描…"),
+        ("a" + " " * 50 + "b", 6, "a"),
+        ("", 6, ""),
+    ],
+)
+def test_one_line_is_printable_and_bounded(text: str, length: int, line: str) -> None:
+    assert one_line(text, length) == line
+
+
+@pytest.mark.parametrize("body", [b"NaN", b"Infinity", b"{", b"", b"[" * (MAX_NESTS + 1), "[{" * (MAX_NESTS // 2 + 1)])
+def test_what_is_no_json_or_too_wide_is_refused(body: bytes | str) -> None:
+    with pytest.raises(ValueError):
+        load_json(body)
+
+
+def test_a_body_is_decoded_in_any_unicode() -> None:
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-32"):
+        assert load_json('{"a": "中"}'.encode(encoding)) == {"a": "中"}
+    assert load_json('[1, "\\ud800"]') == [1, "\ud800"]
+    with pytest.raises(RecursionError):
+        load_json(b"[" * 100_000 + b"]" * 100_000)
+
+
+def test_a_secret_that_is_not_there_is_final_unless_said_otherwise() -> None:
+    assert SecretUnavailable("none").final and not SecretUnavailable("away", final=False).final

@@ -65,7 +65,7 @@ def test_a_status_that_is_not_known_changes_no_state_and_is_shown_by_its_number(
 
 
 def test_times_are_taken_and_an_end_only_of_what_has_ended() -> None:
-    times = {"start_time_utc": timestamp(NOW_MS - 9_000), "end_time_utc": timestamp(NOW_MS - 1_000)}
+    times: dict[str, Any] = {"start_time_utc": timestamp(NOW_MS - 9_000), "end_time_utc": timestamp(NOW_MS - 1_000)}
     of = view(flow_job())
 
     running = row_after(of, read(of, instance(pb.FLOW_INSTANCE_STATUS_RUNNING, **times)))
