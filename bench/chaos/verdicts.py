@@ -12,6 +12,7 @@ from bench.chaos.truth import Stored, Truth
 from bench.chaos.watches import Record, canonical
 
 from headgate import pb
+from headgate.backfill.reprocess import is_left_alone
 from headgate.job import event_log
 from headgate.job.lifecycle import JOB_TERMINAL, IllegalTransition
 from headgate.store import keys
@@ -50,16 +51,29 @@ def _ends(job: Stored) -> int:
 def effects(jobs: Jobs, ledger: Ledger) -> list[Check]:
     """S: each create and execute was done once by upstream, or the job asks for a person."""
     done = Counter(row.params.get("Name", "") for row in ledger if row.applied and row.action in ONCE_ONLY)
-    succeeded = [job for job in jobs.values() if job.state == pb.JOB_STATE_SUCCEEDED and _creates(job)]
+    asked = Counter(name for job in jobs.values() for name in _names(job))
+    succeeded = [job for job in jobs.values() if job.state == pb.JOB_STATE_SUCCEEDED]
     return [
-        none("upstream creates or executes done twice", sum(times > 1 for times in done.values())),
-        none("succeeded jobs without their create", sum(done[job.job_id] != 1 for job in succeeded)),
+        none("upstream creates or executes done twice", sum(done[name] > max(1, asked[name]) for name in done)),
+        none("succeeded jobs without their create", sum(_lacks_create(job, done) for job in succeeded)),
         none("calls dropped from the ledger", ledger.total - len(ledger)),
     ]
 
 
+def _names(job: Stored) -> list[str]:
+    """The names under which a job makes instances, one for each create or execute that it has intended."""
+    intended = [operation.marker for operation in job.job.operations if operation.action in ONCE_ONLY]
+    return [name or job.job_id for name in intended] or ([job.job_id] if _creates(job) else [])
+
+
+def _lacks_create(job: Stored, done: Counter[str]) -> bool:
+    return any(done[name] < times for name, times in Counter(_names(job)).items())
+
+
 def _creates(job: Stored) -> bool:
-    return job.job.WhichOneof("spec") not in ACTING
+    """Whether the job makes instances: it is of a kind that does, and not all of its dates had one already."""
+    left_alone = bool(job.job.runs) and all(is_left_alone(run) for run in job.job.runs)
+    return job.job.WhichOneof("spec") not in ACTING and not left_alone
 
 
 def folds(jobs: Jobs) -> list[Check]:

@@ -8,6 +8,7 @@ from bench.chaos import verdicts
 from bench.chaos.results import Check, Report, ResultRow, at_most, misses, none, quantile, summary, table
 from bench.chaos.truth import Stored
 from bench.chaos.watches import Record
+from google.rpc.code_pb2 import ALREADY_EXISTS
 
 from headgate import pb
 from headgate.job import event_log
@@ -98,6 +99,33 @@ def test_a_job_that_acts_on_instances_needs_no_create() -> None:
     stopped.job.stop.ids.append(1)
 
     assert not missed(verdicts.effects({"a": stopped}, Ledger(10)))
+
+
+def test_a_create_counts_under_the_name_that_was_sent() -> None:
+    ledger, job = Ledger(10), stored(*DONE)
+    job.job.operations.add(action="CreateWorkflowInstances", marker="orders")
+    assert missed(verdicts.effects({"a": job}, ledger)) == {"succeeded jobs without their create"}
+
+    ledger.write(row("CreateWorkflowInstances", "orders"))
+    assert not missed(verdicts.effects({"a": job}, ledger))
+
+
+def test_each_of_several_creates_of_a_job_is_done_once() -> None:
+    ledger, job = Ledger(10), stored(*DONE)
+    for _ in range(2):
+        job.job.operations.add(action="CreateWorkflowInstances", marker="orders")
+        ledger.write(row("CreateWorkflowInstances", "orders"))
+    assert not missed(verdicts.effects({"a": job}, ledger))
+
+    ledger.write(row("CreateWorkflowInstances", "orders"))
+    assert missed(verdicts.effects({"a": job}, ledger))
+
+
+def test_a_job_whose_dates_all_had_instances_needs_no_create() -> None:
+    job = stored(*DONE)
+    job.job.runs.add(state=pb.RUN_STATE_SKIPPED).error.code = ALREADY_EXISTS
+
+    assert not missed(verdicts.effects({"a": job}, Ledger(10)))
 
 
 def test_a_refused_repeat_is_no_double() -> None:
