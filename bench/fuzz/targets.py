@@ -20,14 +20,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from headgate import pb
 from headgate.job import event_log
-from headgate.messages import views
+from headgate.messages import filters, views
 from headgate.quota import limits
 from headgate.store import commit, queue_entries, snapshot
 from headgate_server.auth import callers
 from headgate_server.errors.exceptions import Refused
 from headgate_server.jobs import new_job, operation_view, plan_token
 from headgate_server.ports import feed
-from headgate_server.requests import filters, validator
+from headgate_server.requests import validator
 from headgate_server.requests.fast_validator import FastValidator
 from headgate_worker.core.model import calls, flow_calls, hints_codec
 from headgate_worker.upstream.dataworks.replies import fields, reading

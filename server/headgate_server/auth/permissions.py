@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
+from headgate.messages import filters
 from headgate.reasons import Reason
 from headgate.store import keys
 from headgate_server.errors.exceptions import Refused
 from headgate_server.ports.caller import Caller, Right
-from headgate_server.requests import filters, operation_names
+from headgate_server.requests import operation_names
 from headgate_server.requests.named_job import named_job
 
 

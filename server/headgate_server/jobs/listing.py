@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from headgate import pb
-from headgate.messages import views
+from headgate.messages import filters, views
 from headgate.reasons import Reason
 from headgate.store import keys
 from headgate_server.auth import permissions
@@ -22,7 +22,6 @@ from headgate_server.errors.status import bad_request
 from headgate_server.jobs.job_groups import JobGroups, Row
 from headgate_server.ports.call import Call
 from headgate_server.ports.jobs import Found, Index, StoredJob
-from headgate_server.requests import filters
 
 PAGE_SIZE: Final = 50
 MAX_PAGE_SIZE: Final = 200

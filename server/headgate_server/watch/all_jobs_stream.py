@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from headgate import pb
 from headgate.job import event_log
 from headgate.messages import views
+from headgate.messages.filters import Filter
 from headgate.reasons import Reason
 from headgate.store import keys
 from headgate_server.errors.exceptions import JobDamaged, Refused, StoreUnavailable
@@ -23,7 +24,6 @@ from headgate_server.ports.call import PATIENCE_SECONDS, ReplySink
 from headgate_server.ports.clock import timestamp
 from headgate_server.ports.feed import START, FeedEntry, FeedId, FeedPosition, position_of, write_token
 from headgate_server.ports.jobs import LogPage
-from headgate_server.requests.filters import Filter
 from headgate_server.watch.feed_filter import FeedFilter
 from headgate_server.watch.feed_subscription import FeedSubscription
 from headgate_server.watch.job_stream import PAUSE_SECONDS, JobStreams

@@ -2,11 +2,11 @@
 
 from headgate import pb
 from headgate.job import event_log
+from headgate.messages import filters
 from headgate_server.errors.exceptions import JobDamaged
 from headgate_server.ports.clock import timestamp
 from headgate_server.ports.feed import FeedEntry
 from headgate_server.ports.jobs import LogPage
-from headgate_server.requests import filters
 from headgate_server.watch.feed_filter import FeedFilter, summary_of
 
 RUNNING, FAILED = pb.JOB_STATE_RUNNING, pb.JOB_STATE_FAILED

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from headgate import pb
-from headgate_server.requests import filters
+from headgate.messages import filters
 
 
 def job(**given: object) -> pb.Job:
