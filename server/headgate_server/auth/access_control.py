@@ -16,7 +16,8 @@ from typing import Any, Final, Protocol
 from headgate.reasons import Reason
 from headgate.store.audit import Origin
 from headgate.store.lives import Life
-from headgate_server.auth import callers_file, denials, file_stamp, permissions, rate_limit
+from headgate_ops import file_stamp
+from headgate_server.auth import callers_file, denials, permissions, rate_limit
 from headgate_server.auth.callers import Callers, Proof, token_in
 from headgate_server.auth.denials import Denial
 from headgate_server.auth.held_denials import HeldDenials

@@ -1,4 +1,4 @@
-"""Entries of the feed, and where a reader of it stands. Pure."""
+"""Where a reader of the feed stands, as a token. Pure."""
 
 from __future__ import annotations
 
@@ -7,39 +7,13 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from google.protobuf.message import DecodeError
-
-from headgate import pb
 from headgate.job import event_log
+from headgate.messages.feed_entries import FeedEntry, FeedId
 from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.status import bad_request
 
-FeedId = tuple[int, int]
-"""Id of an entry: when it was written, ms by the store's clock, and a number within that ms."""
-
 _TOKEN: Final = struct.Struct(">BQQ8s")
 _VERSION: Final = 1
-
-
-@dataclass(frozen=True, slots=True)
-class FeedEntry:
-    """One entry of the feed; revision 0 says that the job was deleted.
-
-    Args:
-        event: the event as the feed shows it.
-        whole: digest of the whole event, where it has payloads that the feed does not show; else empty.
-    """
-
-    id: FeedId
-    job_id: str
-    revision: int
-    event: bytes
-    whole: str = ""
-
-    @property
-    def incarnation(self) -> str:
-        """Digest of the whole event."""
-        return self.whole or event_log.incarnation(self.event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +31,6 @@ class FeedPosition:
     def follows(self, entry: FeedEntry) -> bool:
         """Whether the entry is the one that was read last."""
         return self == position_of(entry)
-
-
-def event_of(entry: FeedEntry) -> pb.JobEvent | None:
-    """The event of an entry, parsed; None where it can't be read."""
-    try:
-        event = pb.JobEvent.FromString(entry.event)
-    except DecodeError:
-        return None
-    return event if event.revision == entry.revision else None
-
-
-def without_event(entry: FeedEntry) -> FeedEntry:
-    """What stands in the place of an entry that can't be read: its place in the feed and nothing else."""
-    return FeedEntry(entry.id, "", 0, b"")
 
 
 START: Final = FeedPosition()

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import grpc
 
-from headgate_server.auth.file_stamp import stamp
+from headgate_ops.file_stamp import stamp
 
 _log = logging.getLogger(__name__)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any, Final
 
 from redis.asyncio.connection import AbstractConnection
 
+from headgate.messages.feed_entries import FeedEntry, FeedId, entry_of, id_of
 from headgate.store import keys
-from headgate_server.ports.feed import FeedEntry, FeedId
 from headgate_server.store.errors import translated
 
 BATCH: Final = 500
@@ -54,20 +53,3 @@ class RedisFeed:
             except TimeoutError:
                 await self.close()
                 raise
-
-
-def id_of(raw: bytes) -> FeedId:
-    """An id as Redis writes it."""
-    ms, _, number = raw.partition(b"-")
-    return int(ms), int(number)
-
-
-def entry_of(row: Sequence[Any]) -> FeedEntry:
-    """A row of Redis' answer as an entry; one that is not as commits write it has no event."""
-    fields = row[1]
-    found = dict(zip(fields[::2], fields[1::2], strict=True))
-    try:
-        whole = found.get(b"d", b"").decode()
-        return FeedEntry(id_of(row[0]), found[b"i"].decode(), int(found[b"r"]), found[b"e"], whole)
-    except (KeyError, ValueError):
-        return FeedEntry(id_of(row[0]), "", 0, b"")

@@ -6,12 +6,12 @@ from typing import Any, Final, NamedTuple
 
 from headgate import pb
 from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.messages.feed_entries import FeedEntry, FeedId, entry_of, event_of, id_of, without_event
 from headgate.scripts import loader
 from headgate.store import commit, keys
 from headgate_redis.pipeline import Command, Pipeline
 from headgate_redis.script import Script
-from headgate_server.ports.feed import START, FeedEntry, FeedId, FeedPosition, event_of, position_of, without_event
-from headgate_server.store.feed import entry_of, id_of
+from headgate_server.ports.feed import START, FeedPosition, position_of
 from headgate_server.store.job_scripts import PACKAGE, NoArguments, NoKeys
 from headgate_server.store.retry import retry_lost_reply
 from headgate_server.store.stored_rows import indexed

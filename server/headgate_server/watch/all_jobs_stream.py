@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from headgate import pb
 from headgate.job import event_log
 from headgate.messages import views
+from headgate.messages.feed_entries import FeedEntry, FeedId
 from headgate.messages.filters import Filter
 from headgate.reasons import Reason
 from headgate.store import keys
@@ -22,7 +23,7 @@ from headgate_server.errors.exceptions import JobDamaged, Refused, StoreUnavaila
 from headgate_server.ports import message_bytes
 from headgate_server.ports.call import PATIENCE_SECONDS, ReplySink
 from headgate_server.ports.clock import timestamp
-from headgate_server.ports.feed import START, FeedEntry, FeedId, FeedPosition, position_of, write_token
+from headgate_server.ports.feed import START, FeedPosition, position_of, write_token
 from headgate_server.ports.jobs import LogPage
 from headgate_server.watch.feed_filter import FeedFilter
 from headgate_server.watch.feed_subscription import FeedSubscription

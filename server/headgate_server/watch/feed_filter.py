@@ -12,9 +12,9 @@ from typing import Final, Protocol
 from headgate import pb
 from headgate.job import job_update
 from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.messages.feed_entries import FeedEntry
 from headgate.messages.filters import Filter
 from headgate_server.errors.exceptions import JobDamaged
-from headgate_server.ports.feed import FeedEntry
 from headgate_server.ports.jobs import LogPage
 
 MAX_SUMMARIES: Final = 4_096

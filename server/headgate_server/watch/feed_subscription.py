@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import Final
 
-from headgate_server.ports.feed import FeedEntry
+from headgate.messages.feed_entries import FeedEntry
 
 MAX_ENTRIES: Final = 1_000
 """Most entries kept for a watcher. With more to come they are thrown away, and it reads the feed instead."""

@@ -15,12 +15,12 @@ from typing import Final, Protocol
 
 from headgate import pb
 from headgate.job.lifecycle import JOB_TERMINAL
+from headgate.messages.feed_entries import FeedEntry, FeedId, event_of, without_event
 from headgate.store import keys
 from headgate_server.errors.exceptions import ServerError
 from headgate_server.logs.damaged_rows import Damage
 from headgate_server.ports import message_bytes
 from headgate_server.ports.clock import StoreTime
-from headgate_server.ports.feed import FeedEntry, FeedId, event_of, without_event
 from headgate_server.watch.cursor import Hint
 from headgate_server.watch.feed_subscription import FeedSubscription
 from headgate_server.watch.job_subscription import JobSubscription

@@ -6,18 +6,10 @@ from hypothesis import strategies as st
 
 from headgate import pb
 from headgate.job import event_log
+from headgate.messages.feed_entries import FeedEntry, event_of, without_event
 from headgate.reasons import Reason
 from headgate_server.errors.exceptions import Refused
-from headgate_server.ports.feed import (
-    START,
-    FeedEntry,
-    FeedPosition,
-    event_of,
-    position_of,
-    read_token,
-    without_event,
-    write_token,
-)
+from headgate_server.ports.feed import START, FeedPosition, position_of, read_token, write_token
 
 EVENT = pb.JobEvent(revision=3, type=pb.EVENT_TYPE_WARNING).SerializeToString()
 ENTRY = FeedEntry((1_700_000_000_000, 2), "orders", 3, EVENT)

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from headgate import pb
+from headgate.messages.feed_entries import FeedId, entry_of
 from headgate.store import commit, keys
 from headgate_redis.pipeline import Pipeline
-from headgate_server.ports.feed import START, FeedId, position_of
-from headgate_server.store.feed import entry_of
+from headgate_server.ports.feed import START, position_of
 from headgate_server.store.feed_history import RedisHistory
 from tests.server.world import World
 

@@ -10,10 +10,11 @@ import pytest
 
 from headgate import pb
 from headgate.job import event_log
+from headgate.messages.feed_entries import FeedEntry
 from headgate.store import commit, keys
 from headgate_server import app
 from headgate_server.errors.exceptions import Refused
-from headgate_server.ports.feed import START, FeedEntry, FeedPosition, position_of, read_token, write_token
+from headgate_server.ports.feed import START, FeedPosition, position_of, read_token, write_token
 from headgate_server.watch import all_jobs_stream, feed_subscription
 from headgate_server.watch.feed_subscription import FeedSubscription
 from tests.server.world import (

@@ -3,9 +3,9 @@
 from headgate import pb
 from headgate.job import event_log
 from headgate.messages import filters
+from headgate.messages.feed_entries import FeedEntry
 from headgate_server.errors.exceptions import JobDamaged
 from headgate_server.ports.clock import timestamp
-from headgate_server.ports.feed import FeedEntry
 from headgate_server.ports.jobs import LogPage
 from headgate_server.watch.feed_filter import FeedFilter, summary_of
 

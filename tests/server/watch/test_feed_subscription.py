@@ -2,7 +2,7 @@
 
 import asyncio
 
-from headgate_server.ports.feed import FeedEntry
+from headgate.messages.feed_entries import FeedEntry
 from headgate_server.watch.feed_subscription import MAX_BYTES, MAX_ENTRIES, FeedSubscription
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from headgate import pb
+from headgate.messages.feed_entries import FeedEntry, FeedId
 from headgate_redis.clock import StoreClock
-from headgate_server.ports.feed import FeedEntry, FeedId
 from headgate_server.watch.cursor import Hint
 from headgate_server.watch.hub import Hub
 from headgate_server.watch.job_subscription import JobSubscription

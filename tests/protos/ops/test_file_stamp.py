@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from headgate_server.auth.file_stamp import stamp
+from headgate_ops.file_stamp import stamp
 
 
 def test_a_file_that_is_not_there_has_an_empty_stamp(tmp_path: Path) -> None:
