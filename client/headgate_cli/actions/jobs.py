@@ -2,18 +2,21 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+
+from rich.text import Text
 
 from headgate import pb
-from headgate.backfill.dates import to_message
+from headgate.job.lifecycle import JOB_TERMINAL
 from headgate_cli.actions.run_command import act
 from headgate_cli.actions.watching import follow
 from headgate_cli.input import enums
-from headgate_cli.input.arguments import date_spans, ids, span
+from headgate_cli.input.arguments import ids
 from headgate_cli.input.enums import plain
 from headgate_cli.input.job_changes import change_of
 from headgate_cli.input.parameters import ChangeFlags, ServerFlags
 from headgate_cli.process.exit_codes import UsageFault
+from headgate_cli.views.calendar import FEWEST_DATES
 from headgate_cli.views.describe import (
     CAUSE_COLUMNS,
     EVENT_COLUMNS,
@@ -30,6 +33,7 @@ from headgate_cli.views.describe import (
     when,
 )
 from headgate_cli.views.output import Printer, clean
+from headgate_cli.views.still_job import still_lines, telling_runs
 from headgate_client import Client, JobHandle
 
 _POLL_SECONDS = 30.0
@@ -67,13 +71,18 @@ def get(job: str, view: str, server: ServerFlags) -> None:
     """Show a job as it stands."""
 
     async def work(client: Client, printer: Printer) -> None:
-        show(await client.jobs.get(job, view=_view(view)), printer)
+        found = await client.jobs.get(job, view=_view(view))
+        is_explained = printer.is_live and len(found.runs) >= FEWEST_DATES and found.state not in JOB_TERMINAL
+        show(found, printer, await client.jobs.explain(job) if is_explained else ())
 
     act(server, work)
 
 
-def show(job: pb.Job, printer: Printer) -> None:
-    """Write a job: as a line, its times, its runs and its calls upstream; or as JSON."""
+def show(job: pb.Job, printer: Printer, causes: Sequence[pb.Cause] = ()) -> None:
+    """Write a job: as a line, its times, its runs and its calls upstream; or as JSON.
+
+    At a terminal many dates are a calendar, with `causes`, why the job is not further, and the runs that matter.
+    """
     if printer.as_json:
         return printer.document(job)
     printer.line(job_line(job))
@@ -85,11 +94,20 @@ def show(job: pb.Job, printer: Printer) -> None:
     if job.HasField("forecast"):
         printer.line(forecast_line(job.forecast))
     printer.line(f"revision: {job.revision}  etag: {job.etag}")
-    if job.runs:
-        printer.table(RUN_COLUMNS, [run_row(run) for run in job.runs])
+    _show_runs(job, printer, still_lines(job, causes, printer.console.width) if printer.is_live else ())
     for operation in job.operations:
         printer.line(f"operation {operation.index}: {operation_fact(operation)}  marker: {clean(operation.marker)}")
     return None
+
+
+def _show_runs(job: pb.Job, printer: Printer, picture: Sequence[Text]) -> None:
+    for line in picture:
+        printer.line(line)
+    runs = telling_runs(job.runs) if picture else job.runs
+    if runs:
+        printer.table(RUN_COLUMNS, [run_row(run) for run in runs])
+    if len(runs) < len(job.runs):
+        printer.line(Text(f"and {len(job.runs) - len(runs)} more runs; in a pipe all of them are written", style="dim"))
 
 
 def watch(job: str, start_revision: int, for_all: str, server: ServerFlags) -> None:
@@ -136,17 +154,17 @@ async def show_events(handle: JobHandle, printer: Printer, start_revision: int =
 
 def cancel(job: str, mode: str, reason: str, etag: str, server: ServerFlags) -> None:
     """Ask for a job's end."""
-    _steer(server, lambda client: client.jobs.cancel(job, mode=_cancel_mode(mode), reason=reason, etag=etag))
+    steer(server, lambda client: client.jobs.cancel(job, mode=cancel_mode(mode), reason=reason, etag=etag))
 
 
 def pause(job: str, reason: str, etag: str, server: ServerFlags) -> None:
     """Pause a job."""
-    _steer(server, lambda client: client.jobs.pause(job, reason=reason, etag=etag))
+    steer(server, lambda client: client.jobs.pause(job, reason=reason, etag=etag))
 
 
 def resume(job: str, etag: str, server: ServerFlags) -> None:
     """Let a paused job go on."""
-    _steer(server, lambda client: client.jobs.resume(job, etag=etag))
+    steer(server, lambda client: client.jobs.resume(job, etag=etag))
 
 
 def update(job: str, flags: ChangeFlags, etag: str, server: ServerFlags) -> None:
@@ -156,29 +174,7 @@ def update(job: str, flags: ChangeFlags, etag: str, server: ServerFlags) -> None
         change = change_of(flags, datetime.now(UTC))
         return client.jobs.update(job, request_id=flags.request_id, etag=etag, **change)
 
-    _steer(server, ask)
-
-
-@dataclass(frozen=True, slots=True)
-class RetryFlags:
-    """How dates are run again, as typed; empty means the default."""
-
-    deadline: str
-    request_id: str
-    etag: str
-
-
-def retry(job: str, biz_dates: Sequence[str], again: RetryFlags, server: ServerFlags) -> None:
-    """Run dates of an ended backfill again."""
-
-    def ask(client: Client) -> Awaitable[pb.Job]:
-        spans = date_spans(biz_dates)
-        days = [first + timedelta(n) for first, last in spans for n in range((last - first).days + 1)]
-        dates = [to_message(day) for day in days]
-        deadline = span(again.deadline, "--deadline")
-        return client.jobs.retry(job, biz_dates=dates, deadline=deadline, request_id=again.request_id, etag=again.etag)
-
-    _steer(server, ask)
+    steer(server, ask)
 
 
 def resolve(job: str, decision: ResolveFlags, server: ServerFlags) -> None:
@@ -195,7 +191,7 @@ def resolve(job: str, decision: ResolveFlags, server: ServerFlags) -> None:
             etag=decision.etag,
         )
 
-    _steer(server, ask)
+    steer(server, ask)
 
 
 def explain(job: str, server: ServerFlags) -> None:
@@ -240,11 +236,14 @@ def _view(word: str) -> pb.JobView.ValueType:
     return pb.JobView.ValueType(enums.number(word, pb.JobView, "JOB_VIEW_", "--view"))
 
 
-def _cancel_mode(word: str) -> pb.CancelMode.ValueType:
+def cancel_mode(word: str) -> pb.CancelMode.ValueType:
+    """Return the mode of a cancel. Raises UsageFault."""
     return pb.CancelMode.ValueType(enums.number(word, pb.CancelMode, "CANCEL_MODE_", "--mode"))
 
 
-def _steer(server: ServerFlags, ask: Callable[[Client], Awaitable[pb.Job]]) -> None:
+def steer(server: ServerFlags, ask: Callable[[Client], Awaitable[pb.Job]]) -> None:
+    """Change a job, and show it as it is then."""
+
     async def work(client: Client, printer: Printer) -> None:
         job = await ask(client)
         if printer.as_json:

@@ -13,6 +13,7 @@ from headgate_cli.process import signals
 from headgate_cli.process.exit_codes import NOT_FOUND, REFUSED, UNAVAILABLE, USAGE, UsageFault
 from headgate_cli.views.error_hints import error_hint
 from headgate_cli.views.output import Printer, clean
+from headgate_cli.views.violations import grouped
 from headgate_client import Client, ClientOptions, HeadgateError, RetryPolicy, Tls, TokenFile
 
 _AT_A_TERMINAL = RetryPolicy(max_attempts=4, first_delay=0.2, longest_delay=1.0, budget=5.0)
@@ -28,19 +29,23 @@ def act(server: ServerFlags, work: Work) -> NoReturn:
 
 def reach_server(access: ServerAccess, work: Work, *, as_json: bool) -> NoReturn:
     """Run `work` as `act` does, for commands that have other ways to write than `--output table` and `json`."""
+    raise typer.Exit(exit_status_of(access, work, as_json=as_json))
+
+
+def exit_status_of(access: ServerAccess, work: Work, *, as_json: bool) -> int:
+    """Run `work` as `act` does, and return the exit status: for what comes before the command itself."""
     printer = Printer(as_json=as_json)
     try:
         options = client_options(access)
-        status = signals.run(_act(access.target, options, work, printer))
+        return signals.run(_act(access.target, options, work, printer))
     except UsageFault as fault:
         printer.complain(str(fault))
-        status = USAGE
+        return USAGE
     except HeadgateError as error:
-        status = complain(printer, error)
+        return complain(printer, error)
     except (OSError, ValueError) as error:
         printer.complain(str(error))
-        status = USAGE
-    raise typer.Exit(status)
+        return USAGE
 
 
 async def _act(target: str, options: ClientOptions, work: Work, printer: Printer) -> int:
@@ -64,7 +69,7 @@ def complain(printer: Printer, error: HeadgateError) -> int:
     """Say what went wrong, which fields, and what to do next; return the exit status that it means."""
     word = error.reason or error.code.name
     printer.complain(f"{clean(error.message) or 'the call failed'} ({word})")
-    for row in (*error.field_violations, *error.preconditions):
+    for row in (*error.field_violations, *grouped(error.preconditions)):
         printer.complain_more(f"{_flag(row.subject)}{clean(row.subject)}: {clean(row.description)}")
     if next_step := error_hint(error, typed_flags.get()):
         printer.complain_more(next_step)

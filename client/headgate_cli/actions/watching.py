@@ -1,6 +1,7 @@
 """Follow a job: a picture that moves at a terminal, a line per event in a pipe, a JSON document per item on request."""
 
 import asyncio
+from contextlib import suppress
 from typing import Protocol
 
 from rich.live import Live
@@ -10,10 +11,11 @@ from headgate_cli.process.exit_codes import JOB_NOT_SUCCEEDED, OK
 from headgate_cli.views.describe import event_line, failure_lines, job_line, run_line
 from headgate_cli.views.live_job import LiveJob
 from headgate_cli.views.output import Printer, clean
-from headgate_client import EndItem, EventItem, JobHandle, ProgressItem, SnapshotItem, WatchItem
+from headgate_client import EndItem, EventItem, HeadgateError, JobHandle, ProgressItem, SnapshotItem, WatchItem
 from headgate_client.watch.settling import SETTLED
 
 _FRAMES_PER_SECOND = 8
+_EXPLAIN_SECONDS = 3.0
 
 
 class WatchView(Protocol):
@@ -35,7 +37,7 @@ async def follow(handle: JobHandle, printer: Printer, *, start_revision: int = 1
         if printer.is_live:
             live_job = LiveJob()
             with Live(live_job, console=printer.console, refresh_per_second=_FRAMES_PER_SECOND):
-                job = await _watch(handle, live_job, start_revision)
+                job = await _watch_live(handle, live_job, start_revision)
                 live_job.freeze()
         else:
             job = await _watch(handle, _JsonView(printer) if printer.as_json else _LineView(printer), start_revision)
@@ -68,6 +70,24 @@ async def _watch(handle: JobHandle, view: WatchView, start_revision: int) -> pb.
     if watch.job is not None and watch.job.state in SETTLED:
         return watch.job
     return await handle.refresh()
+
+
+async def _watch_live(handle: JobHandle, live_job: LiveJob, start_revision: int) -> pb.Job:
+    explaining = asyncio.create_task(_explain(handle, live_job), name="explain")
+    try:
+        return await _watch(handle, live_job, start_revision)
+    finally:
+        explaining.cancel()
+        await asyncio.wait([explaining])
+
+
+async def _explain(handle: JobHandle, live_job: LiveJob) -> None:
+    """Ask now and then why a job of many dates is not further; what can't be told is left out of the picture."""
+    while True:
+        if live_job.stands:
+            with suppress(HeadgateError):
+                live_job.explain(await handle.explain())
+        await asyncio.sleep(_EXPLAIN_SECONDS if live_job.stands else 1.0)
 
 
 class _LineView:

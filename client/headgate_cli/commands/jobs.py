@@ -126,9 +126,10 @@ def cancel(
     Example:
     headgate cancel orders-2025 --reason "wrong dates"
     """
-    from headgate_cli.actions import confirmation, jobs
+    from headgate_cli.actions import jobs
+    from headgate_cli.actions.confirming import previewed
 
-    confirmation.confirm(f"End {job}?", server, is_agreed=yes)
+    previewed.cancel(job, mode, server, is_agreed=yes)
     jobs.cancel(job, mode, reason, etag, server)
 
 
@@ -171,21 +172,29 @@ def retry(
     biz_dates: Annotated[
         list[str], typer.Option(metavar="DATES", help="Only these dates; default: all that did not succeed.")
     ] = [],  # noqa: B006 - Typer copies it
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only dates that failed, not those that were stopped or never began.")
+    ] = False,
     deadline: Annotated[
         str, typer.Option(metavar="SPAN", help="How long the job may take from now on; default: 7 days.")
     ] = "",
     request_id: Annotated[str, typer.Option(help="Makes it safe to repeat; default: a fresh one.")] = "",
     etag: EtagFlag = "",
+    yes: YesFlag = False,
     server: ServerFlags,
 ) -> None:
-    """Run the failed, or the named, dates of an ended backfill again.
+    """Run the dates of an ended backfill again that did not succeed, that failed, or that are named.
 
     Example:
+    headgate jobs retry orders-2025 --failed
     headgate jobs retry orders-2025 --biz-dates 2025-02-06
     """
-    from headgate_cli.actions import jobs
+    from headgate_cli.actions.confirming import previewed
+    from headgate_cli.actions.confirming import retry as retrying
 
-    jobs.retry(job, biz_dates, jobs.RetryFlags(deadline, request_id, etag), server)
+    choice = retrying.RetryChoice(biz_dates, failed)
+    previewed.retry(job, choice, server, is_agreed=yes)
+    retrying.retry(job, choice, retrying.RetryFlags(deadline, request_id, etag), server)
 
 
 @jobs.command()
@@ -233,9 +242,10 @@ def delete(*, job: JobArgument, etag: EtagFlag = "", yes: YesFlag = False, serve
 
     An operator also deletes one that the store can't show any more (JOB_DAMAGED), in whatever state it was.
     """
-    from headgate_cli.actions import confirmation, jobs
+    from headgate_cli.actions import jobs
+    from headgate_cli.actions.confirming import previewed
 
-    confirmation.confirm(f"Delete {job} and its log?", server, is_agreed=yes)
+    previewed.delete(job, server, is_agreed=yes)
     jobs.delete(job, etag, server)
 
 

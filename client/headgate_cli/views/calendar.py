@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from rich.text import Text
 
 from headgate import pb
+from headgate_cli.views.date_ranges import fitting, ranges
 from headgate_cli.views.output import clean
 
 FEWEST_DATES = 60
@@ -48,19 +49,25 @@ _PACES = ((1.0, "a second"), (60.0, "a minute"), (3600.0, "an hour"))
 
 
 def block(runs: Sequence[pb.InstanceRun], seconds: float, width: int) -> Sequence[Text]:
-    """Draw the calendar and name dates below it; nothing where they are few, or their weeks do not fit."""
+    """Draw the calendar and name dates below it; nothing where they are few, or their weeks do not fit.
+
+    How many stand how is told beside it, or below it where there is no room beside.
+    """
     days = _standing(runs)
-    if len(days) < FEWEST_DATES or _HEAD + _weeks(days) + _LEGEND > width:
+    if len(days) < FEWEST_DATES or _HEAD + _weeks(days) > width:
         return ()
-    return [*lines(runs, seconds), *names(runs, width)]
+    if _HEAD + _weeks(days) + _LEGEND <= width:
+        return [*lines(runs, seconds), *names(runs, width)]
+    return [*_rows(days), *_wrapped(_beside(runs, days, seconds), width), *names(runs, width)]
 
 
 def lines(runs: Sequence[pb.InstanceRun], seconds: float) -> Sequence[Text]:
     """Draw a calendar of the runs, and beside it how many stand how, after so many seconds."""
     days = _standing(runs)
-    rows = [_months(days), *(_weekday(days, number) for number in range(7))]
-    beside = [_pace(runs, seconds), *_counts(days)]
+    rows = _rows(days)
     edge = _HEAD + _weeks(days) + 2
+    beside = _beside(runs, days, seconds)
+    rows = [*rows, *(Text() for _ in beside[len(rows) :])]
     for row, text in zip(rows, beside, strict=False):
         row.append(" " * (edge - len(row))).append_text(text)
     return rows
@@ -69,13 +76,33 @@ def lines(runs: Sequence[pb.InstanceRun], seconds: float) -> Sequence[Text]:
 def names(runs: Sequence[pb.InstanceRun], width: int) -> Iterator[Text]:
     """Name the dates that run, and those that failed with the task that did, as many as fit into a line."""
     days = _standing(runs)
-    running = _ranges(day for day, word in days.items() if word == "running")
+    running = ranges(day for day, word in days.items() if word == "running")
     failed = [_failure(run) for run in runs if run.state == pb.RUN_STATE_FAILED]
     for word, found in (("running", running), ("failed", failed)):
         if found:
-            line = Text.assemble((word.ljust(9), "dim"), (_fitting(found, width - 9), _LOOKS[word][1]))
+            line = Text.assemble((word.ljust(9), "dim"), (fitting(found, width - 9), _LOOKS[word][1]))
             line.truncate(width, overflow="ellipsis")
             yield line
+
+
+def _rows(days: Mapping[date, str]) -> Sequence[Text]:
+    return [_months(days), *(_weekday(days, number) for number in range(7))]
+
+
+def _beside(runs: Sequence[pb.InstanceRun], days: Mapping[date, str], seconds: float) -> Sequence[Text]:
+    """The pace, and how many dates stand how."""
+    return [_pace(runs, seconds), *_counts(days)]
+
+
+def _wrapped(parts: Sequence[Text], width: int) -> Sequence[Text]:
+    """Texts side by side, in as many lines as they need."""
+    found: list[Text] = []
+    for part in filter(None, parts):
+        if found and len(found[-1]) + len(part) + 2 <= width:
+            found[-1].append("  ").append_text(part)
+        else:
+            found.append(part)
+    return found
 
 
 def _standing(runs: Iterable[pb.InstanceRun]) -> Mapping[date, str]:
@@ -134,26 +161,6 @@ def _pace(runs: Sequence[pb.InstanceRun], seconds: float) -> Text:
     return Text(f"{ended * span:.1f} dates {unit}" if ended else "", style="bold")
 
 
-def _ranges(days: Iterable[date]) -> Sequence[str]:
-    """Dates in order as ranges without gaps, such as 2025-02-05..2025-02-06."""
-    found: list[tuple[date, date]] = []
-    for day in days:
-        if found and day - found[-1][1] == timedelta(days=1):
-            found[-1] = found[-1][0], day
-        else:
-            found.append((day, day))
-    return [f"{first}..{last}" if first != last else f"{first}" for first, last in found]
-
-
 def _failure(run: pb.InstanceRun) -> str:
     day = run.biz_date
     return f"{day.year:04}-{day.month:02}-{day.day:02} {clean(run.failure_digest.task_name)}".rstrip()
-
-
-def _fitting(found: Sequence[str], width: int) -> str:
-    """As many as fit, whole, and how many more there are."""
-    for count in range(len(found), 1, -1):
-        rest = f" and {len(found) - count} more" if count < len(found) else ""
-        if len(text := ", ".join(found[:count]) + rest) <= width:
-            return text
-    return found[0] + (f" and {len(found) - 1} more" if len(found) > 1 else "")

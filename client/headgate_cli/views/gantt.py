@@ -1,7 +1,6 @@
 """Draw a chart of a job's log as text of a given width. Pure: a chart and a time in, lines out."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 
 from rich.text import Text
 
@@ -9,6 +8,7 @@ from headgate import pb
 from headgate_cli.views import calendar
 from headgate_cli.views.chart import Bar, Chart, eta
 from headgate_cli.views.describe import end_said, instance, job_state, styled, subject
+from headgate_cli.views.outlook import span_said, time_of_day
 
 NARROWEST = 40
 """Narrowest chart that is drawn."""
@@ -74,7 +74,7 @@ def _title(chart: Chart, width: int) -> Text:
 
 
 def _ruler(scale: _Scale) -> Text:
-    first, last = _clock(scale.begin), _clock(scale.end)
+    first, last = time_of_day(scale.begin), time_of_day(scale.end)
     return Text(" " * _HEAD + first + last.rjust(scale.cells - len(first)), style="dim")
 
 
@@ -151,7 +151,7 @@ def _outlook(chart: Chart, now: float, width: int) -> Iterator[Text]:
     numbers = {name: getattr(counts, name) for name in _OTHERS}
     others = [f"{number} {name}" for name, number in numbers.items() if number]
     standing = Text(", ".join([f"{counts.succeeded}/{counts.total} succeeded", *others]))
-    said = f"took {_span(chart.last - chart.begin)}" if chart.is_over else _end_said(chart, now, width)
+    said = f"took {span_said(chart.last - chart.begin)}" if chart.is_over else _end_said(chart, now, width)
     gap = 2 if said else 0
     if len(standing) + gap + len(said) <= width:
         yield Text.assemble(standing, " " * gap, (said, "bold"))
@@ -164,7 +164,7 @@ def _end_said(chart: Chart, now: float, width: int) -> str:
     if said := end_said(chart.job, now, width):
         return said
     end = eta(chart, now)
-    return f"over about {_clock(end)}, in {_span(end - now)}" if end is not None else ""
+    return f"over about {time_of_day(end)}, in {span_said(end - now)}" if end is not None else ""
 
 
 def _legend(chart: Chart, width: int) -> Iterator[Text]:
@@ -173,15 +173,3 @@ def _legend(chart: Chart, width: int) -> Iterator[Text]:
     parts += [meaning for sign, meaning in _LEGEND.items() if sign in signs]
     whole = "; ".join(parts)
     yield from (Text(line, style="dim") for line in ([whole] if 0 < len(whole) <= width else parts))
-
-
-def _clock(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).astimezone().strftime("%H:%M:%S")
-
-
-def _span(seconds: float) -> str:
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    hours, minutes = divmod(round(whole / 60), 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"

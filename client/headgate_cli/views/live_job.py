@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headgate import pb
+from headgate.job.lifecycle import JOB_TERMINAL
 from headgate_cli.views import calendar
 from headgate_cli.views.describe import (
     day,
@@ -20,12 +21,14 @@ from headgate_cli.views.describe import (
     styled,
     subject,
 )
+from headgate_cli.views.outlook import MOST_CAUSES, cause_lines, span_said
 from headgate_cli.views.timeline import RunLane, Timeline, after_event, after_snapshot, bar, ordered, worked
 from headgate_client import EventItem, SnapshotItem, WatchItem
 
 _OTHER_LINES = 7
 _GUTTER = 2
 _DATE_WIDTH = 10
+_LEAST_LANES = 4
 _LEAST_NAME = 8
 _STATE_WIDTH = 13
 _RAN_WIDTH = 8
@@ -54,6 +57,17 @@ class LiveJob:
         self._last = Text()
         self._trouble = ""
         self._frozen = False
+        self._causes: Sequence[pb.Cause] = ()
+        self._end = (-1, "")
+
+    @property
+    def stands(self) -> bool:
+        """Whether there is something to explain: a job of many dates that has not ended."""
+        return len(self._job.runs) >= calendar.FEWEST_DATES and self._job.state not in JOB_TERMINAL
+
+    def explain(self, causes: Sequence[pb.Cause]) -> None:
+        """Take in why the job is not further."""
+        self._causes = tuple(causes)
 
     def show(self, item: WatchItem, job: pb.Job | None) -> None:
         """Take in one item; `job` is the job after it."""
@@ -81,12 +95,13 @@ class LiveJob:
         now = self._now()
         lanes = ordered(self._timeline)
         dates = self._dates(options.size.height - _OTHER_LINES, options.max_width, now)
-        shown = _most_telling(lanes, max(4, options.size.height - _OTHER_LINES - len(dates)))
+        room = options.size.height - _OTHER_LINES - len(dates)
+        shown = _most_telling(lanes, max(2 if dates else _LEAST_LANES, room))
         last = self._last.copy()
         last.truncate(options.max_width, overflow="ellipsis")
         yield Group(
-            self._title(now),
-            Text(end_said(self._job, now, options.max_width), style="dim"),
+            self._title(now, options.max_width),
+            Text(self._end_said(now, options.max_width), style="dim"),
             *dates,
             self._table(shown, now, 0 if dates else self._cells(shown, options.max_width)),
             *([Text(f"and {len(lanes) - len(shown)} more runs", style="dim")] if len(shown) < len(lanes) else []),
@@ -98,19 +113,31 @@ class LiveJob:
         # The store's clock, carried on by this machine's, so that the two never need to agree.
         return self._timeline.last + (0.0 if self._frozen else time.monotonic() - self._received)
 
-    def _title(self, now: float) -> Text:
+    def _title(self, now: float, width: int) -> Text:
         counts = self._job.counts
         done = f"  {counts.succeeded}/{counts.total} succeeded" if counts.total else ""
         begin = self._timeline.begin
-        elapsed = f"  {now - begin:.1f} s" if begin else ""
+        elapsed = f"  {_elapsed(now - begin)}" if begin else ""
         name = (self._job.name or "waiting for the job", "bold")
-        return Text.assemble(name, "  ", styled(job_state(self._job)), f"  {subject(self._job)}{done}{elapsed}")
+        text = Text.assemble(name, "  ", styled(job_state(self._job)), f"  {subject(self._job)}{done}{elapsed}")
+        text.truncate(width, overflow="ellipsis")
+        return text
 
     def _dates(self, room: int, width: int, now: float) -> Sequence[Text]:
         """A calendar instead of bars, where there are more dates than rows for them."""
         runs = [lane.run for lane in ordered(self._timeline)]
         block = calendar.block(runs, now - self._timeline.begin, width) if len(runs) > room else ()
-        return [*block, Text()] if block else ()
+        if not block:
+            return ()
+        left = max(1, room - len(block) - 1 - _LEAST_LANES)
+        causes = cause_lines(self._causes, width, min(MOST_CAUSES, left)) if self.stands else ()
+        return [*block, *causes, Text()]
+
+    def _end_said(self, now: float, width: int) -> str:
+        """When it will be over, reckoned once a second: a year takes some milliseconds."""
+        if self._end[0] != int(now):
+            self._end = int(now), end_said(self._job, now, width)
+        return self._end[1]
 
     def _cells(self, lanes: Sequence[RunLane], width: int) -> int:
         """How wide a bar may be."""
@@ -142,6 +169,10 @@ class LiveJob:
             f"{seconds:.1f} s" if seconds else "",
             Text(run_detail(lane.run), style="dim"),
         )
+
+
+def _elapsed(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 60 else span_said(seconds)
 
 
 def _name_width(lanes: Sequence[RunLane]) -> int:

@@ -27,8 +27,10 @@ def plan_rows(plan: pb.BackfillPlan) -> list[Sequence[str | Text]]:
     return [_row(list(slots)) for _, slots in groupby(plan.slots, key=_alike)]
 
 
-def _alike(slot: pb.PlanSlot) -> tuple[int, int, str, int]:
-    return slot.action, slot.existing_id, slot.existing_job, slot.expected_duration.ToMilliseconds()
+def _alike(slot: pb.PlanSlot) -> tuple[int, bool, str, str, int]:
+    # Each date has an instance of its own: that their ids differ makes dates no less alike.
+    takes = slot.expected_duration.ToMilliseconds()
+    return slot.action, bool(slot.existing_id), slot.existing_status, slot.existing_job, takes
 
 
 def _row(slots: Sequence[pb.PlanSlot]) -> Sequence[str | Text]:
@@ -39,10 +41,17 @@ def _row(slots: Sequence[pb.PlanSlot]) -> Sequence[str | Text]:
         str(len(slots)),
         Text(plain(first.action, pb.PlanAction, "PLAN_ACTION_"), style=_STYLES.get(first.action, "")),
         lasting(first.expected_duration) if first.HasField("expected_duration") else "",
-        str(first.existing_id or ""),
+        _existing([slot.existing_id for slot in slots]),
         clean(first.existing_status),
         clean(first.existing_job),
     )
+
+
+def _existing(ids: Sequence[int]) -> str:
+    """The instance of a date, or how many there are; empty where there is none."""
+    if not ids[0]:
+        return ""
+    return str(ids[0]) if len(set(ids)) == 1 else f"{len(set(ids))} instances"
 
 
 def plan_lines(plan: pb.BackfillPlan) -> Iterator[str | Text]:

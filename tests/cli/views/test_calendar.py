@@ -56,6 +56,23 @@ def test_a_year_is_seven_rows_of_fifty_three_weeks() -> None:
     ]
 
 
+def test_how_many_stand_how_is_told_below_where_there_is_no_room_beside() -> None:
+    text = [line.plain for line in calendar.block(runs(365, midway), 50, 60)]
+
+    assert text[7].startswith("Sun  ▇▇") and max(map(len, text)) <= 60
+    assert text[8:10] == [
+        "4.0 dates a second  ▇ 199 succeeded  ▒  10 running",
+        "░  10 blocked  · 145 waiting  ✘   1 failed",
+    ]
+
+
+def test_no_state_is_left_out_beside_a_calendar() -> None:
+    every = [*calendar._ENDED, *calendar._GOING_ON, pb.RUN_STATE_PLANNED]
+    text = drawn(runs(90, lambda index: every[index % len(every)]))
+
+    assert all(any(line.endswith(word) for line in text) for word in calendar._LOOKS)
+
+
 def test_what_runs_and_what_failed_is_named_as_flags_take_it() -> None:
     text = [line.plain for line in calendar.names(runs(365, midway), 80)]
 
@@ -88,7 +105,7 @@ def test_dates_that_are_left_alone_do_not_quicken_the_pace() -> None:
 def test_only_many_dates_whose_weeks_fit_are_a_calendar() -> None:
     assert calendar.block(runs(365), 1, 80) and calendar.block(runs(calendar.FEWEST_DATES), 1, 80)
     assert not calendar.block(runs(calendar.FEWEST_DATES - 1), 1, 80)
-    assert not calendar.block(runs(365), 1, 70) and not calendar.block(runs(3650), 1, 100)
+    assert not calendar.block(runs(365), 1, 57) and not calendar.block(runs(3650), 1, 100)
     assert not calendar.block([pb.InstanceRun(index=index) for index in range(365)], 1, 80)
 
 

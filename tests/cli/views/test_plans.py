@@ -40,6 +40,18 @@ def test_equal_dates_in_a_row_are_one_line() -> None:
     ]
 
 
+def test_dates_with_an_instance_each_are_alike() -> None:
+    made = pb.BackfillPlan()
+    for n in range(365):
+        day = dates.to_message(FIRST + timedelta(days=n))
+        skip = pb.PLAN_ACTION_SKIP_EXISTS
+        made.slots.add(biz_date=day, action=skip, existing_id=1_000 + n, existing_status="Success")
+
+    assert aligned(PLAN_COLUMNS, plan_rows(made))[1:] == [
+        "2025-02-05..2026-02-04  365    skip exists         365 instances  Success"
+    ]
+
+
 def test_what_a_plan_comes_to() -> None:
     lines = [str(line) for line in plan_lines(plan())]
 
