@@ -21,6 +21,8 @@ from headgate_emulator.scenario import Scenario, scenario_from
 from headgate_emulator.settings import Settings
 
 KEY, SECRET = "testid", "testsecret"
+FIRST, SECOND = 1000341554601, 1000341554605
+BIZ_DATE = 1738684800000
 FORM = "application/x-www-form-urlencoded"
 
 _nonces = count(1)
@@ -40,6 +42,10 @@ class Rpc(Protocol):
     """Call an operation; dicts and lists become JSON text."""
 
     def __call__(self, action: str, /, *, query: bool = False, **params: Any) -> Awaitable[Reply]: ...
+
+
+Admin = Callable[..., Awaitable[Reply]]
+"""Call an admin endpoint: method, path, body."""
 
 
 class Begin(Protocol):
@@ -218,3 +224,11 @@ def seed_create() -> dict[str, Any]:
 def scenario() -> Callable[[Mapping[str, Any]], Scenario]:
     """Build a scenario from what a TOML file would hold."""
     return scenario_from
+
+
+async def backfill(rpc: Rpc, emulator: RunningEmulator, params: dict[str, Any], *, start: bool = True) -> None:
+    """Create instances, and start the first two."""
+    await rpc("CreateWorkflowInstances", **params)
+    emulator.advance(1)
+    if start:
+        await rpc("StartWorkflowInstances", Ids=[FIRST, SECOND])

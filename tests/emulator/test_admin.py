@@ -1,18 +1,12 @@
 """The admin endpoints."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from headgate_emulator.admin import FOREIGN_USER
-from headgate_emulator.app import RunningEmulator, serve
-from headgate_emulator.scenario import scenario_from
-from headgate_emulator.settings import Settings
-from tests.emulator.conftest import Reply, Rpc
-
-FIRST, SECOND = 1000341554601, 1000341554605
-Admin = Callable[..., Awaitable[Reply]]
+from headgate_emulator.app import RunningEmulator
+from tests.emulator.conftest import FIRST, SECOND, Admin, Rpc
 
 
 async def test_health_tells_the_time(admin: Admin, emulator: RunningEmulator) -> None:
@@ -159,24 +153,6 @@ async def test_meddling_with_what_cannot_move_is_a_conflict(
         assert reply.status == 409
 
 
-async def test_a_reset_forgets_everything(admin: Admin, rpc: Rpc, emulator: RunningEmulator) -> None:
-    await rpc("GetWorkflowInstance", query=True, Id=1)
-    await admin("POST", "/_admin/faults", {"faults": [{"kind": "lost_reply"}]})
-    await admin("POST", "/_admin/quota", {"edition": "basic"})
-
-    await admin("POST", "/_admin/reset")
-
-    assert (len(emulator.ledger), emulator.faults.rows(), emulator.state.quota.limits.total_qps) == (0, [], None)
-
-
-async def test_a_reset_can_take_another_scenario(admin: Admin, emulator: RunningEmulator) -> None:
-    named = await admin("POST", "/_admin/reset", {"name": "parent-fails"})
-    assert (named.body["title"], len(emulator.faults.rows())) == ("the parent fails", 1)
-
-    await admin("POST", "/_admin/reset", {"scenario": {"rules": {"run_seconds": 99}}})
-    assert (emulator.world.rules.run_seconds, emulator.faults.rows()) == (99.0, [])
-
-
 async def test_the_ledger_can_be_read_in_parts(admin: Admin, rpc: Rpc) -> None:
     await rpc("GetWorkflowInstance", query=True, Id=1)
     await rpc("StartWorkflowInstances", Ids=[1])
@@ -211,13 +187,3 @@ async def test_instances_of_the_scheduler_are_made_on_order(admin: Admin, emulat
     ]
     assert wrong.status == 400
     assert "project_id" in wrong.body["error"]
-
-
-async def test_a_scenario_may_begin_with_instances_of_the_scheduler() -> None:
-    order = {"project_id": 257880, "name": "nightly", "biz_date": "2025-02-05", "tasks": [7]}
-    async with serve(Settings(listen="127.0.0.1:0"), scenario=scenario_from({"scheduled": [order]})) as emulator:
-        (one,) = emulator.world.instances
-        emulator.state.reset()
-
-        assert (one.type, one.status, one.tasks[0].spec.id) == ("Normal", "Running", 7)
-        assert len(emulator.world.instances) == 1

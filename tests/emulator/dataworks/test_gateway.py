@@ -1,7 +1,6 @@
 """The protocol over real HTTP: envelopes, parameters, lists, tasks and logs."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -12,19 +11,7 @@ from alibabacloud_tea_openapi.exceptions import ClientException, ThrottlingExcep
 
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.dataworks.quota import Limits
-from headgate_emulator.faults import DryRun, FailRun
-from tests.emulator.conftest import FORM, Reply, Rpc, acs3_headers, reply_of, rpc1_query
-
-FIRST, SECOND = 1000341554601, 1000341554605
-BIZ_DATE = 1738684800000
-Admin = Callable[..., Awaitable[Reply]]
-
-
-async def backfill(rpc: Rpc, emulator: RunningEmulator, params: dict[str, Any], *, start: bool = True) -> None:
-    await rpc("CreateWorkflowInstances", **params)
-    emulator.advance(1)
-    if start:
-        await rpc("StartWorkflowInstances", Ids=[FIRST, SECOND])
+from tests.emulator.conftest import BIZ_DATE, FORM, Admin, Rpc, acs3_headers, backfill, reply_of, rpc1_query
 
 
 async def test_a_refusal_has_the_five_members_of_the_envelope(rpc: Rpc) -> None:
@@ -161,158 +148,6 @@ async def test_every_parameter_may_come_in_query_or_form(
     assert reply.body["PagingInfo"] == expected
 
 
-async def listed(rpc: Rpc, **params: Any) -> list[int]:
-    reply = await rpc("ListWorkflowInstances", **{"ProjectId": 257880, "BizDate": BIZ_DATE, **params})
-    return [row["Id"] for row in reply.body["PagingInfo"]["WorkflowInstances"]]
-
-
-async def test_a_list_shows_one_date_filtered_and_sorted(
-    rpc: Rpc, emulator: RunningEmulator, seed_create: dict[str, Any]
-) -> None:
-    await backfill(rpc, emulator, seed_create | {"Tags": [{"Key": "team", "Value": "a"}]})
-    await backfill(rpc, emulator, seed_create | {"Name": "another"}, start=False)
-    third = FIRST + 8
-
-    assert await listed(rpc) == [third, FIRST]
-    assert await listed(rpc, SortBy="Id Asc") == await listed(rpc, SortBy="CreateTime") == [FIRST, third]
-    assert await listed(rpc, SortBy="StartedTime Desc") == [FIRST, third]
-    assert await listed(rpc, Name="SPARKsql") == [FIRST]
-    assert await listed(rpc, Ids=[SECOND, third]) == [third]
-    assert await listed(rpc, Filter={"status": "Running"}) == [FIRST]
-    assert await listed(rpc, Filter={"status": ["NotRun", "Failure"]}) == [third]
-    assert await listed(rpc, Tags=["team:"]) == await listed(rpc, Tags=["x:y", "team:a"]) == [FIRST]
-    assert await listed(rpc, Tags=["team:b"]) == []
-    assert await listed(rpc, Type="Normal") == await listed(rpc, EnvType="Dev") == []
-    assert await listed(rpc, PageSize=1, PageNumber=2) == [FIRST]
-
-
-async def test_new_instances_can_be_late_in_lists_but_not_in_get(
-    rpc: Rpc, emulator: RunningEmulator, seed_create: dict[str, Any]
-) -> None:
-    emulator.world.rules = replace(emulator.world.rules, listing_lag_seconds=5)
-    await backfill(rpc, emulator, seed_create, start=False)
-
-    assert (await rpc("GetWorkflowInstance", query=True, Id=FIRST)).status == 200
-    assert await listed(rpc) == []
-    emulator.advance(5)
-    assert await listed(rpc) == [FIRST]
-
-
-async def task_rows(rpc: Rpc, **params: Any) -> list[dict[str, Any]]:
-    reply = await rpc("ListTaskInstances", **{"ProjectId": 257880, "Bizdate": BIZ_DATE, **params})
-    rows: list[dict[str, Any]] = reply.body["PagingInfo"]["TaskInstances"]
-    return rows
-
-
-async def test_tasks_run_one_after_another_and_write_logs(
-    rpc: Rpc, emulator: RunningEmulator, seed_create: dict[str, Any]
-) -> None:
-    properties = {
-        "Mode": "ManualSelection",
-        "RootTaskIds": [1, 2],
-        "Parallelism": 1,
-        "Analysis": {"Enabled": False, "Blocked": False},
-    }
-    await backfill(rpc, emulator, seed_create | {"DefaultRunProperties": properties}, start=False)
-    assert [row["Status"] for row in await task_rows(rpc)] == ["NotRun", "NotRun"]
-    await rpc("StartWorkflowInstances", Ids=[FIRST])
-
-    emulator.advance(3)
-    rows = await task_rows(rpc, SortBy="Id Asc", WorkflowInstanceId=FIRST)
-    assert [(row["TaskName"], row["Status"]) for row in rows] == [("task_1", "Success"), ("task_2", "Running")]
-
-    emulator.advance(2)
-    assert [row["Status"] for row in await task_rows(rpc, TaskIds=[2])] == ["Success"]
-    log = await rpc("GetTaskInstanceLog", query=True, Id=rows[1]["Id"])
-    assert log.body["TaskInstanceLog"].endswith("exit code 0\n")
-
-
-async def test_a_failed_run_names_its_task_and_shows_its_log(
-    rpc: Rpc, emulator: RunningEmulator, seed_create: dict[str, Any]
-) -> None:
-    emulator.faults.add([FailRun(task_name="load_orders", log="FAILED: table not found")])
-    await backfill(rpc, emulator, seed_create)
-    emulator.advance(5)
-
-    (row,) = await task_rows(rpc)
-    detail = (await rpc("GetTaskInstance", query=True, Id=row["Id"])).body["TaskInstance"]
-    log = (await rpc("GetTaskInstanceLog", query=True, Id=row["Id"])).body["TaskInstanceLog"]
-
-    assert (row["TaskName"], row["Status"], row["RunNumber"]) == ("load_orders", "Failure", 1)
-    parameters = row.pop("ScriptParameters")
-    assert detail == row | {
-        "Script": {"Content": "", "Parameters": parameters},
-        "Outputs": {"TaskOutputs": [{"Output": "257880.1023697426_out"}]},
-        "Tags": [],
-    }
-    assert "FAILED: table not found" in log
-
-
-async def test_reruns_keep_the_history_of_a_task(
-    rpc: Rpc, admin: Admin, emulator: RunningEmulator, seed_create: dict[str, Any]
-) -> None:
-    emulator.faults.add([FailRun()])
-    await backfill(rpc, emulator, seed_create)
-    emulator.advance(5)
-    await admin("POST", "/_admin/foreign", {"action": "rerun", "ids": [FIRST]})
-    emulator.advance(5)
-    (latest,) = await task_rows(rpc)
-
-    history = await task_rows(rpc, Id=latest["Id"])
-    first_log = await rpc("GetTaskInstanceLog", query=True, Id=latest["Id"], RunNumber=1)
-    no_log = await rpc("GetTaskInstanceLog", query=True, Id=latest["Id"], RunNumber=3)
-
-    assert [(row["RunNumber"], row["Status"]) for row in history] == [(1, "Failure"), (2, "Success")]
-    assert "exit code 1" in first_log.body["TaskInstanceLog"]
-    assert no_log.body["Code"] == "InvalidRunNumber.NotFound"
-
-
-async def test_a_dry_run_is_a_success_that_did_nothing(
-    rpc: Rpc, emulator: RunningEmulator, seed_create: dict[str, Any]
-) -> None:
-    emulator.faults.add([DryRun()])
-    await backfill(rpc, emulator, seed_create)
-    emulator.advance(5)
-
-    (row,) = await task_rows(rpc)
-    log = (await rpc("GetTaskInstanceLog", query=True, Id=row["Id"])).body["TaskInstanceLog"]
-
-    assert (row["Status"], row["TriggerRecurrence"]) == ("Success", "Skip")
-    assert "dry run" in log
-
-
-async def test_one_task_may_run_dry_and_the_lists_filter_finds_it(
-    rpc: Rpc, emulator: RunningEmulator, seed_create: dict[str, Any]
-) -> None:
-    emulator.faults.add([DryRun(task_name="task_2")])
-    properties = {
-        "Mode": "ManualSelection",
-        "RootTaskIds": [1, 2, 3],
-        "Parallelism": 1,
-        "Analysis": {"Enabled": False, "Blocked": False},
-    }
-    await backfill(rpc, emulator, seed_create | {"DefaultRunProperties": properties})
-    emulator.advance(5)
-
-    dry = await task_rows(rpc, TriggerRecurrence="Skip", Status="Success")
-    others = await task_rows(rpc, TriggerRecurrence="Normal", TriggerType="Scheduler")
-
-    assert [row["TaskName"] for row in dry] == ["task_2"]
-    assert {row["TaskName"] for row in others} == {"task_1", "task_3"}
-
-
-async def test_a_stopped_task_was_killed(rpc: Rpc, emulator: RunningEmulator, seed_create: dict[str, Any]) -> None:
-    await backfill(rpc, emulator, seed_create)
-    stopped = await rpc("StopWorkflowInstances", Ids=[FIRST])
-    emulator.advance(1)
-
-    (row,) = await task_rows(rpc, Status="Failure")
-
-    assert stopped.body["SuccessInfo"] == {str(FIRST): {"Success": True}}
-    log = (await rpc("GetTaskInstanceLog", query=True, Id=row["Id"])).body["TaskInstanceLog"]
-    assert "killed" in log
-
-
 async def test_ad_hoc_and_rerun_go_through_the_sdk(
     emulator: RunningEmulator, sdk_to: Callable[[RunningEmulator], Client]
 ) -> None:
@@ -341,20 +176,6 @@ async def test_ad_hoc_and_rerun_go_through_the_sdk(
     assert (found.status, found.owner, found.biz_date) == ("Running", "200", BIZ_DATE)
     assert emulator.world.instances[0].tasks[0].spec.content == "select '报表'"
     assert result.to_map() == {"Status": "Failure", "FailureMessage": "No instance matches."}
-
-
-async def test_modern_replies_carry_the_newer_ids(
-    rpc: Rpc, emulator: RunningEmulator, seed_create: dict[str, Any]
-) -> None:
-    emulator.world.rules = replace(emulator.world.rules, modern_fields=True)
-    operation = (await rpc("CreateWorkflowInstances", **seed_create)).body["OperationId"]
-    emulator.advance(1)
-
-    result = await rpc("GetCreateWorkflowInstancesResult", query=True, OperationId=operation)
-    one = await rpc("GetWorkflowInstance", query=True, Id=FIRST)
-
-    assert "UnifiedWorkflowInstanceIds" in result.body["Result"]
-    assert "WorkflowTaskInstanceId" in one.body["WorkflowInstance"]
 
 
 async def test_the_ledger_tells_who_asked_what_and_never_a_secret(

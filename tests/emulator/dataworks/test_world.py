@@ -1,6 +1,5 @@
 """The world by itself: time is a number, ids are counted, nothing is sent anywhere."""
 
-import json
 from datetime import date
 from typing import Any
 
@@ -9,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate_emulator.dataworks.errors import ApiError
-from headgate_emulator.dataworks.instances import Entry, Instance, TaskSpec
+from headgate_emulator.dataworks.instances import Entry, Instance
 from headgate_emulator.dataworks.statuses import TERMINAL, Status
 from headgate_emulator.dataworks.world import World
 from headgate_emulator.faults import DelayCreate, FailCreate, FailRun, RunFor, StuckStop
-from tests.emulator.worlds import NOW, backfill, created, manual, statuses, world_of
+from tests.emulator.worlds import NOW, backfill, created, statuses, world_of
 
 
 def test_creation_takes_its_time_and_ids_follow_the_dates() -> None:
@@ -60,15 +59,6 @@ def test_a_start_names_the_parent_whatever_the_order_of_ids(reverse: bool) -> No
     assert entries[first] == Entry(True)
     message = f"Because of parallelism config, wait for parent workflowInstance[{first}] to finish"
     assert entries[second] == Entry(False, message)
-
-
-def test_descending_order_starts_with_the_last_date() -> None:
-    world = world_of()
-    first, second = created(world, backfill(Properties={"Order": "Desc"}))
-
-    entries = world.start([first, second], NOW)
-
-    assert (entries[first].success, entries[second].success) == (False, True)
 
 
 def test_width_two_runs_two_dates_at_a_time() -> None:
@@ -166,17 +156,6 @@ def test_a_start_of_what_has_begun_or_is_absent_is_a_false_entry() -> None:
     assert entries[5] == Entry(False, "该实例不存在。")
 
 
-def test_the_course_passes_through_every_status_that_has_a_span() -> None:
-    world = world_of(wait_time_seconds=1, condition_seconds=1, wait_resource_seconds=1, checking_seconds=1)
-    first, _ = created(world, backfill())
-    world.start([first], NOW)
-
-    seen = [statuses(world, at)[0] for at in (0, 1, 2, 3, 13, 14)]
-
-    assert seen == ["WaitTime", "CheckingCondition", "WaitResource", "Running", "Checking", "Success"]
-    assert world.instances[0].run.started_at == NOW + 3000
-
-
 def test_a_stop_settles_later_and_ends_in_failure() -> None:
     world = world_of(stop_seconds=2)
     first, second = created(world, backfill())
@@ -220,86 +199,6 @@ def test_a_stuck_stop_never_settles_and_the_next_one_does() -> None:
 
     world.stop([first], NOW + 86_400_000)
     assert statuses(world, 86_402)[0] == "Failure"
-
-
-def test_a_failing_date_fails_once() -> None:
-    world = world_of(FailRun(biz_date=date(2025, 2, 6)), auto_start="any_end")
-    world.start(created(world, backfill(3)), NOW)
-
-    assert statuses(world, 30) == ["Success", "Failure", "Success"]
-
-
-def test_instances_report_what_seed_000_reports() -> None:
-    world = world_of(listing_lag_seconds=4)
-    created(world, backfill())
-
-    one = world.instances[0]
-
-    assert (one.workflow_id, one.create_user, one.modify_user) == (1, "200527038829996354", "200527038829996354")
-    assert (one.create_time, one.modify_time, one.visible_at) == (NOW, NOW, NOW + 4000)
-    assert one.run.started_at is one.run.finished_at is None
-
-
-def test_a_manual_workflow_keeps_its_own_id_and_takes_yesterday() -> None:
-    world = world_of()
-    created(world, manual())
-
-    assert (world.instances[0].workflow_id, world.instances[0].type) == (77, "ManualWorkflow")
-    assert world.instances[0].biz_date == 1738857600000  # NOW is on 2025-02-08 in UTC+8
-
-
-def test_downstream_tasks_come_from_the_catalogue() -> None:
-    tasks = (TaskSpec(id=1, name="a", downstream=(2, 3)), TaskSpec(id=2, name="b", downstream=(3,)))
-    world = world_of(tasks=tasks)
-    created(world, backfill(1, Properties={"ExcludeTaskIds": [2]}))
-    created(world, backfill(1))
-
-    assert [[task.spec.name for task in one.tasks] for one in world.instances] == [
-        ["a", "task_3"],
-        ["a", "b", "task_3"],
-    ]
-
-
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
-        ({"Periods": ""}, "MissingPeriods"),
-        ({"DefaultRunProperties": ""}, "MissingDefaultRunProperties"),
-        ({"DefaultRunProperties": "{}"}, "MissingParallelism"),
-        ({"Properties": {"Analysis": None}}, "MissingAnalysis"),
-        ({"Properties": {"RootTaskIds": []}}, "MissingRootTaskIds"),
-        ({"Properties": {"RootTaskIds": [1, 2]}}, "InvalidParameter"),
-        ({"Properties": {"Mode": "Chain"}}, "InvalidParameter"),
-        ({"Periods": '{"BizDates":[{"StartBizDate":"2025-02-06","EndBizDate":"2025-02-05"}]}'}, "InvalidParameter"),
-        ({"Periods": '{"BizDates":[{"StartBizDate":"1925-02-06","EndBizDate":"2025-02-05"}]}'}, "InvalidParameter"),
-        (
-            {
-                "Periods": '{"BizDates":[{"StartBizDate":"2025-02-06","EndBizDate":"2025-02-06"}],'
-                '"StartTime":"00:00:00"}'
-            },
-            "MissingEndTime",
-        ),
-    ],
-)
-def test_a_create_that_makes_no_sense_is_refused(changes: dict[str, Any], code: str) -> None:
-    with pytest.raises(ApiError) as caught:
-        world_of().create(backfill(**changes), NOW)
-
-    assert caught.value.refusal.code == code
-
-
-def test_an_undocumented_member_can_be_demanded() -> None:
-    world = world_of(require_bizdate_intervals=True)
-
-    with pytest.raises(ApiError, match="BizdateIntervals not set"):
-        world.create(manual(Type="SmokeTest"), NOW)
-
-
-def test_overlapping_ranges_give_each_date_once() -> None:
-    one = {"StartBizDate": "2025-02-05", "EndBizDate": "2025-02-06"}
-    world = world_of()
-
-    assert len(created(world, backfill(Periods=json.dumps({"BizDates": [one, one]})))) == 2
 
 
 @given(

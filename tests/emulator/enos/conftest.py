@@ -18,6 +18,8 @@ from headgate_emulator.settings import Settings
 APP_KEY, APP_SECRET = "testid", "testsecret"
 USER = {"userId": "yourUserId", "orgId": "yourOrgId"}
 
+NOW_MS = 1_739_022_200_000
+
 _ticks = itertools.count()
 
 
@@ -77,7 +79,7 @@ class ByHand:
 @pytest.fixture
 async def emulator() -> AsyncIterator[RunningEmulator]:
     """An emulator whose clock stands still."""
-    async with serve(Settings(listen="127.0.0.1:0", time_scale=0, start_ms=1_739_022_200_000)) as running:
+    async with serve(Settings(listen="127.0.0.1:0", time_scale=0, start_ms=NOW_MS)) as running:
         yield running
 
 
@@ -85,3 +87,10 @@ async def emulator() -> AsyncIterator[RunningEmulator]:
 async def by_hand(emulator: RunningEmulator) -> AsyncIterator[ByHand]:
     async with aiohttp.ClientSession() as session:
         yield ByHand(session, emulator)
+
+
+async def trigger(by_hand: ByHand, at_ms: int = NOW_MS, **body: Any) -> str:
+    """Trigger the second flow of the seed; the id of its instance."""
+    reply = await by_hand("flows", "trigger", body={"flowId": 2809, "triggerTime": at_ms, **body})
+    found: str = reply["data"]["flowInstanceId"]
+    return found
