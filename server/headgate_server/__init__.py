@@ -1,1 +1,1 @@
-"""The front door: a gRPC server that records jobs and streams what happens to them. Holds no cloud credentials."""
+"""The gRPC server: it records jobs and streams their events, and holds no cloud credentials."""

@@ -1,4 +1,4 @@
-"""`headgate server`: read the settings, serve until told to stop, drain, leave."""
+"""`headgate server`: read the settings, serve until SIGTERM or SIGINT, drain, end."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ async def _serve(found: settings.Settings) -> None:
     if found.processes > 1 and not supervisor.is_one_of_several():
         return await supervisor.run(found, stop)
     if supervisor.is_one_of_several():
-        loop.add_reader(sys.stdin.fileno(), stop.set)  # readable at its end only: the parent has gone
+        loop.add_reader(sys.stdin.fileno(), stop.set)  # readable at its end only: the parent has ended
     async with app.running(found) as serving:
         line = f"headgate server ready grpc=127.0.0.1:{serving.grpc_port} ops=127.0.0.1:{serving.ops_port}"
-        print(line, flush=True)  # noqa: T201 - the promise to whoever started us
+        print(line, flush=True)  # noqa: T201 - the parent waits for this line
         await stop.wait()
         _log.info("draining")
     return None

@@ -1,7 +1,7 @@
-"""Access control that every RPC passes where callers are told apart: who calls, with which right, and how often.
+"""Access control of every RPC where HEADGATE_CALLERS names the callers: who calls, with which right, and how often.
 
 It decides from metadata alone, before a request is parsed. A denial costs no exception, and log lines about denials are
-few. A stream is asked about again with each of its messages, once the file has changed or a token expires.
+few. A stream is checked again with each of its messages once the file has changed or a token expires.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class AccessControl:
         _log.info("HEADGATE_CALLERS was read again: %d tokens and certificates", len(self.callers.proofs))
 
     def rename(self, default_connection: str) -> None:
-        """Let callers of the default connection use it by both of its names; the new one is empty if it has none."""
+        """Let callers of the default connection use both of its names; the new one is empty if it has none."""
         self._default_connection = default_connection
         self.callers = self._written.also_by(default_connection)
 
@@ -249,7 +249,7 @@ class MethodGuard:
         try:
             life = await self._access.jobs.life(job_id)
         except JobDamaged:
-            life = None  # whose it is can't be told
+            life = None  # its connection is not known
         if life is None or not caller.may_use(life.connection):
             raise permissions.denied_job(job_id)
         return life.uid
@@ -297,7 +297,7 @@ class StreamPermit:
         return self._sink.write(message)
 
     def leave(self) -> None:
-        """Give the place back."""
+        """Give the stream's place back."""
         self._access.streams.leave(self._proof.caller)
 
     def _ask_again(self) -> None:
@@ -309,7 +309,7 @@ class StreamPermit:
 
 
 def _reader_of_names() -> Callable[[Mapping[str, Sequence[bytes]]], tuple[str, ...] | None]:
-    # Loading the library is a twelfth of a server's start, so only those do it that need it.
+    # Loading the library takes 8 % of a server's start, so it is loaded only where it is needed.
     from headgate_server.auth import client_certificates
 
     return client_certificates.names

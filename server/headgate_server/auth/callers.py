@@ -1,6 +1,7 @@
 """Who calls: callers with their rights, and the proofs by which they are known. Pure.
 
-A token is kept as its SHA-256 digest only, and looked up by it, so how long a look takes tells nothing of a token.
+A token is kept as its SHA-256 digest only, and looked up by it, so the time of a lookup
+reveals nothing of a token.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Callers:
         return Callers({key: replace(proof, caller=callers[id(proof.caller)]) for key, proof in self.proofs.items()})
 
     def of_token(self, token: str, now_ms: int) -> Proof | Reason:
-        """Whose token it is, or why it is nobody's."""
+        """The proof of a token's caller, or why there is none."""
         digest = digest_of(token)
         proof = self.proofs.get(digest)
         if proof is None or not isinstance(proof.key, bytes) or not hmac.compare_digest(proof.key, digest):
@@ -53,7 +54,7 @@ class Callers:
         return Reason.TOKEN_EXPIRED if is_over(proof, now_ms) else proof
 
     def of_certificate(self, names: Iterable[str]) -> Proof | Reason:
-        """Who has a certificate with these names. One that names two callers names none."""
+        """The proof of a certificate's caller, or why there is none. A certificate that names two callers has none."""
         found = [proof for name in names if (proof := self.proofs.get(name)) is not None]
         if not found:
             return Reason.TOKEN_MISSING

@@ -1,6 +1,6 @@
 """The file that names who may call, HEADGATE_CALLERS: tokens by their digests, rights, connections, limits.
 
-It holds no token, so whoever reads it can't call. Complaints name the entry and quote nothing.
+It holds no token, so reading it gives no access. Errors name the entry and quote no value.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _Model(BaseModel):
 
 
 class TokenEntry(_Model):
-    """One token of a caller: the digest in hex, and when it expires; it never does where that is not said."""
+    """One token of a caller: the digest in hex, and when it expires; without a time it never does."""
 
     sha256: Sha256
     expires: AwareDatetime | None = None
@@ -160,4 +160,4 @@ def _complaints(error: ValidationError) -> str:
 
 
 _MOST: Final = 5
-"""Complaints that are told at once."""
+"""Most complaints of one error."""

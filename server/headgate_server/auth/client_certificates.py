@@ -1,6 +1,6 @@
 """The names in a client's certificate, as a library reads them: what grpc hands out as a name ends at its first NUL.
 
-One certificate names one client. What is mixed up, or holds what nobody can see, names nobody. Pure.
+One certificate names one client. Several names where one is meant, or invisible characters, name none. Pure.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SCHEME: Final = "spiffe://"
 """How a SPIFFE id begins. It is looked for in URI names only, and no other name may look like one."""
 
 MAX_NAMES: Final = 100
-"""Most names of one certificate that are looked at; one with more names nobody."""
+"""Most names of one certificate; one with more names no client."""
 
 _PEM: Final = "x509_pem_cert"
 _REMEMBERED: Final = 4_096
@@ -24,7 +24,7 @@ _REMEMBERED: Final = 4_096
 
 
 class _Unsound(ValueError):
-    """The names of a certificate can't be told from others."""
+    """The names of a certificate are not unique or not plain."""
 
 
 def names(shown: Mapping[str, Sequence[bytes]]) -> tuple[str, ...] | None:

@@ -14,10 +14,10 @@ from headgate_server.errors import share_exceeded, status
 from headgate_server.errors.exceptions import Refused
 
 BUSY_SECONDS: Final = 1.0
-"""When a caller may come back who found no slot."""
+"""When a caller may come back that found no slot, in seconds."""
 
 MAX_SECONDS: Final = 3_600.0
-"""The longest wait that is told to a caller who calls too often, however slow its rate."""
+"""The longest wait that an answer asks of a caller over its rate, in seconds, however slow that rate is."""
 
 MESSAGES: Final = {
     Reason.TOKEN_MISSING: 'no token: send one with each call, as metadata "authorization: Bearer ..." '
@@ -26,7 +26,7 @@ MESSAGES: Final = {
     "name one caller: send the whole token, or ask the operator for another",
     Reason.TOKEN_EXPIRED: "the token has expired: ask the operator for another",
 }
-"""What is said to a caller who is not known."""
+"""Messages for calls without a known caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +54,27 @@ class Denial:
 
 @lru_cache
 def unknown(reason: Reason) -> Denial:
-    """A call of nobody that is known."""
+    """The denial of a call without a known caller."""
     return _answer(Refused(reason, MESSAGES[reason]))
 
 
 @lru_cache
 def no_right(right: str, method: str) -> Denial:
-    """A call that its caller has no right to."""
+    """The denial of a call that its caller has no right to."""
     message = f"{method} needs the right to {right}, which the caller has not"
     return _answer(Refused(Reason.RIGHT_MISSING, message, metadata={"right": right}))
 
 
 @lru_cache(maxsize=1_024)
 def too_often(caller: str, limit: float, tenths: int) -> Denial:
-    """A call of someone who calls too often, with tenths of a second to wait."""
+    """The denial of a call over its caller's rate; `tenths` is the wait in units of 0.1 s."""
     subject = share_exceeded.of_caller(caller)
     return _answer(share_exceeded.exceeded("calls_per_second", limit, subject, tenths / 10))
 
 
 @lru_cache(maxsize=1_024)
 def too_many(caller: str, limit: int) -> Denial:
-    """A stream of someone who has too many."""
+    """The denial of a stream beyond the caller's share."""
     subject = share_exceeded.of_caller(caller)
     return _answer(share_exceeded.exceeded("watches", limit, subject, STREAM_SECONDS))
 

@@ -1,4 +1,4 @@
-"""How long the answer to a denied call is held back: who is denied often waits for it.
+"""How long the answer to a denied call is held back: callers that are denied often wait for it.
 
 A client that tries again at once, whatever the answer says, would keep the server busy with denying it. Held back, its
 calls take up room on its own connection, and it makes fewer. The first ones of a second are answered at once.
@@ -78,7 +78,7 @@ class HeldDenials:
             self._held -= 1
 
     def _forget(self, now: float) -> None:
-        """Forget who was not denied for a second; connections come and go."""
+        """Forget subjects without a denial for a second; connections come and go."""
         if now >= self._forget_at:
             self._due = {subject: due for subject, due in self._due.items() if due > now - 1.0}
             self._forget_at = now + 1.0

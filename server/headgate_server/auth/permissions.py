@@ -30,7 +30,7 @@ class Scope(Enum):
     ANSWER = auto()
     """Nothing; the handler leaves out of its answer what the caller may not see."""
     NOTHING = auto()
-    """Nothing; the answer is the same for everyone."""
+    """Nothing; the answer is the same for all callers."""
 
 
 @dataclass(frozen=True, slots=True)

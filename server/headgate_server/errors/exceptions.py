@@ -1,4 +1,4 @@
-"""What can go wrong in a server, as exceptions. Adapters raise them, `status` says them over gRPC."""
+"""What can go wrong in a server, as exceptions. Adapters raise them, `status` makes gRPC statuses of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a call is answered with when the job that it names is not there. Pure."""
+"""Errors of calls that name a job which is not there. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The error of a share that is used up, and whose share it may be. Pure."""
+"""The error of a share that is used up, with the subject whose share it is. Pure."""
 
 from __future__ import annotations
 

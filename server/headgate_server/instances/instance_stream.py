@@ -36,7 +36,7 @@ class InstanceWatch:
     """What the streams of a process share.
 
     Args:
-        max_age_seconds: about how long a stream lives; each one's own end is spread by a tenth.
+        max_age_seconds: about how long a stream lives; each one's end is spread by +-10 %.
         max_delay_seconds: how far the reconnects of the streams of a draining server are spread.
         max_streams: most streams that are open at a time.
         jitter: a number from 0 to 1, another one each time.

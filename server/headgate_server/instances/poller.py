@@ -1,9 +1,9 @@
 """Keep the rows of watched instances recent: one look per instance for all watchers, one read for all servers.
 
-A look is a glance into the store: what was last seen of the instance, and who reads it. Whoever takes the claim on the
-next read puts one question to the workers, and the answer is in the store for everyone. An instance that a job follows
-is not read here at all: the job's worker holds the claim, and its reads are what the watchers see. Nobody watches,
-nobody reads.
+A look is a read of the store: the last observation of the instance, and which process reads it. The process that takes
+the claim on the next read asks the workers once, and the answer is in the store for all servers. An instance that a job
+follows is not read here at all: the job's worker holds the claim, and its reads are what the watchers see. No watcher,
+no read.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CHUNK: Final = 100
 """Instances of one look: they are considered in one go, 1 ms or so, between which calls are served."""
 
 BEAT_SECONDS: Final = 0.02
-"""Shortest time between two rounds of looks, so that what is wanted together is looked at together."""
+"""Shortest time between two batches of looks, in seconds, so that instances due together are looked at together."""
 
 SHARED_SECONDS: Final = 1.0
 """Time between two looks at an instance that a job follows."""
@@ -121,7 +121,7 @@ class InstancePoller:
                 self._leave(instance, viewer)
 
     def drain(self) -> None:
-        """Tell every stream, and every later one, that this server is going away."""
+        """Mark every stream, present and later, as draining: this server shuts down."""
         self._draining = True
         for viewer in self._viewers:
             viewer.drain()
@@ -141,7 +141,7 @@ class InstancePoller:
     def _join(self, instance: InstanceKey) -> Watched:
         watched = self._watched.setdefault(instance, Watched(instance.kind, instance.id))
         now_ms = self._clock.now_ms()
-        # That it has ended is only believed when it was seen just now: somebody may be running it again.
+        # An end counts only when it was just observed: the instance may have been run again since.
         watched.wanted_ms = max(watched.wanted_ms, now_ms - self._pace.min_ms)
         watched.due = 0.0
         return watched
@@ -185,7 +185,7 @@ class InstancePoller:
             watched.wake_viewers()
 
     def _consider(self, instance: InstanceKey, watched: Watched, seen: Observation) -> None:
-        """Take what was seen, and read the instance again where that is due and nobody else does."""
+        """Take the last observation, and read the instance again where that is due and no other process does."""
         loop_now, now_ms = asyncio.get_running_loop().time(), self._clock.now_ms()
         row = _parsed(instance.kind, seen.raw)
         if row is not None and seen.raw:
@@ -239,7 +239,7 @@ class InstancePoller:
         return await self._reads.ask_for_watchers(instance.kind.method, request, Call(caller=caller))
 
     async def _fail(self, instance: InstanceKey, watched: Watched, error: ServerError) -> int:
-        """Tell the watchers, and for how many ms nobody shall try again."""
+        """Pass a failed read to the watchers; in how many ms the next try is due."""
         watched.failures += 1
         told = status.translate(error) or Status()
         if not status.is_passing(told):

@@ -18,11 +18,11 @@ _UNSENT: Final = (0, 0)
 
 
 class Watched:
-    """An instance that somebody watches.
+    """A watched instance.
 
     `due` is when it is looked at next, by the loop's clock; `is_read` whether a read of it is under way, and `failures`
     how many have failed in a row. An end is believed when it was seen at `wanted_ms` or later. `next_ms` is when it is
-    read next, 0 when that can't be told. Times in ms are the store's.
+    read next, 0 when that is not known. Times in ms are the store's.
     """
 
     def __init__(self, kind: InstanceKind, id_: int | str) -> None:
@@ -48,7 +48,7 @@ class Watched:
 
     @property
     def is_known(self) -> bool:
-        """Whether there is anything to tell of it."""
+        """Whether a row or an error of it is there to be sent."""
         return self._numbers != _UNSENT
 
     def take(self, row: Row, raw: bytes) -> None:
@@ -123,7 +123,7 @@ class Viewer:
 
     @property
     def knows_nothing(self) -> bool:
-        """Whether there is an instance of which nothing was told."""
+        """Whether nothing is known yet of some instance."""
         return not all(watched.is_known for watched in self._watched)
 
     @property
@@ -133,7 +133,7 @@ class Viewer:
 
     @property
     def next_ms(self) -> int:
-        """When one of them will be read next; 0 when that can't be told."""
+        """When one of them will be read next; 0 when that is not known."""
         return min((watched.next_ms for watched in self._watched if watched.next_ms), default=0)
 
     def drain(self) -> None:

@@ -112,7 +112,7 @@ class Reads:
         Args:
             method: name of the RPC, such as "GetWorkflowInstance".
             request: its request.
-            call: tells who asks and how long he waits.
+            call: who asks, and until when the answer is awaited.
             extra_seconds: how much longer than other reads this one may take.
             cost: what counts against the shares of caller and connection.
 
@@ -125,7 +125,7 @@ class Reads:
             return await self.ask_for_watchers(method, request, call, extra_seconds=extra_seconds)
 
     async def ask_for_watchers(self, method: str, request: Request, call: Call, *, extra_seconds: float = 0.0) -> bytes:
-        """As `ask`, for whoever minds the shares by itself."""
+        """As `ask`, for callers that count the shares themselves."""
         if len(self._open) >= MAX_ASKED:
             raise exceeded("open_reads", MAX_ASKED, PROCESS, READ_SECONDS)
         seconds, refusal = self._patience(call, self._timeout + extra_seconds)
@@ -192,7 +192,7 @@ def _remaining(deadline: float) -> float:
 
 
 def _seen_ms(kind: type[pb.WorkflowInstance | pb.FlowInstance], raw: bytes) -> int:
-    """When a row was seen; -1, which nobody takes for recent, where it can't be read."""
+    """When a row was read; -1, which is never recent enough, where it can't be parsed."""
     try:
         return int(kind.FromString(raw).observe_time.ToMilliseconds())
     except DecodeError:

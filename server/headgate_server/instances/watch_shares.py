@@ -2,7 +2,7 @@
 
 An instance counts once for a caller, however many of its streams watch it. A caller whose reads of upstream are used up
 has its instances read less often, at most as far apart as its share lasts for all of them; one that another caller
-watches too is read for that one. Where callers are not told apart those of a connection count as one caller.
+watches too is read for that one. Without named callers, all of a connection count as one caller.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads that nobody waits for any more, since their caller has hung up or was told that it took too long.
+"""Withdrawn reads: their caller has hung up, or was answered that the read took too long.
 
 They are taken out of the lane, many at once, whether a worker has begun or not: one that has finds its claim gone when
 it renews it, and stops. Nothing depends on it: an entry that stays is let go at its deadline.

@@ -53,7 +53,7 @@ def time_of(holder: Any, *names: str) -> Timestamp | None:
 
 
 def is_starting(job: pb.Job) -> bool:
-    """Whether runs of the job may still begin: what they wait for is of no matter once they are not to."""
+    """Whether runs of the job may still begin: otherwise what they wait for does not matter."""
     return job.state != pb.JOB_STATE_CANCELLING
 
 
@@ -108,7 +108,7 @@ def not_created(job: pb.Job, facts: Facts) -> Iterator[pb.Cause]:
 
 
 def is_surveyed(job: pb.Job) -> bool:
-    """Whether it is known which dates have instances already, or nobody wants to know."""
+    """Whether it is known which dates have instances already, or the backfill needs no survey."""
     return not reprocess.surveys(job.backfill) or job.HasField("survey_time") or bool(job.operations)
 
 
@@ -139,7 +139,7 @@ def _is_blocked(run: pb.InstanceRun | None) -> bool:
 
 
 def _count_behind(run: pb.InstanceRun, behind: Mapping[int, Sequence[pb.InstanceRun]]) -> int:
-    """How many runs come after a blocked one, itself included; upstream's ids might go round in a circle."""
+    """How many runs come after a blocked one, itself included; upstream's ids might form a cycle."""
     seen: set[int] = set()
     left = [run]
     while left:

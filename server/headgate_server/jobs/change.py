@@ -1,4 +1,4 @@
-"""Steer a job: load it, decide, commit what was decided, and begin again when somebody else was faster."""
+"""Change a job: load it, decide, commit the decision, and begin again when another commit came first."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ TRIES: Final = 60
 """How often a decision is taken again because the job has moved on."""
 
 PAUSES: Final = (0.0, 0.0, 0.002, 0.005, 0.01)
-"""Longest pauses in seconds after the first misses, the last for all that follow. What is slept is a random part of
-it: someone who writes in a steady rhythm must not win every time."""
+"""Longest pauses in seconds after the first misses, the last for all that follow. The sleep is a random part of
+it: a writer with a steady rhythm must not win every time."""
 
 _JITTER: Final = secrets.SystemRandom()
 
@@ -168,7 +168,7 @@ class JobChanger:
         return None if uid and uid != stored.job.uid else (stored, stored.job)
 
     def _memory(self, before: pb.Job, after: pb.Job) -> commit.MemoryPolicy:
-        """What a change does to a store whose memory is running out: what brings no end must not eat up the reserve."""
+        """How a change may use a store that is nearly full: only what brings a job to its end may use the reserve."""
         if _brings_end(after):
             return commit.MemoryPolicy.RESERVE
         return self._new_work() if is_terminal(before) else commit.MemoryPolicy.SPARE
@@ -182,7 +182,7 @@ class JobChanger:
             job=after,
             expected_revision=stored.revision,
             events=(event.SerializeToString(),),
-            hints=b"" if is_terminal(before) else None,  # nothing of the last go is of use for the next
+            hints=b"" if is_terminal(before) else None,  # hints of the last run of the job are of no use for the next
             wake=None if is_terminal(after) else commit.Wake(tick),
             request=record,
             hold=_hold(before, after, event),
@@ -191,12 +191,12 @@ class JobChanger:
 
 
 def _gone(job_id: str, uid: str) -> Refused:
-    """What is said of a job that is not there; `uid` is that of the one that was."""
+    """The error for a job that is not there; `uid` is that of the one that was."""
     return deleted_job(job_id) if uid else unknown_job(job_id)
 
 
 def _refusal(name: str, answer: commit.CommitOutcome) -> ServerError:
-    """What is said of a change that was not made."""
+    """The error for a change that was not made."""
     match answer:
         case date_claims.Overlapping(taken):
             return overlapping(taken)

@@ -1,7 +1,7 @@
-"""Tell why a job is not further than it is, from the job, the workers' signs of life and the quota. Pure.
+"""Why a job is not further than it is, from the job, the workers' heartbeats and the quota. Pure.
 
 Rules are asked in order, the outermost cause first. A job that has not ended always has a cause: where nothing is in
-the way, that it runs. Times are told where they are known: since when, when it is expected to be over, and when
+the way, that it runs. Times are given where they are known: since when, when it is expected to be over, and when
 headgate decides at the latest.
 """
 
@@ -29,10 +29,10 @@ DEAD_MS: Final = 15_000
 """A worker that has been silent for so long counts as gone."""
 
 UNSERVED_MS: Final = 75_000
-"""So does every worker of a connection that none has said to serve for so long; they say so every 30 s."""
+"""A connection that no worker has announced for so long has none; workers announce theirs every 30 s."""
 
 CROWDED_MS: Final = 1_000
-"""A queue for the quota that is shorter than this is not worth telling."""
+"""A shorter queue for the quota is no cause."""
 
 ON_ITS_WAY_MS: Final = 15_000
 """A call may be on its way for so long after its intent; after that its reply is lost."""

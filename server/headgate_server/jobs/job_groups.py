@@ -1,7 +1,7 @@
 """Reads jobs of an index in groups that are small in bytes, however large single jobs are.
 
-How large the next group may be is told by those before: few jobs at first, then as many as are about one group's bytes.
-Of jobs that a caller may not see the connection is read and no more, so that what others store costs him nothing.
+The size of the next group follows from those before: few jobs at first, then as many as are about one group's bytes.
+Of jobs that a caller may not see only the connection is read, so that jobs of others cost the caller's share nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class JobGroups:
     Args:
         index: where the jobs are.
         connections: those whose jobs are read; None for all of them.
-        on_read: is told how many bytes a group has.
+        on_read: called with the bytes of each group.
     """
 
     def __init__(

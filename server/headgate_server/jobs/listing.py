@@ -26,7 +26,7 @@ from headgate_server.ports.jobs import Found, Index, StoredJob
 PAGE_SIZE: Final = 50
 MAX_PAGE_SIZE: Final = 200
 MAX_PAGE_BYTES: Final = 1024 * 1024
-"""About how large a page becomes; clients refuse messages of more than 4 MiB unless told otherwise."""
+"""About how large a page becomes; by default clients refuse messages of more than 4 MiB."""
 
 MAX_WALKED: Final = 2_000
 """Most jobs that one call looks at."""

@@ -85,7 +85,7 @@ class NewJob:
         job_id: its id.
         job: the job as accepted, at revision 1.
         commit: what records it.
-        digest: what tells one request body from another.
+        digest: `body_digest` of its request.
     """
 
     job_id: str

@@ -1,4 +1,4 @@
-"""PlanBackfill: a worker tells what it would do with the dates; here other backfills and the quota come beside that."""
+"""PlanBackfill: a worker plans the dates; conflicts with other backfills and the quota are added here."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class BackfillPlanner:
 
 
 def _plain(request: pb.PlanBackfillRequest) -> pb.PlanBackfillRequest:
-    """The request with its dates told in the fewest ranges, so that a worker need not count what a caller repeats."""
+    """The request with its dates in the fewest ranges, so that a worker need not count repeated dates."""
     plain = pb.PlanBackfillRequest()
     plain.CopyFrom(request)
     ranges = date_rules.fewest_ranges(request.spec)

@@ -16,7 +16,7 @@ from typing import Final
 from headgate import pb
 
 LIFE_MS: Final = 24 * 3600 * 1000
-"""How long a token holds: somebody may have to approve the plan first."""
+"""How long a token holds: a person may have to approve the plan first."""
 
 _VERSION: Final = 1
 _TIME: Final = slice(1, 9)
@@ -51,7 +51,7 @@ def token_of(spec: pb.BackfillSpec, connection: str, slots: Sequence[pb.PlanSlot
 
 
 def digest_of(spec: pb.BackfillSpec, connection: str) -> bytes:
-    """What tells one backfill from another: 16 bytes over all of its spec, and its connection."""
+    """Digest of a backfill: 16 bytes over all of its spec, and its connection."""
     request = pb.PlanBackfillRequest(spec=spec, connection=connection)
     return hashlib.blake2b(request.SerializeToString(deterministic=True), digest_size=16).digest()
 

@@ -18,7 +18,7 @@ _TOTAL: Final = "total"
 
 
 def quota_status(connection: str, facts: Facts) -> pb.Quota | None:
-    """The quota of a connection; None when no worker has said that it serves it."""
+    """The quota of a connection; None when no worker has announced it."""
     hash_ = facts.quota
     limits = quota_limits.announced_limits(hash_)
     if limits is None:

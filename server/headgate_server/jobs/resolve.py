@@ -1,4 +1,4 @@
-"""Decide what a person's word on a call whose outcome is not known does to a job. Pure."""
+"""Decide what a person's answer about a call of unknown outcome does to a job. Pure."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _WORDS: Final[Mapping[pb.Resolution.ValueType, str]] = {
 
 
 def resolve(job: pb.Job, request: pb.ResolveJobRequest, caller: str, now_ms: int) -> pb.JobEvent:
-    """Tell a job that needs attention what really happened.
+    """Give the call of unknown outcome the outcome that a person has found.
 
     Raises:
-        Refused: STATE_CONFLICT, or FIELD_INVALID where the ids do not go with what is said.
+        Refused: STATE_CONFLICT, or FIELD_INVALID where the ids do not go with the outcome.
     """
     if job.state != pb.JOB_STATE_NEEDS_ATTENTION:
         raise conflict(job, "does not need attention")

@@ -1,7 +1,7 @@
 """Decide which dates of an ended backfill run again, and what their rows are then. Pure.
 
-The runs of one retry get a number higher than all attempts before, so that the failures of earlier goes, which stay on
-record, are told from those of this one.
+The runs of one retry get a number higher than all attempts before, which tells them from the failures of earlier
+attempts, which stay on record.
 """
 
 from __future__ import annotations

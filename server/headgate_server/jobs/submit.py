@@ -83,7 +83,7 @@ class Submitter:
     Args:
         plans: asked where a submit insists on a plan.
         ttl_seconds: how long a job is kept after its end when its caller does not say.
-        connection_shares: how much a connection may have stored; what a caller may is said by the caller.
+        connection_shares: how much a connection may have stored; a caller's own share is in its limits.
         new_work: what becomes of a commit that makes new work, by how full the store is.
         default: knows what the empty name of a connection stands for; None for itself.
     """
@@ -188,7 +188,7 @@ class Submitter:
         except JobDamaged:
             stored = None  # what it was is not known, but it has the id
         job = stored.job if stored else pb.Job()
-        # Of a job that the caller may not see nothing is told but that it is there.
+        # Of a job that the caller may not see only its existence is shown.
         state = pb.JobState.Name(job.state) if stored and caller.may_use(job.connection) else ""
         metadata = {"job": name, "state": state.removeprefix("JOB_STATE_")}
         resource = ResourceInfo(resource_type="headgate.v1.Job", resource_name=name)
@@ -200,7 +200,7 @@ def _accepted(made: NewJob) -> SubmitResult:
 
 
 def _refusal(made: NewJob, answer: commit.CommitOutcome) -> ServerError:
-    """What is said of a job that was not recorded."""
+    """The error for a job that was not recorded."""
     match answer:
         case date_claims.Overlapping(taken):
             return _not_covered(made, taken) if _joins(made) else overlapping(taken)

@@ -1,6 +1,6 @@
 """Decide what cancel, pause and resume do to a job. Pure.
 
-Each answers with the event that is to be recorded, or with None where the wish is fulfilled already.
+Each answers with the event that is to be recorded, or with None where the job is in that state already.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The audit log: one line for every call that writes, whatever came of it, in a logger of its own.
 
 A line is made of `name=value`; a value that is more than plain characters stands in quotes with escapes, so that no
-content ends a line or adds to it. Calls that succeed are never left out. Of refused ones a flood is counted.
+content ends a line or adds to it. Calls that succeed are never left out. A flood of refused ones is counted.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class AuditTrail:
         self.write: Callable[[str], None] = _log
 
     def direct(self, write: Callable[[str], None]) -> None:
-        """Hand lines to `write`, which costs a tenth of a record."""
+        """Hand lines to `write`, at 10 % of the cost of a log record."""
         self.write = write
 
 

@@ -1,4 +1,4 @@
-"""What of the store can't be read: counted, and told in few log lines, however often it is met."""
+"""Rows of the store that can't be read: counted, and logged in few lines however often they are met."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Damage:
         self._quiet_until = 0.0
 
     def note(self, what: str) -> None:
-        """Count a row, and tell of it if nothing was told for a while.
+        """Count a row, and log the count unless a line was written just before.
 
         Args:
             what: the row, such as the name of a job; nothing of what it holds.

@@ -13,7 +13,7 @@ TELL_SECONDS: Final = 5.0
 
 
 class DenialLog:
-    """Counts calls that were turned away, and tells of them. Callers' names are known ones, so that it stays small."""
+    """Counts denied calls, and logs the counts. Callers' names are known ones, so that it stays small."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
@@ -21,7 +21,7 @@ class DenialLog:
         self._quiet_until = 0.0
 
     def note(self, reason: str, caller: str, where: str, now: float) -> None:
-        """Count a call, and tell at once if nothing was told for a while.
+        """Count a call, and log it at once unless a line was written just before.
 
         Args:
             reason: why it was denied.
@@ -34,7 +34,7 @@ class DenialLog:
         self.tell(now)
 
     def tell(self, now: float) -> None:
-        """Tell what was counted, if there is something and it is time."""
+        """Log the counts, if there are any and it is time."""
         if not self._counts or now < self._quiet_until:
             return
         self._quiet_until = now + TELL_SECONDS

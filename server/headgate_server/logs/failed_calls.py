@@ -1,6 +1,6 @@
 """Log lines about calls that failed or were slow: the first few of each kind have one each, the rest are counted.
 
-Whoever fails in a flood would else fill the disk; and a flood of one caller hides no call of another.
+A flood of failures would fill the disk otherwise; and a flood of one caller hides no call of another.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class FailedCalls:
     """Says which calls have a line of their own, and counts the others. Callers' names are known: it stays small.
 
     Args:
-        log: where it tells what was counted.
+        log: where the counts go.
         words: what happened to the calls that it counts.
         lines: calls of one caller and reason that have lines of their own.
         most: calls of all that have.
@@ -62,7 +62,7 @@ class FailedCalls:
         return False
 
     def tell(self, now: float) -> None:
-        """Tell what was counted, if it is time, and begin anew."""
+        """Log the counts, if it is time, and begin anew."""
         if now < self._until:
             return
         if self._untold:
@@ -75,7 +75,7 @@ class FailedCalls:
         self._until = now + TELL_SECONDS
 
     async def run(self) -> None:
-        """Tell of the last ones, too, until cancelled."""
+        """Log the counts as their time comes, the last ones too, until cancelled."""
         try:
             while True:
                 await asyncio.sleep(TELL_SECONDS)

@@ -1,7 +1,7 @@
 """Lines of one logger that are written together, once for each turn of the event loop: many calls end in one turn.
 
-A record, its formatting and a write for each line would cost a call more than all else that is said of it. What waits
-is bounded, and is written before the process ends. Other lines may overtake those that wait.
+A record, its formatting and a write for each line would cost more than all other logging of a call. What waits is
+bounded, and is written before the process ends. Other lines may overtake those that wait.
 """
 
 from __future__ import annotations

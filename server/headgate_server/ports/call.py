@@ -37,7 +37,7 @@ class Call:
         caller: who calls.
         uid: of the job that the caller's right to was checked; another one that has its id by now is not meant. Empty
             where there was nothing to check.
-        audit: is told what a call that writes does, and to which job.
+        audit: notes what a call that writes does, and to which job.
         peer: address and port of the client's connection; of streams only.
         meter: counts what is read for the call.
     """
@@ -56,7 +56,7 @@ class Call:
 
 
 class Observer(Protocol):
-    """Port: is told of every call that ended."""
+    """Port: counts the calls that ended."""
 
     def rpc_ended(self, method: str, code: str, seconds: float) -> None:
         """A call of `method` ended with `code` after `seconds`."""

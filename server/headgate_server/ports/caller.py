@@ -58,7 +58,7 @@ UNLIMITED: Final = CallerLimits()
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Someone who calls.
+    """A caller, with its rights and limits.
 
     Args:
         name: stands in jobs, events and logs.
@@ -98,4 +98,4 @@ class Caller:
 
 
 ANONYMOUS: Final = Caller(caller_rules.ANONYMOUS, frozenset(Right))
-"""Everyone, where callers are not told apart: without shares, since one would be the share of all."""
+"""All callers, where none are named: without shares, since one would be the share of all."""

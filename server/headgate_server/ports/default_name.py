@@ -1,4 +1,4 @@
-"""The default connection's own name, as those see it who record jobs and ask workers."""
+"""The default connection's own name, for what records jobs and asks workers."""
 
 from __future__ import annotations
 

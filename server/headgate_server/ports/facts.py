@@ -1,4 +1,4 @@
-"""What is known of workers and quota besides a job, and the port that tells it."""
+"""What is known of workers and quota besides a job, and the port that reads it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Facts:
 
     Args:
         now_ms: the store's clock.
-        worker_seen_ms: when a worker last said that it lives; None when none is known.
+        worker_seen_ms: time of the last heartbeat of a worker; None when none is known.
         quota: the hash of the connection's quota.
         taken: for a job that waits in line for its dates, which of them other jobs have, "yyyymmdd" to job id.
         state_since_ms: for a job that waits for a person, since when it is in its state; None when that is not known.

@@ -27,7 +27,7 @@ class InstanceKind:
         row_field: the response's field for a row.
         id_field: the field of an id, in rows.
         unreadable: makes the response's message about an instance that can't be read.
-        ended: statuses that are final, unless somebody runs it again.
+        ended: statuses that are final, unless the instance is run again.
         changes: fields with the times at which a row can have changed.
     """
 

@@ -81,7 +81,7 @@ class Index(Protocol):
         """Jobs as they stand; None for each that is gone or can't be read."""
 
     async def connections_of(self, job_ids: Sequence[str]) -> list[str | None]:
-        """Their connections; None for each whose connection only the job itself tells, or nothing."""
+        """Their connections; None for each whose connection stands only in the job itself, or nowhere."""
 
 
 Found = tuple[str, int]

@@ -1,4 +1,4 @@
-"""Messages put together from bytes that are there already, so that an event is serialised once: by whoever wrote it.
+"""Messages put together from bytes that are there already, so that an event is serialised once, by its writer.
 
 Pure. A test compares every splice with the library's own serialisation.
 """

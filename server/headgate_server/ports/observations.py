@@ -11,7 +11,7 @@ from headgate_server.ports.instance_kinds import InstanceKey
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the store knows of an instance: its last row as bytes, and who holds its next read; empty when nobody."""
+    """What the store knows of an instance: its last row as bytes, and the holder of its next read, empty for none."""
 
     raw: bytes | None
     holder: bytes
@@ -24,7 +24,7 @@ class ObservationStore(Protocol):
         """What is known of instances, in the order asked for."""
 
     async def claim(self, instance: InstanceKey, ms: int) -> bool:
-        """Take the next read of an instance for so long, if nobody has it."""
+        """Take the next read of an instance for so long, if it is free."""
 
     async def keep(self, instance: InstanceKey, ms: int) -> None:
         """Hold a claim for so long from now on."""

@@ -14,7 +14,7 @@ from headgate_server.logs.line_buffer import LineBuffer
 def set_up(form: Literal["text", "json"], level: str) -> None:
     """Log to standard error from now on."""
     for name in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks"):
-        setattr(logging, name, False)  # no line tells of them, and to find them out costs as much as the line
+        setattr(logging, name, False)  # no line names them, and finding them costs as much as the line
     handler = logging.StreamHandler(sys.stderr)
     formatter = JsonFormatter() if form == "json" else TextFormatter()
     handler.setFormatter(formatter)

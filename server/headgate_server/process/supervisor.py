@@ -1,7 +1,7 @@
 """Several server processes on one gRPC port, for machines with several cores.
 
 The parent serves nothing. It keeps the port, starts the processes, says when all of them serve, passes signals on, and
-ends all of them when one of them ends: whoever started it starts it again.
+ends all of them when one of them ends; a restart is left to the service manager.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ START_SECONDS: Final = 60.0
 """How long the processes may take until they serve."""
 
 CHILD: Final = "HEADGATE_PROCESS_OF"
-"""Variable that tells a process that it is one of several, and shares its port."""
+"""Variable that marks a process as one of several that share a port."""
 
 
 class ProcessEnded(ServerError):
@@ -89,7 +89,7 @@ async def _spawn(settings: Settings, address: str, index: int) -> asyncio.subpro
     own = {f"{PREFIX}LISTEN": address, f"{PREFIX}OPS_LISTEN": ops, CHILD: str(os.getpid())}
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "headgate_server"),
-        stdin=asyncio.subprocess.PIPE,  # its end tells the child that we are gone, even after kill -9
+        stdin=asyncio.subprocess.PIPE,  # its end shows the child that the parent has ended, even after kill -9
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, **own},
         start_new_session=True,  # Ctrl-C reaches only the parent, which then stops its children in order

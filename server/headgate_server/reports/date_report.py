@@ -1,4 +1,4 @@
-"""One date of a backfill: what is told of it, and what of that is not one success of one instance. Pure."""
+"""One date of a backfill in a report, and what of it is not one success of one instance. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from headgate_server.reports import sightings
 from headgate_server.reports.sightings import SUCCESS, DateSighting
 
 MOST_FOREIGN: Final = 100
-"""Most instances of others that are told of one date."""
+"""Most foreign instances that the report shows of one date."""
 
 _BY_STATE: Final = {
     pb.RUN_STATE_FAILED: (pb.OBJECTION_KIND_FAILED, "the last instance failed"),
@@ -32,7 +32,7 @@ class Objection:
 
     Args:
         kind: what kind of reason.
-        said: one line for people; dates with the same line are told together.
+        said: one line for people; dates with the same line are shown together.
         ids: the instances that it is about.
     """
 
@@ -43,7 +43,7 @@ class Objection:
 
 @dataclass(frozen=True, slots=True)
 class JudgedDate:
-    """A date as it is told, with what there is against it."""
+    """A date as the report shows it, with its objections."""
 
     report: pb.DateReport
     objections: tuple[Objection, ...]
@@ -71,7 +71,7 @@ class DateFacts:
 
     @property
     def is_verified(self) -> bool:
-        """Whether upstream has said all that it was asked about the date."""
+        """Whether upstream has answered every question about the date."""
         return self.seen is not None and not self.seen.error and not self.seen.gone
 
 

@@ -1,4 +1,4 @@
-"""The instances of each date as a log tells them, event by event. No event is kept, so that a long log costs time only.
+"""The instances of each date by a job's log, event by event. No event is kept, so that a long log costs time only.
 
 One rule: the last row of an instance is what the log knows of it; a row with another id or attempt is another instance.
 """
@@ -18,7 +18,7 @@ MOST_NOTES: Final = 200
 """Most notes that a report shows, the last ones."""
 
 MOST_CALLS: Final = 8
-"""Most calls that are told of one instance: the first half and the last half of so many."""
+"""Most calls that a report shows of one instance: the first half and the last half of so many."""
 
 _NOTED: Final = frozenset(
     {
@@ -37,7 +37,7 @@ _UNTOUCHED: Final = frozenset({pb.RUN_STATE_PLANNED, pb.RUN_STATE_UNSPECIFIED})
 
 
 class InstanceHistory:
-    """What a log has told so far. `add` takes its events in order."""
+    """The instances by the log so far. `add` takes its events in order."""
 
     def __init__(self) -> None:
         self._dates: dict[int, list[pb.ReportInstance]] = {}

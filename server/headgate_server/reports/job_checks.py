@@ -35,13 +35,13 @@ class JobChecks(CheckReads, Protocol):
 
 
 class JobWalk(Protocol):
-    """Port: walks the index of all jobs, and tells their connections."""
+    """Port: walks the index of all jobs, and reads their connections."""
 
     async def walk(self, index: str, *, after: int, newest_first: bool, count: int) -> list[tuple[str, int]]:
         """Ids and acceptance numbers of the next jobs."""
 
     async def connections_of(self, job_ids: Sequence[str]) -> list[str | None]:
-        """Their connections; None for each whose connection only the job itself tells, or nothing."""
+        """Their connections; None for each whose connection stands only in the job itself, or nowhere."""
 
 
 class JobChecker:

@@ -46,7 +46,7 @@ def report(job: pb.Job, history: InstanceHistory, seen: Sightings | None, *, now
 
 
 def known_ids(job: pb.Job, history: InstanceHistory) -> frozenset[int]:
-    """Ids of all instances that are told of some date."""
+    """Ids of all instances that the log knows of some date."""
     rows = (told for run in job.runs for told in history.instances(run.index))
     return frozenset(told.workflow_instance_id for told in rows) - {0}
 
@@ -102,7 +102,7 @@ def _of_operation(
 
 
 def _is_settled(operation: pb.UpstreamOperation) -> bool:
-    """Whether a lost reply is told by what was found: the call was sent once, and its instances are there."""
+    """Whether a lost reply is settled by what was found: the call was sent once, and its instances are there."""
     return operation.outcome in _FOUND and operation.attempts <= 1
 
 

@@ -1,4 +1,4 @@
-"""GetJobReport: the log is read in one go, upstream is asked where that is wished, and the report is sent in parts."""
+"""GetJobReport: the log is read in one go, upstream is asked if requested, and the report is sent in parts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MARGIN_SECONDS: Final = 1.0
 """How long before its caller's deadline it ends, so that the report still arrives."""
 
 LOOK_SECONDS: Final = 0.25
-"""How often is looked whether a verification has moved on."""
+"""Seconds between two looks whether a verification has moved on."""
 
 SILENT_LOOKS: Final = 40
 """After so many looks without a change, progress is sent all the same."""

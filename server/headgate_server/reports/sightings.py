@@ -1,4 +1,4 @@
-"""What upstream said of the dates of a backfill when it was asked for a report, and how that is compared. Pure."""
+"""What upstream answered about the dates of a backfill for a report, and how that is compared with the log. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENDED: Final = frozenset({SUCCESS, pb.WORKFLOW_INSTANCE_STATUS_FAILURE})
 
 @dataclass(frozen=True, slots=True)
 class DateSighting:
-    """What upstream said of one date.
+    """What upstream answered about one date.
 
     Args:
         rows: instances by id: those that a search for the backfill's name found, and those that were read one by one.
@@ -31,7 +31,7 @@ class DateSighting:
 
 @dataclass(frozen=True, slots=True)
 class Sightings:
-    """What upstream said of all dates.
+    """What upstream answered about all dates.
 
     Args:
         dates: by the index of the date's row in the job.
@@ -47,7 +47,7 @@ class Sightings:
 
 
 def sighting(row: pb.WorkflowInstance) -> pb.UpstreamSighting:
-    """What is told of an instance that was read."""
+    """The report's row of an instance that was read."""
     told = pb.UpstreamSighting(
         status=row.status_raw, modify_user=row.modify_user, upstream_request_id=row.upstream_request_id
     )
@@ -60,10 +60,10 @@ def sighting(row: pb.WorkflowInstance) -> pb.UpstreamSighting:
 def foreign(
     seen: DateSighting, known: frozenset[int], accepted: Timestamp
 ) -> Iterator[tuple[pb.ForeignInstance, pb.WorkflowInstance]]:
-    """The instances of a date that the job did not make, as they are told and as they were read.
+    """The instances of a date that the job did not make, as the report shows them and as they were read.
 
     Args:
-        seen: what upstream said of the date.
+        seen: what upstream answered about the date.
         known: ids of all instances that the job's log knows.
         accepted: when the job was accepted.
     """
@@ -86,11 +86,11 @@ _AGREES: Final[Mapping[pb.RunState.ValueType, frozenset[pb.WorkflowInstanceStatu
     pb.RUN_STATE_FAILED: frozenset({pb.WORKFLOW_INSTANCE_STATUS_FAILURE}),
     pb.RUN_STATE_STOPPED: frozenset({pb.WORKFLOW_INSTANCE_STATUS_FAILURE, pb.WORKFLOW_INSTANCE_STATUS_NOT_RUN}),
 }
-"""What upstream may say of an instance that the log says has ended. One that was stopped before it ran stays NotRun."""
+"""What upstream may show of an instance that has ended by the log. One that was stopped before it ran stays NotRun."""
 
 
 def disagreement(told: pb.ReportInstance, row: pb.WorkflowInstance, day: object) -> str:
-    """What upstream says otherwise than the log, in one line; empty where it says the same.
+    """What upstream shows otherwise than the log, in one line; empty where both agree.
 
     Args:
         told: the instance by the log.

@@ -56,7 +56,7 @@ def of(report: pb.JobReport, objections: Iterable[DatedObjection]) -> pb.ReportS
 
 
 def _grouped(objections: Iterable[DatedObjection]) -> Sequence[pb.ReportObjection]:
-    """The same thing said of several dates is said once."""
+    """The objections, those of several dates in the same words merged into one."""
     groups: dict[tuple[int, str], pb.ReportObjection] = {}
     for one in objections:
         found = one.objection

@@ -1,8 +1,8 @@
 """Asks upstream about every date of a backfill, by workers: a search for its name, and a read of what that left out.
 
 The reads go through the read lane, inside the quota and the caller's share, a few at a time. What passes is waited
-out: a quota that is used up, a worker that is away. What does not pass is told of its date. The one who asks ends it
-all by cancelling.
+out: a quota that is used up, a worker that is away. What does not pass goes into the row of its date. The caller
+ends it all by cancelling.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class DateQuestion:
 
 @dataclass(slots=True)
 class VerificationProgress:
-    """How far a verification has come; read by who tells of it.
+    """How far a verification has come, for its progress messages.
 
     Args:
         total: dates that are to be verified.
@@ -103,7 +103,7 @@ class Verifier:
         Args:
             job: the backfill.
             questions: a date each.
-            call: tells who asks.
+            call: who asks.
             pace: is kept up to date.
             until: when it ends, by the loop's clock.
         """

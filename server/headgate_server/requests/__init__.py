@@ -1,1 +1,1 @@
-"""Whether a request is right, whoever sends it: field rules, bounds, filters. Pure."""
+"""Whether a request is valid, for any caller: field rules, bounds, filters. Pure."""

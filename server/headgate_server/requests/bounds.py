@@ -38,7 +38,7 @@ LIMITS: Final = {
     "max_json_values": MAX_JSON_VALUES,
     "max_json_levels": MAX_JSON_LEVELS,
 }
-"""What GetServerInfo tells of them."""
+"""The bounds that GetServerInfo lists."""
 
 JSON_TYPES: Final = frozenset(f"google.protobuf.{name}" for name in ("Struct", "Value", "ListValue"))
 """Types that hold themselves; a test finds every other one that a request may have."""

@@ -61,7 +61,7 @@ def _range(path: str, part: pb.DateRange) -> Iterator[Violation]:
 
 
 def countable(spec: pb.BackfillSpec) -> bool:
-    """Whether `days` can tell the dates of a backfill: all of its dates exist."""
+    """Whether `days` can list the dates of a backfill: all of its dates exist."""
     return _spans(spec.biz_dates) is not None and None not in map(_ordinal, spec.exclude_biz_dates)
 
 

@@ -11,7 +11,7 @@ from headgate import pb
 from headgate_server.requests.date_rules import Violation
 
 _LATEST_SECONDS: Final = 4_102_444_800
-"""The year 2100: a later trigger time is a slip of the pen, such as milliseconds taken for seconds."""
+"""The year 2100: a later trigger time is a mistake, such as milliseconds taken for seconds."""
 
 
 def trigger(request: pb.TriggerFlowRequest) -> Iterator[Violation]:

@@ -1,6 +1,6 @@
 """Rules on parameters that are passed on to DataWorks as text, or by its own names. Pure.
 
-What upstream would take and quietly not use is refused here, where somebody is told.
+What upstream would accept and silently ignore is refused here, with an error.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which times and spans of a request are none: beyond their range, or with nanoseconds of another sign. Pure.
 
-A Duration of 60 s and -1 ns passes protobuf and the bounds of the field rules, and can't be written as JSON by anybody.
+A Duration of 60 s and -1 ns passes protobuf and the bounds of the field rules, and has no form in JSON.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ CHECKS: Final[dict[str, tuple[Any, str]]] = {
     Duration.DESCRIPTOR.full_name: (is_span, "is no span of time: nanos are below 1 s, and of the sign of seconds"),
     Timestamp.DESCRIPTOR.full_name: (is_time, "is no time: years are 1 to 9999, and nanos are 0 to 999,999,999"),
 }
-"""By type of the field: what a value keeps, and what one that does not is told."""
+"""By type of the field: the rule for its values, and the error of one that breaks it."""
 
 
 def ill_formed(message: Message, prefix: str = "") -> Iterator[Violation]:

@@ -25,7 +25,7 @@ _WHOLE: Final[Mapping[str, str]] = {
     "ttl_after_end": "say how long: a job is always deleted some time after its end",
     job_update.PARALLELISM: "say how many: a backfill needs parallelism, 1 to 10",
 }
-"""Fields that have a value in every job, and what is said where an update has none."""
+"""Fields that have a value in every job, and the error where an update has none."""
 
 
 def paths(request: pb.UpdateJobRequest) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Check requests: the field rules of the .proto files, and the rules that those can't state. Pure.
 
-Every complaint of one request is told at once. Nothing of a request that breaks a rule goes further.
+One error lists every complaint about a request. Nothing of a request that breaks a rule goes further.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from protovalidate._gen.buf.validate.validate_pb import Violation as Found
 
 MAX_VIOLATIONS: Final = 100
-"""Most complaints told at once."""
+"""Most complaints of one error."""
 
 LARGE_BYTES: Final = 64 * 1024
 """Requests above this size get only their first complaint, so that a hostile one stays cheap."""
@@ -78,7 +78,7 @@ def _broken_rules(request: Message) -> list[Violation]:
 
 
 def _is_huge(request: Message) -> bool:
-    # A complaint costs a tenth of a millisecond, and each element of a list may bring several.
+    # A complaint costs 0.1 ms, and each element of a list may bring several.
     return request.ByteSize() > LARGE_BYTES or sum(itertools.islice(_elements(request), MAX_ELEMENTS)) >= MAX_ELEMENTS
 
 

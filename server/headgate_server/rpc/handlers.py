@@ -1,4 +1,4 @@
-"""Every RPC on its way in and out: gate, slot, parsing, deadline, errors as statuses, metrics, log without payloads.
+"""Every RPC on its way in and out: access, slot, parsing, deadline, errors as statuses, metrics, log without payloads.
 
 A call is judged on its headers, before its request is read (ADR 0021). Handlers get a parsed request and a `Call`, and
 return a message or its bytes, or write bytes to a `ReplySink`; they know nothing of grpc. This is one of the three
@@ -47,7 +47,7 @@ SLOW_SECONDS: Final = 1.0
 
 
 FAILED_CALLS: Final = FailedCalls(_access)
-"""Which failures the process's log has lines for; its `run` tells of the last ones."""
+"""Which failures the process's log has lines for; its `run` logs the counts of the others."""
 
 
 Resolve = Callable[[Any], None]
@@ -59,7 +59,7 @@ class Edge:
     """What stands between a method's callers and its handler.
 
     Args:
-        door: whom it lets in; None lets everyone in.
+        guard: its access control; None admits every call.
         writes: whether the method changes something, and is audited.
         resolve: is given each parsed request; None for methods whose requests stay as they are.
         shown: type of the answer, or of a stream's messages, where it can hold payloads; None for others.
@@ -72,7 +72,7 @@ class Edge:
 
 
 OPEN: Final = Edge()
-"""For a method that everyone may call and that only reads."""
+"""For a method that all callers may call and that only reads."""
 
 Answer = Callable[[Any, Call], Awaitable[Message | bytes]]
 Stream = Callable[[Any, Call, ReplySink], Awaitable[None]]
@@ -88,13 +88,13 @@ def unary(
     *,
     seconds: float = UNARY_SECONDS,
 ) -> Any:
-    """A grpc handler for a unary call, which takes the request as bytes: of a call that may not be made none is read.
+    """A grpc handler for a unary call, which takes the request as bytes: of a denied call none is read.
 
     Args:
         method: full name, for logs and metrics.
         request: type of the request.
         answer: the handler.
-        observer: is told of every call that ended.
+        observer: counts the calls that ended.
         slots: how many calls there may be.
         edge: what stands before the handler.
         seconds: how long it may take when the caller gave no deadline.
@@ -218,7 +218,7 @@ def unknown(observer: Observer, slots: CallSlots, held: HeldDenials | None = Non
     """A grpc handler for methods that there are not: it answers on their headers, without a message.
 
     Args:
-        observer: is told of every call that ended.
+        observer: counts the calls that ended.
         slots: how many calls there may be.
         held: holds the answers of a connection back that has many; None holds none back.
     """

@@ -1,8 +1,8 @@
-"""Whether calls can be served: a write into Redis now and then, the hub, and drain; told to grpc.health.v1.
+"""Whether calls can be served: a probe that writes into Redis, the hub, and drain; shown by grpc.health.v1.
 
 A server whose Redis is full is ready: what makes room goes through it.
 
-Liveness does not depend on it: killing every server because Redis is down helps nobody.
+Liveness does not depend on it: a restart of every server does not bring Redis back.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Health:
 
     @property
     def statuses(self) -> Mapping[str, HealthCheckResponse.ServingStatus]:
-        """What is told of each service. Whoever wants to hear of changes adds an event to `watchers`."""
+        """The status of each service. The events in `watchers` are set at each change."""
         status = HealthCheckResponse.NOT_SERVING if self._reason else HealthCheckResponse.SERVING
         return dict.fromkeys(self._services, status)
 
@@ -66,7 +66,7 @@ class Health:
             await asyncio.sleep(PROBE_SECONDS)
 
     async def check(self) -> None:
-        """Try the store once and tell what was found."""
+        """Try the store once and publish the status."""
         reason = await self._find_reason()
         if self._reason != "draining":
             self._tell(reason)

@@ -1,4 +1,4 @@
-"""grpc.health.v1: Check, List and Watch, for everyone, in slots that no other call needs."""
+"""grpc.health.v1: Check, List and Watch, without a right, in slots that no other call needs."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class _Watcher:
 
 
 class HealthService:
-    """Tells what `health` knows.
+    """Serves the statuses of `health`.
 
     Args:
         health: knows how the process is.
@@ -96,7 +96,7 @@ class HealthService:
         return HealthListResponse(statuses={name: HealthCheckResponse(status=status) for name, status in found})
 
     async def watch(self, request: Any, call: Call, sink: ReplySink) -> None:
-        """Watch: the status now, and whenever it changes. A service that there is not is told as SERVICE_UNKNOWN."""
+        """Watch: the status now, and whenever it changes. An unknown service has SERVICE_UNKNOWN."""
         name, until = request.service, asyncio.get_running_loop().time() + self._max_seconds
         with self._entered(call.peer) as watcher:
             last = None

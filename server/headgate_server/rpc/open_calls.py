@@ -1,7 +1,7 @@
 """How many calls are served at once, and whether there is room for more. Pure.
 
-Once there was none, room is told of again only when a good part is free: whoever asks whether to send calls here gets
-an answer that does not change with each of them.
+Once there was none, there is room again only when 10 % of the slots are free, so that readiness does not change with
+each call.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class OpenCalls:
 
     @property
     def is_full(self) -> bool:
-        """Whether a call was refused and there has been no room to speak of since."""
+        """Whether a call was refused and no more than 10 % of the slots have been free since."""
         return self._refused and self.count > self.limit * ROOM_AGAIN
 
     def has_room(self) -> bool:

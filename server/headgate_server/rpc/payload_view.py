@@ -1,6 +1,6 @@
 """What a caller without the right to see payloads is shown of an answer: everything else, whatever RPC it is of. Pure.
 
-The edge applies it to every answer that can hold a payload, told from the descriptors, so that no handler can forget
+The edge applies it to every answer that can hold a payload, found by the descriptors, so that no handler can forget
 it. Of its own jobs, which it submitted itself, a caller sees everything.
 """
 
@@ -23,7 +23,7 @@ UPSTREAM: Final[Mapping[str, tuple[str, ...]]] = {
     "headgate.v1.FlowInstance": ("parameters",),
     "headgate.v1.InstanceGraph": ("parameters",),
 }
-"""Payloads of rows of upstream, by full name of the message. Nobody submitted those, so they are nobody's own."""
+"""Payloads of rows of upstream, by full name of the message. No caller submitted those, so they are no caller's own."""
 
 _JOB: Final = pb.Job.DESCRIPTOR.full_name
 _EVENT: Final = pb.JobEvent.DESCRIPTOR.full_name
@@ -128,7 +128,7 @@ class PayloadView:
         if isinstance(shown, pb.Job) and shown.creator == self._caller:
             return answer
         if isinstance(shown, pb.WatchJobResponse) and shown.HasField("snapshot") and self._one_job:
-            # A stream that begins with a submit tells only here whose job it follows: another's, where it has joined.
+            # A stream that begins with a submit shows only here whose job it follows: another's, where it has joined.
             self._own = shown.snapshot.creator == self._caller
         hide(shown, self._caller, own=self._own)
         return shown

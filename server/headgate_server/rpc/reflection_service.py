@@ -1,4 +1,4 @@
-"""Server reflection, v1 and v1alpha, for everyone, in slots that no other call needs.
+"""Server reflection, v1 and v1alpha, without a right, in slots that no other call needs.
 
 Both have the same messages under another package name, so one handler answers both. The library has v1alpha only; the
 file of v1 is made of that one, so that v1 can be asked about itself.
@@ -49,7 +49,7 @@ def handlers(services: Iterable[str], observer: Observer, slots: CallSlots) -> d
 
     Args:
         services: full names of all other services of the server.
-        observer: is told of every call that ended.
+        observer: counts the calls that ended.
         slots: how many calls there may be.
     """
     _declare_v1()

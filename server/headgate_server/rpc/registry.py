@@ -64,8 +64,8 @@ APART: Final = (
     "/headgate.v1.FlowInstanceService/WatchFlowInstances",
 )
 """Methods whose calls wait in a queue of their own until they are taken; all others share one. The queues take turns,
-so a burst of these holds up nothing else. Each costs every call half a microsecond, so only those are here that anybody
-may call, or that are costly to refuse."""
+so a burst of these holds up nothing else. Each costs every call half a microsecond, so only those are here that need no
+right, or that are costly to refuse."""
 
 SERVICES: Final[Mapping[str, ServiceDescriptor]] = {
     service.full_name: service for file in _FILES for service in file.DESCRIPTOR.services_by_name.values()
@@ -121,9 +121,9 @@ def handlers(
 
     Args:
         implementations: by full name of the service; an RPC's handler is the method of its name in snake case.
-        observer: is told of every call that ended.
+        observer: counts the calls that ended.
         slots: how many calls there may be.
-        access: who may come in; None lets everyone in.
+        access: access control; None admits every call.
         resolve: puts the default connection's own name into requests of reads. Submits keep what their callers wrote,
             so that a repeat stays one, and so do plans and their tokens.
 

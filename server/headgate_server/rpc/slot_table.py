@@ -1,7 +1,7 @@
 """Slots that calls of many connections share: a bound for all of them, one per connection, and who loses one. Pure.
 
 A newcomer always has a slot. Where there is none left, the connection that holds most gives up its oldest, so that
-nobody is kept out by a connection that takes too many.
+no connection is kept out by one that takes too many.
 """
 
 from __future__ import annotations

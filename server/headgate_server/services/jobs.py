@@ -1,4 +1,4 @@
-"""JobService: find jobs, follow them, steer them. Each handler checks, asks one part of the server, and answers."""
+"""JobService: find jobs, watch them, change them. Each handler checks, asks one part of the server, and answers."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class JobService:
 
     Args:
         streams: counts open streams, and calls that wait.
-        clock: the store's, for what is told as of now.
+        clock: the store's.
     """
 
     def __init__(
@@ -191,7 +191,7 @@ class JobService:
         return pb.ExplainJobResponse(causes=explain.causes(job, facts))
 
     async def _state_since_ms(self, job: pb.Job) -> int | None:
-        """Since when a job waits for a person, by the end of its log; None where that does not tell."""
+        """Since when a job waits for a person, by the end of its log; None where that does not show it."""
         count = explain.LATEST_EVENTS
         page = await self._store.read_log(keys.job_id(job.name), first=max(1, job.revision - count + 1), count=count)
         if page is None or page.unreadable or page.state != job.state:
@@ -221,7 +221,7 @@ class JobService:
 
 
 def _forecast_bytes(job: pb.Job, now_ms: int) -> bytes:
-    """When the job is expected to end, as fields that follow those of the job; empty where that can't be told."""
+    """When the job is expected to end, as fields that follow those of the job; empty where that is not known."""
     found = end_forecast.forecast(job, now_ms, WaitBounds())
     return b"" if found is None else pb.Job(eta_time=found.p50_end_time, forecast=found).SerializeToString()
 

@@ -93,7 +93,7 @@ class OperationsService:
         while True:
             subscription.hints.clear()
             subscription.dirty = subscription.deleted = (
-                False  # the subscription rings already, so nothing falls between this look and the next
+                False  # the subscription gets hints already, so no event is missed between this read and the next
             )
             stored = await self._load(job_id, uid)
             job = stored.job

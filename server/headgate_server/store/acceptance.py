@@ -45,7 +45,7 @@ class AcceptKeys(NamedTuple):
 
 
 class AcceptArguments(NamedTuple):
-    """ARGV of `accept.lua`; those that are not told here are as in `CommitArguments`.
+    """ARGV of `accept.lua`; those not described here are as in `CommitArguments`.
 
     Args:
         state_number: the job's state.

@@ -20,9 +20,9 @@ class DefaultConnection:
     """The default connection's own name. `run` must be running.
 
     Args:
-        read: reads it from the store; empty where it has none, or no worker has ever said so.
+        read: reads it from the store; empty where it has none, or no worker has announced one.
 
-    What is in `on_change` is told a new name.
+    Functions in `on_change` are called with each new name.
     """
 
     def __init__(self, read: Callable[[], Awaitable[str]]) -> None:

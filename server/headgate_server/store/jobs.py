@@ -61,7 +61,7 @@ class RedisStore:
         writes: pipe for commits.
         reads: pipe for everything else, so that a long read never stands before a commit.
         clock: learns the time from every commit.
-        damage: is told of every row that can't be read.
+        damage: counts the rows that can't be read.
 
     `default` is the default connection, whose dates and names are kept under two names.
     """
@@ -188,7 +188,7 @@ class RedisStore:
         try:
             return stored_rows.count(await self._read(("HGET", keys.job(job_id), "rev")))
         except RowDamaged:
-            return 0  # its watchers look, and are told
+            return 0  # its watchers read the log, and get the error there
 
     async def walk(self, index: str, *, after: int, newest_first: bool, count: int) -> list[tuple[str, int]]:
         """Ids and acceptance numbers of jobs of an index, in order.
@@ -214,10 +214,10 @@ class RedisStore:
         return dict(zip(states, sizes, strict=True))
 
     async def delete(self, job: pb.Job, *, revision: int, origin: Origin = NOBODY) -> bool:
-        """Delete a job with its log and tell its watchers; False when it has moved on from `revision`.
+        """Delete a job with its log and notify its watchers; False when it has moved on from `revision`.
 
         A job that is gone already counts as deleted, but not when another one has its id. What was last read of its
-        instances goes too, since it may repeat the job's parameters; whoever else wants it reads it again.
+        instances goes too, since it may repeat the job's parameters; a later reader reads it again.
         """
         job_id = keys.job_id(job.name)
         names = deletion.script_keys(job_id, job.state)
@@ -231,7 +231,7 @@ class RedisStore:
         return bool(gone)
 
     async def forget(self, damaged: JobDamaged, origin: Origin = NOBODY) -> bool:
-        """Delete a job that can't be read, whatever it is, and tell its watchers; False where another is there by now.
+        """Delete a job that can't be read, and notify its watchers; False where another one has the id by now.
 
         Its dates are free then. What is left of them is taken away too, so that no later job of the id has them.
         """
@@ -284,7 +284,7 @@ class RedisStore:
 
 
 class _Noting:
-    """What goes wrong with a row of a job is noted, and told as the job's damage. A class, as `translated` is."""
+    """Errors of a job's row are counted, and raised as JobDamaged. A class, as `translated` is."""
 
     __slots__ = ("_damage", "_job_id")
 

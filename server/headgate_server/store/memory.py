@@ -22,7 +22,7 @@ ASK_SECONDS: Final = 1.0
 
 
 class StoreMemory:
-    """The memory of the store as it was told last: `used` bytes that count against `limit`, which is 0 for none.
+    """The memory of the store by Redis' last answer: `used` bytes that count against `limit`, which is 0 for none.
 
     Args:
         reads: pipe to ask on.

@@ -33,7 +33,7 @@ class RedisObservations:
         return [Observation(found[at], found[count + at] or b"") for at in range(count)]
 
     async def claim(self, instance: InstanceKey, ms: int) -> bool:
-        """Take the next read of an instance for so long; False when somebody else has it.
+        """Take the next read of an instance for so long; False when another process has it.
 
         Raises:
             StoreUnavailable: it may or may not have been taken.

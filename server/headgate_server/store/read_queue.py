@@ -64,7 +64,7 @@ class RedisReadQueue:
             await self._pipeline.call(*commands)
 
     async def withdraw(self, entry_ids: list[str]) -> None:
-        """Take entries out: one that is waiting vanishes, and who works on one finds that his claim is gone.
+        """Take entries out: a waiting one vanishes, and the worker of a claimed one finds its claim gone.
 
         Raises:
             StoreUnavailable: they may or may not have been taken out.

@@ -1,7 +1,7 @@
 """Rows of the store as values: what Redis answered about a job and its log, or that it can't be read. Pure.
 
-Nothing here trusts a row: one that is not as our scripts write it is told as this job's own damage, so that whoever
-asks for many jobs can go on without it.
+Nothing here trusts a row: one that is not as our scripts write it raises JobDamaged for its job alone, so that a
+read of many jobs goes on without it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One watcher of all jobs: snapshots of the active ones, then the feed from a position on to an announced end.
 
-The hub's subscription and the feed's past tell the same entries. What the subscription could not hold is read from the
-feed, from the last entry on, which must still stand there unchanged. So nothing is missed or repeated, and a feed that
-was lost or trimmed under the watcher is told. Memory is bounded, but for one number per snapshot until the feed has
+The hub's subscription and the feed's past have the same entries. What the subscription could not hold is read from the
+feed, from the last entry on, which must still stand there unchanged. So nothing is missed or repeated, and a feed
+lost or trimmed under the watcher ends its stream. Memory is bounded, but for one number per snapshot until the feed has
 caught up with the snapshots; until then messages carry no token, since a continued stream would not have these numbers.
 """
 
@@ -131,7 +131,7 @@ class _AllJobsStream:
         try:
             return await self._streams.logs.read_log(job_id, first=_AFTER_ALL, count=1, with_job=True)
         except JobDamaged:
-            return None  # that job's watcher is told; this is a feed of all
+            return None  # that job's own watchers get the error; this is a feed of all
 
     def _snapshot(self, job_id: str, page: LogPage) -> bytes:
         self._shown[job_id] = page.revision

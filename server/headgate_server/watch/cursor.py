@@ -25,7 +25,7 @@ ANY_TYPE: Final[frozenset[pb.EventType.ValueType]] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """An event as the feed told it, made ready to be sent.
+    """An event as the feed shows it, made ready to be sent.
 
     Args:
         revision: its revision.

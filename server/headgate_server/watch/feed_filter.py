@@ -1,7 +1,7 @@
 """Which events pass a filter of jobs: those of a job that passes before the event or after it.
 
-What a filter asks about is fixed when the job is accepted, said by every event, or in the UPDATED that changes it, so
-a small summary per job is enough. Summaries are kept for the jobs heard of last; another job's is made from the store.
+What a filter asks about is fixed at acceptance, or stands in every event, or in the UPDATED that changes it, so a small
+summary per job is enough. Summaries are kept of the jobs with the latest events; others are made from the store.
 """
 
 from __future__ import annotations

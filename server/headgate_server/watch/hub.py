@@ -38,7 +38,7 @@ RECONNECT_SECONDS: Final = 0.2
 """Pause before the feed is read again after a failure."""
 
 UNHEARD_SECONDS: Final = 0.003
-"""Pause after events that nobody here watches, so that a busy feed is read in larger pieces."""
+"""Pause after events without a watcher here, so that a busy feed is read in larger pieces."""
 
 
 class Feed(Protocol):
@@ -134,7 +134,7 @@ class Hub:
             self._feed_subscriptions.discard(subscription)
 
     def drain(self) -> None:
-        """Tell every subscription, and every later one, that this server is going away."""
+        """Mark every subscription, present and later, as draining: this server shuts down."""
         self._draining = True
         watchers: list[JobSubscription | FeedSubscription] = [*self._all(), *self._feed_subscriptions]
         for watcher in watchers:
@@ -189,7 +189,7 @@ class Hub:
     async def _falter(self) -> None:
         self.following = False
         for subscription in self._feed_subscriptions:
-            subscription.mark_dirty()  # whether the feed can be read is then told by its own look
+            subscription.mark_dirty()  # its own read then shows whether the feed can be read
         await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _rest(self) -> None:
@@ -233,7 +233,7 @@ class Hub:
             subscription.put(entry)
 
     def _notify_of_damage(self, entry: FeedEntry, subscriptions: Sequence[JobSubscription]) -> None:
-        """Pass an entry by that can't be read: its job's watchers find in the log what it said."""
+        """Pass by an entry that can't be read: its job's watchers find its event in the log."""
         self._damage.note(f"an entry of the feed, of {keys.job_name(entry.job_id)}")
         self._publish(without_event(entry))
         for subscription in subscriptions:

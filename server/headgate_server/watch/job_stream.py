@@ -34,7 +34,7 @@ PAUSE_SECONDS: Final = 0.5
 """About how long a stream waits before it looks into an unreadable log again."""
 
 POLLS_SECONDS: Final = 0.5
-"""How long a sign of life waits to be told when upstream was read."""
+"""How long a sign of life waits for the times of upstream polls, in seconds."""
 
 _RESUMABLE: Final = frozenset({pb.STREAM_END_REASON_MAX_STREAM_AGE, pb.STREAM_END_REASON_SERVER_DRAINING})
 
@@ -44,7 +44,7 @@ class JobStreams:
     """What every watcher of a process needs.
 
     Args:
-        max_age_seconds: about how long a stream lives; each one's own end is spread by a tenth.
+        max_age_seconds: about how long a stream lives; each one's end is spread by +-10 %.
         max_delay_seconds: how far the reconnects of the watchers of a draining server are spread.
         jitter: a number from 0 to 1, another one each time.
     """
@@ -254,7 +254,7 @@ class _JobStream:
         return message.SerializeToString()
 
     async def _polls(self) -> tuple[int, int]:
-        """What the store says of polls, if it says it at once: a sign of life is owed all the same."""
+        """Times of the last and the next poll, if the store answers at once: a sign of life is due all the same."""
         if self._unreadable_since is not None:
             return 0, 0
         try:

@@ -22,7 +22,7 @@ class JobSubscription:
 
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
-        self.hints: list[Hint] = []  # an empty deque would be a tenth of an idle watcher
+        self.hints: list[Hint] = []  # an empty deque would add 10 % to an idle watcher's memory
         self.dirty = True
         self.deleted = False
         self.draining = False

@@ -31,7 +31,7 @@ async def list_events(
     """The ListJobEventsResponse to a checked request, as bytes.
 
     Args:
-        hub: rings when there is something new.
+        hub: wakes the wait at a new event.
         logs: where to read.
         request: what was asked.
         seconds: how long to wait when there is nothing yet.
