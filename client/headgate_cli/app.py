@@ -29,7 +29,7 @@ def _tell_version(is_asked: bool) -> None:
 def headgate(
     *,
     version: Annotated[
-        bool, typer.Option("--version", help="Tell the version of this command.", callback=_tell_version, is_eager=True)
+        bool, typer.Option("--version", help="Show the version of this command.", callback=_tell_version, is_eager=True)
     ] = False,
 ) -> None:
     """A gRPC front door to workflow runs: durable jobs, changes streamed back."""

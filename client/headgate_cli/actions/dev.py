@@ -1,4 +1,4 @@
-"""Run everything on this machine until somebody asks to stop, or a part of it fails."""
+"""Run everything on this machine until Ctrl-C or SIGTERM, or until a part of it fails."""
 
 import itertools
 

@@ -26,7 +26,7 @@ def watch_all(job: str, filter: str, resume_token: str, of_one: bool, server: Se
     async def work(client: Client, printer: Printer) -> None:
         if job or of_one:
             raise UsageFault("--all", "is for all jobs; leave out either it or JOB, --gantt and --at")
-        await client.jobs.count()  # an absent server is told at once, not after a watch's patience
+        await client.jobs.count()  # an absent server is an error at once, not after a watch's patience
         feed = _Feed(client, printer)
         try:
             await feed.follow(filter, resume_token)

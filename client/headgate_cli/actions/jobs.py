@@ -117,7 +117,7 @@ def watch(job: str, start_revision: int, for_all: str, server: ServerFlags) -> N
         if not job or for_all:
             raise UsageFault("JOB", "name a job, such as orders-2025, or all of them with --all (and --filter)")
         handle = client.jobs.handle(job)
-        await handle.refresh()  # an unknown job or an absent server is told at once, not after a watch's patience
+        await handle.refresh()  # an unknown job or an absent server is an error at once, not after a watch's patience
         return await follow(handle, printer, start_revision=start_revision)
 
     act(server, work)
@@ -178,7 +178,7 @@ def update(job: str, flags: ChangeFlags, etag: str, server: ServerFlags) -> None
 
 
 def resolve(job: str, decision: ResolveFlags, server: ServerFlags) -> None:
-    """Tell a job what happened upstream."""
+    """Give a job the outcome of a call that it could not find out."""
 
     def ask(client: Client) -> Awaitable[pb.Job]:
         number = enums.number(decision.resolution, pb.Resolution, "RESOLUTION_", "WHAT")
@@ -195,7 +195,7 @@ def resolve(job: str, decision: ResolveFlags, server: ServerFlags) -> None:
 
 
 def explain(job: str, server: ServerFlags) -> None:
-    """Tell why a job is not further."""
+    """Show why a job is not further."""
 
     async def work(client: Client, printer: Printer) -> None:
         causes = await client.jobs.explain(job)

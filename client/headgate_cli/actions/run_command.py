@@ -1,4 +1,4 @@
-"""Run one command against a server: connect, do it, tell errors in a line or two, return the exit status."""
+"""Run one command against a server: connect, do it, print errors in a line or two, return the exit status."""
 
 import dataclasses
 from collections.abc import Awaitable, Callable

@@ -92,7 +92,7 @@ def _row(task: pb.TaskInstance) -> Sequence[str | Text]:
 
 
 def _status(task: pb.TaskInstance) -> str:
-    """Upstream's word; a success that did nothing is told apart."""
+    """Upstream's word, with a mark where a success has executed nothing."""
     return clean(task.status) + (" (dry run)" if task.trigger_recurrence == "Skip" else "")
 
 

@@ -16,7 +16,7 @@ _BYTES = 32
 """Randomness of a token; so much can't be guessed, and needs no slow digest."""
 
 _PREFIX = "hg_"
-"""Tells people and scanners of secrets what it is."""
+"""By this people and secret scanners recognise a token."""
 
 
 def create(name: str, rights: Sequence[str], connections: Sequence[str], expires: str, token_file: str) -> int:

@@ -1,4 +1,4 @@
-"""Follow a job: a picture that moves at a terminal, a line per event in a pipe, a JSON document per item on request."""
+"""Follow a job: a live view at a terminal, a line per event in a pipe, a JSON document per item on request."""
 
 import asyncio
 from contextlib import suppress
@@ -48,8 +48,8 @@ async def follow(handle: JobHandle, printer: Printer, *, start_revision: int = 1
 
 
 def conclude(job: pb.Job, printer: Printer) -> int:
-    """Say how the job ended, unless JSON has said it, and return the exit status."""
-    if not printer.as_json and not printer.is_live:  # the picture has said it
+    """Print how the job ended, unless the JSON output has it already, and return the exit status."""
+    if not printer.as_json and not printer.is_live:  # the live view shows it already
         printer.line(job_line(job))
     if not printer.as_json:
         for line in failure_lines(job):

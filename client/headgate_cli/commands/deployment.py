@@ -95,7 +95,7 @@ def dev(
 
 @expanded
 def info(*, server: ServerFlags) -> None:
-    """Tell the server's version, limits and features."""
+    """Show the server's version, limits and features."""
     from headgate_cli.actions import admin
 
     admin.info(server)
@@ -103,7 +103,7 @@ def info(*, server: ServerFlags) -> None:
 
 @expanded
 def quota(*, connection: ConnectionFlag = "", server: ServerFlags) -> None:
-    """Tell how the shared upstream quota stands."""
+    """Show how the shared upstream quota stands."""
     from headgate_cli.actions import admin
 
     admin.quota(connection, server)

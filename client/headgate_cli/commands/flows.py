@@ -101,7 +101,7 @@ def watch(
     connection: ConnectionFlag = "",
     server: ServerFlags,
 ) -> None:
-    """Watch flow instances, whoever triggered them, until all have ended."""
+    """Watch flow instances, of any job or none, until all have ended."""
     from headgate_cli.actions import flows
 
     flows.watch(instance_ids, connection, server)

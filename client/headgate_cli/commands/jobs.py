@@ -1,4 +1,4 @@
-"""Commands about jobs: find, watch, steer."""
+"""Commands about jobs: find, watch, change."""
 
 from typing import Annotated
 
@@ -213,7 +213,7 @@ def resolve(
     etag: EtagFlag = "",
     server: ServerFlags,
 ) -> None:
-    """Tell a job that needs attention what really happened upstream.
+    """Give a job that needs attention the outcome of the call that it could not find out.
 
     Example:
     headgate jobs resolve orders-2025 Executed --instance-ids 1000341554601,1000341554605
@@ -225,7 +225,7 @@ def resolve(
 
 @expanded
 def explain(*, job: JobArgument, server: ServerFlags) -> None:
-    """Tell why a job is not further than it is.
+    """Show why a job is not further than it is.
 
     Example:
     headgate explain orders-2025

@@ -28,13 +28,13 @@ def report(
         bool, typer.Option("--verify", help="Ask upstream about every date now, about a read each, inside the quota.")
     ] = False,
     timeout: Annotated[
-        str, typer.Option(metavar="SPAN", help="With --verify: what is not verified by then is told; default 1h.")
+        str, typer.Option(metavar="SPAN", help="With --verify: what is left by then stays unverified; default 1h.")
     ] = "",
     output: Annotated[ReportForm, typer.Option("--output", "-o", help="How it is written.")] = ReportForm.TEXT,
     file: Annotated[str, typer.Option("--file", help="Write it there instead of to standard output.")] = "",
     access: ServerAccess,
 ) -> None:
-    """Tell date by date what a backfill did, and whether each date succeeded exactly once.
+    """Report date by date what a backfill did, and whether each date succeeded exactly once.
 
     The exit status is 0 where that is so, and 1 where it is not, or is not known.
 

@@ -27,7 +27,7 @@ def backfill(
     flags: RunFlags,
     policy: PolicyFlags,
     spec: Spec = "",
-    plan: Annotated[bool, typer.Option("--plan", help="Only tell what would happen, date by date.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Only show what would happen, date by date.")] = False,
     plan_token: Annotated[str, typer.Option(help="What --plan gave: do exactly that, or fail.")] = "",
     submission: SubmitFlags,
     server: ServerFlags,

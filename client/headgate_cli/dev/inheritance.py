@@ -49,7 +49,7 @@ def inherited(environ: Mapping[str, str]) -> Inheritance:
 
 
 def remarks(found: Inheritance) -> list[str]:
-    """What to tell a person about them."""
+    """Lines about variables that are left out or handed on."""
     flags = {name: f"; use {flag}" if (flag := SET_BY_DEV[name]) else "" for name in found.left_out}
     told = [f"{name} is left out, since headgate dev sets it itself{flags[name]}" for name in found.left_out]
     names = sorted({**found.processes, **found.emulator})

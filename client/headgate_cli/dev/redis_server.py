@@ -1,4 +1,4 @@
-"""A real Redis server for development and tests: found, started on loopback, known to be ours, stopped.
+"""A real Redis server for development and tests: found, started on loopback, checked to be the one started, stopped.
 
     async with RedisServer() as redis:
         client = Redis.from_url(redis.url)

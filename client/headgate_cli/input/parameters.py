@@ -92,7 +92,7 @@ class ChangeFlags:
 
 @dataclass(frozen=True, slots=True)
 class SubmitFlags:
-    """What can be said about any job, and whether to wait for it."""
+    """Fields of a submit that every kind of job has, and whether to wait for the job."""
 
     job_id: Annotated[
         str,

@@ -1,8 +1,8 @@
-"""Standard streams that end this process quietly when nobody reads them any more, as `... | head` does.
+"""Standard streams that end this process quietly when their reader has closed the pipe, as `... | head` does.
 
-Python ignores SIGPIPE and raises BrokenPipeError, which every caller would have to tell from other errors. Taking the
-signal back would let any broken socket end the process. So the streams themselves notice: the first failed write turns
-them to the null device and asks the process to stop, in the way that lets it close what it has opened.
+Python ignores SIGPIPE and raises BrokenPipeError, which every caller would have to separate from other errors. Taking
+the signal back would let any broken socket end the process. So the streams themselves notice: the first failed write
+turns them to the null device and asks the process to stop, in the way that lets it close what it has opened.
 """
 
 import io
@@ -15,12 +15,12 @@ from headgate_cli.process.exit_codes import READER_GONE
 
 
 class ReaderGone(io.TextIOWrapper):
-    """A text stream over an open descriptor that survives the end of its reader; `is_closed` tells of it."""
+    """A text stream over an open descriptor that survives the end of its reader; `is_closed` shows it."""
 
     is_closed = False
 
     def write(self, text: str, /) -> int:
-        """Write, or drop the text when nobody reads any more."""
+        """Write, or drop the text when the reader is gone."""
         try:
             return super().write(text)
         except BrokenPipeError:
@@ -28,7 +28,7 @@ class ReaderGone(io.TextIOWrapper):
             return len(text)
 
     def flush(self) -> None:
-        """Flush, or drop what was kept when nobody reads any more."""
+        """Flush, or drop what was kept when the reader is gone."""
         try:
             super().flush()
         except BrokenPipeError:

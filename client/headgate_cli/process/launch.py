@@ -1,4 +1,4 @@
-"""Become one of the processes: import it only when it is asked for, and say so kindly when it is not installed."""
+"""Become one of the processes: import it only when it is asked for, and say what to install when it is missing."""
 
 import importlib
 import sys

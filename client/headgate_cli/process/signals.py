@@ -1,4 +1,4 @@
-"""Run a coroutine until it is done or somebody asks this process to stop; then let it clean up."""
+"""Run a coroutine until it is done or a signal asks this process to stop; then let it clean up."""
 
 import asyncio
 import signal

@@ -1,1 +1,1 @@
-"""Results as text: tables, lines, charts and pictures that move. Nothing here asks a server."""
+"""Results as text: tables, lines, charts and live views. Nothing here asks a server."""

@@ -14,7 +14,7 @@ from headgate_cli.views.date_ranges import fitting, ranges
 from headgate_cli.views.output import clean
 
 FEWEST_DATES = 60
-"""A job of fewer dates needs no calendar: its runs can be told apart one by one."""
+"""A job of fewer dates needs no calendar: its runs have a row each."""
 
 _HEAD = 5
 _LEGEND = 20

@@ -1,7 +1,7 @@
 """Read a job's event log as a chart: who ran when in which lane, what waited, and when it will be over. Pure.
 
 A lane is a place for one run at a time: as many lanes as runs ran side by side. Nothing but events is used, so that a
-chart of any revision can be drawn again, years later and without a server's word on it.
+chart of any revision can be drawn again, years later and without a server.
 """
 
 import heapq
@@ -48,7 +48,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A job as its log tells it: the job, its lanes, when how many were blocked, marks; times in seconds since 1970."""
+    """A job by its log: the job, its lanes, when how many were blocked, marks; times in seconds since 1970."""
 
     job: pb.Job
     lanes: tuple[tuple[Bar, ...], ...] = ()
@@ -120,7 +120,7 @@ def packed(bars: Iterable[Bar]) -> tuple[tuple[Bar, ...], ...]:
 
 
 def eta(chart: Chart, now: float) -> float | None:
-    """When the job will be over, by the median of the runs that have succeeded; None when that can't be told."""
+    """When the job will be over, by the median of the runs that have succeeded; None when that is not known."""
     took = [bar.end - bar.start for bar in _all(chart) if bar.end and bar.ending == pb.RUN_STATE_SUCCEEDED]
     if chart.job.state not in _MOVING or not took:
         return None

@@ -160,7 +160,7 @@ def _outlook(chart: Chart, now: float, width: int) -> Iterator[Text]:
 
 
 def _end_said(chart: Chart, now: float, width: int) -> str:
-    """When the job will be over; nothing where that can't be told."""
+    """When the job will be over; nothing where that is not known."""
     if said := end_said(chart.job, now, width):
         return said
     end = eta(chart, now)

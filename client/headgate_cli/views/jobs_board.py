@@ -1,4 +1,4 @@
-"""The moving picture of many jobs at a terminal: a row per job, what goes on first. Bounded, however many there are."""
+"""The live view of many jobs at a terminal: a row per job, active ones first. Bounded, however many there are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

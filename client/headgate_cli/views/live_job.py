@@ -1,4 +1,4 @@
-"""The moving picture of a job at a terminal: what it is, a lane per run or a calendar of many, the last event."""
+"""The live view of a job at a terminal: what it is, a lane per run or a calendar of many, the last event."""
 
 import time
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A plan in words: its dates as a table, equal ones in a row told as one range, and what it all comes to."""
+"""A plan in words: its dates as a table, equal ones in a row as one range, and the total."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby

@@ -22,12 +22,12 @@ class Admin:
         self._caller = caller
 
     async def server_info(self) -> pb.ServerInfo:
-        """Tell the version, the limits, which features are on and which methods are not built."""
+        """Return the version, the limits, which features are on and which methods are not built."""
         request = pb.GetServerInfoRequest()
         return await self._caller.call("GetServerInfo", self._stub.GetServerInfo, request, safe=True)
 
     async def check_jobs(self, job: str = "") -> AsyncIterator[pb.CheckJobsResponse]:
-        """Check what is kept of one job, or page by page of all jobs; each page tells what it found."""
+        """Check what is kept of one job, or page by page of all jobs; each page has what was found on it."""
         request = pb.CheckJobsRequest(name=job_name(job) if job else "")
         while True:
             check = self._stub.CheckJobs
@@ -38,6 +38,6 @@ class Admin:
             request.page_token = page.next_page_token
 
     async def quota(self, connection: str = "") -> pb.Quota:
-        """Tell how the shared upstream quota of a connection stands."""
+        """Return how the shared upstream quota of a connection stands."""
         request = pb.GetQuotaRequest(connection=connection)
         return await self._caller.call("GetQuota", self._stub.GetQuota, request, safe=True)

@@ -14,7 +14,7 @@ from headgate_client.rpc.unary_caller import UnaryCaller
 
 
 class Backfills:
-    """Backfills. Every method may raise HeadgateError; what `options` can be is told at SubmitOptions."""
+    """Backfills. Every method may raise HeadgateError; SubmitOptions says what `options` can be."""
 
     def __init__(self, channel: grpc.aio.Channel, caller: UnaryCaller, jobs: Jobs) -> None:
         self._stub = BackfillServiceStub(channel)
@@ -22,7 +22,7 @@ class Backfills:
         self._jobs = jobs
 
     async def plan(self, spec: pb.BackfillSpec, *, connection: str = "") -> pb.BackfillPlan:
-        """Tell what `create` would do, date by date, and what it would cost; records and sends nothing.
+        """Plan a backfill: what `create` would do, date by date, and its cost; records and sends nothing.
 
         Where `reprocess` is not ALL every date is looked up upstream, and the call may take a minute longer.
         """

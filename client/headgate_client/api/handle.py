@@ -134,7 +134,7 @@ class JobHandle:
         reason: str = "",
         etag: str = "",
     ) -> pb.Job:
-        """Tell the job what really happened upstream; see `Jobs.resolve`."""
+        """Give the outcome of a call that the job could not find out; see `Jobs.resolve`."""
         self.job = await self._jobs.resolve(
             self.name,
             resolution,
@@ -146,7 +146,7 @@ class JobHandle:
         return self.job
 
     async def explain(self) -> Sequence[pb.Cause]:
-        """Tell why the job is not further than it is, the outermost cause first."""
+        """Explain why the job is not further than it is, the outermost cause first."""
         return await self._jobs.explain(self.name)
 
     async def report(self, *, verify: bool = False, on_progress: OnProgress | None = None) -> pb.JobReport:

@@ -54,7 +54,7 @@ class JobCalls:
 
         `start_revision` 0 yields the job as it stands and then its events; n > 0 the events from n on. `mode`
         and `types` choose what is yielded. With `until_settled` the watch also ends where the job needs a
-        person now. `on_reconnect` is told why a stream is opened again, and in how many seconds.
+        person now. `on_reconnect` is called with why a stream is opened again, and in how many seconds.
         """
         choice = EventChoice(mode, tuple(types))
         chosen = watch or self._caller.options.watch
@@ -150,7 +150,7 @@ class JobCalls:
         reason: str = "",
         etag: str = "",
     ) -> pb.Job:
-        """Tell a job that needs attention what really happened upstream.
+        """Give a job that needs attention the outcome of the call that it could not find out.
 
         Tried again after a lost answer only with an etag: the job may need attention a second time by then,
         for something else.
@@ -166,7 +166,7 @@ class JobCalls:
         return await self._caller.call("ResolveJob", self._stub.ResolveJob, request, safe=bool(etag))
 
     async def explain(self, job: str) -> Sequence[pb.Cause]:
-        """Tell why a job is not further than it is, the outermost cause first; empty for a terminal job."""
+        """Explain why a job is not further than it is, the outermost cause first; empty for a terminal job."""
         request = pb.ExplainJobRequest(name=job_name(job))
         reply = await self._caller.call("ExplainJob", self._stub.ExplainJob, request, safe=True)
         return tuple(reply.causes)
@@ -182,8 +182,8 @@ class JobCalls:
     ) -> pb.JobReport:
         """Report what a backfill has done, date by date, and whether each date succeeded exactly once.
 
-        With `verify` upstream is asked about every date now, about a read each, and `on_progress` is told how far that
-        has come. Within `timeout`, a timedelta or seconds, the report is there with what was verified until then; None
+        With `verify` upstream is asked about every date now, about a read each, and `on_progress` is called as it goes.
+        Within `timeout`, a timedelta or seconds, the report is there with what was verified until then; None
         means an hour.
         """
         request = pb.GetJobReportRequest(name=job_name(job), verify=verify)

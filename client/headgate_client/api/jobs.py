@@ -1,4 +1,4 @@
-"""Jobs: find them, watch them, steer them."""
+"""Jobs: find them, watch them, change them."""
 
 from collections.abc import AsyncIterator
 from functools import partial

@@ -37,7 +37,7 @@ _JOB_OPTIONS = frozenset({"labels", "priority", "deadline", "ttl_after_end"})
 
 
 class SubmitOptions(TypedDict, total=False):
-    """What can be said about any job besides what it does.
+    """Fields of a submit that every kind of job has.
 
     Args:
         request_id: makes the submit safe to repeat, 1 to 128 characters [A-Za-z0-9_.:-]; a fresh UUID if not
@@ -63,7 +63,7 @@ class SubmitOptions(TypedDict, total=False):
 
 
 def fresh_request_id() -> str:
-    """Return a request_id that nobody has used."""
+    """Return a request_id that was never used: a random UUID."""
     return str(uuid.uuid4())
 
 

@@ -25,7 +25,7 @@ InstanceChange = pb.WatchWorkflowInstancesResponse
 
 
 class WorkflowInstances:
-    """Workflow instances. Every method may raise HeadgateError; SubmitOptions tells what `options` can be."""
+    """Workflow instances. Every method may raise HeadgateError; SubmitOptions says what `options` can be."""
 
     def __init__(self, channel: grpc.aio.Channel, caller: UnaryCaller, jobs: Jobs) -> None:
         self._stub = WorkflowInstanceServiceStub(channel)

@@ -32,5 +32,5 @@ class RetryPolicy:
         return max(at_least * (1 + jitter / 4), bound * (1 + jitter) / 2)
 
     def allows(self, failures: int, elapsed: float, delay: float) -> bool:
-        """Tell whether one more try fits: `elapsed` seconds after the first one, and `delay` from now."""
+        """Return whether one more try fits: `elapsed` seconds after the first one, and `delay` from now."""
         return failures < self.max_attempts and elapsed + delay <= self.budget

@@ -75,7 +75,7 @@ class HeadgateError(Exception):
 
     @classmethod
     def from_rpc(cls, error: grpc.aio.AioRpcError, *, method: str = "") -> Self:
-        """Read everything that a failed call tells."""
+        """Read everything that a failed call carries."""
         status = _details(error)
         if status is None:
             return cls(error.code(), message=error.details() or "", method=method)
@@ -83,7 +83,7 @@ class HeadgateError(Exception):
 
     @classmethod
     def from_status(cls, status: status_pb2.Status, *, method: str = "") -> Self:
-        """Read everything that a `google.rpc.Status` tells; an unknown code reads as UNKNOWN."""
+        """Read everything that a `google.rpc.Status` carries; an unknown code reads as UNKNOWN."""
         info = _detail(status, error_details_pb2.ErrorInfo) or error_details_pb2.ErrorInfo()
         fields = _detail(status, error_details_pb2.BadRequest) or error_details_pb2.BadRequest()
         conditions = _detail(status, error_details_pb2.PreconditionFailure)
@@ -149,7 +149,7 @@ class HeadgateError(Exception):
     def is_retryable(self) -> bool:
         """Whether the same call may succeed later, if it is safe to repeat.
 
-        A CANCELLED that nobody here asked for comes from a server that sheds load or shuts down.
+        A CANCELLED that this client did not ask for comes from a server that sheds load or shuts down.
         """
         return self.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
@@ -199,7 +199,7 @@ _FAILURE_OF_STATE: dict[pb.JobState.ValueType, type[JobNotSucceeded]] = {
 
 
 def failure_of(job: pb.Job) -> JobNotSucceeded | None:
-    """Return the exception that tells how the job ended; None if it succeeded or goes on."""
+    """Return the exception of how the job ended; None if it succeeded or goes on."""
     failure = _FAILURE_OF_STATE.get(job.state)
     return failure(job) if failure else None
 

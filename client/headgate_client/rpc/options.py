@@ -15,7 +15,7 @@ from headgate_client.rpc.backoff import RetryPolicy
 from headgate_client.rpc.token_file import TokenFile
 
 DEFAULT_TARGET = "127.0.0.1:50051"
-"""Where a server listens when nothing else is said."""
+"""Where a server listens by default."""
 
 ChannelArguments = list[tuple[str, str | int]]
 

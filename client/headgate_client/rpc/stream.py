@@ -33,7 +33,7 @@ class Streaming(Protocol[Request, ReplyOut]):
 
 
 class SilentStream(TimeoutError):
-    """The stream said nothing for longer than the server had promised."""
+    """The stream was silent for longer than the server had promised."""
 
 
 class TokenRenewed(SilentStream):
@@ -73,7 +73,7 @@ class Stream(Generic[Reply]):
             raise HeadgateError.from_rpc(error, method=self._method) from error
 
     def close(self) -> None:
-        """Tell the server that nobody listens any more; does nothing when the stream has ended."""
+        """Cancel the stream; does nothing when it has ended."""
         self._call.cancel()
 
 

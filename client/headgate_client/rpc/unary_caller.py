@@ -1,6 +1,6 @@
 """Make one call: with its deadline and token, tried again where that is safe, failing with HeadgateError.
 
-A call is tried again after UNAVAILABLE, and after a CANCELLED that nobody here asked for, if the caller says
+A call is tried again after UNAVAILABLE, and after a CANCELLED that did not come from here, if the caller says
 that the call is safe to repeat: reads are, and writes that carry a request_id or that change nothing when
 done twice.
 """

@@ -26,7 +26,7 @@ def duration(span: timedelta | float | None) -> Duration | None:
 def timestamp(moment: datetime | None) -> Timestamp | None:
     """Return a Timestamp of a datetime that knows its zone; None stays None.
 
-    Raises ValueError for a datetime without a zone: which moment it means can't be told.
+    Raises ValueError for a datetime without a zone: which moment it means is not known.
     """
     if moment is None:
         return None

@@ -1,7 +1,7 @@
 """Follow many things in one iterator: instances, or the feed of all jobs; a lost stream is opened again.
 
-Weaker than watching one job: what happened between two streams is told as the present row (instances), or
-from the resume token on (jobs), and after an expired token as fresh snapshots.
+Weaker than watching one job: what happened between two streams shows in the present row (instances), or
+follows from the resume token on (jobs), and after an expired token in fresh snapshots.
 """
 
 from typing import Protocol, TypeVar
@@ -18,7 +18,7 @@ _FINAL = (pb.STREAM_END_REASON_JOB_TERMINAL, pb.STREAM_END_REASON_JOB_DELETED)
 
 
 class Ending(Protocol):
-    """A message that may be the last of its stream, told by a reason in `end`."""
+    """A message that may be the last of its stream: it has a reason in `end` then."""
 
     @property
     def end(self) -> pb.StreamEnd:
@@ -30,13 +30,13 @@ MessageOf = TypeVar("MessageOf", bound=Ending)
 
 
 class FollowingSource(Protocol[MessageOf]):
-    """Opens the streams and knows what was told before."""
+    """Opens the streams and knows what was yielded before."""
 
     def open(self) -> Stream[MessageOf]:
         """Open the next stream; a failure shows at the first read."""
 
     def is_news(self, message: MessageOf, /) -> bool:
-        """Take note of a message, and tell whether it says anything new."""
+        """Take note of a message, and return whether it has anything new."""
 
     def forget(self) -> None:
         """Begin anew: the place where the last stream ended is gone."""

@@ -32,7 +32,7 @@ class JobsSource:
         return self._open_at(self._token)
 
     def is_news(self, message: pb.WatchJobResponse) -> bool:
-        """Take note of the token, and tell whether the message is no repeat."""
+        """Take note of the token, and return whether the message is no repeat."""
         self._token = message.resume_token or self._token
         if not message.job or message.revision <= self._revisions.get(message.job, 0):
             return message.HasField("progress")
@@ -61,7 +61,7 @@ class RowsSource(Generic[Row]):
         return self._open_stream()
 
     def is_news(self, message: Row) -> bool:
-        """Tell whether the message says more than that a row is as it was."""
+        """Return whether the message has more than a row as it was."""
         found = self._row_of(message)
         if found is None:
             return True

@@ -1,4 +1,4 @@
-"""What a watch yields: one frozen value per message that means something to a reader.
+"""What a watch yields: one frozen value per message that concerns the caller.
 
 `revision` is always the revision up to which everything has been yielded.
 """

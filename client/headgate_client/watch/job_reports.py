@@ -1,4 +1,4 @@
-"""The report of a backfill: read from a stream that tells how far its verification has come."""
+"""The report of a backfill: read from a stream with the progress of its verification."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # the generated code has it only for type checkers
     from headgate.v1.job_service_pb2_grpc import JobServiceAsyncStub
 
 OnProgress = Callable[[pb.ReportProgress], None]
-"""Told how far a verification has come."""
+"""Called with how far a verification has come."""
 
 
 class ReportReader:

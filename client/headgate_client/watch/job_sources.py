@@ -58,7 +58,7 @@ class WatchSource:
 
 @dataclass(slots=True)
 class RunSource:
-    """Opens RunJob until a message tells which job it is, and WatchJob from then on.
+    """Opens RunJob until a message names the job, and WatchJob from then on.
 
     Opening RunJob again is safe: its request_id finds the job that the first try made.
     """

@@ -67,7 +67,7 @@ class JobWatch(OutlivingIterator[pb.WatchJobResponse, WatchItem]):
         self._at = at
         self._last_error: HeadgateError | None = None
         self.job: pb.Job | None = None
-        """The job as of the last item; None before a snapshot or the first event, or if it can't be told."""
+        """The job as of the last item; None before a snapshot or the first event, or if it is not known."""
 
     @property
     def revision(self) -> int:

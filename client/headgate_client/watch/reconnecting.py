@@ -9,7 +9,7 @@ from headgate_client.rpc.options import WatchOptions
 from headgate_client.rpc.unary_caller import UnaryCaller
 
 OnReconnect = Callable[[str, float], None]
-"""Told why a stream is opened again, and in how many seconds."""
+"""Called with why a stream is opened again, and in how many seconds."""
 
 
 class Reconnecting:

@@ -1,7 +1,7 @@
 """Decide what a message or a failure means for a watch: yield it, drop it, open the stream again, or end.
 
 Pure: no I/O, no clock, no randomness. The promise that a watch never repeats and never drops an event is kept
-here and only here. Its heart is one number: every revision up to `StreamPosition.revision` has been yielded, so a
+here and only here. It is one number: every revision up to `StreamPosition.revision` has been yielded, so a
 message below it is a repeat and one beyond its successor shows a gap.
 """
 
@@ -82,7 +82,7 @@ class Reopen:
     Args:
         position: where.
         delay: seconds to wait at least.
-        cause: what to tell somebody who asks.
+        cause: why, for `on_reconnect`.
     """
 
     position: StreamPosition

@@ -1,4 +1,4 @@
-"""Tell whether a job waits for a person now, where its history only says that it did.
+"""Whether a job waits for a person now, where its history only says that it did.
 
 Pure: fed with what a watch yields and with the job as it stands.
 """
@@ -14,7 +14,7 @@ SETTLED = JOB_TERMINAL | {pb.JOB_STATE_NEEDS_ATTENTION}
 class Settling:
     """Whether a watch has come to where the job stands still.
 
-    The end of a job ends its stream, which tells by itself whether the end is the present one. A need of a person
+    The end of a job ends its stream, which shows whether the end is the present one. A need of a person
     does not: the stream stays open, and events may follow that are not there yet or only on their way.
     """
 

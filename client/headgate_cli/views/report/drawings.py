@@ -35,7 +35,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _WEEKDAYS = ("Mon", "", "Wed", "", "Fri", "", "Sun")
 _TICKS = 8
 MOST_LANES = 60
-"""Most lanes that are drawn; instances that have no room are told below."""
+"""Most lanes that are drawn; instances that have no room are counted below."""
 
 
 def calendar(report: pb.JobReport) -> str:

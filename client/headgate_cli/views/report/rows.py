@@ -161,7 +161,7 @@ def lasting_seconds(seconds: float) -> str:
 
 
 def objection_line(one: pb.ReportObjection) -> str:
-    """Return an objection in one line: its dates as ranges, and what is said of them."""
+    """Return an objection in one line: its dates as ranges, and its text."""
     days = ", ".join(ranges(one.biz_dates)) or "the job"
     return f"{days}: {clean(one.description)}"
 
@@ -178,7 +178,7 @@ def ranges(days: Sequence[Date]) -> Sequence[str]:
 
 
 def times(report: pb.JobReport) -> str:
-    """Return when the job was accepted, has ended, and was reported, and in which zone all times are told."""
+    """Return when the job was accepted, has ended, and was reported, and in which zone all times are shown."""
     told = (("accepted", report.create_time), ("ended", report.end_time), ("reported", report.report_time))
     said = ", ".join(f"{word} {when(moment)}" for word, moment in told if moment.seconds)
     zone = report.report_time.ToDatetime(tzinfo=UTC).astimezone().strftime("%z")
