@@ -1,4 +1,4 @@
-"""The admin endpoints: look at the emulator and bend it while it runs. JSON, unsigned, this machine only."""
+"""The admin endpoints: read and change the emulator while it runs. JSON, unsigned, this machine only."""
 
 import asyncio
 import json
@@ -71,7 +71,7 @@ class IdChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignChange:
-    """Something that somebody else did at the console, behind the client's back.
+    """A change made at the console, which the client does not know of.
 
     shows_user: whether ModifyUser becomes `user`; no source says for which acts it does.
     """

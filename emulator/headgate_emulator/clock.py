@@ -12,7 +12,7 @@ def system_wall_ms() -> int:
 
 
 class Clock:
-    """Virtual time in epoch ms: it passes `scale` times as fast as the wall, and jumps when told to.
+    """Virtual time in epoch ms: it passes `scale` times as fast as the wall, and jumps on request.
 
     Scale 0 stands still and moves only by `advance`. Signatures are judged by the wall, because clients sign
     with their own clock, which cannot follow a jump. Rates are counted in `paced_ms`: real time plus jumps.

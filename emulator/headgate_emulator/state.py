@@ -17,7 +17,7 @@ from headgate_emulator.settings import Settings
 
 
 class EmulatorState:
-    """The parts, by name. `reset` replaces them all, so nobody may keep one across requests."""
+    """The parts, by name. `reset` replaces them all, so none may be kept across requests."""
 
     clock: Clock
     ids: IdSource

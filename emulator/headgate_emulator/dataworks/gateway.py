@@ -1,7 +1,7 @@
 """Serve the DataWorks protocol: one HTTP request in, one reply, refusal or broken connection out.
 
-Order, as the gateway has it: signature, operation, quota, parameters, effect. Faults strike at the place
-where the real trouble would. Every request that can be read leaves exactly one
+Order, as the gateway has it: signature, operation, quota, parameters, effect. Faults take effect at the place
+where a real failure would. Every request that can be read leaves exactly one
 row in the ledger.
 """
 

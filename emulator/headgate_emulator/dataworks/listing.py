@@ -42,7 +42,7 @@ def page(rows: Sequence[T], number: int, size: int) -> Paged[T]:
 
 
 def in_order(rows: Iterable[T], sort_by: str | None, keys: Mapping[str, SortKey[T]]) -> list[T]:
-    """Sort by `Field` or `Field Asc|Desc`; `Id Desc` if nothing is said. Raises ApiError for other words."""
+    """Sort by `Field` or `Field Asc|Desc`; `Id Desc` by default. Raises ApiError for other words."""
     field, _, direction = (sort_by or "Id Desc").partition(" ")
     if field not in keys or direction not in ("", "Asc", "Desc"):
         raise invalid("SortBy", f"one of {', '.join(keys)}, then Asc or Desc, is expected")

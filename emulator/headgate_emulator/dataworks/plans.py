@@ -1,4 +1,4 @@
-"""Decide how a run will go: the rules, bent by the faults that match it."""
+"""Decide how a run will go: the rules, changed by the faults that match it."""
 
 from headgate_emulator.dataworks.dates import business_date
 from headgate_emulator.dataworks.instances import Instance

@@ -185,7 +185,7 @@ class World:
         self._rerun(instance, now)
 
     def finish_one(self, identity: int, outcome: Status, now: int) -> None:
-        """End a running instance with `outcome` (Success or Failure), as someone at the console would."""
+        """End a running instance with `outcome` (Success or Failure), as a user of the console would."""
         instance = self.instance(identity, now)
         self._set_run(instance, end(instance.run, outcome, now), now)
         self._release_children(identity, now)

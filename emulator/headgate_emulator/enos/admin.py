@@ -18,7 +18,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class EnosAdmin:
-    """The handlers; whoever adds the routes guards them."""
+    """The handlers; access is checked where the routes are added."""
 
     def __init__(self, state: EmulatorState) -> None:
         self._state = state

@@ -1,6 +1,6 @@
 """Serve EnOS: the token service and both generations of the batch API, behind the checks of the API gateway.
 
-Order: operation, token and signature, user, parameters, effect. Faults strike where the real trouble would; every
+Order: operation, token and signature, user, parameters, effect. Faults take effect where a real failure would; every
 request leaves one row in the ledger, under names such as `flowInstances.get`, `flows.trigger` and `token.get`.
 """
 
