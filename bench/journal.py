@@ -23,7 +23,7 @@ PORTION = 200
 """Commits that are sent together."""
 
 FAR_MS = 12 * 3600 * 1000
-"""When a tick of a job is due that nobody is to look at."""
+"""When a tick of a job is due that no worker is to take."""
 
 Script = tuple[list[str], list[bytes | str | int]]
 """KEYS and ARGV of one commit."""

@@ -62,5 +62,5 @@ def summary(result: Result) -> str:
 
 
 def document(where: Mapping[str, str], results: Sequence[Result]) -> dict[str, Any]:
-    """Everything, for JSON; `where` tells machine, commit and command."""
+    """Everything, for JSON; `where` has machine, commit and command."""
     return {**where, "rows": [result.plain() for result in results]}

@@ -1,8 +1,8 @@
 """`python -m bench.ticking WHO REDIS_URL`: a worker whose cloud answers at once, so that only our own work is measured.
 
 WHO is `leased`, the worker as it is, or `arq`: a stock ARQ worker with the same engine, so with the same reads and
-writes, on redis-py's client as ARQ hands it to its functions, and tuned as its documentation says. Tells ten times a
-second how many ticks it has done.
+writes, on redis-py's client as ARQ hands it to its functions, and tuned as its documentation says. Prints 10 times
+a second how many ticks it has done.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A pass-through on the way to the cloud that notes when a word went by for the first time."""
+"""A proxy on the way to the cloud that notes when a word passed for the first time."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ READY: Final = re.compile(r"forgers ready")
 
 TOKENS: Final = {name: f"hg_{hashlib.sha256(name.encode()).hexdigest()[:43]}" for name in ("known", "late", "far")}
 WRONG: Final = f"hg_{hashlib.sha256(b'wrong').hexdigest()[:43]}"
-"""A token that nobody has."""
+"""A token that no caller has."""
 
 FLOOR_SECONDS: Final = 0.05
 """A p99 up to this is well, whatever it was before."""
@@ -40,7 +40,7 @@ class BadTokens:
         per_second: of the caller that is known.
         flood: of the one that is not.
         calls: most open calls of one connection.
-        gated: whether callers are told apart; without it the experiment does not hold, as it should.
+        gated: whether callers are named; without it the experiment does not hold, as it should.
     """
 
     per_second: float = 10.0
@@ -131,7 +131,7 @@ def _options(name: str) -> ClientOptions:
 
 
 async def _wrong_answers(stage: Stage) -> list[str]:
-    """What callers are told who are not let in, where it is not what they should be told."""
+    """Answers to denied calls that are not as they should be."""
     wanted = (("none", "TOKEN_MISSING"), ("wrong", "TOKEN_INVALID"), ("late", "TOKEN_EXPIRED"), ("far", "JOB_DENIED"))
     wrong = []
     for name, reason in wanted:

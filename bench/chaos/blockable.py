@@ -1,6 +1,6 @@
 """`python -m bench.chaos.blockable SECONDS`: becomes a worker whose loop stands still for so long at each SIGUSR1.
 
-What a pure computation or a blocking call in the wrong place does: the process lives and its threads run, but nothing
+As with a pure computation or a blocking call in the wrong place, the process lives and its threads run, but nothing
 that the loop owns goes on, neither renewals of leases nor answers on the ops port.
 """
 

@@ -1,4 +1,4 @@
-"""A worker whose loop is blocked for several leases: its work goes on elsewhere, and what it says late is refused."""
+"""A worker whose loop is blocked for several leases: its work goes on elsewhere, and its late commits are refused."""
 
 from __future__ import annotations
 

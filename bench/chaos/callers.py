@@ -1,4 +1,4 @@
-"""Callers at their worst: submits hung up in the middle, and a thousand watchers that come back at once."""
+"""Callers that harm: submits hung up in the middle, and a thousand watchers that come back at once."""
 
 from __future__ import annotations
 

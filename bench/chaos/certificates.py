@@ -1,4 +1,4 @@
-"""Certificates of one run: an authority with a server and a client, and every client that it would not know."""
+"""Certificates of one run: an authority with a server and a client, and every client it would not accept."""
 
 from __future__ import annotations
 

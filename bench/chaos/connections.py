@@ -52,7 +52,7 @@ class LostReplies:
 
 
 async def lost_commit_replies(trial: Trial, size: LostReplies | None = None) -> Report:
-    """Let each tenth commit reach Redis and be done, drop its reply and cut the connection."""
+    """Let one commit in 10 reach Redis and be done, drop its reply and cut the connection."""
     size = size or LostReplies()
     commits, submits = _digest(commit.SCRIPT), _digest(acceptance.SCRIPT)
     async with Stage(Plan(workers=2, proxied=True)) as stage:

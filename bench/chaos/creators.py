@@ -33,7 +33,7 @@ class Sharing:
 
     Args:
         jobs: how many ad hoc runs each creator has, all at once; the smallest has enough to use its share.
-        told_apart: whether callers are told apart, by their tokens; else all jobs are the same creator's.
+        told_apart: whether callers are named, by their tokens; else all jobs are the same creator's.
         start: seconds for which the first creator is alone, and books slots far ahead.
         run_seconds: how long a run takes, so that every creator has calls waiting all the while.
         settle: seconds that are not counted at first.
@@ -63,7 +63,7 @@ async def creator_shares(trial: Trial, size: Sharing | None = None) -> Report:
 
 
 def _callers(folder: Path, size: Sharing) -> dict[str, str]:
-    """The setting that tells the creators apart, each by a token that is its name; none where all are anonymous."""
+    """The setting that names the creators, each by a token that is its name; none where all are anonymous."""
     digests = {name: hashlib.sha256(name.encode()).hexdigest() for name in size.jobs}
     entries = [f'[callers.{name}]\nrights = ["write"]\ntokens = [{{sha256 = "{digests[name]}"}}]\n' for name in digests]
     file = folder / "callers.toml"

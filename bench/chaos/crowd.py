@@ -1,7 +1,7 @@
-"""`python -m bench.chaos.crowd TARGET JOB COUNT JOB COUNT`: a process full of open streams that nobody reads.
+"""`python -m bench.chaos.crowd TARGET JOB COUNT JOB COUNT`: a process with many open streams, not read.
 
 The first job's streams are read once and then idle; the second job's are never read, so that they stall as soon as
-their windows are full. Says `crowd ready streams=N` when every stream is open, and lives until it is told to end.
+their windows are full. Says `crowd ready streams=N` when every stream is open, and lives until it is stopped.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ async def _open(target: str, job: str, count: int) -> list[Call]:
         channel = grpc.aio.insecure_channel(target, options=OPTIONS)
         stub = JobServiceStub(channel)
         portion = [stub.WatchJob(_request(job)) for _ in range(min(STREAMS_PER_CHANNEL, count - len(calls)))]
-        # One message each proves that the stream stands; after that nobody reads.
+        # One message each proves that the stream stands; after that none are read.
         await asyncio.gather(*(call.read() for call in portion))
         calls += portion
     return calls

@@ -1,4 +1,4 @@
-"""Deadlines that are absurd: no time at all, a millisecond, a lifetime, none."""
+"""Extreme deadlines: no time at all, a millisecond, a lifetime, none."""
 
 from __future__ import annotations
 

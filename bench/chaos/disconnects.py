@@ -49,7 +49,7 @@ class Leaver:
         self.strayed = 0
 
     async def follow(self) -> None:
-        """Watch until the job's end was told, and at least so often having hung up."""
+        """Watch until the job's end arrived, after at least so many hang-ups."""
         while not self.record.ended:
             try:
                 await self._once()

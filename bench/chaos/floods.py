@@ -1,4 +1,4 @@
-"""More work than workers, and work whose alarm clocks are gone."""
+"""More work than workers, and jobs whose queue entries are lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m bench.chaos.forgers TARGET SECONDS PER_SECOND TOKEN OPEN`: a caller with a token that is none.
+"""`python -m bench.chaos.forgers TARGET SECONDS PER_SECOND TOKEN OPEN`: a caller with invalid tokens.
 
 On one connection. It does not wait for answers, only while OPEN calls are under way, and connects again when the server
 hangs up. Says `forgers ready` before it begins, `forgers done` with what came of its calls as JSON, and ends.

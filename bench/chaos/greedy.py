@@ -27,7 +27,7 @@ last two are what becomes of a connection of pings."""
 
 
 ANSWER_SECONDS = 10.0
-"""How long a call of somebody else may take, tries and waits between them included."""
+"""How long a call of another caller may take, tries and waits between them included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Greedy:
     Args:
         most: of some kinds of flood, the most calls of it that may be served.
         environment: more variables for the server.
-        token: of the one caller; empty where callers are not told apart.
+        token: of the one caller; empty where callers are not named.
         options: of all others.
     """
 
@@ -65,7 +65,7 @@ class Others:
     acked: list[str] = field(default_factory=list)
 
     async def steadily(self, prefix: str, per_second: float, stop: asyncio.Event) -> None:
-        """Call by turns for each of the three, until told to stop."""
+        """Call by turns for each of the three, until stopped."""
         began, number = time.monotonic(), 0
         async with asyncio.TaskGroup() as group:
             while not stop.is_set():

@@ -1,4 +1,4 @@
-"""Watchers that are slow, frozen, cut off without a word, or that come and go: what they cost, and who notices."""
+"""Watchers that are slow, frozen, cut off without a word, or that come and go: their cost, their effect."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OWN_CONNECTION = (("grpc.use_local_subchannel_pool", 1), ("grpc.http2.bdp_probe"
 
 
 class SlowWatchers:
-    """Watchers of a job that read a message now and then, until they are told to hurry."""
+    """Watchers of a job that read a message now and then, until they have to hurry."""
 
     def __init__(self, target: str, job_id: str, count: int, pause: float) -> None:
         self._channels = [grpc.aio.insecure_channel(target, options=OWN_CONNECTION) for _ in range(count)]

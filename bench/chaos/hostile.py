@@ -207,7 +207,7 @@ async def given_up(client: Client) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What somebody else sees after all that.
+    """What another caller sees after all that.
 
     Args:
         jobs: how many the pages of a list show.
@@ -231,7 +231,7 @@ async def listed(client: Client) -> Listed:
 
 
 async def hostile_input(trial: Trial, size: Hostile | None = None) -> Report:
-    """Send what nobody should send, and look at every answer and at every key that was written."""
+    """Send hostile requests, and look at every answer and at every key that was written."""
     size = size or Hostile()
     async with Stage(Plan(workers=1)) as stage:
         caller = RawCaller(stage.servers[0].addresses["grpc"])

@@ -1,4 +1,4 @@
-"""Thousands of idle watchers and hundreds of stalled ones: what they cost, and whether live ones notice."""
+"""Thousands of idle watchers and hundreds of stalled ones: their cost, and their effect on live ones."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Writer:
         self.written: dict[int, float] = {}
 
     async def write(self, per_second: float, seconds: float) -> None:
-        """Write for so long; `written` tells when each revision was committed."""
+        """Write for so long; `written` has the time of each revision's commit."""
         job = event_log.replay(map(pb.JobEvent.FromString, await self._redis.lrange(keys.log(self._job_id), 0, -1)))
         began = time.monotonic()
         for number in range(int(per_second * seconds)):

@@ -1,4 +1,4 @@
-"""`python -m bench.chaos.intruders TARGET FOLDER SECONDS AT_A_TIME`: clients that a server must not let in, knocking.
+"""`python -m bench.chaos.intruders TARGET FOLDER SECONDS AT_A_TIME`: clients that a server must refuse.
 
 By turns one without TLS, one without a certificate, and one for each certificate in the folder that is worth nothing.
 Says `intruders ready` before it begins, `intruders done` with what came of each kind's calls as JSON, and ends.
@@ -29,7 +29,7 @@ PATIENCE_SECONDS: Final = 2.0
 """How long one call may take: a channel that is not let in tries again and again."""
 
 PAUSE_SECONDS: Final = 0.03
-"""Between two knocks of the same stranger: a handshake costs the server half a millisecond and more."""
+"""Seconds between two connections of the same client: a handshake costs the server half a millisecond and more."""
 
 _OWN = (("grpc.use_local_subchannel_pool", 1),)
 
@@ -54,7 +54,7 @@ async def knock(target: str, folder: Path, kind: str) -> str:
 
 
 async def main(target: str, folder: Path, seconds: float, at_a_time: int) -> None:
-    """Knock for so long, then say what came of it."""
+    """Connect again and again for so long, then print the outcomes."""
     print("intruders ready", flush=True)
     until, kinds, seen = time.monotonic() + seconds, itertools.cycle(KINDS), Counter[str]()
 

@@ -1,4 +1,4 @@
-"""Keys that are rotated: a desk that hands out the present pair and token, and a guard that refuses all others."""
+"""Keys that are rotated: one part hands out the present pair and token, another refuses all others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final, Self
 from aiohttp import web
 
 MOST_PAIRS: Final = 20
-"""Pairs that the emulator is told of before the first rotation."""
+"""Pairs that the emulator knows before the first rotation."""
 
 PAIRS: Final = ",".join(f"key{n}:secret{n}" for n in range(MOST_PAIRS))
 """All of them, as the emulator's setting."""

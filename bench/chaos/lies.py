@@ -1,4 +1,4 @@
-"""An upstream that lies: every broken answer that a proxy, a wrong version or a bad mood can make of a true one."""
+"""An upstream with wrong answers: all that a proxy, another version or a fault can make of a right one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ACTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Lying:
-    """Size of `lying-upstream`. Each lie about each action is told `rounds` times."""
+    """Size of `lying-upstream`. Each wrong answer to each action is given `rounds` times."""
 
     load: FaultLoad = field(default=FaultLoad(240, 10.0, watchers=80))
     rounds: int = 2
@@ -40,7 +40,7 @@ class Lying:
 
 
 async def lying_upstream(trial: Trial, size: Lying | None = None) -> Report:
-    """Tell every lie about every action, in random order, while jobs run."""
+    """Give every wrong answer to every action, in random order, while jobs run."""
     size = size or Lying()
     cases = [case for _ in range(size.rounds) for case in trial.rng.sample(_cases(), len(_cases()))]
     call = {"HEADGATE_CALL_SECONDS": str(size.call_seconds)}

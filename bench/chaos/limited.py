@@ -1,4 +1,4 @@
-"""The greedy caller of `caller-flood`, told apart from all others and held to limits of its own."""
+"""The greedy caller of `caller-flood`, under a name and with limits of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An HTTP man in the middle: passes calls on to the emulator, and lies about what came back, as often as it is told."""
+"""An HTTP man in the middle: passes calls on to the emulator, and changes as many answers as it is asked to."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Middleman:
     """Listens on a free loopback port, as an async context manager. A guard may answer in upstream's place.
 
     Attributes:
-        told: how many lies were told about each action.
+        told: how many wrong answers each action had.
         longest: seconds that the longest call was open, by who was lied to.
     """
 
@@ -94,7 +94,7 @@ class Middleman:
         began = time.monotonic()
         try:
             return await lie(request, json.loads(body))
-        except ConnectionError:  # whoever was lied to has heard enough
+        except ConnectionError:  # the caller has hung up
             return web.Response()
         finally:
             self.longest = max(self.longest, time.monotonic() - began)
@@ -120,17 +120,17 @@ def _changed(body: Body, change: Callable[[Body], None]) -> web.Response:
 
 
 async def unknown_status(_: web.Request, body: Body) -> web.StreamResponse:
-    """A status that nobody knows."""
+    """A status that does not exist."""
     return _changed(body, lambda row: row.update(Status="Levitating"))
 
 
 async def status_goes_back(_: web.Request, body: Body) -> web.StreamResponse:
-    """An instance that has begun is said not to have run."""
+    """An instance that has begun is shown as NotRun."""
     return _changed(body, lambda row: row.update(Status="NotRun", StartedTime=0, FinishedTime=0))
 
 
 async def other_id(_: web.Request, body: Body) -> web.StreamResponse:
-    """The answer is about somebody else's instance."""
+    """The answer is about another instance."""
     return _changed(body, lambda row: row.update(Id=row["Id"] + 1))
 
 
@@ -193,7 +193,7 @@ def _gone(request: web.Request) -> bool:
 
 
 async def silence(request: web.Request, body: Body) -> web.StreamResponse:
-    """No answer at all, for a minute or until nobody waits for one."""
+    """No answer at all, for a minute or until the caller hangs up."""
     await until_true(lambda: _gone(request), 60.0)
     return _json(body)
 

@@ -1,7 +1,7 @@
 """`python -m bench.chaos.noises TARGET KIND SECONDS TOKEN`: one caller that does one harmful thing for so long.
 
 Says `noise ready` before it begins, and `noise done` with what came of its calls as JSON at the end. KIND is a key of
-`KINDS`; those before the first call of a method has come whole use no token, since anybody can do them.
+`KINDS`; those before the first call of a method has come whole use no token, since they need none.
 """
 
 from __future__ import annotations

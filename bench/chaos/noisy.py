@@ -1,4 +1,4 @@
-"""A noisy tenant: one caller does each harmful thing of the field report, and another goes on as if he were alone."""
+"""A noisy tenant: one caller does each harmful thing of the field report, and another must not notice."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Noisy:
 
 @dataclass(slots=True)
 class Good:
-    """A caller who wants little: what came of his calls, and how long each took."""
+    """A caller of few calls: their outcomes, and how long each took."""
 
     client: Client
     instance: int
@@ -58,7 +58,7 @@ class Good:
     slowest: dict[int, float] = field(default_factory=dict)
 
     async def steadily(self, prefix: str, per_second: float, stop: asyncio.Event) -> None:
-        """Call by turns in five ways until told to stop; no call waits for another."""
+        """Call by turns in five ways until stopped; no call waits for another."""
         began, number = time.monotonic(), 0
         async with asyncio.TaskGroup() as group:
             while not stop.is_set():

@@ -137,7 +137,7 @@ class _SteadyLoad:
         return _Judged(found.checks, found.figures)
 
     def figures(self) -> dict[str, Figure]:
-        """What callers were told."""
+        """The answers that callers had."""
         answered = [ack for ack in self.acks.all if ack.told is SubmitOutcome.ACKNOWLEDGED]
         return {
             "submits answered": len(self.acks.all),
@@ -155,7 +155,7 @@ class _Judged:
 
 
 def _while_away(acks: list[Ack], outages: list[Outage]) -> list[Check]:
-    """What callers were told whose submit lay wholly inside an outage."""
+    """The answers to submits that lay wholly inside an outage."""
     inside = [a for a in acks if any(o.began <= a.began and a.ended <= o.away_until for o in outages)]
     failed = [ack for ack in acks if ack.told is not SubmitOutcome.ACKNOWLEDGED]
     return [
@@ -214,7 +214,7 @@ async def redis_blackhole(trial: Trial, size: Freeze | None = None) -> Report:
 
 
 async def redis_mute(trial: Trial, size: Freeze | None = None) -> Report:
-    """Hold back all that Redis says, while it hears and does all that it is told."""
+    """Hold back all replies of Redis, while it receives and executes all commands."""
 
     def hush(stage: Stage, silent: bool) -> None:
         stage.proxy.mute = silent

@@ -1,4 +1,4 @@
-"""Jobs that break whoever looks at them, each in a way of its own, and two versions of the worker on one queue."""
+"""Jobs that break their worker, each in a way of its own, and two versions of the worker on one queue."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ class _Workers:
         return sum(worker.said(announced(way)) for worker in self.all)
 
     async def leave(self) -> None:
-        """Replace nobody any more."""
+        """Replace no worker any more."""
         for task in tuple(self.keeping):
             task.cancel()
         await asyncio.gather(*self.keeping, return_exceptions=True)
 
 
 async def poison_job(trial: Trial, size: Poison | None = None) -> Report:
-    """Submit one job after the other that breaks whoever looks at it, each in its way, among many that are sound."""
+    """Submit one job after the other that breaks its worker, each in its way, among many that are sound."""
     size = size or Poison()
     lease = {"HEADGATE_LEASE_SECONDS": str(size.lease_seconds), "HEADGATE_TICK_ATTEMPTS": str(size.attempts)}
     checks: list[Check] = []

@@ -21,7 +21,7 @@ KEPT_LINES = 5_000
 
 
 class NotReady(RuntimeError):
-    """A process ended, or said nothing, before it was ready; the message carries its last lines."""
+    """A process ended, or printed nothing, before it was ready; the message carries its last lines."""
 
 
 @dataclass(frozen=True, slots=True)

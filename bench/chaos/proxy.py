@@ -35,7 +35,7 @@ class TokenCut:
     Args:
         token: bytes on their way to the target.
         side: where to cut.
-        every: which occurrence is struck: 1 for each, 10 for every tenth.
+        every: which occurrence is struck: 1 for each, 10 for one in 10.
         count: how many are struck at most.
         struck: given the target's answer before it is dropped; False passes it on after all.
         others: more tokens, of the same length, which count as it does.

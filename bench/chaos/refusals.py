@@ -57,7 +57,7 @@ async def _refuse(
     *,
     readiness: int = 503,
 ) -> _RefusalResult:
-    """Make Redis refuse writes for a while, and see what everybody makes of it, whose readiness is to be as given."""
+    """Make Redis refuse writes for a while, and see how every process copes, whose readiness is to be as given."""
     seen = _RefusalResult()
     client = await stage.client(IMPATIENT)
     submitting = asyncio.create_task(acks.steadily(client, mixed, count=size.jobs, per_second=size.per_second))
@@ -115,7 +115,7 @@ def _refused(ack: Ack, reason: str) -> bool:
 
 
 async def redis_read_only(trial: Trial, size: Refusing | None = None) -> Report:
-    """Turn Redis into a read-only replica of nobody, as a failover does, and back."""
+    """Turn Redis into a read-only replica without a primary, as a failover does, and back."""
     redis = _redis_of
     return await _refusing_writes(
         trial,

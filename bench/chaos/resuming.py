@@ -21,7 +21,7 @@ from headgate.v1.job_service_pb2_grpc import JobServiceStub
 LARGEST: Final = 2**63 - 1
 
 TRIMMED: Final = 2
-"""Events that are taken off the front of a log, as nothing in headgate does yet: what a watcher is told is promised."""
+"""Events that are taken off the front of a log, as nothing in headgate does yet: the watcher's error is promised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ async def _ask_all(stage: Stage, cases: Sequence[Case], size: Resumes) -> list[t
 
 
 async def _answer(stub: Any, case: Case, seconds: float) -> str:
-    """What is said first: an error's reason, or what the first messages carry."""
+    """What comes first: an error's reason, or what the first messages carry."""
     try:
         if isinstance(case.request, pb.ListJobEventsRequest):
             return f"{len((await stub.ListJobEvents(case.request, timeout=seconds)).job_events)} events"

@@ -1,4 +1,4 @@
-"""Servers that are killed and servers that are told to go, under submits and watches."""
+"""Servers that are killed and servers that drain, under submits and watches."""
 
 from __future__ import annotations
 

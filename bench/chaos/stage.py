@@ -79,7 +79,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Trial:
-    """One run of an experiment: its seed, its dice, and where it tells how it goes."""
+    """One run of an experiment: its seed, its randomness, and where its progress goes."""
 
     name: str
     seed: int
@@ -90,7 +90,7 @@ class Trial:
         self.rng = random.Random(self.seed)
 
     def say(self, what: str) -> None:
-        """Show progress, where somebody watches."""
+        """Show progress at a terminal."""
         if sys.stderr.isatty():
             print(f"[{self.name} {time.monotonic() - self.began:5.1f} s] {what}", file=sys.stderr)
 
@@ -211,11 +211,11 @@ class Stage:
         return process
 
     def exits(self) -> Check:
-        """No process of ours may have ended that nobody ended."""
+        """No process of ours may have ended by itself."""
         return none("processes that ended by themselves", len(self._gone()))
 
     def last_words(self) -> str:
-        """What those processes said at last; empty when there are none."""
+        """The last lines of those processes; empty when there are none."""
         return " / ".join(f"{one.name}: {' | '.join(list(one.lines)[-3:])}" for one in self._gone())
 
     def _gone(self) -> list[Process]:

@@ -1,4 +1,4 @@
-"""Clients without a certificate, or with one that is worth nothing, against a server that asks for one."""
+"""Clients without a certificate, or with an invalid one, against a server that asks for one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Strangers:
 
 
 async def strangers(trial: Trial, size: Strangers | None = None) -> Report:
-    """Let strangers of every kind knock at once, while clients that are known submit."""
+    """Let clients of every invalid kind connect at once, while valid ones submit."""
     size = size or Strangers()
     with tempfile.TemporaryDirectory(prefix="headgate-strangers-") as name:
         folder = Path(name)

@@ -1,4 +1,4 @@
-"""Submits as a load, each recorded with what its caller was told: acknowledged, refused, or unknown."""
+"""Submits as a load, each recorded with its outcome for the caller: acknowledged, refused, or unknown."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class Ack:
     """One submit. Times are of the loop's clock.
 
     Args:
-        told: what its caller knows.
+        told: the outcome for its caller.
         code: gRPC status code.
         reason: the server's word; empty when no server answered.
-        retry_after: what RetryInfo said, in seconds; None when there was none.
+        retry_after: the delay of RetryInfo, in seconds; None when there was none.
     """
 
     job_id: str
@@ -68,7 +68,7 @@ class Acks:
         self.all: list[Ack] = []
 
     def ids(self, told: SubmitOutcome = SubmitOutcome.ACKNOWLEDGED) -> list[str]:
-        """The jobs whose callers were told this last."""
+        """The jobs whose last outcome for the caller was this."""
         last = {ack.job_id: ack.told for ack in self.all}
         return [job_id for job_id, found in last.items() if found is told]
 
@@ -159,6 +159,6 @@ def mixed(number: int) -> Request:
 
 
 def light(number: int) -> Request:
-    """Mostly ad hoc runs followed until they are accepted; each tenth is a backfill of two dates."""
+    """Mostly ad hoc runs followed until they are accepted; one in 10 is a backfill of two dates."""
     word = f"c{number}"
     return backfill(word, 2) if number % 10 == 0 else adhoc(word, until=pb.UNTIL_ACCEPTED)

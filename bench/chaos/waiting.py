@@ -21,7 +21,7 @@ async def until(probe: Callable[[], Awaitable[bool]], seconds: float, *, pause: 
 
 
 async def until_true(condition: Callable[[], bool], seconds: float, *, pause: float = 0.05) -> float:
-    """The same for a condition that asks nobody."""
+    """The same for a condition without I/O."""
 
     async def probe() -> bool:
         return condition()

@@ -25,7 +25,7 @@ class Record:
         payloads: the events themselves, serialised alike for every comparison.
         causes: why streams were opened again.
         waits: seconds from a lost stream to the next sign of life.
-        ended: whether the watcher was told that the job has ended.
+        ended: whether the watcher got the job's end.
         resets: how often its history was replaced.
         error: what the watch failed with for good; empty when it did not.
     """
@@ -87,7 +87,7 @@ class WatcherCrowd:
         task.add_done_callback(self._tasks.discard)
 
     async def finish(self, seconds: float) -> None:
-        """Wait until every watcher was told its job's end, at most so long; then close the others."""
+        """Wait until every watcher got its job's end, at most so long; then close the others."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
         for task in self._tasks:

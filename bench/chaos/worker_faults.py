@@ -53,7 +53,7 @@ class Running:
 
 @asynccontextmanager
 async def under_load(stage: Stage, load: FaultLoad) -> AsyncIterator[Running]:
-    """Submit and watch while the block runs; afterwards all submits are answered and all watchers were told."""
+    """Submit and watch while the block runs; afterwards all submits are answered and all watchers got the end."""
     clients = [await stage.client() for _ in range(4)]
     running = Running(Acks(), WatcherCrowd(clients, at_a_time=max(1, load.watchers)))
 

@@ -35,7 +35,7 @@ from headgate_worker.upstream.enos import graph
 from headgate_worker.upstream.enos import replies as enos_replies
 
 SMALLEST_CLIENT_BYTES: Final = 4 * 1024 * 1024
-"""What a gRPC client takes unless it is told otherwise. Every answer has to fit."""
+"""What a gRPC client takes by default. Every answer has to fit."""
 
 _SUBMITS: Final = tuple(
     name
@@ -48,7 +48,7 @@ _FAST_VALIDATOR: Final = FastValidator()
 def request(method: str, raw: bytes) -> str:
     """A request on its way into the log, as far as that needs no store; "accepted", or why not.
 
-    Whatever is accepted can be read again by everybody: as an event, in a snapshot, as an operation, in JSON.
+    Whatever is accepted can be read again everywhere: as an event, in a snapshot, as an operation, in JSON.
     """
     kind = GetMessageClass(corpus.methods()[method].input_type)
     try:
@@ -110,7 +110,7 @@ def tokens(raw: bytes) -> None:
 
 
 def queue_entry(raw: bytes) -> None:
-    """An ARQ entry that somebody else may have written, and an answer on a process's list."""
+    """An ARQ entry that another application may have written, and an answer on a process's list."""
     with suppress(ValueError):
         asked = queue_entries.decode(raw).get("a")
         queue_entries.parse_read(asked if isinstance(asked, list) else [])

@@ -26,7 +26,7 @@ def submit(number: int, run: str) -> bytes:
 
 
 def submits(run: str) -> Iterator[bytes]:
-    """Backfills without end; `run` tells those of one run from all others."""
+    """Backfills without end; `run` marks those of one run."""
     return (submit(number, run) for number in count())
 
 

@@ -91,7 +91,7 @@ class Http2Connection:
         self.socket.sendall(PREFACE + opening)
 
     def request(self, body: bytes) -> tuple[int, bytes]:
-        """The stream of a new call, and the bytes that make it; whoever has several sends them at once."""
+        """The stream of a new call, and the bytes that make it; several of them can be sent at once."""
         stream, self._next = self._next, self._next + 2
         block = self._first if stream == 1 else self._later
         message = b"\x00" + struct.pack(">I", len(body)) + body

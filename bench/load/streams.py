@@ -30,7 +30,7 @@ class Streams:
         count: streams.
         jobs: names of the jobs that are watched, in turn; empty sends empty requests.
         connections: that the streams share.
-        each: whether every message is told, and not only whole rounds.
+        each: whether every message is printed, and not only whole rounds.
     """
 
     port: int

@@ -1,4 +1,4 @@
-"""`python -m bench.load.unary '{"port": ..., ...}'`: a closed loop of unary calls, told in a line of JSON."""
+"""`python -m bench.load.unary '{"port": ..., ...}'`: a closed loop of unary calls; prints a line of JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drives one peer: one job at a time, then a backlog at full speed. Needs no library; told as a line of JSON."""
+"""Drives one peer: one job at a time, then a backlog at full speed. Needs no library; prints a line of JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""P1, P2 and P11: what a unary call costs beside a bare grpc.aio echo, with the same client and the same cores."""
+"""P1, P2 and P11: the cost of a unary call beside a bare grpc.aio echo, with the same client and the same cores."""
 
 from __future__ import annotations
 

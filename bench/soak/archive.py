@@ -17,7 +17,7 @@ PERIOD_SECONDS = 5.0
 """Between two looks; much shorter than a job is kept."""
 
 PATIENCE_SECONDS = 45.0
-"""For how long after a job's end its watcher may still be told of it."""
+"""For how long after a job's end its watcher may still get it."""
 
 
 class Archive:
@@ -44,7 +44,7 @@ class Archive:
                 continue  # one of the faults; a job is kept for longer than that
 
     async def look(self, *, last: bool = False) -> None:
-        """Take in what has ended since. The `last` time nobody is waited for."""
+        """Take in what has ended since. The `last` time none is waited for."""
         await self._take_in()
         for job_id, (job, at) in tuple(self._pending.items()):
             record = self._records.get(job_id)

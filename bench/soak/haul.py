@@ -77,7 +77,7 @@ class _Flow:
     repeated: int = 0
 
     async def run(self, size: Haul) -> None:
-        """Submit for as long as the run lasts; then repeat what nobody knows about, and wait until all have ended."""
+        """Submit for as long as the run lasts; then repeat submits without an answer, wait until all have ended."""
         count = round(size.per_second * size.minutes * 60)
         await self.acks.steadily(self.clients[0], mixed, count=count, per_second=size.per_second, then=self._watch)
         numbers = {job_id: int(job_id[1:]) for job_id in self.acks.ids(SubmitOutcome.UNKNOWN)}
@@ -192,7 +192,7 @@ async def _break(trial: Trial, stage: Stage, size: Haul, done: Counter[str]) -> 
 
 
 async def _settled(stage: Stage, standing: Standing) -> set[str]:
-    """The jobs that still have not ended after a while, and ask nobody; the standing ones left out."""
+    """The jobs that still have not ended after a while, and wait for no person; the standing ones left out."""
 
     async def open_jobs() -> set[str]:
         due = {raw.decode() for raw in await stage.truth.redis.zrange(keys.DUE, 0, -1)} - set(standing.ids)

@@ -1,4 +1,4 @@
-"""`python -m bench.upstream.caller WHO ENDPOINT CA_FILE SECONDS`: calls GetWorkflowInstance, told as a line of JSON.
+"""`python -m bench.upstream.caller WHO ENDPOINT CA_FILE SECONDS`: calls GetWorkflowInstance; prints a line of JSON.
 
 WHO is `headgate`, the worker's adapter; `sdk`, the official SDK's async client as its documentation uses it; or
 `aiohttp`, one pooled session and nothing else. Each keeps 64 calls in flight and verifies the server.

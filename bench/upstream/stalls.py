@@ -1,4 +1,4 @@
-"""`python -m bench.upstream.stalls WHO ENDPOINT CA_FILE`: how long the event loop stands still, told as a line of JSON.
+"""`python -m bench.upstream.stalls WHO ENDPOINT CA_FILE`: how long the event loop stands still, as a line of JSON.
 
 WHO is `headgate` or `sdk`, as in `bench.upstream.caller`. `connecting` is the longest stall while a fresh client makes
 its first calls, 64 at once, each on a connection of its own; `refreshing` the longest one while calls go on and the
