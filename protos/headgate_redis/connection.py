@@ -51,7 +51,7 @@ class RedisConnection(asyncio.Protocol):
         transport.set_protocol(self)
 
     def send(self, packed: bytes) -> None:
-        """Send commands; without an error where the connection is lost, which `on_lost` tells."""
+        """Send commands; without an error where the connection is lost, which calls `on_lost`."""
         if self._transport is not None:
             self._transport.write(packed)
 

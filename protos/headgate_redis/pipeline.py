@@ -162,7 +162,7 @@ class Pipeline:
             return
         loop = self._loop
         if loop.time() - self._used >= IDLE_SECONDS:
-            # Two turns of the loop, between which it hears of a connection that has died while nobody used it.
+            # Two turns of the loop, between which it hears of a connection that has died while idle.
             self._turn = loop.call_soon(self._turn_again)
         elif held := self._held():
             self._turn = loop.call_later(held, self._send)
@@ -244,7 +244,7 @@ class Pipeline:
             self._lose()
 
     def _lose(self) -> None:
-        """Tell those whose group is under way that it is lost, and connect anew for those who wait."""
+        """End calls whose group is under way as lost, and connect anew for those that wait."""
         self._leave()
         if self._waiting:
             self._wakeup.set()

@@ -1,8 +1,11 @@
 """Rules of the house that no linter knows."""
 
 import ast
+import io
 import re
+import tokenize
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +29,11 @@ AT_THE_TOP: Final = {
 ROOMS: Final = tuple(f"{package}/" for package in AT_THE_TOP)
 NAMES_THAT_SAY_NOTHING: Final = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base", "core"}
 PACKAGES_THAT_SAY_SOMETHING: Final = {"core"}
+
+PLAIN: Final = ("protos/", "server/", "worker/", "client/", "emulator/", "bench/")
+"""Sources whose docstrings and comments name the thing."""
+
+VAGUE: Final = re.compile(r"\b(?:[Ww]hoever|[Ss]omebody|[Ss]omeone|[Nn]obody|[Aa]nybody|[Ee]verybody)\b")
 
 # Written with brackets, so that these lines do not break the rules they check.
 MACHINE_PATH: Final = re.compile(r"(?<![\w.$})-])/(?:[w]ork|[f]arm|[r]oot|[U]sers|home/[a-z]+)/")
@@ -134,16 +142,22 @@ def test_no_test_of_properties_fails_because_the_machine_is_busy() -> None:
     assert not [relative(path) for path in tests if own.search(path.read_text())]
 
 
-def test_the_subject_of_a_docstring_is_the_thing() -> None:
+def test_the_subject_of_a_sentence_is_the_thing() -> None:
     """A noun of the field stands where "whoever" or "somebody" would leave the reader to guess."""
-    vague = re.compile(r"\b(?:[Ww]hoever|[Ss]omebody|[Ss]omeone|[Nn]obody|[Aa]nybody|[Ee]verybody)\b")
-    plain = [path for path in python_files() if relative(path).startswith(("worker/", "protos/"))]
-    texts = [
-        (path, node.value.value)
-        for path in plain
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-    ]
+    plain = [path for path in python_files() if relative(path).startswith(PLAIN)]
+    texts = [(path, text) for path in plain for text in prose_of(path)]
+    texts += [(path, path.read_text()) for path in written_by_hand() if path.suffix == ".lua"]
 
-    assert len(texts) > 1_000
-    assert not [f"{relative(path)}: {found[0]}" for path, text in texts if (found := vague.search(text))]
+    assert len(texts) > 3_000
+    assert not [f"{relative(path)}: {found[0]}" for path, text in texts if (found := VAGUE.search(text))]
+
+
+def prose_of(path: Path) -> Iterator[str]:
+    """Docstrings and comments of a file."""
+    text = path.read_text()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.value.value
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string

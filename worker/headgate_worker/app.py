@@ -84,7 +84,7 @@ async def run(
     stop: asyncio.Event,
     ready: Callable[[str], None],
 ) -> None:
-    """Be a worker until `stop` is set, then drain. `ready` is called with the address of the side door.
+    """Be a worker until `stop` is set, then drain. `ready` is called with the address of the HTTP port.
 
     Raises:
         UnfitStore: the store may lose jobs, or can't be written.

@@ -30,7 +30,7 @@ UNKNOWN_SPREAD: Final = 0.35
 PRIOR_DATES: Final = 3
 
 LEAST_OF_KIND: Final = 4
-"""Weekend dates, and others, that must have run before the two are told apart."""
+"""Weekend dates, and others, that must have run before the two are timed separately."""
 
 MODEL_ERROR: Final = 0.03
 """What the model itself is off by, as a share of the time that is left; one standard deviation."""
@@ -74,7 +74,7 @@ class ForecastBasis:
     """What the dates so far say.
 
     Args:
-        plain: of a date from Monday to Friday, or of any where the two are not told apart.
+        plain: of a date from Monday to Friday, or of any where the two are not separate.
         weekend: of a date at a weekend.
         gap: seconds between the end of a date and the start of the next one on its lane, in the mean.
         failed_share: of tries, 0 to 1.
@@ -93,7 +93,7 @@ class ForecastBasis:
 
 
 def forecast(job: pb.Job, now_ms: int, waits: WaitBounds) -> pb.JobForecast | None:
-    """When a backfill ends; None where that can't be told: it does not run, or no date of it has succeeded yet."""
+    """When a backfill ends; None where that is not known: it does not run, or no date of it has succeeded yet."""
     if job.state != pb.JOB_STATE_RUNNING or not job.HasField("backfill"):
         return None
     history = history_of(job.runs)

@@ -21,7 +21,7 @@ def fit_instances(rows: Iterable[pb.WorkflowInstance]) -> None:
 
 
 def fit_flows(rows: Iterable[pb.FlowInstance]) -> None:
-    """The same for flows: first of their graphs, which GetFlowInstance tells whole."""
+    """The same for flows: first of their graphs, which GetFlowInstance shows whole."""
     _fit(list(rows), "graph", "parameters", "status_desc", "flow_name", "owner", "freq")
 
 

@@ -37,7 +37,7 @@ PAYLOADS: Final[Mapping[str, tuple[str, ...]]] = {
     "headgate.v1.FailureDigest": ("log_tail",),
 }
 """Fields that BASIC leaves out, by full name of the message that has them. What stands between a spec and one of these
-is here too, or what it holds would not be found; a test tells that from the descriptors."""
+is here too, or what it holds would not be found; a test checks that by the descriptors."""
 
 _POOL: Final = Default()
 

@@ -18,7 +18,7 @@ class Exposure(Enum):
     """Something that is open to others than those it is meant for."""
 
     OPEN = "open"
-    """Everyone who reaches the gRPC port from elsewhere may do everything."""
+    """Every client that reaches the gRPC port from elsewhere may do everything."""
     PLAINTEXT_TOKENS = "plaintext-tokens"
     """Callers' tokens travel to the gRPC port from elsewhere, without TLS."""
     PLAINTEXT_UPSTREAM = "plaintext-upstream"

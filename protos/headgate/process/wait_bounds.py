@@ -1,4 +1,4 @@
-"""How long workers wait for what may happen by itself, as they tell servers, which explain by it. Pure.
+"""How long workers wait for what may happen by itself; they announce it, and servers explain by it. Pure.
 
 Workers write it into the hash of each connection that they serve. One of a version that does not is taken to have the
 defaults.

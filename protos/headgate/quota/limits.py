@@ -21,7 +21,7 @@ KEEP_MS: Final = 2 * 24 * 3600 * 1000
 """How long the hash of an unused connection is kept."""
 
 ANNOUNCED: Final = "announced"
-"""Field of the hash: when, in ms, a worker last said that it serves the connection."""
+"""Field of the hash: when, in ms, a worker last announced the connection."""
 
 ALIAS: Final = "is"
 """Field of the hash of a name that stands for another connection: that one's name. Only the empty name does. It stays

@@ -3,7 +3,7 @@
 A file begins with comments. Lines that begin with `-- @` are its header; a directive may stand on several lines:
 
 * `@keys` and `@argv` name KEYS and ARGV in order. `; rest...` is a table with all that follow.
-* `@returns` tells the answers, separated by `|`. A word in capitals is a code: a member of the script's IntEnum, whose
+* `@returns` has the answers, separated by `|`. A word in capitals is a code: a member of the script's IntEnum, whose
   number Lua gets under the same name.
 * `@constants` are values that the Python side gives, such as a length that both sides must agree on.
 * `@include` puts in `include/NAME.lua`, of the script's own package or of this one. An include holds functions, which
@@ -22,7 +22,7 @@ from importlib.resources import files
 from typing import Final, NamedTuple
 
 PACKAGE: Final = "headgate.scripts"
-"""Where scripts and includes are looked for unless said otherwise."""
+"""Where scripts and includes are looked for by default."""
 
 MOST_INDEXED: Final = 4
 """Most names that are read one by one; of more, `unpack` is faster: 40 names take 0.5 us instead of 1.8."""

@@ -1,7 +1,7 @@
 """The default connection has two names where the workers' file gives it one: its own, and the empty one of requests.
 
 What is kept under a connection's name has to be found under either. A server resolves the empty name when it accepts a
-job. Jobs of earlier versions, and those accepted before any worker has said which connection is the default one, are
+job. Jobs of earlier versions, and those accepted before any worker has announced the default connection, are
 kept under the name that their caller wrote; so what must not be done twice is looked up, and taken, under both. Pure.
 """
 

@@ -63,7 +63,7 @@ class DeleteAnswer(IntEnum):
 DELETE_SCRIPT: Final = loader.load(
     "delete", DeleteKeys, DeleteArguments, answers=DeleteAnswer, constants=audit.CONSTANTS
 )
-"""Deletes a finished job with its log, gives its charge back, tells watchers, and records who did it."""
+"""Deletes a finished job with its log, gives its charge back, notifies watchers, and records who did it."""
 
 
 def script_keys(job_id: str, state: int) -> DeleteKeys:

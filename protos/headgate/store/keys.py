@@ -38,7 +38,7 @@ READS: Final = "headgate:reads"
 """ARQ queue of reads: a lane of its own, so that a flood of ticks never delays a Get."""
 
 WORKERS: Final = "hg:workers"
-"""Sorted set of worker processes; score = when, in ms, it last said it lives."""
+"""Sorted set of worker processes; score = its last heartbeat, in ms."""
 
 AUDIT: Final = "hg:audit"
 """Stream of the changes that callers made, trimmed; see `audit`."""
@@ -86,7 +86,7 @@ def state(value: pb.JobState.ValueType) -> str:
 
 
 def digest(text: bytes) -> str:
-    """What tells a text from all others: 22 characters of base64, where hex would be 32, since most jobs have four."""
+    """Digest of a text: 22 characters of base64, where hex would be 32, since most jobs have four."""
     return binascii.b2a_base64(hashlib.blake2b(text, digest_size=16).digest())[:22].decode()
 
 

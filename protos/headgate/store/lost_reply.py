@@ -1,4 +1,4 @@
-"""What a commit came to whose reply was lost: the job's log tells its own events from those of another writer.
+"""What a commit came to whose reply was lost: the job's log shows its own events, or those of another writer.
 
 An adapter runs the script again, which is safe because of the revision it expects: where the first run wrote, the
 second one writes nothing and finds the job moved on. Nothing here does I/O; the adapter gives the read.

@@ -51,7 +51,7 @@ def decode(raw: bytes) -> dict[str, Any]:
 
 def tick(job_id: str, *, nonce: str, now_ms: int) -> QueueEntry:
     """An entry that looks at a job. `nonce` makes the id unlike any before, 12 hex digits or more."""
-    # As `encode` writes it, at a tenth of the cost: a job id has no character that JSON escapes.
+    # As `encode` writes it, at 10 % of the cost: a job id has no character that JSON escapes.
     definition = f'{{"t":null,"f":"{TICK}","a":["{job_id}"],"k":{{}},"et":{now_ms}}}'
     return QueueEntry(f"tick:{job_id}:{nonce}", definition.encode())
 
@@ -66,7 +66,7 @@ class ReadRequest:
         request: the RPC's request message as bytes.
         reply_to: key of the list the answer is pushed to.
         deadline_ms: by the store's clock; later answers are not sent.
-        caller: name of who asks; empty from servers that do not tell.
+        caller: name of who asks; empty from servers of versions before.
     """
 
     id: int

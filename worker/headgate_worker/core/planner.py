@@ -1,4 +1,4 @@
-"""What to do next with a job, and what an outcome changes. The one door to the decisions of this package.
+"""What to do next with a job, and what an outcome changes. The one way into the decisions of this package.
 
 Pure: no clock, no randomness, no I/O; the caller passes them in. Rules are asked in order, and the first one that
 answers is followed. The order matters only where a comment says so.

@@ -16,5 +16,5 @@ def configure(level: str, shape: Literal["text", "json"]) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # ARQ's lines at INFO carry arguments of entries; ours say all that is needed.
     logging.getLogger("arq").setLevel(logging.WARNING)
-    # The credential chain keeps a scheduler, which tells of its comings and goings.
+    # The credential chain keeps a scheduler, which logs each start and end of its jobs.
     logging.getLogger("apscheduler").setLevel(logging.WARNING)

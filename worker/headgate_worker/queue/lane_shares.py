@@ -2,10 +2,10 @@
 
 A caller may begin another entry while it has fewer running than slots are free, and a connection while it has fewer
 than four times as many. So one caller fills half of the slots, two fill two thirds, and some are always free for the
-next one; all callers of a connection fill four fifths. Where callers are not told apart those of a connection count as
+next one; all callers of a connection fill four fifths. Without named callers, all of a connection count as
 one caller. Pure but for the script.
 
-Who asks stands in the id of an entry (`entries.asker_of`), so that claiming reads no definition. Entries of servers
+Who asks stands in the id of an entry (`queue_entries.asker_of`), so that claiming reads no definition. Entries of servers
 that do not say it count as those of one more caller.
 """
 

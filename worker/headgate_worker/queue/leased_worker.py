@@ -241,13 +241,13 @@ class LeasedWorker(Worker):
         try:
             put_back_ms = await self._call_function(entry_id, definition)
         except asyncio.CancelledError:
-            put_back_ms = 0  # cut off by a shutdown or a lost lease: at once for whoever comes next
+            put_back_ms = 0  # cut off by a shutdown or a lost lease: due at once for the next worker
         except STORE_AWAY as error:
             _log.warning("entry %s: the store is away (%s)", entry_id, type(error).__name__)
             put_back_ms = PUT_BACK_MS
         except (Exception, SystemExit):
-            # The owner of a task: what broke is logged once, and the entry is tried again. An exit that somebody asked
-            # for deep inside is no more than that: out of the loop it would cut off all that runs beside the entry.
+            # The owner of a task: what broke is logged once, and the entry is tried again. An exit that was asked for
+            # deep inside is no more than that: out of the loop it would cut off all that runs beside the entry.
             _log.exception("entry %s broke", entry_id)
             put_back_ms = PUT_BACK_MS
         self._ending.add(entry_id)  # a renewal that comes after the end finds nothing, which is no loss
@@ -289,7 +289,7 @@ class LeasedWorker(Worker):
                 if ends:
                     await self._finish_all(ends)
         finally:
-            self._ends_over = True  # nobody may wait for this any more, or a lane that is cut off would never end
+            self._ends_over = True  # nothing may wait for this any more, or a lane that is cut off would never end
             _tell(self._ends)
 
     async def _finish_all(self, ends: Sequence[_End]) -> None:

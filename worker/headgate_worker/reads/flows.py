@@ -63,7 +63,7 @@ class FlowReader:
     async def _log(self, raw: bytes, left: float) -> pb.GetFlowTaskInstanceLogResponse:
         request = pb.GetFlowTaskInstanceLogRequest.FromString(raw)
         most = request.max_length or LOG_BYTES
-        # One more than wanted tells whether there is more.
+        # One more than wanted shows whether there is more.
         body = await self._ask(request.connection, GetFlowTaskLog(request.task_instance_id, most + 1), left)
         kept, cut = tail(body.text, most)
         return pb.GetFlowTaskInstanceLogResponse(log=kept, truncated=cut)

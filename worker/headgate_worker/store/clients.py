@@ -27,7 +27,7 @@ BLOCK_MARGIN_SECONDS: Final = 5.0
 _SHARED: Final[dict[str, Any]] = {
     "socket_connect_timeout": CONNECT_TIMEOUT_SECONDS,
     "socket_keepalive": True,
-    # Repeating INCR or LPUSH after a lost reply does it twice (measured): whoever knows that it is safe, repeats.
+    # Repeating INCR or LPUSH after a lost reply does it twice (measured): the callers that may, repeat.
     "retry": Retry(NoBackoff(), 0),
 }
 

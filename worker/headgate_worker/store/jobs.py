@@ -283,7 +283,7 @@ class Store:
         return int(seconds) * 1000 + int(micros) // 1000
 
     async def heartbeat(self, worker_id: str, now_ms: int, *, lifetime_ms: int) -> None:
-        """Say that this worker lives, and forget those that have not said so for `lifetime_ms`."""
+        """Send this worker's heartbeat, and forget workers without one for `lifetime_ms`."""
         arguments = HeartbeatArguments(worker_id, now_ms, now_ms - lifetime_ms)
         await self._heartbeat(keys=HeartbeatKeys(keys.WORKERS), args=arguments)
 

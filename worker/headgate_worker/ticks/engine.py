@@ -182,7 +182,7 @@ class Engine:
             raise
 
     async def _remember(self, job: pb.Job) -> None:
-        """Keep how long the dates of a backfill took; a worker that dies before that costs the next plan its guess."""
+        """Keep how long the dates of a backfill took; if the worker dies before that, the next plan lacks it."""
         took = durations(job.runs) if job.state in JOB_TERMINAL and job.HasField("backfill") else []
         if took:
             await self._store.put_durations(target(job.connection, job.backfill), took)

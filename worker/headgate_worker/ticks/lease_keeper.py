@@ -46,7 +46,7 @@ class LeaseKeeper:
         self._keeper.cancel()
         if self._error is None:
             await asyncio.wait((self._keeper,))
-        elif self._body.uncancel() <= self._cancelling:  # else somebody else has cancelled the tick as well
+        elif self._body.uncancel() <= self._cancelling:  # else the tick was cancelled from elsewhere as well
             raise self._error from None
 
     def _begin(self) -> None:

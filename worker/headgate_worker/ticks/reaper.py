@@ -23,7 +23,7 @@ RECOUNT_LOOK_MS: Final = 60_000
 """How often it is asked whether charges are to be counted anew, while they are not."""
 
 WORKER_LIFETIME_MS: Final = 15_000
-"""A worker that has not said that it lives for so long is taken for dead."""
+"""A worker without a heartbeat for so long is taken for dead."""
 
 
 class Reaper:

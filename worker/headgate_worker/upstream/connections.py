@@ -83,7 +83,7 @@ class Connections:
         self._announced_ms = 0
 
     async def announce(self, now_ms: int, waits: WaitBounds) -> None:
-        """Say which connections this worker serves, and how long it waits, if that was not said just now.
+        """Announce the connections of this worker and its waits, if that was not done just before.
 
         Raises:
             redis.exceptions.RedisError: the store can't be written.

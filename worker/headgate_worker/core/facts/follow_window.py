@@ -15,7 +15,7 @@ RELEASED_MS: Final = 1
 """The job does not read the instance again."""
 
 UNTOUCHED_MS: Final = 0
-"""Whether the job reads the instance again can't be told from this read."""
+"""Whether the job reads the instance again does not follow from this read."""
 
 
 def follow_ms(job: pb.Job, hints: Hints, subject: int, seen: pb.WorkflowInstance | pb.FlowInstance, now_ms: int) -> int:

@@ -43,7 +43,7 @@ def newest_first(job: pb.Job) -> bool:
 
 
 def expected_parent(job: pb.Job, run: pb.InstanceRun) -> pb.InstanceRun | None:
-    """The run that this one must wait for, as far as the parallelism of its create tells; None for the first ones.
+    """The run that this one must wait for, by the parallelism of its create; None for the first ones.
 
     Only what a start answers is certain. Assumed where nothing was answered: with N dates side by side, a date waits
     for the one N places before it (reference: chains).

@@ -50,7 +50,7 @@ def expected_interval_ms(running_ms: int, expected: Sequence[Window], policy: Po
 def _by_expectation_ms(view: View, run: pb.InstanceRun) -> int | None:
     """When to read what runs, by how long earlier dates took; None when nothing can be expected of it.
 
-    A tenth earlier at most, so that runs of one start spread out and none is noticed later for it. Upstream's clock may
+    10 % earlier at most, so that runs of one start spread out and none is noticed later for it. Upstream's clock may
     be ahead of ours, so that whichever is earlier counts: its start, or when it was first seen running.
     """
     known = [getattr(run, name).ToMilliseconds() for name in ("started_time", "observe_time") if run.HasField(name)]
@@ -65,7 +65,7 @@ def _by_expectation_ms(view: View, run: pb.InstanceRun) -> int | None:
 
 
 def next_poll_ms(view: View, run: pb.InstanceRun) -> int:
-    """When to read a run again, jittered by a tenth so that runs of one start spread out, and never beyond the longest.
+    """When to read a run again, jittered by +-10 % so that runs of one start spread out, and never beyond the longest.
 
     Without anything to expect, the longer nothing has changed, the longer the interval; upstream's clock and ours may
     differ, so that a time of either only ever shortens it.

@@ -25,7 +25,7 @@ class FailureKind(Enum):
     FROZEN = "frozen"  # the daily allowance is spent; again tomorrow
     TRANSIENT = "transient"  # provably not executed, or a read; again after a while
     AMBIGUOUS = "ambiguous"  # a write that may or may not have been executed
-    REFUSED = "refused"  # upstream looked at it and said no; again would be no again
+    REFUSED = "refused"  # upstream refused it; a repeat would be refused again
     DENIED = "denied"  # missing or wrong credentials or rights
     NOT_FOUND = "not_found"  # what it names does not exist
 
@@ -217,7 +217,7 @@ class OperationResult:
 
 @dataclass(frozen=True, slots=True)
 class PerInstance:
-    """What a start or stop said about one instance. Decide on `success`; `message` may be there either way."""
+    """A reply to a start or stop, of one instance. Decide on `success`; `message` may be there either way."""
 
     success: bool
     message: str = ""
@@ -246,7 +246,7 @@ class StopRecord:
     Args:
         job: the job's name, "jobs/{job_id}".
         sent_ms: when it was about to be sent, by the store's clock.
-        accepted: upstream has said so; else its reply was lost, and it may have reached upstream later.
+        accepted: by upstream's reply; else the reply was lost, and the stop may have reached upstream later.
     """
 
     job: str
@@ -283,7 +283,7 @@ class Failure:
         message: one line for people; never holds secrets, signatures or payloads.
         request_id: upstream's RequestId; empty when no reply came.
         http_status: 0 when no reply came.
-        retry_after_seconds: what upstream asked for; None when it said nothing.
+        retry_after_seconds: what upstream asked for; None when it asked for nothing.
     """
 
     kind: FailureKind

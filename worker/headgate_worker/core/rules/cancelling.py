@@ -131,7 +131,7 @@ def _is_held(run: pb.InstanceRun, left: list[pb.InstanceRun]) -> bool:
 def last_look_ms(view: View, run: pb.InstanceRun) -> int | None:
     """When a run that was stopped before it began is read although its parent runs; None while no cancel waits for it.
 
-    A tenth of the time before a person is asked: upstream may have called it Failure, and then it needs no person.
+    10 % of the time before a person is asked: upstream may have called it Failure, and then it needs no person.
     """
     if stuck_at_ms(view) is None or not run.HasField("stop_time"):
         return None

@@ -95,7 +95,7 @@ def _look(view: View, run: pb.InstanceRun, parent: pb.InstanceRun | None) -> Loo
         return _own(view, run)
     if run.state == pb.RUN_STATE_BLOCKED:
         return blocked_runs.look(view, run, parent)
-    return _own(view, run) if view.kind == "create" else None  # somebody else is to start it
+    return _own(view, run) if view.kind == "create" else None  # its start is not this job's
 
 
 def _is_ending(view: View, run: pb.InstanceRun, *, ends: bool) -> bool:
@@ -168,7 +168,7 @@ def _row(view: View, run: pb.InstanceRun, seen: pb.WorkflowInstance, stops: tupl
     if row.state == pb.RUN_STATE_STARTING and seen.status in NOT_STARTED and not run.HasField("stop_time"):
         row = restart(view, row)
     if run.state in IDLE and row.state == pb.RUN_STATE_RUNNING:
-        # It has begun all the same: what is to be stopped is asked again, and the record of the stop tells of its end.
+        # It has begun all the same: what is to be stopped is asked again, and the record of the stop has its end.
         row = run_with(row, stop_time=None)
     return ended(view, row, seen)
 

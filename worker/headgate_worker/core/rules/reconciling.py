@@ -3,7 +3,7 @@
 An operation is open when its intent is on record and its outcome is not: the worker died between the two, or the reply
 was lost. Its marker is the exact name it carried; an instance of that name, date and kind, created no earlier than the
 intent, is its own. Two sets of instances where one was asked for is the worst that can happen, so a search that stays
-inconclusive until upstream's listing must have settled ends in NEEDS_ATTENTION. Only where the operator has said so, a
+inconclusive until upstream's listing must have settled ends in NEEDS_ATTENTION. Only where the operator has set so, a
 create of which such a search has found nothing at all is sent again. A rerun makes nothing that could be
 searched for: its first instance is read, and shows a run since the intent or does not.
 """

@@ -45,7 +45,7 @@ def retry(view: View) -> Step | None:
         return None
     if any(due_ms(view, run) > view.now_ms for run in waiting) or unplaced(view.job):
         return None
-    if diagnosis.pending(view):  # every try tells why it failed
+    if diagnosis.pending(view):  # every try shows why it failed
         return None
     if any(_in_the_way(view, run) for run in view.runs):
         return None
@@ -86,7 +86,7 @@ def absorb_look(view: View, subject: int, outcome: OutcomeOf[pb.WorkflowInstance
     row = observe(run, seen)
     if seen.status in NOT_STARTED:
         row = run_with(row, state=pb.RUN_STATE_STARTING)
-    row = run_with(row, started_by=pb.STARTED_BY_OPERATOR, failure_digest=None)  # it told of the run before
+    row = run_with(row, started_by=pb.STARTED_BY_OPERATOR, failure_digest=None)  # it was of the run before
     said = f"instance {row.workflow_instance_id} is {row.upstream_status}: {label(row)} is not tried again"
     return Change((runs_changed(row, message=said),), view.hints.settled().poll(row.index, view.now_ms))
 

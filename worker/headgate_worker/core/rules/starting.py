@@ -47,7 +47,7 @@ def parent_id(message: str) -> int:
 
 
 def queue(view: View) -> Step | None:
-    """Tell what upstream starts by itself from what it will start after another: no start is sent."""
+    """Mark what upstream starts by itself, and what it will start after another: no start is sent."""
     if not starts_itself(view):
         return None
     fresh = [run for run in view.runs if _fresh(run)]
@@ -117,7 +117,7 @@ def _ready(view: View, run: pb.InstanceRun) -> bool:
 
 
 def absorb_start(view: View, call: StartInstances, outcome: OutcomeOf[dict[int, PerInstance]]) -> Change:
-    """What upstream said of each instance that was to be started."""
+    """Upstream's reply about each instance that was to be started."""
     if isinstance(outcome, Failure):
         if outcome.kind not in FINAL_REFUSALS:
             return Change((), poll_schedule.after_failure(view, outcome))

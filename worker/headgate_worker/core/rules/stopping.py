@@ -105,7 +105,7 @@ def _comment(view: View) -> str:
 
 
 def absorb_stop(view: View, call: StopInstances, outcome: OutcomeOf[dict[int, PerInstance]]) -> Change:
-    """What upstream said of each instance that was to be stopped. Whatever it said, the instance is read next."""
+    """Upstream's reply about each instance that was to be stopped. Whatever it is, the instance is read next."""
     if isinstance(outcome, Failure):
         if outcome.kind not in FINAL_REFUSALS:
             return Change((), _perhaps_sent(view, call, outcome))

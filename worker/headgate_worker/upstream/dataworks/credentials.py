@@ -19,7 +19,7 @@ from headgate_worker.upstream.dataworks.settings import Credentials
 from headgate_worker.upstream.http.failures import SecretUnavailable
 
 RENEW_SECONDS = 60.0
-"""Age from which a key is asked for again. The chain renews it 15 minutes before its end, but does not tell when."""
+"""Age from which a key is asked for again. The chain renews it 15 minutes before its end, but does not say when."""
 
 STALE_SECONDS = 600.0
 """Age from which a call waits for the refresh: the process may have slept."""
@@ -96,7 +96,7 @@ class CredentialCache:
         except Exception as error:  # the SDK's providers let any exception out, a KeyError of a reply included
             self._refused = f"no provider gave credentials ({type(error).__name__})"
             self._not_before = self._clock() + PAUSE_SECONDS
-            # The SDK's message may quote a metadata reply, keys and all, so only its class is told.
+            # The SDK's message may quote a metadata reply, keys and all, so only its class is shown.
             logger.warning("credentials could not be refreshed: %s", type(error).__name__)
             return None
         self._fetched = self._clock()

@@ -93,7 +93,7 @@ def envelope(body: Mapping[str, Any]) -> DataWorksEnvelope | None:
 
 
 def xml_members(text: str) -> Mapping[str, str]:
-    """Code, Message and RequestId of an XML error. The gateway falls back to XML when it can't tell the format."""
+    """Code, Message and RequestId of an XML error. The gateway falls back to XML when it does not know the format."""
     if not text.lstrip("\ufeff \r\n\t").startswith(("<?xml", "<Error")):
         return {}
     return {match[1]: match[2] for match in _XML_MEMBER.finditer(text[:65536])}

@@ -21,7 +21,7 @@ from headgate_worker.upstream.enos.loose import listed, whole
 from headgate_worker.upstream.http.failures import load_json
 
 LOG_LENGTH = (1 << 20) + 1
-"""Characters of a log that are kept: the most that the API gives, and one that tells that there is more."""
+"""Characters of a log that are kept: the most that the API gives, and one that shows that there is more."""
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 

@@ -35,7 +35,7 @@ WORDS: Final[Mapping[str, pb.FlowInstanceStatus.ValueType]] = {
 
 
 def status_of(number: int | None, word: str) -> pb.FlowInstanceStatus.ValueType:
-    """The status that a reply tells: by its number, and by its word only where there is no number."""
+    """The status in a reply: by its number, and by its word only where there is no number."""
     if number is not None:
         return STATUSES.get(number, pb.FLOW_INSTANCE_STATUS_UNSPECIFIED)
     return WORDS.get(word.strip().upper(), pb.FLOW_INSTANCE_STATUS_UNSPECIFIED)

@@ -130,7 +130,7 @@ class HttpConnections:
         before `_DEFAULTS`; lengths and such are added here.
 
         Raises:
-            aiohttp.ClientError, OSError: no reply; `progress` tells whether the request may have arrived.
+            aiohttp.ClientError, OSError: no reply; `progress` has whether the request may have arrived.
             ReplyTooLarge: see there.
             ValueError: a header can't be sent.
         """

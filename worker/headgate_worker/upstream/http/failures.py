@@ -50,7 +50,7 @@ def no_answer(call: Call, stage: RequestStage, error: Exception) -> Failure:
         return Failure(kind, "reply_too_large", "the reply is longer than is read")
     if isinstance(error, TimeoutError):
         return Failure(kind, "timed_out", "no complete reply within the time given")
-    # Its text may quote what the server sent, so only its class is told.
+    # Its text may quote what the server sent, so only its class is shown.
     message = f"the connection was lost after the request was sent ({type(error).__name__})"
     return Failure(kind, "connection_lost", message)
 

@@ -129,7 +129,7 @@ def _unreadable(view: View, run: pb.InstanceRun, failure: Failure) -> Change:
 
 
 def absorb_cancel(view: View, call: Call, subject: int, outcome: OutcomeOf[FlowCancelled]) -> Change:
-    """What upstream said of a cancel. Whatever it said, the instance is read next, and its status decides."""
+    """Upstream's reply to a cancel. Whatever it is, the instance is read next, and its status decides."""
     run = view.job.runs[subject]
     if run.state in RUN_TERMINAL:
         return Change((), view.hints.settled())

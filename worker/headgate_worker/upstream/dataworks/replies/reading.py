@@ -130,7 +130,7 @@ def _is_foreign(call: calls.ListTasks, row: pb.TaskInstance) -> bool:
 def _page(call: calls.ListInstances | calls.ListTasks, reply: Members, name: str) -> tuple[list[Members], int]:
     """Rows and total. A page that should have rows and has none is malformed, never an answer.
 
-    A search for an instance that may exist ends in creating it again, so "nothing there" must be said plainly.
+    A search for an instance that may exist ends in creating it again, so "nothing there" must be explicit.
     """
     paging = reply.member("PagingInfo")
     if not paging.has("TotalCount"):

@@ -14,7 +14,7 @@ from headgate_worker.upstream.dataworks.replies.rows import PARAMETERS_LENGTH, b
 
 SCRIPT_LENGTH = 512 * 1024
 TASK_BYTES = 2 * 1024 * 1024
-"""Most bytes of a task instance as we tell it; a reply to a caller may take 4 MiB."""
+"""Most bytes of a task instance in a reply; a reply to a caller may take 4 MiB."""
 
 MAX_INT32 = 2**31 - 1
 MAX_TIMEOUT_SECONDS = LAST_MILLIS // 1000
