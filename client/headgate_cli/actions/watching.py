@@ -82,7 +82,7 @@ async def _watch_live(handle: JobHandle, live_job: LiveJob, start_revision: int)
 
 
 async def _explain(handle: JobHandle, live_job: LiveJob) -> None:
-    """Ask now and then why a job of many dates is not further; what can't be told is left out of the picture."""
+    """Ask now and then why a job of many dates is not further; an answer that does not come is left out of the view."""
     while True:
         if live_job.stands:
             with suppress(HeadgateError):

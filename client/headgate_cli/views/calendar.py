@@ -51,7 +51,7 @@ _PACES = ((1.0, "a second"), (60.0, "a minute"), (3600.0, "an hour"))
 def block(runs: Sequence[pb.InstanceRun], seconds: float, width: int) -> Sequence[Text]:
     """Draw the calendar and name dates below it; nothing where they are few, or their weeks do not fit.
 
-    How many stand how is told beside it, or below it where there is no room beside.
+    The counts of each state stand beside it, or below it where there is no room beside.
     """
     days = _standing(runs)
     if len(days) < FEWEST_DATES or _HEAD + _weeks(days) > width:

@@ -97,7 +97,7 @@ def forecast_line(found: pb.JobForecast) -> str:
 
 
 def end_said(job: pb.Job, now: float, width: int) -> str:
-    """Return when a backfill that runs ends, as of `now` in seconds since 1970; empty where that can't be told."""
+    """Return when a backfill that runs ends, as of `now` in seconds since 1970; empty where that is not known."""
     found = end_forecast.forecast(job, int(now * 1000), WaitBounds())
     if found is None:
         return ""

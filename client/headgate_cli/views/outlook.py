@@ -11,7 +11,7 @@ from headgate_cli.input.enums import plain
 from headgate_cli.views.output import clean
 
 MOST_CAUSES = 4
-"""Most kinds of causes that a picture tells."""
+"""Most kinds of causes that a view shows."""
 
 _HEAD = 9
 

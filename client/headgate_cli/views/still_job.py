@@ -10,7 +10,7 @@ from headgate_cli.views.describe import end_said
 from headgate_cli.views.outlook import cause_lines
 
 MOST_RUNS = 20
-"""Most runs that are told one by one beside a calendar."""
+"""Most runs that have a row each beside a calendar."""
 
 _TELLING = (
     pb.RUN_STATE_UNRESOLVED,
@@ -26,7 +26,7 @@ _TELLING = (
 def still_lines(job: pb.Job, causes: Sequence[pb.Cause], width: int) -> Sequence[Text]:
     """Return the calendar of a job with what runs, what failed, what stands, and when it ends; empty for few dates.
 
-    The end is left out where the job has a forecast of its own, which is told beside.
+    The end is left out where the job has a forecast of its own, which is shown beside.
     """
     last = job.end_time if job.HasField("end_time") else job.update_time
     seconds = (last.ToNanoseconds() - job.create_time.ToNanoseconds()) / 1e9

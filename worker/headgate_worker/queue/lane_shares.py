@@ -5,8 +5,8 @@ than four times as many. So one caller fills half of the slots, two fill two thi
 next one; all callers of a connection fill four fifths. Without named callers, all of a connection count as
 one caller. Pure but for the script.
 
-Who asks stands in the id of an entry (`queue_entries.asker_of`), so that claiming reads no definition. Entries of servers
-that do not say it count as those of one more caller.
+The caller stands in the id of an entry (`queue_entries.asker_of`), so that claiming reads no definition. Entries of
+servers that do not name it count as those of one more caller.
 """
 
 from __future__ import annotations

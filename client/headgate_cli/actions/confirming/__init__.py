@@ -1,1 +1,1 @@
-"""What is told and asked before a job is ended, run again or deleted."""
+"""The preview and the question before a job is ended, run again or deleted."""

@@ -19,7 +19,7 @@ _UNREADABLE = "JOB_DAMAGED"
 
 
 def confirm(question: str, job: str, preview: Preview, server: ServerFlags, *, is_agreed: bool) -> None:
-    """Tell what would happen and ask, unless --yes has answered or nobody is there to ask.
+    """Show what would happen and ask, unless --yes has answered or no person is at a terminal.
 
     Exits when the answer is no, and with the status of the failure where the job can't be read. The question is asked
     outside of any running loop, so that Ctrl-C answers too.
