@@ -64,6 +64,10 @@ class _EventTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventType.V
     """
     EVENT_TYPE_UPDATED: _EventType.ValueType  # 15
     """A caller changed fields of the job; `update` has the values before and after."""
+    EVENT_TYPE_SURVEY_PROGRESSED: _EventType.ValueType  # 16
+    """Another tenth of the dates of a backfill was looked up, of 50 dates or more; `message` has the numbers. At most nine
+    before SURVEYED, and again where a survey begins anew after a crash.
+    """
 
 class EventType(_EventType, metaclass=_EventTypeEnumTypeWrapper):
     """What kind of thing happened. A reader that meets a kind newer than itself applies the rows and shows the message."""
@@ -102,6 +106,10 @@ At most once, and before anything is created.
 """
 EVENT_TYPE_UPDATED: EventType.ValueType  # 15
 """A caller changed fields of the job; `update` has the values before and after."""
+EVENT_TYPE_SURVEY_PROGRESSED: EventType.ValueType  # 16
+"""Another tenth of the dates of a backfill was looked up, of 50 dates or more; `message` has the numbers. At most nine
+before SURVEYED, and again where a survey begins anew after a crash.
+"""
 Global___EventType: _TypeAlias = EventType  # noqa: Y015
 
 @_typing.final

@@ -14,7 +14,7 @@ from headgate_worker.core.model.calls import CreateInstances, FailureKind, Insta
 from headgate_worker.core.model.steps import Act, Change, timestamp
 from headgate_worker.core.model.view import Sighting, View
 from headgate_worker.core.planner import plan
-from headgate_worker.core.rules.surveying import MOST_PAGES, PAGE, survey
+from headgate_worker.core.rules.surveying import LEAST_TOLD, MOST_PAGES, PAGE, survey
 from tests.worker.core.building import (
     FAILURE,
     NOT_RUN,
@@ -278,3 +278,24 @@ def test_a_retry_of_a_survey_that_stands_runs_what_it_names() -> None:
     step = plan(view(again))
 
     assert isinstance(step, Act) and isinstance(step.call, CreateInstances)
+
+
+def _told(count: int) -> list[str]:
+    """What a whole survey of so many dates says on its way."""
+    of = _job(count)
+    now, told = view(of), []
+    for _ in of.runs:
+        change = _answer(now)
+        for draft in change.drafts:
+            assert draft.type in (pb.EVENT_TYPE_SURVEY_PROGRESSED, pb.EVENT_TYPE_SURVEYED) and not draft.state
+            told.append(draft.message)
+        now = View(of, change.hints, NOW_MS)
+    return told
+
+
+@pytest.mark.parametrize(("count", "events"), [(365, 10), (LEAST_TOLD, 10), (LEAST_TOLD - 1, 1)])
+def test_a_long_survey_is_told_in_tenths_and_a_short_one_by_its_result(count: int, events: int) -> None:
+    told = _told(count)
+
+    assert len(told) == events and told[-1].startswith(f"0 of {count} dates have instances")
+    assert count < LEAST_TOLD or told[0] == f"{-(-count // 10)} of {count} dates are looked up"

@@ -1,8 +1,8 @@
 """The survey: which dates of a backfill have instances already, looked up before anything is created.
 
-Reads only, one date after the other; what was found so far is in the hints, and losing them begins the survey anew. Its
-result is one event, committed before the first create is intended, and never asked for again: from then on the job's
-own instances would be found too.
+Reads only, one date after the other; what was found so far is in the hints, and losing them begins the survey anew. A
+long one tells its progress by a few events. Its result is one event, committed before the first create is intended, and
+never asked for again: from then on the job's own instances would be found too.
 """
 
 from __future__ import annotations
@@ -26,6 +26,12 @@ PAGE: Final = 100
 
 MOST_PAGES: Final = 20
 """Pages of one date that are walked: upstream's filter is fuzzy, so that longer names show up too."""
+
+LEAST_TOLD: Final = 50
+"""A survey of fewer dates is over soon: its progress is not told."""
+
+TENTHS: Final = 10
+"""Into how many parts a survey is divided for those who watch it."""
 
 _UNDER_WAY: Final = frozenset({pb.JOB_STATE_RUNNING, pb.JOB_STATE_PAUSED})
 UNSEEN: Final = Sighting()
@@ -87,8 +93,18 @@ def absorb_survey(view: View, call: ListInstances, outcome: OutcomeOf[InstancePa
     hints = replace(view.hints.settled(), survey={**view.hints.survey, run.index: sighting})
     after = replace(view, hints=hints)
     if any(_is_open(after, one) for one in view.runs):
-        return Change((), hints)
+        return Change(_progress(view, after), hints)
     return Change((_result(after),), replace(hints, survey={}))
+
+
+def _progress(before: View, after: View) -> tuple[pb.JobEvent, ...]:
+    """What a watcher is told on the way, at most nine times: each time that another tenth of the dates is looked up."""
+    planned = [run for run in after.runs if run.state == pb.RUN_STATE_PLANNED]
+    done, earlier = (sum(not _is_open(view, run) for run in planned) for view in (after, before))
+    if len(planned) < LEAST_TOLD or done * TENTHS // len(planned) == earlier * TENTHS // len(planned):
+        return ()
+    message = f"{done} of {len(planned)} dates are looked up"
+    return (pb.JobEvent(type=pb.EVENT_TYPE_SURVEY_PROGRESSED, message=message),)
 
 
 def look(spec: pb.BackfillSpec, day: Date, before: Sighting, page: InstancePage) -> Sighting:
