@@ -60,7 +60,6 @@ EXCEPTIONS: Final[dict[str, str]] = {
     "client/headgate_client/api/workflow_instances.py": (
         "sends one request per method: tests/client/scenarios/test_with_server.py"
     ),
-    "emulator/headgate_emulator/enos/admin.py": "held by tests/emulator/enos/test_gateway.py",
     "protos/headgate/backfill/end_forecast.py": "held by tests/acceptance/test_end_forecast.py",
     "protos/headgate/check/self_check.py": "held by tests/server/reports/test_job_checks.py",
     "protos/headgate/process/wait_bounds.py": "held by tests/server/jobs/test_explain.py",
