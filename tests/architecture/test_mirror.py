@@ -96,13 +96,9 @@ EXCEPTIONS: Final[dict[str, str]] = {
     "worker/headgate_worker/process/log_format.py": "the lines of a process: tests/worker/scenarios/test_process.py",
     "worker/headgate_worker/process/metrics.py": "held by tests/worker/ticks/test_reaper.py",
     "worker/headgate_worker/reads/flows.py": "held by tests/worker/reads/test_tasks.py",
-    "worker/headgate_worker/reads/reader.py": "held by tests/worker/reads/test_tasks.py",
     "worker/headgate_worker/store/job_checks.py": "held by tests/worker/ticks/test_sampled_check.py",
-    "worker/headgate_worker/ticks/engine.py": "held by tests/worker/ticks/test_tick.py",
     "worker/headgate_worker/ticks/fault_injection.py": "held by tests/worker/scenarios/test_crash_matrix.py",
-    "worker/headgate_worker/ticks/lease_keeper.py": "held by tests/worker/ticks/test_tick.py",
     "worker/headgate_worker/upstream/connections.py": "held by tests/worker/scenarios/test_store_time.py",
-    "worker/headgate_worker/upstream/http/adapter.py": "held by tests/worker/upstream/dataworks/test_transport.py",
 }
 """By module: why it has no test file of its own, and which one holds it."""
 

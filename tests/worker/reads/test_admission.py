@@ -18,7 +18,7 @@ from headgate_worker.core.model.view import Policy
 from headgate_worker.reads.reader import Reader
 from headgate_worker.store.jobs import Store
 from tests.worker.submitting import seed_backfill
-from tests.worker.ticks.test_tick import Upstream
+from tests.worker.ticks.conftest import Upstream
 
 
 class Slots(Upstream):

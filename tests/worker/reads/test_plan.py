@@ -18,7 +18,7 @@ from headgate_worker.process.settings import Settings
 from headgate_worker.reads.plan import MOST_BYTES, planned
 from headgate_worker.store.jobs import Store
 from tests.worker.conftest import RunWorker
-from tests.worker.reads.test_list_cursor import read, reason
+from tests.worker.reads.conftest import read, reason
 from tests.worker.scenarios.test_backfill import ended
 from tests.worker.submitting import backfill_job, days, seed_backfill, submit
 

@@ -5,19 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from google.rpc.error_details_pb2 import ErrorInfo
 from redis.asyncio import Redis
 
 from headgate import pb
 from headgate.backfill import dates
 from headgate_emulator.app import RunningEmulator
-from headgate_emulator.faults import DryRun, ErrorReply, FailRun
+from headgate_emulator.faults import DryRun, FailRun
 from headgate_worker.core.model.calls import (
     Call,
-    Failure,
-    FailureKind,
     GetInstance,
-    GetTaskLog,
     ListTasks,
     TaskFilter,
     TaskPage,
@@ -26,11 +22,10 @@ from headgate_worker.process.settings import Settings
 from headgate_worker.reads import page_tokens
 from headgate_worker.reads import tasks as reads_tasks
 from headgate_worker.reads.errors import ReadFailed
-from headgate_worker.reads.reader import of_failure
 from headgate_worker.reads.tasks import TaskReader
 from headgate_worker.store.jobs import Store
 from tests.worker.conftest import RunWorker
-from tests.worker.reads.test_list_cursor import read, reason
+from tests.worker.reads.conftest import read, reason
 from tests.worker.scenarios.test_backfill import ended, requests
 from tests.worker.submitting import SEED_PROJECT, backfill_job, days, seed_backfill, submit
 
@@ -122,32 +117,6 @@ async def test_a_list_with_its_place_costs_one_read_and_is_paged(
         ("ListTaskInstances", number) for number in ("1", "2", "3")
     ]
     assert reason(other) == "PAGE_TOKEN_INVALID"
-
-
-@pytest.mark.parametrize(
-    ("code", "status", "expected"),
-    [
-        ("Throttling.User", 429, "UPSTREAM_QPS"),
-        ("Throttling.Api.Risk", 429, "UPSTREAM_DAILY"),
-        ("Forbidden.Access", 403, "UPSTREAM_DENIED"),
-        ("InvalidParameter", 400, "UPSTREAM_REFUSED"),
-        ("InternalError.System", 500, "UPSTREAM_UNAVAILABLE"),
-    ],
-)
-async def test_what_upstream_says_is_told_as_for_instances(
-    redis: Redis,
-    emulator: RunningEmulator,
-    worker_settings: Settings,
-    run_worker: RunWorker,
-    code: str,
-    status: int,
-    expected: str,
-) -> None:
-    emulator.faults.add([ErrorReply(action="GetTaskInstance", code=code, status=status)])
-    async with run_worker(worker_settings):
-        answer = await read(redis, "GetTaskInstance", pb.GetTaskInstanceRequest(id=7))
-
-    assert reason(answer) == expected
 
 
 class Upstream:
@@ -253,14 +222,3 @@ async def test_a_token_that_makes_no_sense_is_refused(numbers: tuple[int, ...]) 
 
     with pytest.raises(page_tokens.BadPageToken):
         await listed(Upstream(), request)
-
-
-def test_an_answer_that_is_too_large_is_not_worth_asking_for_again() -> None:
-    too_large = Failure(FailureKind.TRANSIENT, "reply_too_large", "more than 16777216 bytes")
-
-    status = of_failure(too_large, GetTaskLog(7))
-
-    info = ErrorInfo()
-    assert len(status.details) == 1  # no RetryInfo
-    assert status.details[0].Unpack(info)
-    assert info.reason == "UPSTREAM_REPLY_TOO_LARGE"

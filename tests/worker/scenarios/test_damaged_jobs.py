@@ -21,8 +21,8 @@ from headgate_worker.ticks.engine import GIVEN_UP_AFTER, Engine
 from headgate_worker.ticks.tick import TickLimits, hold_at
 from tests.worker.conftest import RunWorker, eventually
 from tests.worker.submitting import backfill_job, seed_backfill, submit
+from tests.worker.ticks.conftest import Upstream, engine
 from tests.worker.ticks.test_reaper import reaper
-from tests.worker.ticks.test_tick import Upstream, engine
 
 pytestmark = pytest.mark.slow
 

@@ -18,7 +18,7 @@ from headgate_worker.process.settings import Settings
 from headgate_worker.store.jobs import Store
 from headgate_worker.store.shared_reads import SharedReads
 from tests.worker.conftest import RunWorker, eventually
-from tests.worker.reads.test_list_cursor import read, reason
+from tests.worker.reads.conftest import read, reason
 from tests.worker.scenarios.test_backfill import ended
 from tests.worker.scenarios.test_usage import asked, billed
 from tests.worker.submitting import backfill_job, new_job, seed_backfill, submit

@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,66 +11,12 @@ from alibabacloud_credentials.provider import URLCredentialsProvider
 from alibabacloud_credentials.utils import auth_util
 
 from headgate_worker.core.model import calls
-from headgate_worker.core.model.calls import FailureKind
 from headgate_worker.upstream.dataworks import credentials as module
 from headgate_worker.upstream.dataworks.credentials import CredentialCache, CredentialsUnavailable, DefaultChain
 from headgate_worker.upstream.dataworks.settings import Credentials
-from tests.worker.upstream.conftest import MakeClient
-from tests.worker.upstream.dataworks.specs import CREATE, GET, SECONDS, SHORT, START, ask, failure_of
-from tests.worker.upstream.scripted_server import Seen, Server, always, http, listening, properly, refusal
-
-
-class Clock:
-    """A clock that stands still."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Provider:
-    """Gives key 1, 2, 3, ... or fails; may be held up in the middle."""
-
-    def __init__(self) -> None:
-        self.asked: list[bool] = []
-        self.threads: set[int] = set()
-        self.error: Exception | None = None
-        self.same = False
-        self.go = threading.Event()
-        self.go.set()
-
-    def __call__(self, anew: bool) -> Credentials:
-        self.asked.append(anew)
-        self.threads.add(threading.get_ident())
-        assert self.go.wait(SECONDS)
-        if self.error is not None:
-            raise self.error
-        number = 1 if self.same else len(self.asked)
-        return Credentials(f"key-{number}", "the secret", f"token-{number}", "default/test")
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def provider() -> Provider:
-    return Provider()
-
-
-@pytest.fixture
-def cache(provider: Provider, clock: Clock) -> CredentialCache:
-    return CredentialCache(provider, clock=clock)
-
-
-async def finished() -> None:
-    """Wait for the refresh that is under way."""
-    tasks = [task for task in asyncio.all_tasks() if task.get_name() == "dataworks-credentials"]
-    async with asyncio.timeout(SECONDS):
-        await asyncio.gather(*tasks)
+from tests.worker.upstream.conftest import Clock, MakeClient, Provider, finished
+from tests.worker.upstream.dataworks.specs import GET, ask
+from tests.worker.upstream.scripted_server import Server, always, http, listening
 
 
 async def key(cache: CredentialCache) -> str:
@@ -199,98 +144,6 @@ async def test_calls_go_on_while_credentials_are_refreshed(
     await finished()
     await ask(client, GET)
     assert server.seen[-1].headers["x-acs-accesskey-id"] == "key-2"
-
-
-def rejecting(
-    *rejected: str, code: str = "InvalidSecurityToken.Expired"
-) -> Callable[[Seen, asyncio.StreamWriter], Any]:
-    async def behave(seen: Seen, writer: asyncio.StreamWriter) -> None:
-        if seen.headers["x-acs-accesskey-id"] in rejected:
-            await always(refusal(code, 403))(seen, writer)
-        else:
-            await properly(seen, writer)
-
-    return behave
-
-
-@pytest.mark.parametrize("code", ["InvalidSecurityToken.Expired", "InvalidAccessKeyId.NotFound"])
-@pytest.mark.parametrize("call", [GET, START, CREATE])
-async def test_call_refused_for_its_key_or_token_is_sent_again_with_another(
-    server: Server, client_of: MakeClient, cache: CredentialCache, provider: Provider, call: calls.Call, code: str
-) -> None:
-    server.behave = rejecting("key-1", code=code)
-
-    outcome = await ask(client_of(server, source=cache), call)
-
-    assert isinstance(outcome, calls.Reply)
-    assert [seen.headers["x-acs-accesskey-id"] for seen in server.seen] == ["key-1", "key-2"]
-    assert len({seen.headers["x-acs-signature-nonce"] for seen in server.seen}) == 2
-    assert provider.asked == [False, True]
-
-
-async def test_second_refusal_of_the_token_is_final(
-    server: Server, client_of: MakeClient, cache: CredentialCache
-) -> None:
-    server.behave = rejecting("key-1", "key-2", "key-3")
-
-    failure = failure_of(await ask(client_of(server, source=cache), CREATE))
-
-    assert (failure.kind, failure.code) == (FailureKind.DENIED, "InvalidSecurityToken.Expired")
-    assert len(server.seen) == 2
-
-
-async def test_same_key_again_is_not_tried(
-    server: Server, client_of: MakeClient, cache: CredentialCache, provider: Provider
-) -> None:
-    server.behave = rejecting("key-1")
-    provider.same = True
-
-    failure = failure_of(await ask(client_of(server, source=cache), CREATE))
-
-    assert failure.kind is FailureKind.DENIED
-    assert len(server.seen) == 1
-
-
-async def test_reply_lost_after_a_renewal_is_ambiguous(
-    server: Server, client_of: MakeClient, cache: CredentialCache
-) -> None:
-    async def reject_then_hang_up(seen: Seen, writer: asyncio.StreamWriter) -> None:
-        if len(server.seen) == 1:
-            await always(refusal("InvalidSecurityToken.Expired", 403))(seen, writer)
-        else:
-            writer.close()
-
-    server.behave = reject_then_hang_up
-
-    failure = failure_of(await ask(client_of(server, source=cache), CREATE))
-
-    assert (failure.kind, failure.code) == (FailureKind.AMBIGUOUS, "connection_lost")
-
-
-async def test_renewal_that_takes_too_long_leaves_nothing_in_doubt(
-    server: Server, client_of: MakeClient, cache: CredentialCache, provider: Provider
-) -> None:
-    server.behave = rejecting("key-1")
-    await cache.current()
-    provider.go.clear()
-
-    failure = failure_of(await ask(client_of(server, source=cache), CREATE, SHORT))
-
-    assert (failure.kind, failure.code) == (FailureKind.TRANSIENT, "credentials_unavailable")
-    provider.go.set()
-    await finished()
-
-
-async def test_no_credentials_is_denied_and_nothing_is_sent(
-    server: Server, client_of: MakeClient, cache: CredentialCache, provider: Provider
-) -> None:
-    provider.error = ValueError("leak")
-
-    failure = failure_of(await ask(client_of(server, source=cache), CREATE))
-
-    assert (failure.kind, failure.code) == (FailureKind.DENIED, "credentials_unavailable")
-    assert "leak" not in failure.message
-    assert not server.seen
 
 
 async def test_default_chain_takes_the_environment_first(monkeypatch: pytest.MonkeyPatch) -> None:

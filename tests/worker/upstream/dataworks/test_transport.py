@@ -22,7 +22,6 @@ from tests.worker.upstream.scripted_server import (
     always,
     answer,
     http,
-    listening,
     properly,
     refusal,
 )
@@ -150,15 +149,6 @@ async def test_lost_reply_leaves_a_call_that_may_not_be_repeated_ambiguous(
     assert len(server.seen) == 1
 
 
-async def test_silent_server_runs_into_the_deadline(server: Server, client: DataWorks) -> None:
-    server.behave = say_nothing
-
-    read, create = await asyncio.gather(ask(client, GET, SHORT), ask(client, CREATE, SHORT))
-
-    assert (failure_of(read).kind, failure_of(read).code) == (FailureKind.TRANSIENT, "timed_out")
-    assert (failure_of(create).kind, failure_of(create).code) == (FailureKind.AMBIGUOUS, "timed_out")
-
-
 async def test_cookies_are_not_kept(server: Server, client: DataWorks) -> None:
     cookie = {"Set-Cookie": "a=b; Path=/", "Content-Type": "application/json"}
     server.behave = always(http({"RequestId": "r", **PROPER["GetWorkflowInstance"]}, headers=cookie))
@@ -193,15 +183,6 @@ async def test_request_id_is_read_from_the_header_where_the_body_has_none(server
     assert failure_of(await ask(client, GET)).request_id == "from-header"
 
 
-async def test_nobody_listening_means_that_nothing_was_sent(client_of: MakeClient) -> None:
-    async with listening() as server:
-        gone = client_of(server)
-
-    for call in (GET, START, CREATE):
-        failure = failure_of(await ask(gone, call))
-        assert (failure.kind, failure.code, failure.http_status) == (FailureKind.TRANSIENT, "connect_failed", 0)
-
-
 async def test_call_that_gets_no_connection_in_time_was_not_sent(server: Server, client_of: MakeClient) -> None:
     client = client_of(server, max_connections=1)
     server.behave = say_nothing
@@ -216,12 +197,6 @@ async def test_call_that_gets_no_connection_in_time_was_not_sent(server: Server,
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-
-
-async def test_deadline_that_is_over_sends_nothing(server: Server, client: DataWorks) -> None:
-    for seconds in (0.0, -1.0):
-        assert failure_of(await ask(client, CREATE, seconds)).kind is FailureKind.TRANSIENT
-    assert not server.seen
 
 
 async def test_cancelled_call_gives_its_connection_up(server: Server, client: DataWorks) -> None:
@@ -239,18 +214,6 @@ async def test_cancelled_call_gives_its_connection_up(server: Server, client: Da
     assert [seen.connection for seen in server.seen] == [1, 2]
 
 
-async def test_closed_client_takes_no_calls(server: Server) -> None:
-    client = DataWorks(DataWorksSettings(endpoint=server.url, credentials=Credentials("a", "b")))
-    assert isinstance(await ask(client, GET), calls.Reply)
-    await client.aclose()
-    await client.aclose()
-
-    with pytest.raises(RuntimeError, match="closed"):
-        await ask(client, GET)
-    async with asyncio.timeout(SECONDS):
-        await server.gone.wait()
-
-
 async def test_regional_table_decides_where_no_endpoint_is_given() -> None:
     for region, host in (
         ("cn-hangzhou", "dataworks.cn-hangzhou.aliyuncs.com"),
@@ -260,19 +223,6 @@ async def test_regional_table_decides_where_no_endpoint_is_given() -> None:
         transport = await open_transport(DataWorksSettings(region=region))
         assert str(transport.url) == f"https://{host}/"
         await transport.aclose()
-
-
-async def test_log_names_the_call_and_no_more(
-    server: Server, client: DataWorks, caplog: pytest.LogCaptureFixture
-) -> None:
-    server.behave = always(answer(OperationId="the-operation"))
-    with caplog.at_level(logging.DEBUG):
-        await ask(client, CREATE)
-
-    text = "\n".join(record.getMessage() for record in caplog.records)
-    assert "CreateWorkflowInstances: ok" in text
-    for private in ("testsecret", "Signature", "the-operation", "devinTest"):
-        assert private not in text
 
 
 async def test_loggers_of_the_sdk_are_silent(client: DataWorks, capfd: pytest.CaptureFixture[str]) -> None:
