@@ -61,8 +61,6 @@ EXCEPTIONS: Final[dict[str, str]] = {
         "sends one request per method: tests/client/scenarios/test_with_server.py"
     ),
     "protos/headgate/backfill/end_forecast.py": "held by tests/acceptance/test_end_forecast.py",
-    "protos/headgate/check/self_check.py": "held by tests/server/reports/test_job_checks.py",
-    "protos/headgate/process/wait_bounds.py": "held by tests/server/jobs/test_explain.py",
     "protos/headgate_redis/connection.py": "held by tests/protos/redis/test_pipeline.py",
     "server/headgate_server/instances/poller.py": (
         "its rounds are seen by what streams show: tests/server/instances/test_instance_stream.py"
@@ -92,13 +90,6 @@ EXCEPTIONS: Final[dict[str, str]] = {
         "reads for a check of the store: tests/server/reports/test_job_checks.py"
     ),
     "worker/headgate_worker/app.py": "puts a process together: tests/worker/scenarios/test_process.py",
-    "worker/headgate_worker/ports/upstreams.py": "protocols and one refusal: tests/contract/test_upstream_port.py",
-    "worker/headgate_worker/process/log_format.py": "the lines of a process: tests/worker/scenarios/test_process.py",
-    "worker/headgate_worker/process/metrics.py": "held by tests/worker/ticks/test_reaper.py",
-    "worker/headgate_worker/reads/flows.py": "held by tests/worker/reads/test_tasks.py",
-    "worker/headgate_worker/store/job_checks.py": "held by tests/worker/ticks/test_sampled_check.py",
-    "worker/headgate_worker/ticks/fault_injection.py": "held by tests/worker/scenarios/test_crash_matrix.py",
-    "worker/headgate_worker/upstream/connections.py": "held by tests/worker/scenarios/test_store_time.py",
 }
 """By module: why it has no test file of its own, and which one holds it."""
 

@@ -7,11 +7,8 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from headgate import pb
-from headgate.check.self_check import differences
-from headgate.job import event_log
 from headgate.store import keys
 from headgate.store.date_claims import hold_of
 from tests.server.jobs.test_retry import ended
@@ -192,26 +189,3 @@ async def test_a_job_that_is_not_there_is_unknown_and_a_bad_token_is_refused(wor
         with pytest.raises(grpc.RpcError) as caught:
             await world.admin.CheckJobs(request)
         assert reason_of(caught.value) == reason
-
-
-def test_every_field_of_a_job_is_compared() -> None:
-    plain = event_log.fold(
-        None, pb.JobEvent(revision=1, type=pb.EVENT_TYPE_ACCEPTED, state=pb.JOB_STATE_QUEUED, job=pb.Job(name="jobs/a"))
-    )
-    for field in pb.Job.DESCRIPTOR.fields:
-        other = pb.Job()
-        other.CopyFrom(plain)
-        if field.name == "labels":
-            other.labels["a"] = "b"
-        elif field.is_repeated:
-            getattr(other, field.name).add()
-        elif field.message_type is Timestamp.DESCRIPTOR:
-            getattr(other, field.name).FromSeconds(7)
-        elif field.message_type is not None and field.name == "counts":
-            other.ClearField("counts")
-        elif field.message_type is not None:
-            getattr(other, field.name).SetInParent()
-        else:
-            setattr(other, field.name, "x" if field.cpp_type == field.CPPTYPE_STRING else 5)
-        found = [path.partition(".")[0] for path in differences(other, plain)]
-        assert found == [field.name], field.name

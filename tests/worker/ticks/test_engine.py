@@ -14,7 +14,7 @@ from headgate.quota.admission import PLAIN, QuotaVerdict
 from headgate.quota.priority import Rank
 from headgate.store import keys
 from headgate.store.commit import Commit
-from headgate_worker.core.model.calls import Call, Failure, FailureKind, Outcome
+from headgate_worker.core.model.calls import Call, CreateInstances, Failure, FailureKind, Outcome
 from headgate_worker.core.model.steps import apply
 from headgate_worker.ports.store import Taken
 from headgate_worker.store.jobs import Store
@@ -152,3 +152,56 @@ async def test_jobs_whose_ticks_died_again_and_again_are_not_looked_at_side_by_s
     assert (standing.result(), others.result()) == (None, None)
     assert await driving.tick(second) is None
     assert await redis.hget(keys.job(second), "att") == b"0"  # type: ignore[misc]
+
+
+async def test_a_job_that_is_gone_or_has_ended_is_left_alone(redis: Redis) -> None:
+    store, upstream = Store(redis, lease_ms=60_000), Upstream()
+    driving = await engine(store, upstream)
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    await give_up(store, job_id)
+    length = await redis.llen(keys.log(job_id))  # type: ignore[misc]
+
+    assert await driving.tick("nothing") is None
+    assert await driving.tick(job_id) is None
+    assert not upstream.calls and await redis.llen(keys.log(job_id)) == length  # type: ignore[misc]
+
+
+async def test_the_entry_of_a_busy_job_comes_again_when_its_lease_ends(redis: Redis) -> None:
+    store, upstream = Store(redis, lease_ms=60_000), Upstream()
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    assert isinstance(await store.begin(job_id), Taken)
+
+    again_ms = await (await engine(store, upstream)).tick(job_id)
+
+    assert again_ms is not None and 0 < again_ms <= 60_000 and not upstream.calls
+
+
+async def test_a_tick_that_is_cancelled_gives_its_job_back_uncounted(redis: Redis) -> None:
+    store, upstream = Store(redis, lease_ms=60_000), Standing()
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    task = asyncio.create_task((await engine(store, upstream)).tick(job_id))
+    await asyncio.wait_for(upstream.reached.wait(), 5)
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await redis.hmget(keys.job(job_id), ["att", "lease"]) == [b"0", b"0"]  # type: ignore[misc]
+
+
+async def test_an_intent_is_on_record_before_its_call_goes_out(redis: Redis) -> None:
+    store = Store(redis, lease_ms=60_000)
+    job_id = await submit(store, backfill_job(seed_backfill()))
+    recorded: list[pb.OperationOutcome.ValueType] = []
+
+    class Watching(Upstream):
+        async def call(self, call: Call, *, timeout_seconds: float) -> Outcome:
+            job = await store.load(job_id)
+            assert job is not None
+            recorded.extend(operation.outcome for operation in job.operations)
+            return await super().call(call, timeout_seconds=timeout_seconds)
+
+    upstream = Watching()
+    await (await engine(store, upstream)).tick(job_id)
+
+    assert [type(call) for call in upstream.calls] == [CreateInstances]
+    assert recorded == [pb.OPERATION_OUTCOME_INTENDED]
