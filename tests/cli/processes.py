@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.server.world import World
+
 ESCAPE = "\x1b"
 
 
@@ -87,3 +89,13 @@ async def end(process: asyncio.subprocess.Process, number: signal.Signals) -> in
     await process.communicate()
     assert process.returncode is not None
     return process.returncode
+
+
+async def run(world: World, *words: str) -> Done:
+    """Run a command against a server."""
+    return await headgate(*words, target=world.address)
+
+
+def is_plain(done: Done) -> bool:
+    """Whether what a command wrote is fit for a pipe."""
+    return ESCAPE not in done.out + done.err and "│" not in done.out

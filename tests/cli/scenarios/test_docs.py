@@ -3,11 +3,9 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from headgate import pb
 from headgate_cli.input.specs import from_file
-from headgate_cli.process.exit_codes import EXIT_STATUSES, UsageFault
+from headgate_cli.process.exit_codes import EXIT_STATUSES
 from headgate_client import Client, JobHandle
 from headgate_client.api.admin import Admin
 from headgate_client.api.backfills import Backfills
@@ -68,11 +66,3 @@ def test_the_example_of_the_client_compiles() -> None:
     for code in re.findall(r"```python\n(.*?)```", CLIENT, re.DOTALL):
         compile(code, "docs/client.md", "exec")
     assert hasattr(Client, "connect")
-
-
-def test_an_unknown_word_in_a_spec_file_names_the_known_ones(tmp_path: Path) -> None:
-    wrong = tmp_path / "spec.json"
-    wrong.write_text('{"defaultRunProperties": {"mode": "BACKFILL_MODE_ALL_DOWNSTREM"}}')
-
-    with pytest.raises(UsageFault, match=r"did you mean BACKFILL_MODE_ALL_DOWNSTREAM[?] Known are BACKFILL_MODE_UN"):
-        from_file(str(wrong), pb.BackfillSpec())

@@ -7,10 +7,8 @@ from rich.console import Console
 
 from headgate import pb
 from headgate.job.lifecycle import JOB_TRANSITIONS
-from headgate_cli.input.enums import plain
-from headgate_cli.views.describe import end_said, event_facts, failure_lines, forecast_line, job_row, run_line
+from headgate_cli.views.describe import end_said, event_facts, failure_lines, forecast_line, run_line
 from headgate_cli.views.live_job import LiveJob
-from headgate_cli.views.output import aligned, clean
 from headgate_client import SnapshotItem
 
 
@@ -100,21 +98,6 @@ def test_an_event_of_any_kind_says_something_even_where_it_was_recorded_without_
 
             assert all(event_facts(bare)) and event_facts(bare)
             assert "2025-02-06 1000341554605 created" in event_facts(rows)
-
-
-def test_what_a_server_says_can_not_steer_a_terminal() -> None:
-    assert clean("a\x1b[2Jb\nc\td\x07\u202e") == "a\\x1b[2Jb c d\\x07\\x202e"
-    job = pb.Job(name="jobs/x", labels={"team": "\x1b]0;evil"})
-    assert "\x1b" not in "".join(str(cell) for cell in job_row(job))
-
-
-def test_a_value_newer_than_the_program_is_its_number() -> None:
-    assert plain(pb.JOB_STATE_NEEDS_ATTENTION, pb.JobState, "JOB_STATE_") == "needs attention"
-    assert plain(99, pb.JobState, "JOB_STATE_") == "99"
-
-
-def test_columns_are_aligned_and_lines_have_no_tail() -> None:
-    assert aligned(("ID", "NAME"), [("1000", "a"), ("7", "")]) == ["ID    NAME", "1000  a", "7"]
 
 
 def half_done() -> pb.Job:

@@ -1,6 +1,5 @@
 """What a command advises can be typed: every flag of an advice is one of the command that failed."""
 
-import inspect
 import re
 
 import grpc
@@ -10,7 +9,6 @@ from typer.core import TyperCommand, TyperGroup
 
 from headgate.reasons import Reason
 from headgate_cli.app import app
-from headgate_cli.input.flag_groups import _names
 from headgate_cli.views.error_hints import error_hint
 from headgate_client import HeadgateError
 
@@ -69,21 +67,3 @@ def test_a_clause_with_a_flag_of_other_commands_is_left_out() -> None:
 
     assert error_hint(error, set()) == "See that job: headgate jobs get x"
     assert error_hint(error, {"--job-id"}).endswith("or choose another --job-id.")
-
-
-def test_the_flags_of_a_command_are_those_that_it_declares() -> None:
-    run = dict(commands())["jobs retry"]
-    wait = dict(commands())["backfill"]
-
-    assert _told(run) >= {"--biz-dates", "--deadline", "--request-id", "--etag", "--target"}
-    assert "--overlap" not in _told(run) and {"--wait", "--no-wait", "--overlap"} <= _told(wait)
-
-
-def _told(command: TyperCommand) -> frozenset[str]:
-    """What the running command would hold for its flags."""
-    wanted = {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
-    function = inspect.unwrap(command.callback or (lambda: None), stop=lambda one: hasattr(one, "__signature__"))
-    flags = inspect.signature(function).parameters.values()
-    found = frozenset(name for flag in flags for name in _names(flag))
-    assert found <= wanted
-    return found

@@ -3,7 +3,6 @@
 `python -m tests.cli.views.test_gantt` draws the golden files anew.
 """
 
-import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +10,9 @@ from pathlib import Path
 import pytest
 from google.protobuf.json_format import Parse
 from google.rpc import error_details_pb2
-from rich.console import Console
 
 from headgate import pb
-from headgate.job.event_log import BrokenLog
-from headgate_cli.actions import chart as actions_chart
-from headgate_cli.views.chart import Bar, Chart, Mark, eta, packed, read
+from headgate_cli.views.chart import Bar, Chart, Mark, packed, read
 from headgate_cli.views.gantt import MOST_LANES, lines
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -65,12 +61,6 @@ def test_every_beginning_of_a_log_can_be_drawn_at_any_width(width: int) -> None:
         assert lines(chart, width, chart.last + 3)
 
 
-def test_a_log_with_a_hole_is_not_drawn() -> None:
-    events = recorded()
-    with pytest.raises(BrokenLog):
-        read([*events[:3], *events[4:]])
-
-
 def test_waits_retries_and_warnings_are_marked_where_they_happened() -> None:
     marks = (Mark(0, "q"), Mark(0.1, "!"), Mark(50, "r"), Mark(100, "q"))
     chart = Chart(pb.Job(state=pb.JOB_STATE_RUNNING), marks=marks, begin=0, last=100)
@@ -82,29 +72,8 @@ def test_waits_retries_and_warnings_are_marked_where_they_happened() -> None:
     assert [line.plain for line in lines(chart, 40, 100)][-1] == "! see the log"
 
 
-def test_the_moving_chart_goes_on_between_events() -> None:
-    moving = actions_chart.LiveChart()
-    console = Console(width=80, height=20, force_terminal=True, color_system=None, legacy_windows=False)
-    for event in recorded()[:16]:
-        moving.take(event)
-    with console.capture() as first:
-        console.print(moving)
-    moving.reconnecting("UNAVAILABLE", 1.5)
-    with console.capture() as second:
-        console.print(moving)
-
-    assert "lane 2" in first.get() and "rev 16" in first.get()
-    assert second.get().splitlines()[-1] == "lost the stream (UNAVAILABLE); coming back in 1.5 s"
-
-
 def bar(index: int, start: float, end: float | None, ending: int = pb.RUN_STATE_SUCCEEDED) -> Bar:
     return Bar(pb.InstanceRun(index=index), start, end, ending if end is not None else 0)
-
-
-def test_runs_side_by_side_take_as_many_lanes_as_there_were_at_a_time() -> None:
-    lanes = packed([bar(2, 10, 20), bar(0, 0, 10), bar(1, 5, 12), bar(3, 12, None), bar(4, 30, 40)])
-
-    assert [[one.run.index for one in lane] for lane in lanes] == [[0, 2, 4], [1, 3]]
 
 
 def test_a_failure_is_seen_even_where_its_bar_has_no_cell_of_its_own() -> None:
@@ -122,38 +91,6 @@ def test_more_lanes_than_a_screen_has_are_counted() -> None:
     text = [line.plain for line in lines(chart, 60, 9)]
 
     assert "and 5 more lanes" in text and sum(line.startswith("lane") for line in text) == MOST_LANES
-
-
-def foretold(seed: int, *, runs: int, places: int, ended: int) -> tuple[float, float]:
-    """When a simulated backfill will be over, as told when so many have ended; and when it was."""
-    dice = random.Random(seed)
-    free, bars = [0.0] * places, []
-    for _ in range(runs):
-        place = free.index(min(free))
-        start, free[place] = free[place], free[place] + 60 * dice.uniform(0.8, 1.2)
-        bars.append((start, free[place]))
-    now = sorted(end for _, end in bars)[ended - 1]
-    seen = [bar(n, start, end if end <= now else None) for n, (start, end) in enumerate(bars) if start <= now]
-    states = [pb.RUN_STATE_PLANNED if start > now else pb.RUN_STATE_RUNNING for start, _ in bars]
-    job = pb.Job(state=pb.JOB_STATE_RUNNING, runs=[pb.InstanceRun(state=state) for state in states])
-    job.backfill.default_run_properties.parallelism = places
-    told = eta(Chart(job, packed(seen), begin=0, last=now), now)
-    assert told is not None
-    return told - now, max(free) - now
-
-
-@pytest.mark.parametrize("places", [1, 2, 5])
-@pytest.mark.parametrize("ended", [3, 15, 25])
-def test_the_end_is_foretold_within_a_fifth_and_a_half_run(places: int, ended: int) -> None:
-    for seed in range(50):
-        told, was = foretold(seed, runs=30, places=places, ended=ended)
-        assert abs(told - was) <= 0.2 * was + 30, f"seed {seed}: {told:.0f} s were told, {was:.0f} s it took"
-
-
-@pytest.mark.parametrize("state", [pb.JOB_STATE_PAUSED, pb.JOB_STATE_CANCELLING, pb.JOB_STATE_NEEDS_ATTENTION])
-def test_nothing_is_foretold_of_what_does_not_move(state: pb.JobState.ValueType) -> None:
-    assert eta(Chart(pb.Job(state=state), packed([bar(0, 0, 9)])), 10) is None
-    assert eta(Chart(pb.Job(state=pb.JOB_STATE_RUNNING), packed([bar(0, 0, None)])), 10) is None
 
 
 if __name__ == "__main__":

@@ -1,13 +1,9 @@
 """The picture of a job, drawn from a recorded log at several revisions and widths."""
 
 import pytest
-from rich.console import Console
 
 from headgate import pb
-from headgate.job.event_log import fold
-from headgate_cli.views.live_job import LiveJob
 from headgate_cli.views.timeline import Timeline, after_event, after_snapshot, bar, ordered, worked
-from headgate_client import EventItem, SnapshotItem
 
 FIRST, SECOND = 1000341554601, 1000341554605
 
@@ -107,54 +103,3 @@ def test_from_a_snapshot_the_times_of_upstream_are_drawn() -> None:
     line = after_snapshot(job)
 
     assert bar(ordered(line)[0], line.begin, line.last, 10).plain == "····████  "
-
-
-def picture(revision: int, width: int) -> list[str]:
-    drawing, job = LiveJob(), None
-    for item in log()[:revision]:
-        job = fold(job, item) if item.revision < 7 else job
-        drawing.show(EventItem(item.revision, item), job)
-    drawing.freeze()
-    console = Console(width=width, height=20, force_terminal=True, color_system=None, record=True)
-    with console.capture() as captured:
-        console.print(drawing)
-    return [line.rstrip() for line in captured.get().splitlines()]
-
-
-def test_the_picture_at_a_terminal() -> None:
-    lines = picture(4, 100)
-
-    assert lines[:5] == [
-        "jobs/orders  running  backfill orders, 2 runs  0/2 succeeded  6.0 s",
-        "",
-        "biz date    instance       state          0          6 s       ran",
-        "2025-02-05  1000341554601  ▶ running      ·········▒▒▒▒▒     2.0 s",
-        "2025-02-06  1000341554605  ◌ blocked      ·········░░░░░            waits for parent 1000341554601",
-    ]
-
-
-@pytest.mark.parametrize("width", [60, 80, 100, 140])
-def test_dates_and_ids_stay_whole_on_any_terminal(width: int) -> None:
-    lines = picture(4, width)
-
-    assert max(map(len, lines)) <= width
-    assert any("2025-02-05" in line for line in lines)
-    assert width < 80 or any("1000341554605" in line for line in lines)
-
-
-def test_of_many_runs_the_telling_ones_are_shown() -> None:
-    rows = [run(index % 20, pb.RUN_STATE_SUCCEEDED, FIRST + index) for index in range(50)]
-    for index, row in enumerate(rows):
-        row.index = index
-    rows[30].state, rows[40].state = pb.RUN_STATE_RUNNING, pb.RUN_STATE_FAILED
-    drawing = LiveJob()
-    job = pb.Job(name="jobs/many", runs=rows, revision=9)
-    drawing.show(SnapshotItem(9, job), job)
-    drawing.freeze()
-
-    console = Console(width=100, height=14, force_terminal=True, color_system=None)
-    with console.capture() as captured:
-        console.print(drawing)
-
-    assert str(FIRST + 30) in captured.get() and str(FIRST + 40) in captured.get()
-    assert "and 43 more runs" in captured.get()

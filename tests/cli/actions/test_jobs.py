@@ -1,37 +1,20 @@
-"""The command line as a process, against a real server and a real Redis."""
+"""What the commands about jobs do, as processes against real servers."""
 
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator
 
 import pytest
 
 from headgate import pb
 from headgate.store import keys
-from headgate_cli.dev.redis_server import RedisServer
-from tests.cli.processes import ESCAPE, Done, end, headgate, read_until, start
-from tests.server.instance_rows import RUNNING, SUCCESS, answering
-from tests.server.jobs.test_plan import planner
+from tests.cli.processes import ESCAPE, end, headgate, is_plain, read_until, run, start
+from tests.client.scripted import Running
 from tests.server.jobs.test_resolve import in_doubt
 from tests.server.jobs.test_retry import ended
-from tests.server.world import DAY, World, serving, until
+from tests.server.world import World, until
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with RedisServer() as redis, serving(redis.url, watch_poll_min=0.1, watch_poll_max=0.3) as found:
-        yield found
-
-
-async def run(world: World, *words: str) -> Done:
-    return await headgate(*words, target=world.address)
-
-
-def is_plain(done: Done) -> bool:
-    return ESCAPE not in done.out + done.err and "│" not in done.out
 
 
 async def test_pause_resume_and_what_they_refuse(world: World) -> None:
@@ -146,59 +129,6 @@ async def test_delete_only_at_the_end(world: World) -> None:
     assert gone.status == 4 and "headgate jobs list" in gone.err
 
 
-async def test_all_jobs_are_watched_in_a_pipe_until_interrupted(world: World) -> None:
-    first = await world.submit(options=pb.JobOptions(labels={"team": "orders"}))
-    watching = await start("watch", "--all", "--filter", 'labels.team = "orders"', target=world.address)
-    await read_until(watching, f"jobs/{first} queued")
-    await world.submit(options=pb.JobOptions(labels={"team": "other"}))
-    second = await world.submit(options=pb.JobOptions(labels={"team": "orders"}))
-    text = await read_until(watching, second)
-    watching.send_signal(signal.SIGINT)
-    _, err = await watching.communicate()
-
-    assert text.splitlines()[-1].split()[:2] == [second, "#1"]
-    assert watching.returncode == 130 and ESCAPE not in text
-    token = err.decode().rpartition(" ")[2].strip()
-    assert "come back with: headgate watch --all --resume-token" in err.decode()
-    await world.worker.say(first)
-    resumed = await start("watch", "--all", "--resume-token", token, "-o", "json", target=world.address)
-    line = json.loads(await read_until(resumed, "\n"))
-    assert (line["job"], line["event"]["revision"]) == (f"jobs/{first}", "2")
-    assert await end(resumed, signal.SIGTERM) == 143
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("watch",), "JOB: name a job"),
-        (("watch", "x", "--all"), "--all: is for all jobs"),
-        (("watch", "--gantt"), "JOB: name a job"),
-        (("watch", "--all", "--at", "3"), "--all: is for all jobs"),
-        (("watch", "x", "--filter", "state = RUNNING"), "JOB: name a job"),
-        (("watch", "--all", "--filter", "state ="), "--filter: filter"),
-        (("watch", "--all", "--resume-token", "nonsense"), "resume_token"),
-    ],
-)
-async def test_a_watch_of_nothing_says_what_to_type(world: World, words: tuple[str, ...], said: str) -> None:
-    async with asyncio.timeout(30):
-        done = await run(world, *words)
-
-    assert done.status == 2 and said in done.err, done.err
-
-
-async def test_instances_are_watched_until_they_have_ended(world: World) -> None:
-    async with answering(world.redis) as upstream:
-        upstream.set(5, RUNNING, status_raw="Running", name="orders")
-        watching = await start("get", "5", "--watch", target=world.address)
-        head = await read_until(watching, "Running")
-        upstream.set(5, SUCCESS, status_raw="Success", name="orders")
-        rest, _ = await watching.communicate()
-
-    assert head.split()[1:] == ["5", "Running", "orders"]
-    assert rest.decode().split()[1:] == ["5", "Success", "orders"]
-    assert watching.returncode == 0
-
-
 async def test_a_long_poll_that_is_interrupted_leaves_nothing_behind(world: World) -> None:
     job_id = await world.submit()
     following = await start("jobs", "events", job_id, "--follow", target=world.address)
@@ -215,45 +145,20 @@ async def _unwatched(world: World) -> bool:
         return "headgate_open_watches 0.0" in await answer.text()
 
 
-FLAGS = (
-    *("--project-id", "257880", "--name", "seed", "--biz-dates", "2025-02-05..2025-02-06"),
-    *("--root-task-ids", "1023697426", "--mode", "AllDownstream", "--parallelism", "1"),
-    *("--reprocess", "MissingOnly"),
-)
+async def test_events_in_a_pipe_are_an_aligned_table(running: Running) -> None:
+    done = await headgate("jobs", "events", "orders-2025", target=running.target)
+
+    header, *rows = done.out.splitlines()
+    assert header.split() == ["REV", "TIME", "EVENT", "JOB", "WHAT", "HAPPENED"]
+    assert [row.split()[0] for row in rows] == ["1", "2", "3", "4", "5", "6"]
+    assert ESCAPE not in done.out
 
 
-async def test_a_plan_is_shown_kept_and_refused_when_the_world_has_changed(world: World) -> None:
-    with planner(world) as worker:
-        worker.exists[DAY] = 7
-        told = await run(world, "backfill", *FLAGS, "--plan")
-        typed = await run(world, "backfill", *FLAGS, "--plan", "-o", "json")
-        token = json.loads(typed.out)["planToken"]
-        worker.exists.clear()
-        refused = await run(world, "backfill", *FLAGS, "--plan-token", token)
-        worker.exists[DAY] = 8
-        kept = await run(world, "backfill", *FLAGS, "--plan-token", token)
+async def test_a_list_is_a_table_or_one_document(running: Running) -> None:
+    table, document = await asyncio.gather(
+        headgate("jobs", "list", "--limit", "3", target=running.target),
+        headgate("jobs", "list", "--limit", "3", "-o", "json", target=running.target),
+    )
 
-    lines = [line.split() for line in told.out.splitlines()]
-    assert lines[1:3] == [["2025-02-05", "1", "skip", "exists", "7"], ["2025-02-06", "1", "create"]]
-    assert is_plain(told)
-    assert (refused.status, refused.out) == (5, "")
-    assert "(PLAN_CHANGED)" in refused.err and "2025-02-05" in refused.err
-    assert kept.status == 0 and kept.out.startswith("jobs/")
-
-
-async def test_a_job_is_drawn_and_looked_at_as_it_was(world: World) -> None:
-    job = await ended(world, pb.RUN_STATE_SUCCEEDED, pb.RUN_STATE_FAILED)
-    job_id = keys.job_id(job.name)
-
-    whole = await run(world, "watch", job_id, "--gantt")
-    early = await run(world, "watch", job_id, "--at", "2", "--gantt")
-    typed = await run(world, "watch", job_id, "--at", "1", "-o", "json")
-    plain = await run(world, "watch", job_id, "--at", "2")
-    future = await run(world, "watch", job_id, "--at", "99")
-
-    assert whole.status == 1 and whole.out.splitlines()[0].startswith(f"jobs/{job_id}  failed")
-    assert early.status == 0 and early.out.splitlines()[0].endswith("rev 2")
-    assert max(map(len, (whole.out + early.out).splitlines())) <= 100 and is_plain(whole)
-    assert (json.loads(typed.out)["revision"], json.loads(typed.out)["state"]) == ("1", "JOB_STATE_QUEUED")
-    assert plain.out.split()[:2] == [f"jobs/{job_id}", "running"]
-    assert (future.status, future.err.strip()) == (2, f"headgate: --at: jobs/{job_id} is at revision {job.revision}")
+    assert [line.split()[0] for line in table.out.splitlines()] == ["JOB", "j0", "j1", "j2"]
+    assert [job["name"] for job in json.loads(document.out)["jobs"]] == ["jobs/j0", "jobs/j1", "jobs/j2"]
