@@ -1,4 +1,4 @@
-"""What the pictures of the documents show: the demo, and a year's backfill while it runs and when it has ended.
+"""What the pictures of the documents show: the demos, and a year's backfill while it runs and when it has ended.
 
 Redis, emulator, server and worker are real ones, on free ports; times are as they were.
 """
@@ -58,11 +58,17 @@ async def record(folder: Path) -> None:
     """Record every picture into the folder."""
     await demo(folder)
     await year(folder)
+    await demo_year(folder)
 
 
 async def demo(folder: Path, *flags: str) -> None:
     """Record the demo."""
     await _keep(folder / "demo.svg", ("demo", *flags), {})
+
+
+async def demo_year(folder: Path, *flags: str) -> None:
+    """Record the demo of a year, at a terminal with few rows: most of its picture is the calendar then."""
+    await _keep(folder / "demo-year.svg", ("demo", "--year", *flags), {}, rows=26)
 
 
 async def year(folder: Path, biz_dates: str = YEAR) -> None:
@@ -92,9 +98,9 @@ async def _midway(target: str) -> int:
     return job.revision * 11 // 20
 
 
-async def _keep(path: Path, words: Sequence[str], environment: Mapping[str, str]) -> None:
+async def _keep(path: Path, words: Sequence[str], environment: Mapping[str, str], rows: int = terminal.ROWS) -> None:
     """Run a command and keep its screen as a picture."""
-    _draw(path, f"headgate {' '.join(words)}", await _screen(words, environment))
+    _draw(path, f"headgate {' '.join(words)}", await _screen(words, environment, rows))
 
 
 def _draw(path: Path, typed: str, screen: Sequence[Text]) -> None:
@@ -104,5 +110,6 @@ def _draw(path: Path, typed: str, screen: Sequence[Text]) -> None:
     path.write_text(svg.picture(lines, terminal.COLUMNS, f"A terminal after: {typed}"))
 
 
-async def _screen(words: Sequence[str], environment: Mapping[str, str]) -> Sequence[Text]:
-    return await asyncio.to_thread(terminal.screen, (sys.executable, "-m", "headgate_cli", *words), environment)
+async def _screen(words: Sequence[str], environment: Mapping[str, str], rows: int = terminal.ROWS) -> Sequence[Text]:
+    command = (sys.executable, "-m", "headgate_cli", *words)
+    return await asyncio.to_thread(terminal.screen, command, environment, rows)

@@ -23,16 +23,16 @@ ROWS = 50
 _MOVES = re.compile(r"\x1b\[\?25[hl]|\x1b\[2K|\x1b\[\d*A|\r|\n")
 
 
-def screen(command: Sequence[str], environment: Mapping[str, str]) -> Sequence[Text]:
-    """Run the command to its end and return the lines that it leaves on the screen."""
+def screen(command: Sequence[str], environment: Mapping[str, str], rows: int = ROWS) -> Sequence[Text]:
+    """Run the command to its end at a terminal of so many rows, and return the lines that it leaves."""
     decoder = AnsiDecoder()
-    return [decoder.decode_line(line) for line in _left(_written(command, environment))]
+    return [decoder.decode_line(line) for line in _left(_written(command, environment, rows))]
 
 
-def _written(command: Sequence[str], environment: Mapping[str, str]) -> str:
+def _written(command: Sequence[str], environment: Mapping[str, str], rows: int) -> str:
     outer, inner = pty.openpty()
-    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-    looks = {"TERM": "xterm", "TZ": "UTC", "COLUMNS": str(COLUMNS), "LINES": str(ROWS)}
+    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows, COLUMNS, 0, 0))
+    looks = {"TERM": "xterm", "TZ": "UTC", "COLUMNS": str(COLUMNS), "LINES": str(rows)}
     kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLORTERM")}
     process = subprocess.Popen(command, stdin=inner, stdout=inner, stderr=inner, env={**kept, **looks, **environment})
     os.close(inner)

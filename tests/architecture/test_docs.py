@@ -94,7 +94,7 @@ def test_commands_in_documents_exist(path: Path) -> None:
 
 def exists(command: list[str]) -> bool:
     if command[0] == "make":
-        targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+        targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
         return set(command[1:]) <= targets
     if command[1] in PROCESSES:
         return flags(command) <= set(re.findall(r"--[a-z-]+", help_of(command[1])))

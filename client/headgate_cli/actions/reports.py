@@ -41,7 +41,7 @@ def report(job: str, options: ReportOptions, access: ServerAccess) -> None:
 
     async def work(client: Client, printer: Printer) -> int:
         timeout = _checked(options)
-        with _ProgressBar(printer) as bar:
+        with ReportProgressBar(printer) as bar:
             found = await client.jobs.report(job, verify=options.verify, timeout=timeout, on_progress=bar.show)
         _write(found, options, printer)
         return OK if found.statement.holds else JOB_NOT_SUCCEEDED
@@ -58,7 +58,7 @@ def _checked(options: ReportOptions) -> timedelta | None:
     return span(options.timeout, "--timeout")
 
 
-class _ProgressBar:
+class ReportProgressBar:
     """How far a verification has come: a bar on standard error at a terminal, nothing in a pipe."""
 
     def __init__(self, printer: Printer) -> None:
@@ -68,7 +68,7 @@ class _ProgressBar:
         self._progress = Progress(*columns, waiting, console=printer.errors, transient=True)
         self._task = self._progress.add_task("", total=None)
 
-    def __enter__(self) -> "_ProgressBar":
+    def __enter__(self) -> "ReportProgressBar":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -99,7 +99,7 @@ _DOCUMENTS: Mapping[str, Callable[[pb.JobReport], str]] = {
 def _write(found: pb.JobReport, options: ReportOptions, printer: Printer) -> None:
     document = _DOCUMENTS[options.form]
     if options.file:
-        _save(Path(options.file), document(found))
+        save(Path(options.file), document(found))
         printer.note(f"the report is in {options.file}")
         printer.note(list(text.conclusion(found))[-1].plain)
     elif options.form == "text" and printer.is_live:
@@ -118,7 +118,7 @@ def _draw(found: pb.JobReport, printer: Printer) -> None:
         printer.line(line)
 
 
-def _save(path: Path, document: str) -> None:
+def save(path: Path, document: str) -> None:
     """Write a file whole or not at all; OSError when it can't be written."""
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", dir=path.parent, delete=False) as draft:
         try:

@@ -18,7 +18,7 @@ LARGEST: Final = 150_000
 OURS: Final = {"www.w3.org", "127.0.0.1"}
 """The name space of SVG, and this machine, which the demo names."""
 
-RECORDED: Final = {f"docs/pictures/{name}.svg" for name in ("demo", "year", "year-end")}
+RECORDED: Final = {f"docs/pictures/{name}.svg" for name in ("demo", "demo-year", "year", "year-end")}
 
 
 def shown_by(path: Path) -> set[str]:
@@ -39,7 +39,9 @@ def words(path: Path) -> str:
 def test_readme_and_the_page_of_the_command_line_show_what_is_recorded() -> None:
     readme, page = shown_by(ROOT / "README.md"), shown_by(ROOT / "docs/cli.md")
 
-    assert {"docs/pictures/demo.svg", "docs/pictures/year.svg"} <= readme and "docs/pictures/year-end.svg" in page
+    assert {
+        f"docs/pictures/{name}.svg" for name in ("demo", "demo-year", "year")
+    } <= readme and "docs/pictures/year-end.svg" in page
     assert {relative(path) for path in (ROOT / "docs/pictures").glob("*.svg")} == RECORDED == (readme | page)
     assert all(text for path in documents() for text, _ in IMAGE.findall(path.read_text())), "say what it shows"
 
