@@ -22,7 +22,6 @@ EXCEPTIONS: Final[dict[str, str]] = {
     "client/headgate_cli/actions/confirming/retry.py": "held by tests/cli/scenarios/test_manners.py",
     "client/headgate_cli/actions/flows.py": "held by tests/cli/scenarios/test_documented_commands.py",
     "client/headgate_cli/actions/instances.py": "held by tests/cli/scenarios/test_documented_commands.py",
-    "client/headgate_cli/actions/tasks.py": "held by tests/cli/scenarios/test_documented_commands.py",
     "client/headgate_cli/commands/deployment.py": (
         "declares what can be typed: tests/cli/scenarios/test_documented_commands.py"
     ),

@@ -132,7 +132,8 @@ def _value(field: FieldDescriptor, value: object) -> str:
     if isinstance(value, pb.Tag):
         return clean(f"{value.key}:{value.value}")
     if field.enum_type is not None and isinstance(value, int):
-        return field.enum_type.values_by_number[value].name
+        known = field.enum_type.values_by_number.get(value)  # a newer server has values that this command has not
+        return known.name if known is not None else str(value)
     return clean(str(value))
 
 
