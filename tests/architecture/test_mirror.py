@@ -17,11 +17,7 @@ MIRRORS: Final = ("tests/protos/", "tests/server/", "tests/worker/", "tests/clie
 DECISIONS: Final = (ast.If, ast.IfExp, ast.BoolOp, ast.Compare, ast.Match, ast.While, ast.ExceptHandler)
 
 EXCEPTIONS: Final[dict[str, str]] = {
-    "client/headgate_cli/actions/admin.py": "held by tests/cli/scenarios/test_documented_commands.py",
     "client/headgate_cli/actions/confirming/confirmation.py": "held by tests/cli/scenarios/test_manners.py",
-    "client/headgate_cli/actions/confirming/retry.py": "held by tests/cli/scenarios/test_manners.py",
-    "client/headgate_cli/actions/flows.py": "held by tests/cli/scenarios/test_documented_commands.py",
-    "client/headgate_cli/actions/instances.py": "held by tests/cli/scenarios/test_documented_commands.py",
     "client/headgate_cli/commands/deployment.py": (
         "declares what can be typed: tests/cli/scenarios/test_documented_commands.py"
     ),
@@ -34,11 +30,6 @@ EXCEPTIONS: Final[dict[str, str]] = {
     "client/headgate_cli/commands/submits.py": (
         "declares what can be typed: tests/cli/scenarios/test_documented_commands.py"
     ),
-    "client/headgate_cli/dev/parent_death.py": "held by tests/cli/actions/test_dev.py",
-    "client/headgate_cli/input/job_changes.py": "held by tests/cli/scenarios/test_documented_commands.py",
-    "client/headgate_cli/process/signals.py": "held by tests/cli/scenarios/test_manners.py",
-    "client/headgate_cli/views/report/drawings.py": "held by tests/cli/views/report/scenarios/test_forms.py",
-    "client/headgate_cli/views/report/markdown.py": "held by tests/cli/views/report/scenarios/test_forms.py",
     "client/headgate_client/api/admin.py": "sends one request per method: tests/client/scenarios/test_with_server.py",
     "client/headgate_client/api/backfills.py": (
         "sends one request per method: tests/client/scenarios/test_with_server.py"
