@@ -44,23 +44,6 @@ EXCEPTIONS: Final[dict[str, str]] = {
     ),
     "protos/headgate/backfill/end_forecast.py": "held by tests/acceptance/test_end_forecast.py",
     "protos/headgate_redis/connection.py": "held by tests/protos/redis/test_pipeline.py",
-    "server/headgate_server/instances/poller.py": (
-        "its rounds are seen by what streams show: tests/server/instances/test_instance_stream.py"
-    ),
-    "server/headgate_server/jobs/causes.py": "the sentences of an explanation: tests/server/jobs/test_explain.py",
-    "server/headgate_server/reports/date_report.py": (
-        "a part of one pure function: tests/server/reports/test_job_report.py"
-    ),
-    "server/headgate_server/reports/history.py": "a part of one pure function: tests/server/reports/test_job_report.py",
-    "server/headgate_server/reports/sightings.py": (
-        "a part of one pure function: tests/server/reports/test_job_report.py"
-    ),
-    "server/headgate_server/reports/statement.py": (
-        "a part of one pure function: tests/server/reports/test_job_report.py"
-    ),
-    "server/headgate_server/reports/verifier.py": (
-        "asks upstream while a report streams: tests/server/reports/test_report_stream.py"
-    ),
     "server/headgate_server/services/flow_instances.py": (
         "asks one room and answers: tests/server/instances/test_instance_stream.py"
     ),

@@ -11,7 +11,7 @@ from headgate import pb
 from headgate_cli.dev.redis_server import RedisServer
 from tests.cli.processes import ESCAPE, headgate
 from tests.server.reports.logs import row
-from tests.server.reports.test_report_stream import answering, succeeded
+from tests.server.reports.streams import answering, succeeded
 from tests.server.world import World, serving
 
 

@@ -19,7 +19,7 @@ from headgate_server.ports.instance_kinds import WORKFLOW, InstanceKey
 from tests.server.auth.test_permissions import refused
 from tests.server.callers import entry, known, write
 from tests.server.instance_rows import SUCCESS, Upstream, answering, rows
-from tests.server.instances.test_instance_stream import QUICK
+from tests.server.instances.conftest import QUICK
 from tests.server.world import World, metadata_of, reason_of, serving, until
 
 

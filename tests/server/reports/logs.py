@@ -142,3 +142,10 @@ def seen(*rows: pb.WorkflowInstance) -> dict[int, DateSighting]:
         index = (dates.from_message(one.biz_date) - FIRST).days
         found.setdefault(index, {})[one.id] = one
     return {index: DateSighting(instances) for index, instances in found.items()}
+
+
+def kinds(made: pb.JobReport) -> list[str]:
+    """The kinds of the objections, in order."""
+    names = [pb.ObjectionKind.Name(one.kind).removeprefix("OBJECTION_KIND_") for one in made.statement.objections]
+    assert made.statement.holds is not bool(names)
+    return names

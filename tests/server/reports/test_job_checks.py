@@ -12,7 +12,7 @@ from headgate import pb
 from headgate.store import keys
 from headgate.store.date_claims import hold_of
 from tests.server.jobs.test_retry import ended
-from tests.server.reports.test_report_stream import succeeded
+from tests.server.reports.streams import succeeded
 from tests.server.world import World, backfill, reason_of
 
 Harm = Callable[[World, str], Awaitable[Any]]
