@@ -57,8 +57,8 @@ def _lived(seed: int) -> Lived:
 
 async def _real(count: int) -> tuple[tuple[float, float], tuple[float, float]]:
     """Makespan and calls against the yardsticks, without failures and with them; the first backfill is for learning."""
-    dice = random.Random(18)
-    took = [dice.uniform(6.0, 10.0) for _ in range(count)]
+    rng = random.Random(18)
+    took = [rng.uniform(6.0, 10.0) for _ in range(count)]
     slow = [*took[: count // 2], 20.0, *took[count // 2 + 1 :]]
     async with Setting() as setting:
         url = await setting.emulator()

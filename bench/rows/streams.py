@@ -24,7 +24,7 @@ from headgate import pb
 PATIENCE_SECONDS = 20.0
 """How long a message may take before the row is given up."""
 
-DICE = random.Random(1)
+RNG = random.Random(1)
 
 
 class Lines:
@@ -82,7 +82,7 @@ async def _paced(journal: Journal, jobs: dict[str, pb.Job], lines: Lines, *, cou
     began = time.monotonic()
     for number in range(count):
         await asyncio.sleep(max(0.0, began + number / 100 - time.monotonic()))
-        name = DICE.choice(list(jobs))
+        name = RNG.choice(list(jobs))
         jobs[name], change = event(jobs[name])
         sent[name, jobs[name].revision] = time.monotonic()
         await journal.write(change)

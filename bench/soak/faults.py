@@ -21,13 +21,13 @@ SECONDS: Final = 5.0
 Fault = Callable[[Stage, random.Random], Awaitable[None]]
 
 
-async def _kill_worker(stage: Stage, dice: random.Random) -> None:
-    await stage.kill_worker(dice.choice(stage.workers[1:]))
+async def _kill_worker(stage: Stage, rng: random.Random) -> None:
+    await stage.kill_worker(rng.choice(stage.workers[1:]))
     await stage.add_worker()
 
 
-async def _pause_worker(stage: Stage, dice: random.Random) -> None:
-    victim = dice.choice(stage.workers)
+async def _pause_worker(stage: Stage, rng: random.Random) -> None:
+    victim = rng.choice(stage.workers)
     victim.pause()
     try:
         await asyncio.sleep(2 * SECONDS)
@@ -35,14 +35,14 @@ async def _pause_worker(stage: Stage, dice: random.Random) -> None:
         victim.go_on()
 
 
-async def _kill_server(stage: Stage, dice: random.Random) -> None:
-    victim = dice.choice(stage.servers[1:])
+async def _kill_server(stage: Stage, rng: random.Random) -> None:
+    victim = rng.choice(stage.servers[1:])
     await victim.kill()
     await stage.restart_server(victim)
 
 
-async def _drain_server(stage: Stage, dice: random.Random) -> None:
-    victim = dice.choice(stage.servers[1:])
+async def _drain_server(stage: Stage, rng: random.Random) -> None:
+    victim = rng.choice(stage.servers[1:])
     await victim.stop(grace=30.0)
     await stage.restart_server(victim)
 
@@ -82,13 +82,13 @@ async def _forget_scripts(stage: Stage, _: random.Random) -> None:
         await asyncio.sleep(0.25)
 
 
-async def _upstream_errors(stage: Stage, dice: random.Random) -> None:
-    async with spoiling(stage, dice, trouble, 40.0):
+async def _upstream_errors(stage: Stage, rng: random.Random) -> None:
+    async with spoiling(stage, rng, trouble, 40.0):
         await asyncio.sleep(SECONDS)
 
 
-async def _lost_replies(stage: Stage, dice: random.Random) -> None:
-    async with spoiling(stage, dice, lost_write, 2.0):
+async def _lost_replies(stage: Stage, rng: random.Random) -> None:
+    async with spoiling(stage, rng, lost_write, 2.0):
         await asyncio.sleep(SECONDS)
 
 
@@ -108,6 +108,6 @@ FAULTS: Final[Mapping[str, Fault]] = {
 """Every fault by what people call it."""
 
 
-def order(dice: random.Random) -> list[str]:
+def order(rng: random.Random) -> list[str]:
     """All of them, shuffled; a run that has done all begins anew with another order."""
-    return dice.sample(sorted(FAULTS), len(FAULTS))
+    return rng.sample(sorted(FAULTS), len(FAULTS))

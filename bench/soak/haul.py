@@ -176,7 +176,7 @@ async def _sample(samples: Samples, stage: Stage, size: Haul) -> None:
 
 
 async def _break(trial: Trial, stage: Stage, size: Haul, done: Counter[str]) -> None:
-    """One fault after the other, as the dice have it, until the time is over."""
+    """One fault after the other, as the rng have it, until the time is over."""
     end = time.monotonic() + size.minutes * 60
     names: list[str] = []
     while (earliest := time.monotonic() + size.every) < end:

@@ -32,11 +32,11 @@ class SoakLoad:
     `counts` has how often everything was done, `failures` what went wrong by kind of call.
     """
 
-    def __init__(self, clients: list[Client], dice: random.Random, *, per_second: float) -> None:
+    def __init__(self, clients: list[Client], rng: random.Random, *, per_second: float) -> None:
         self.counts: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         self._clients = clients
-        self._dice = dice
+        self._dice = rng
         self._rate = per_second
         self._stopping = asyncio.Event()
         self._lives: set[asyncio.Task[None]] = set()

@@ -47,15 +47,15 @@ class Scenario:
 
 def scenario(seed: int) -> Scenario:
     """The scenario of a seed; every second one has failed dates."""
-    dice = random.Random(seed)
-    lanes = dice.choice((1, 2, 3, 5, 8, 10, 20))
-    ahead = dice.choice((0, 0, 2 * lanes, 3 * lanes, 100))
-    count = dice.randint(max(12, 4 * lanes), max(60, 12 * lanes))
-    middle, spread = 60_000 * 20 ** dice.random(), dice.choice((0.0, 0.1, 0.3))
-    took = tuple(int(middle * dice.uniform(1 - spread, 1 + spread)) for _ in range(count))
-    some = dice.sample(range(count), dice.randint(1, 3)) if seed % 2 else []
+    rng = random.Random(seed)
+    lanes = rng.choice((1, 2, 3, 5, 8, 10, 20))
+    ahead = rng.choice((0, 0, 2 * lanes, 3 * lanes, 100))
+    count = rng.randint(max(12, 4 * lanes), max(60, 12 * lanes))
+    middle, spread = 60_000 * 20 ** rng.random(), rng.choice((0.0, 0.1, 0.3))
+    took = tuple(int(middle * rng.uniform(1 - spread, 1 + spread)) for _ in range(count))
+    some = rng.sample(range(count), rng.randint(1, 3)) if seed % 2 else []
     fails = frozenset(days(count)[n] for n in some)
-    on_failure = pb.ON_FAILURE_CONTINUE if some else dice.choice((pb.ON_FAILURE_HALT, pb.ON_FAILURE_CONTINUE))
+    on_failure = pb.ON_FAILURE_CONTINUE if some else rng.choice((pb.ON_FAILURE_HALT, pb.ON_FAILURE_CONTINUE))
     return Scenario(seed, BEHAVIOURS[seed // 2 % 3], lanes, ahead, took, fails, on_failure)
 
 

@@ -59,10 +59,10 @@ def test_forecasts_of_200_years_hold_as_often_as_they_say(
 @pytest.mark.parametrize("seed", range(6))
 def test_what_the_real_rules_come_to_is_near_what_was_told(seed: int) -> None:
     """The simulated years are a model; here the worker's decisions run a backfill, polls and creates included."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     width = (1, 2, 3, 5, 5, 10)[seed]
     spec = backfill(48, parallelism=width, on_failure=pb.ON_FAILURE_CONTINUE, max_created_ahead=24)
-    took = {day: int(400_000 * dice.lognormvariate(0, 0.25)) for day in dates.chosen(spec)}
+    took = {day: int(400_000 * rng.lognormvariate(0, 0.25)) for day in dates.chosen(spec)}
     world = World(spec)
     world.cloud.durations = lambda day: took[day] if day else 400_000
     if seed % 2:

@@ -51,9 +51,9 @@ async def _counted(deployment: Deployment) -> Counter[bool]:
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_what_a_plan_tells_is_what_the_emulator_counts(deployment: Deployment, seed: int) -> None:
-    dice = random.Random(seed)
-    policy = dice.choice((pb.REPROCESS_ALL, pb.REPROCESS_MISSING_ONLY))
-    spec = _spec("2025-02-03", f"2025-02-{dice.randint(8, 11):02}", dice.randint(3, 5), policy)
+    rng = random.Random(seed)
+    policy = rng.choice((pb.REPROCESS_ALL, pb.REPROCESS_MISSING_ONLY))
+    spec = _spec("2025-02-03", f"2025-02-{rng.randint(8, 11):02}", rng.randint(3, 5), policy)
     async with Client(deployment.endpoints.target) as client:
         await (await client.backfills.create(_spec("2025-02-05", "2025-02-05", 1, pb.REPROCESS_ALL))).result()
         plan = await client.backfills.plan(spec)

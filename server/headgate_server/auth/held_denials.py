@@ -28,16 +28,16 @@ class HeldDenials:
     Args:
         most: answers that are held back at a time; beyond, they are given at once.
         now: seconds by a clock that never goes back.
-        dice: a number from 0 to 1, another one each time.
+        jitter: a number from 0 to 1, another one each time.
     """
 
     def __init__(
         self,
         most: int = MOST,
         now: Callable[[], float] = time.monotonic,
-        dice: Callable[[], float] = random.random,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._dice = dice
+        self._jitter = jitter
         self._most = most
         self._now = now
         self._due: dict[str, float] = {}
@@ -58,7 +58,7 @@ class HeldDenials:
         due = max(self._due.get(subject, 0.0), now - 1.0) + 1.0 / PROMPT_PER_SECOND
         if due > now + LONGEST_SECONDS:
             # Spread, so that many that are held at a time do not come back at a time.
-            due = now + LONGEST_SECONDS * (0.5 + 0.5 * self._dice())
+            due = now + LONGEST_SECONDS * (0.5 + 0.5 * self._jitter())
         self._due[subject] = max(due, self._due.get(subject, 0.0))
         return due - now if due > now and self._held < self._most else 0.0
 

@@ -24,11 +24,11 @@ def test_runs_side_by_side_take_as_many_lanes_as_there_were_at_a_time() -> None:
 
 def foretold(seed: int, *, runs: int, places: int, ended: int) -> tuple[float, float]:
     """When a simulated backfill will be over, as told when so many have ended; and when it was."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     free, bars = [0.0] * places, []
     for _ in range(runs):
         place = free.index(min(free))
-        start, free[place] = free[place], free[place] + 60 * dice.uniform(0.8, 1.2)
+        start, free[place] = free[place], free[place] + 60 * rng.uniform(0.8, 1.2)
         bars.append((start, free[place]))
     now = sorted(end for _, end in bars)[ended - 1]
     seen = [bar(n, start, end if end <= now else None) for n, (start, end) in enumerate(bars) if start <= now]

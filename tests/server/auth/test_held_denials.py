@@ -40,8 +40,8 @@ def test_the_first_denials_of_a_second_are_answered_at_once_and_then_each_later(
 
 def test_none_is_held_for_longer_than_a_second_and_a_pause_makes_up_for_all() -> None:
     hand = Hand()
-    dice = itertools.cycle((0.0, 0.5, 1.0))
-    held = HeldDenials(now=hand, dice=lambda: next(dice))
+    jitters = itertools.cycle((0.0, 0.5, 1.0))
+    held = HeldDenials(now=hand, jitter=lambda: next(jitters))
 
     found = [held.seconds("noisy") for _ in range(10 * PROMPT)]
     hand.seconds += LONGEST_SECONDS + 1.0

@@ -43,47 +43,47 @@ TEXTS = (
 NUMBERS = (0, 1, 2, 5, 10, 11, 60, 1_100, 1_101, -1, 2**31 - 1)
 
 
-def filled(dice: random.Random, descriptor: Descriptor, depth: int = 0) -> Message:
+def filled(rng: random.Random, descriptor: Descriptor, depth: int = 0) -> Message:
     message = GetMessageClass(descriptor)()
     for field in descriptor.fields:
-        if depth < 4 and dice.random() < 0.5:
-            put(dice, message, field, depth)
+        if depth < 4 and rng.random() < 0.5:
+            put(rng, message, field, depth)
     return message
 
 
-def put(dice: random.Random, message: Message, field: FieldDescriptor, depth: int) -> None:
+def put(rng: random.Random, message: Message, field: FieldDescriptor, depth: int) -> None:
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
         if field.message_type.fields_by_name["value"].message_type is None:
-            getattr(message, field.name)[dice.choice(TEXTS)] = dice.choice(TEXTS)
+            getattr(message, field.name)[rng.choice(TEXTS)] = rng.choice(TEXTS)
     elif field.is_repeated:
-        values = [value(dice, field, depth) for _ in range(dice.choice((1, 1, 2, 3)))]
+        values = [value(rng, field, depth) for _ in range(rng.choice((1, 1, 2, 3)))]
         getattr(message, field.name).extend(values)
     elif field.message_type is not None:
-        getattr(message, field.name).CopyFrom(value(dice, field, depth))
+        getattr(message, field.name).CopyFrom(value(rng, field, depth))
     else:
-        setattr(message, field.name, value(dice, field, depth))
+        setattr(message, field.name, value(rng, field, depth))
 
 
-def value(dice: random.Random, field: FieldDescriptor, depth: int) -> Any:
+def value(rng: random.Random, field: FieldDescriptor, depth: int) -> Any:
     if field.message_type is not None:
-        return filled(dice, field.message_type, depth + 1)
+        return filled(rng, field.message_type, depth + 1)
     if field.enum_type is not None:
-        return dice.choice((0, 1, 2, 3, 4, 99))
+        return rng.choice((0, 1, 2, 3, 4, 99))
     if field.type == FieldDescriptor.TYPE_STRING:
-        return dice.choice(TEXTS)
+        return rng.choice(TEXTS)
     if field.type == FieldDescriptor.TYPE_BYTES:
         return b"x"
     if field.type == FieldDescriptor.TYPE_BOOL:
-        return dice.random() < 0.5
-    return float(dice.choice(NUMBERS)) if field.type == FieldDescriptor.TYPE_DOUBLE else dice.choice(NUMBERS)
+        return rng.random() < 0.5
+    return float(rng.choice(NUMBERS)) if field.type == FieldDescriptor.TYPE_DOUBLE else rng.choice(NUMBERS)
 
 
 @pytest.mark.parametrize("descriptor", REQUESTS, ids=lambda one: one.name)
 def test_what_is_sound_breaks_no_rule_of_the_library(descriptor: Descriptor) -> None:
-    dice, validator, library = random.Random(descriptor.name), FastValidator(), protovalidate.Validator()
+    rng, validator, library = random.Random(descriptor.name), FastValidator(), protovalidate.Validator()
 
     for _ in range(400):
-        message = filled(dice, descriptor)
+        message = filled(rng, descriptor)
         if validator.is_valid(message):
             assert not library.collect_violations(message), message
             assert not list(time_rules.ill_formed(message)), message
@@ -107,11 +107,11 @@ def test_what_people_send_is_sound(message: Message) -> None:
 
 
 def test_every_rule_of_a_submit_is_judged() -> None:
-    validator, library, dice = FastValidator(), protovalidate.Validator(), random.Random(1)
+    validator, library, rng = FastValidator(), protovalidate.Validator(), random.Random(1)
 
     for _ in range(2_000):
         request = backfill()
-        field = dice.choice(request.spec.DESCRIPTOR.fields)
-        put(dice, request.spec, field, 1)
+        field = rng.choice(request.spec.DESCRIPTOR.fields)
+        put(rng, request.spec, field, 1)
         if not library.collect_violations(request) and not list(time_rules.ill_formed(request)):
             assert validator.is_valid(request), request

@@ -264,17 +264,17 @@ async def test_an_old_stream_ends_with_a_token(redis_url: str) -> None:
     assert read_token(messages[-1].resume_token) == START
 
 
-async def build(world: World, dice: random.Random) -> None:
+async def build(world: World, rng: random.Random) -> None:
     job_id = await world.submit()
     await world.worker.move(job_id, pb.JOB_STATE_RUNNING)
-    for _ in range(dice.randint(0, 8)):
+    for _ in range(rng.randint(0, 8)):
         await world.worker.say(job_id)
-        await asyncio.sleep(dice.random() * 0.02)
+        await asyncio.sleep(rng.random() * 0.02)
     await world.worker.finish(job_id)
 
 
 async def follow_with_breaks(
-    world: World, dice: random.Random, seen: "dict[str, list[pb.WatchJobResponse]]", done: asyncio.Event
+    world: World, rng: random.Random, seen: "dict[str, list[pb.WatchJobResponse]]", done: asyncio.Event
 ) -> None:
     """Follows all jobs; hangs up after a few messages, again and again, until nothing more can come."""
     token, quiet = write_token(START), 0
@@ -283,7 +283,7 @@ async def follow_with_breaks(
         request = pb.WatchJobsRequest(resume_token=token)
         request.progress_interval.seconds = 1
         call: Call = world.jobs.WatchJobs(request)
-        for _ in range(dice.randint(1, 12)):
+        for _ in range(rng.randint(1, 12)):
             message = await call.read()
             assert isinstance(message, pb.WatchJobResponse)
             token = message.resume_token
@@ -300,10 +300,10 @@ async def test_whoever_hangs_up_at_random_and_continues_misses_and_repeats_nothi
 ) -> None:
     monkeypatch.setattr(all_jobs_stream, "PAGE", 7)
     monkeypatch.setattr(feed_subscription, "MAX_ENTRIES", 5)
-    dice, seen, done = random.Random(7), defaultdict[str, list[pb.WatchJobResponse]](list), asyncio.Event()
-    follower = asyncio.create_task(follow_with_breaks(world, dice, seen, done))
+    rng, seen, done = random.Random(7), defaultdict[str, list[pb.WatchJobResponse]](list), asyncio.Event()
+    follower = asyncio.create_task(follow_with_breaks(world, rng, seen, done))
 
-    await asyncio.gather(*(build(world, dice) for _ in range(50)))
+    await asyncio.gather(*(build(world, rng) for _ in range(50)))
     done.set()
     async with asyncio.timeout(40):
         await follower
@@ -316,8 +316,8 @@ async def test_whoever_hangs_up_at_random_and_continues_misses_and_repeats_nothi
 
 
 async def test_snapshots_taken_while_jobs_move_are_continued_without_a_gap_or_a_repeat(world: World) -> None:
-    dice = random.Random(11)
-    building = asyncio.gather(*(build(world, dice) for _ in range(30)))
+    rng = random.Random(11)
+    building = asyncio.gather(*(build(world, rng) for _ in range(30)))
     calls = [watch(world) for _ in range(5)]
     followers = [asyncio.create_task(until_all_ended(call)) for call in calls]
     await building

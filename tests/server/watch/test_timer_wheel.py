@@ -110,11 +110,11 @@ class Nothing:
 
 
 async def test_bells_may_leave_in_any_order() -> None:
-    hub, dice = Hub(Nothing(), Nothing(), StoreClock()), random.Random(5)
+    hub, rng = Hub(Nothing(), Nothing(), StoreClock()), random.Random(5)
     stay = {hub.join(f"job-{number % 3}") for number in range(60)}
     left = set()
     while stay:
-        subscription = dice.choice(sorted(stay, key=id))
+        subscription = rng.choice(sorted(stay, key=id))
         stay.discard(subscription)
         left.add(subscription)
         hub.leave(subscription)
