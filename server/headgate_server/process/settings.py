@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         1, ge=1, le=64, description="Server processes on the gRPC port; process i takes the HTTP port + i."
     )
     max_stream_age: Seconds = Field(
-        1800.0, description="Seconds after which a stream is ended with a resume point, give or take a tenth."
+        1800.0, description="Seconds after which a stream is ended with a resume point, +-10 %."
     )
     max_watches: int = Field(20_000, ge=1, description="Most open streams per process.")
     max_connection_calls: int = Field(
@@ -117,7 +117,7 @@ class Settings(BaseSettings):
         None, description="File with the authorities whose client certificates are accepted, PEM; turns mutual TLS on."
     )
     callers: Path | None = Field(
-        None, description="TOML file of those who may call, with digests of their tokens; without it everyone may."
+        None, description="TOML file of the callers, with digests of their tokens; without it every call is let in."
     )
     caller_calls_per_second: Rate = Field(
         500.0,
