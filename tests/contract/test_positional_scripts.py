@@ -48,7 +48,7 @@ async def content(redis: Any, name: bytes) -> Any:
 
 @pytest.mark.parametrize("turns", ["now", "earlier-now", "now-earlier"])
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
-async def test_a_story_ends_the_same_whoever_tells_it(server: RedisServer, story: Story, turns: str) -> None:
+async def test_a_story_ends_the_same_by_both_forms(server: RedisServer, story: Story, turns: str) -> None:
     async with Redis.from_url(server.url) as redis:
         answers, rows, calls = await told(redis, story, TURNS[turns])
         before = await told(redis, story, TURNS["earlier"])

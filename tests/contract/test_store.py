@@ -233,7 +233,7 @@ async def test_the_next_tick_comes_when_it_was_asked_for(stand: Stand) -> None:
     assert await stand.timing() == Timing(answer.now_ms + FAR_MS, late_ms)
 
 
-async def test_whoever_found_the_job_busy_brings_the_next_tick_at_once(stand: Stand) -> None:
+async def test_a_tick_that_found_the_job_busy_brings_the_next_one_at_once(stand: Stand) -> None:
     found = await begun(stand)
     assert await stand.begin() is None
 

@@ -208,7 +208,7 @@ def fields_of(status: Status) -> set[str]:
 
 
 async def until(condition: Callable[[], Any], *, seconds: float = 10) -> None:
-    """Waits for a condition; its callers have nothing that rings."""
+    """Waits for a condition; its callers have nothing that wakes them."""
     async with asyncio.timeout(seconds):
         while True:
             found = condition()

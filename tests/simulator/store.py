@@ -58,7 +58,7 @@ class ModelStore:
         ring: called when a tick of the job is due.
         watcher: called after every commit that brought events.
 
-    Others have the dates of the job until `held_until_ms`, which nobody rings for: for a job in line only.
+    Others have the dates of the job until `held_until_ms`, without a wakeup at its end: for a job in line only.
     """
 
     def __init__(self, timeline: Timeline, ring: Callable[[], None], watcher: Watcher) -> None:

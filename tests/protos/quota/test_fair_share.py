@@ -189,7 +189,7 @@ def test_what_is_counted_goes_with_the_creators(clockless: Redis) -> None:
     late_ms=st.integers(0, 150),
     sparse=st.integers(0, 5),
 )
-def test_whoever_comes_gets_what_it_can_use_up_to_an_equal_share(
+def test_a_new_creator_gets_what_it_can_use_up_to_an_equal_share(
     clockless: Redis, qps: int, jobs: list[int], pause_ms: int, late_ms: int, sparse: int
 ) -> None:
     """A job has at most one call at a time, which waits up to 2 s where it could go at once."""

@@ -153,7 +153,7 @@ async def test_every_group_under_way_is_lost_with_its_connection(server: RedisSe
         assert await made.call(("PING",)) == b"PONG"
 
 
-async def test_whoever_waits_is_told_when_nobody_can_be_reached() -> None:
+async def test_calls_that_wait_end_when_no_store_can_be_reached() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     async with piped(f"redis://127.0.0.1:{port}/0") as made:

@@ -73,7 +73,7 @@ async def who(redis_url: str, tmp_path: Path) -> AsyncIterator[Ask]:
 
 
 @pytest.mark.parametrize("case", BAD)
-async def test_a_certificate_whose_names_are_not_sound_names_nobody(who: Ask, case: str) -> None:
+async def test_a_certificate_whose_names_are_not_sound_names_no_client(who: Ask, case: str) -> None:
     common, others, reason = BAD[case]
 
     assert await who(common, others) == reason
@@ -96,7 +96,7 @@ def test_the_names_of_a_certificate_are_whole(case: str) -> None:
     assert found is not None and {"dashboard": "dashboard.example", "loader": SPIFFE}[caller] in found
 
 
-def test_what_is_no_certificate_names_nobody_and_none_names_nothing() -> None:
+def test_what_is_no_certificate_names_no_client_and_none_names_nothing() -> None:
     assert client_certificates.names({"x509_pem_cert": [b"nonsense"]}) is None
     assert client_certificates.names({"transport_security_type": [b"ssl"]}) == ()
 

@@ -75,7 +75,7 @@ def test_plans_and_logs_need_rights_of_their_own() -> None:
 
 
 @EVERY
-async def test_nobody_comes_in_without_a_token_that_holds(gated: World, method: MethodDescriptor) -> None:
+async def test_no_call_is_let_in_without_a_token_that_holds(gated: World, method: MethodDescriptor) -> None:
     request = request_of(method, connection="a", job_id="none")
     malformed = (
         "",
@@ -291,7 +291,7 @@ async def test_an_ordinary_submit_may_be_repeated_and_run_by_a_caller_of_its_con
     assert first.job == "jobs/run"
 
 
-async def test_health_and_reflection_are_for_everyone(gated: World) -> None:
+async def test_health_and_reflection_need_no_right(gated: World) -> None:
     health = health_pb2_grpc.HealthStub(gated.channel)
     found = await health.Check(health_pb2.HealthCheckRequest(), metadata=bearer("nonsense"))
 

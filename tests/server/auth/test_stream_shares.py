@@ -38,7 +38,7 @@ def test_a_caller_without_a_limit_has_any_number() -> None:
     assert all(found.enter(FREE) for _ in range(1_000))
 
 
-def test_a_process_without_room_refuses_whoever_comes() -> None:
+def test_a_process_without_room_refuses_every_stream() -> None:
     found = shares(most=3, open_now=lambda: 3)
 
     with pytest.raises(Refused) as caught, found.waiting(FREE):

@@ -51,7 +51,7 @@ async def test_servers_share_one_read(redis_url: str) -> None:
             call.cancel()
 
 
-async def test_nobody_watches_and_nobody_reads(quick: World, upstream: Upstream) -> None:
+async def test_without_a_watcher_there_is_no_read(quick: World, upstream: Upstream) -> None:
     upstream.set(5)
     call = watch(quick, 5)
     await rows(call, 1)

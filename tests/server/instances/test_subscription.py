@@ -87,7 +87,7 @@ def test_an_end_is_believed_when_it_was_seen_late_enough() -> None:
     assert found.has_ended and Viewer([found], draining=False).has_all_ended
 
 
-def test_an_error_ends_the_stream_of_whoever_watches() -> None:
+def test_an_error_ends_the_stream_of_every_watcher() -> None:
     found = watched()
     viewer = Viewer([found], draining=False)
     found.fail(StoreUnavailable())

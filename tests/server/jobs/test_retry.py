@@ -95,7 +95,7 @@ async def test_what_did_not_succeed_runs_again_as_a_new_attempt(world: World) ->
 
 
 @pytest.mark.parametrize("by", pb.StoppedBy.values())
-def test_a_date_that_was_stopped_runs_again_whoever_stopped_it(by: pb.StoppedBy.ValueType) -> None:
+def test_a_date_that_was_stopped_runs_again_by_any_stopper(by: pb.StoppedBy.ValueType) -> None:
     runs = [
         pb.InstanceRun(index=n, biz_date=dates.to_message(DAY), state=pb.RUN_STATE_STOPPED, attempt=1) for n in range(2)
     ]

@@ -28,7 +28,7 @@ async def test_the_log_of_a_submit_folds_to_the_job(world: World) -> None:
     assert events[0].job == job
 
 
-async def test_a_submit_rings_for_a_worker_at_once(world: World) -> None:
+async def test_a_submit_wakes_a_worker_at_once(world: World) -> None:
     job_id = await world.submit()
 
     kicked = await world.redis.lrange(keys.kick(keys.TICKS), 0, -1)  # type: ignore[misc]

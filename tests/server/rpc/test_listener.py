@@ -62,9 +62,7 @@ async def test_calls_are_encrypted(redis_url: str, certificates: Path) -> None:
 
 
 @needs_openssl
-async def test_clients_without_a_certificate_are_turned_away_when_one_is_needed(
-    redis_url: str, certificates: Path
-) -> None:
+async def test_clients_without_a_certificate_are_refused_when_one_is_needed(redis_url: str, certificates: Path) -> None:
     authority, key = ((certificates / name).read_bytes() for name in ("cert.pem", "key.pem"))
     async with secure(redis_url, certificates, mutual=True) as address:
         own = grpc.ssl_channel_credentials(authority, key, authority)

@@ -5,7 +5,7 @@ import pytest
 from headgate_server.rpc.open_calls import OpenCalls
 
 
-def test_room_is_told_of_again_only_when_a_good_part_is_free() -> None:
+def test_there_is_room_again_only_when_a_good_part_is_free() -> None:
     calls = OpenCalls(10)
     for _ in range(10):
         calls.enter()

@@ -227,7 +227,7 @@ def _filled(kind: Descriptor, make: Any) -> Any:
     return message
 
 
-def test_rows_of_upstream_are_nobodys_own() -> None:
+def test_rows_of_upstream_are_no_callers_own() -> None:
     task = _filled(pb.TaskInstance.DESCRIPTOR, pb.TaskInstance)
     flow = _filled(pb.FlowInstance.DESCRIPTOR, pb.FlowInstance)
     flow.graph.parameters, flow.flow_name = MARK.decode(), "kept"

@@ -109,7 +109,7 @@ async def test_a_call_without_a_token_is_answered_before_any_of_its_request_is_t
 
 
 @pytest.mark.parametrize("size", [10, 60_000, 900_000])
-async def test_a_client_that_is_still_sending_hears_why_it_was_turned_away(gated: World, size: int) -> None:
+async def test_a_client_that_is_still_sending_gets_the_reason_of_its_denial(gated: World, size: int) -> None:
     """The answer crosses the request, in which a window of 64 KiB makes pauses."""
     request = pb.GetJobRequest(name="x" * size)
     for _ in range(20):

@@ -49,7 +49,7 @@ async def walk(world: World, **given: Any) -> list[str]:
             return found
 
 
-async def test_a_cancel_is_recorded_and_rings_for_a_worker(world: World) -> None:
+async def test_a_cancel_is_recorded_and_wakes_a_worker(world: World) -> None:
     job_id = await world.submit()
     await world.worker.append(job_id, pb.JobEvent(type=pb.EVENT_TYPE_WARNING), hints=b"scratch")
     kicks = await world.redis.llen(keys.kick(keys.TICKS))  # type: ignore[misc]

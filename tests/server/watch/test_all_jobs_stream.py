@@ -295,7 +295,7 @@ async def follow_with_breaks(
         call.cancel()
 
 
-async def test_whoever_hangs_up_at_random_and_continues_misses_and_repeats_nothing(
+async def test_a_watcher_that_hangs_up_at_random_and_continues_misses_and_repeats_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(all_jobs_stream, "PAGE", 7)
@@ -348,7 +348,7 @@ def entries(count: int, size: int = 10) -> Iterable[FeedEntry]:
     return (FeedEntry((1, number), "job", number, b"x" * size) for number in range(1, count + 1))
 
 
-def test_a_tap_that_overflows_asks_for_a_look_into_the_feed() -> None:
+def test_a_subscription_that_overflows_asks_for_a_look_into_the_feed() -> None:
     by_count, by_bytes = FeedSubscription(), FeedSubscription()
     for each, items in (
         (by_count, entries(feed_subscription.MAX_ENTRIES + 1)),

@@ -23,7 +23,7 @@ def silent(job_id: str = "job") -> JobSubscription:
     return subscription
 
 
-async def test_a_bell_is_woken_in_the_first_round_after_its_time() -> None:
+async def test_a_subscription_is_woken_in_the_first_round_after_its_time() -> None:
     wheel = TimerWheel()
     until = wheel.now() + 0.05
 
@@ -33,7 +33,7 @@ async def test_a_bell_is_woken_in_the_first_round_after_its_time() -> None:
     assert wheel.now() >= until
 
 
-async def test_a_ring_comes_at_once() -> None:
+async def test_a_hint_wakes_its_subscription_at_once() -> None:
     wheel, subscription = TimerWheel(), silent()
     woken = wheel.wait(subscription, wheel.now() + 60)
 
@@ -43,7 +43,7 @@ async def test_a_ring_comes_at_once() -> None:
     wheel.leave(subscription)
 
 
-async def test_bells_of_one_round_share_a_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_subscriptions_of_one_round_share_a_timer(monkeypatch: pytest.MonkeyPatch) -> None:
     loop, timers = asyncio.get_running_loop(), []
     wheel, subscriptions = TimerWheel(), [silent() for _ in range(100)]
     monkeypatch.setattr(loop, "call_at", lambda *given: timers.append(given))
@@ -83,7 +83,7 @@ async def test_an_earlier_time_counts() -> None:
         await wheel.wait(subscription, wheel.now())
 
 
-async def test_a_bell_that_left_is_woken_no_more() -> None:
+async def test_a_subscription_that_left_is_woken_no_more() -> None:
     wheel, subscription, other = TimerWheel(), silent(), silent()
     until = wheel.now()
     left = wheel.wait(subscription, until)
@@ -109,7 +109,7 @@ class Nothing:
         return [7 for _ in job_ids]
 
 
-async def test_bells_may_leave_in_any_order() -> None:
+async def test_subscriptions_may_leave_in_any_order() -> None:
     hub, rng = Hub(Nothing(), Nothing(), StoreClock()), random.Random(5)
     stay = {hub.join(f"job-{number % 3}") for number in range(60)}
     left = set()

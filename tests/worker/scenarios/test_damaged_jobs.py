@@ -139,7 +139,7 @@ async def test_a_job_that_can_be_read_again_goes_on(redis: Redis) -> None:
     assert await redis.zscore(keys.DAMAGED, job_id) is None
 
 
-async def test_nobody_gives_up_a_job_that_somebody_else_has_by_now(redis: Redis) -> None:
+async def test_no_worker_gives_up_a_job_that_another_has_by_now(redis: Redis) -> None:
     store = Store(redis, lease_ms=60_000)
     job_id = await submit(store, backfill_job(seed_backfill()))
     await spoil_snapshot(redis, job_id)

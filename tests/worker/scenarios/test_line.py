@@ -185,7 +185,7 @@ async def test_a_worker_killed_while_it_begins_one_in_line_loses_nothing(
         assert await redis.keys("hg:dates:*") == []
 
 
-async def test_a_line_whose_ring_was_lost_is_looked_at_again(
+async def test_a_line_whose_wakeup_was_lost_is_looked_at_again(
     store: Store,
     redis: Redis,
     redis_server: RedisServer,

@@ -96,7 +96,7 @@ async def test_a_fenced_writer_writes_nothing(store: Store, redis: Redis) -> Non
     assert isinstance(await store.commit(change(successor, RUNNING)), Committed)
 
 
-async def test_a_job_is_taken_by_one_tick_at_a_time_and_rings_again(store: Store, redis: Redis) -> None:
+async def test_a_job_is_taken_by_one_tick_at_a_time_and_comes_again(store: Store, redis: Redis) -> None:
     job_id = await submit(store, backfill_job(seed_backfill()))
     found = await taken(store, job_id)
 
@@ -324,7 +324,7 @@ async def test_a_tick_that_was_claimed_and_died_before_it_began_comes_before_a_l
     assert await redis.zscore(keys.TICKS, entry) == late.first_ms == now_ms - 9_000
 
 
-async def test_a_ring_is_the_jobs_next_entry_and_nothing_of_a_job_that_is_gone(store: Store, redis: Redis) -> None:
+async def test_a_requeue_is_the_jobs_next_entry_and_nothing_of_a_job_that_is_gone(store: Store, redis: Redis) -> None:
     job_id, lost = await late_job(store, redis)
     await redis.delete(keys.TICKS)
     ticks = {name: queue_entries.tick(name, nonce="0123456789ab", now_ms=0) for name in (job_id, "gone")}

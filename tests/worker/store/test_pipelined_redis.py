@@ -46,7 +46,7 @@ async def test_commands_of_many_callers_take_one_connection(redis: Redis) -> Non
     assert (await redis.info("clients"))["connected_clients"] == 1
 
 
-async def test_whoever_waits_when_it_is_closed_is_told(redis: Redis, redis_server: RedisServer) -> None:
+async def test_calls_that_wait_when_it_is_closed_end_as_lost(redis: Redis, redis_server: RedisServer) -> None:
     client = command_client(redis_server.url, connections=2)
     asked: Any = client.blpop(["never"], timeout=30)
     waiting = asyncio.create_task(asked)

@@ -185,7 +185,7 @@ async def test_what_goes_wrong_is_told(deployment: Deployment) -> None:
     assert (job.state, "nowhere" in job.error.message) == (pb.JOB_STATE_FAILED, True)
 
 
-async def test_instances_are_watched_whoever_triggered_them(deployment: Deployment) -> None:
+async def test_instances_of_any_job_or_none_are_watched(deployment: Deployment) -> None:
     client, emulator = deployment.client, deployment.emulator
     pace(emulator, 2.5)
     wish = Trigger(flow_id=2809, trigger_ms=emulator.clock.now_ms())
