@@ -1,5 +1,5 @@
 -- Take a job for one tick: a new fence shuts out its holder before, and the attempt is counted before anything can kill
--- the process. A job whose lease runs is not taken; its holder is asked to ring again at the end of its tick.
+-- the process. A job whose lease runs is not taken; the mark `ring` asks its holder for another tick.
 -- `caution_ms` is added to the lease that it has. The first event is answered where there is no snapshot.
 -- @keys job due log
 -- @argv job_id lease_ms grace_ms caution_ms

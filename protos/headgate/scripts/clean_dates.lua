@@ -1,4 +1,4 @@
--- Take a job off what is kept of the dates of one target, since nothing can tell which dates it had.
+-- Take a job off what is kept of the dates of one target, since it is not known which dates it had.
 -- `dates` is the target's holders, its line, or what those in line want.
 -- @keys dates
 -- @argv job_id

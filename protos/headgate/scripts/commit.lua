@@ -22,7 +22,7 @@
 -- @returns | EXCEEDED bound now | NO_ROOM revision now
 -- @constants TERMINAL_INDEXES ARQ_JOB
 -- @include now_ms write_audit charge_fields change_charge
--- @include date_targets date_conflicts change_dates join_line ring_line
+-- @include date_targets date_conflicts change_dates join_line wake_line
 
 local now = now_ms()
 if request_record ~= '' then
@@ -186,9 +186,9 @@ if name_uid ~= '' then
   end
 end
 
--- Dates. A job that gives some back rings for all in line: their next ticks are due now, one that is lost is seen by the
+-- Dates. A job that gives some back wakes all in line: their next ticks are due now, one that is lost is seen by the
 -- reaper, and one that is under way is followed by another. A damaged row among them must not break this in the middle.
-local function ring(other)
+local function wake_job(other)
   redis.pcall('HSET', job_prefix .. other, 'ring', '1')
   redis.call('ZADD', due, 'XX', now, other)
   local wake = redis.pcall('HGET', job_prefix .. other, 'wake')
@@ -207,6 +207,6 @@ for _, target in ipairs(targets) do
     take_dates(target, job_id, days)
   end
 end
-if ends then ring_line(targets, job_prefix, ring) end
+if ends then wake_line(targets, job_prefix, wake_job) end
 write_audit(audit, actor, method, peer, 'jobs/' .. job_id, uid, connection, string.format('%d', revision + count))
 return {COMMITTED, revision + count, now}

@@ -1,4 +1,4 @@
--- Delete a finished job with its log, give its charge back, tell watchers, and record who did it.
+-- Delete a finished job with its log, give its charge back, notify watchers, and record who did it.
 -- The first write needs no memory, so that a full store can be cleared. `uid` is empty where none is known.
 -- @keys job log jobs state due expiring feed audit stored recount
 -- @argv job_id revision only_expired feed_length uid actor method peer connection

@@ -1,5 +1,5 @@
 -- Take a job that can't be read out of all that would have it looked at again, and mark it. Nothing is added to its log,
--- since nothing can be told of what follows. The fence is empty where the job has none that can be read.
+-- since what follows is not known. The fence is empty where the job has none that can be read.
 -- @keys job due queue damaged
 -- @argv job_id fence
 -- @returns FENCED | GIVEN_UP

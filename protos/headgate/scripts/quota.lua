@@ -2,7 +2,7 @@
 --
 -- A slot is shown again before it is used: one of an earlier epoch was handed out at a rate that has proved too high, or
 -- when no other creator asked, and its call gets another one; so may one whose calls before it came late. How creators share
--- the slots is told in `headgate.quota.fair_share`; `quota.admission.QuotaArguments` says what the arguments are.
+-- the slots stands in `headgate.quota.fair_share`; `quota.admission.QuotaArguments` says what the arguments are.
 -- @keys quota sent_class sent_total creators turns
 -- @argv klass is_cancel own_qps total_qps own_daily total_daily cancel_reserve patience_ms keep_ms
 -- @argv priority reach_ms urgent_ms held_epoch share window_length creator waited_ms pool

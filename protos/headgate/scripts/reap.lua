@@ -1,11 +1,11 @@
 -- Find jobs whose tick is late and grant each a new grace.
--- One whose entry still stands in the queue comes in its turn, so that a backlog is not made longer by ringing for all of
+-- One whose entry still stands in the queue comes in its turn, so that a backlog is not made longer by requeuing all of
 -- it. One whose tick died comes before all others: its lease has ended, or its entry was claimed, which moved its score,
 -- and the claim has ended before the tick began. One that is gone is late no more, nor is one whose key is no job's: that
 -- one is marked as damaged.
 -- @keys due queue damaged
 -- @argv most grace_ms job_prefix
--- @returns now jobs_to_ring_for how_many_were_late score_of_the_queue's_head
+-- @returns now jobs_to_requeue how_many_were_late score_of_the_queue's_head
 -- @include now_ms
 
 local now = now_ms()

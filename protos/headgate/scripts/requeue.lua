@@ -4,7 +4,7 @@
 -- @returns how_many_of_the_jobs_are_there
 -- @constants ARQ_JOB
 
-local rung = 0
+local requeued = 0
 for i = 1, #ticks, 3 do
   local job, entry, definition = job_prefix .. ticks[i], ticks[i + 1], ticks[i + 2]
   if redis.call('TYPE', job).ok == 'hash' then
@@ -13,8 +13,8 @@ for i = 1, #ticks, 3 do
     redis.call('HSET', job, 'wake', entry)
     redis.call('ZADD', queue, due_at, entry)
     redis.call('LPUSH', kick, entry)
-    rung = rung + 1
+    requeued = requeued + 1
   end
 end
 redis.call('LTRIM', kick, 0, 999)
-return rung
+return requeued

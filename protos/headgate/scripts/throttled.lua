@@ -1,6 +1,6 @@
--- Upstream throttled: a fifth off the rate, and a new epoch, so that slots that are still waited for are handed out anew.
+-- Upstream throttled: 20 % off the rate, and a new epoch, so that slots that are still waited for are handed out anew.
 -- Calls on their way were let out at the rate before, so that for a second further throttling says nothing about the new
--- one. The rate comes back by a hundredth a second.
+-- one. The rate comes back by 1 % a second.
 -- @keys quota
 -- @argv lowest_factor keep_ms
 -- @returns factor
