@@ -11,7 +11,7 @@ from headgate_cli.process.exit_codes import EXIT_STATUSES
 _EXITS = "  ".join(f"{status}: {meaning}." for status, meaning in EXIT_STATUSES.items())
 
 app = typer.Typer(
-    help="A gRPC front door to workflow runs: durable jobs, changes streamed back.",
+    help="Workflow runs over gRPC: durable jobs, every change streamed back.",
     epilog=f"Exit status. {_EXITS}",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -32,7 +32,7 @@ def headgate(
         bool, typer.Option("--version", help="Show the version of this command.", callback=_tell_version, is_eager=True)
     ] = False,
 ) -> None:
-    """A gRPC front door to workflow runs: durable jobs, changes streamed back."""
+    """Workflow runs over gRPC: durable jobs, every change streamed back."""
 
 
 submits.register(app)

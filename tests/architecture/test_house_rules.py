@@ -33,6 +33,9 @@ PACKAGES_THAT_SAY_SOMETHING: Final = {"core"}
 PLAIN: Final = ("protos/", "server/", "worker/", "client/", "emulator/", "bench/")
 """Sources whose docstrings and comments name the thing."""
 
+HISTORY: Final = ("docs/adr/", "tests/")
+"""Pages that are not rewritten: decisions, and what programs have written."""
+
 VAGUE: Final = re.compile(r"\b(?:[Ww]hoever|[Ss]omebody|[Ss]omeone|[Nn]obody|[Aa]nybody|[Ee]verybody)\b")
 
 # Written with brackets, so that these lines do not break the rules they check.
@@ -150,6 +153,14 @@ def test_the_subject_of_a_sentence_is_the_thing() -> None:
 
     assert len(texts) > 3_000
     assert not [f"{relative(path)}: {found[0]}" for path, text in texts if (found := VAGUE.search(text))]
+
+
+def test_the_subject_of_a_sentence_is_the_thing_in_documents_too() -> None:
+    """Decisions stay as they were written."""
+    pages = [path for path in written_by_hand() if path.suffix == ".md" and not relative(path).startswith(HISTORY)]
+
+    assert len(pages) > 20
+    assert not [f"{relative(path)}: {found[0]}" for path in pages if (found := VAGUE.search(path.read_text()))]
 
 
 def prose_of(path: Path) -> Iterator[str]:
