@@ -23,7 +23,7 @@ class StoreClock:
         self.learn(time.time_ns() // 1_000_000 if store_ms is None else store_ms)
 
     def learn(self, store_ms: int) -> None:
-        """Take over what the store has just said."""
+        """Take over the store's time as just answered."""
         self._offset_ms = store_ms - self._steady_ns() // 1_000_000
 
     def now_ms(self) -> int:

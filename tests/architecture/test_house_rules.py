@@ -149,7 +149,7 @@ def test_the_subject_of_a_sentence_is_the_thing() -> None:
     """A noun of the field stands where "whoever" or "somebody" would leave the reader to guess."""
     plain = [path for path in python_files() if relative(path).startswith(PLAIN)]
     texts = [(path, text) for path in plain for text in prose_of(path)]
-    texts += [(path, path.read_text()) for path in written_by_hand() if path.suffix == ".lua"]
+    texts += [(path, path.read_text()) for path in written_by_hand() if path.suffix in (".lua", ".proto")]
 
     assert len(texts) > 3_000
     assert not [f"{relative(path)}: {found[0]}" for path, text in texts if (found := VAGUE.search(text))]

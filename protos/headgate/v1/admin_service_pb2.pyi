@@ -71,7 +71,7 @@ class ServerInfo(_message.Message):
     version: _builtins.str
     """Version of headgate, such as "0.1.0"."""
     caller: _builtins.str
-    """Name by which the server knows who calls; "anonymous" where callers are not told apart."""
+    """Name of the caller; "anonymous" where no callers are named."""
     @_builtins.property
     def features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Features that are on, such as "workflow_instances"."""

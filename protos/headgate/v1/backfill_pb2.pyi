@@ -66,7 +66,7 @@ class _OverlapEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Overlap.Value
     OVERLAP_REJECT: _Overlap.ValueType  # 1
     """Refuse the new backfill with FAILED_PRECONDITION BACKFILL_OVERLAP."""
     OVERLAP_JOIN: _Overlap.ValueType  # 2
-    """Answer with the other job, if one has every date that was asked for; what it runs is its own spec. If nobody has any
+    """Answer with the other job, if one has every date that was asked for; what it runs is its own spec. If none has any
     of them, this is a job of its own; if one has only some, FAILED_PRECONDITION BACKFILL_OVERLAP names the others.
     """
     OVERLAP_QUEUE_AFTER: _Overlap.ValueType  # 3
@@ -84,7 +84,7 @@ OVERLAP_UNSPECIFIED: Overlap.ValueType  # 0
 OVERLAP_REJECT: Overlap.ValueType  # 1
 """Refuse the new backfill with FAILED_PRECONDITION BACKFILL_OVERLAP."""
 OVERLAP_JOIN: Overlap.ValueType  # 2
-"""Answer with the other job, if one has every date that was asked for; what it runs is its own spec. If nobody has any
+"""Answer with the other job, if one has every date that was asked for; what it runs is its own spec. If none has any
 of them, this is a job of its own; if one has only some, FAILED_PRECONDITION BACKFILL_OVERLAP names the others.
 """
 OVERLAP_QUEUE_AFTER: Overlap.ValueType  # 3

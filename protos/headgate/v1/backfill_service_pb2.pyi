@@ -102,11 +102,11 @@ class PlanSlot(_message.Message):
     action: Global___PlanAction.ValueType
     """What is done with it."""
     existing_id: _builtins.int
-    """The date's last instance of this name; 0 when there is none, and where reprocess is ALL, since nobody looked."""
+    """The date's last instance of this name; 0 when there is none, and where reprocess is ALL, since that needs no survey."""
     existing_status: _builtins.str
     """Its status, upstream's own word."""
     existing_job: _builtins.str
-    """Job that runs it, "jobs/{job_id}"; empty when none, and where overlap is ALLOW, since nobody looked."""
+    """Job that runs it, "jobs/{job_id}"; empty when none, and where overlap is ALLOW, since that is not looked up."""
     @_builtins.property
     def biz_date(self) -> _date_pb2.Date:
         """The date."""
@@ -151,11 +151,11 @@ class BackfillPlan(_message.Message):
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     expected_upstream_reads: _builtins.int
-    """How many read calls it is expected to take if no date fails, looking up the dates included; 0 when that can't be
-    told.
+    """How many read calls it is expected to take if no date fails, looking up the dates included; 0 when that is not
+    known.
     """
     expected_upstream_writes: _builtins.int
-    """How many write calls: creates and starts; 0 when that can't be told."""
+    """How many write calls: creates and starts; 0 when that is not known."""
     plan_token: _builtins.str
     """Give this to CreateBackfill, with the same spec and connection, to have what the slots say or ABORTED. Compared is
     what is done with each date; not, for example, which instance is the reason. At most 1,000 characters.
@@ -167,7 +167,7 @@ class BackfillPlan(_message.Message):
     @_builtins.property
     def upstream_calls(self) -> _containers.RepeatedCompositeFieldContainer[_workflow_instance_pb2.CreateWorkflowInstancesSpec]:
         """The create calls in order, exactly as they would be sent but for the marker in the name, if no date fails and dates
-        end one at a time. Where they would be more than 1 MiB, all but the first tell only name, type and periods; the rest
+        end one at a time. Where they would be more than 1 MiB, all but the first have only name, type and periods; the rest
         is as in the first.
         """
 

@@ -59,7 +59,7 @@ class BackfillServiceServicer:
 
         A worker makes the plan, by the rules that would run the backfill. Unless reprocess is ALL it looks up every date,
         which costs a read each and takes as long as the quota says: give the call a deadline to match. With ALL it asks
-        nothing of upstream, and so does not tell which dates have instances.
+        nothing of upstream, and so does not show which dates have instances.
 
         Errors:
         * INVALID_ARGUMENT, FIELD_INVALID: mend the request.

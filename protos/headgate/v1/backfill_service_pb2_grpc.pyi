@@ -41,7 +41,7 @@ class BackfillServiceStub:
 
     A worker makes the plan, by the rules that would run the backfill. Unless reprocess is ALL it looks up every date,
     which costs a read each and takes as long as the quota says: give the call a deadline to match. With ALL it asks
-    nothing of upstream, and so does not tell which dates have instances.
+    nothing of upstream, and so does not show which dates have instances.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
@@ -88,7 +88,7 @@ class BackfillServiceAsyncStub(BackfillServiceStub):
 
     A worker makes the plan, by the rules that would run the backfill. Unless reprocess is ALL it looks up every date,
     which costs a read each and takes as long as the quota says: give the call a deadline to match. With ALL it asks
-    nothing of upstream, and so does not tell which dates have instances.
+    nothing of upstream, and so does not show which dates have instances.
 
     Errors:
       * INVALID_ARGUMENT, FIELD_INVALID: mend the request.
@@ -138,7 +138,7 @@ class BackfillServiceServicer(metaclass=_abc_1.ABCMeta):
 
         A worker makes the plan, by the rules that would run the backfill. Unless reprocess is ALL it looks up every date,
         which costs a read each and takes as long as the quota says: give the call a deadline to match. With ALL it asks
-        nothing of upstream, and so does not tell which dates have instances.
+        nothing of upstream, and so does not show which dates have instances.
 
         Errors:
           * INVALID_ARGUMENT, FIELD_INVALID: mend the request.

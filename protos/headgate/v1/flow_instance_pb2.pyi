@@ -232,7 +232,7 @@ class FlowInstance(_message.Message):
     @_builtins.property
     def graph(self) -> Global___InstanceGraph:
         """The tasks and how they depend on each other; absent where EnOS sent none or it could not be read, and in lists whose
-        rows would be more than 2 MiB: GetFlowInstance tells it.
+        rows would be more than 2 MiB: GetFlowInstance has it.
         """
 
     @_builtins.property

@@ -183,7 +183,7 @@ class _StartedByEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StartedBy.V
     STARTED_BY_UPSTREAM: _StartedBy.ValueType  # 2
     """DataWorks itself, when the parent ended."""
     STARTED_BY_OPERATOR: _StartedBy.ValueType  # 3
-    """Somebody else, in the console or by another tool."""
+    """A person in the console, or another tool."""
 
 class StartedBy(_StartedBy, metaclass=_StartedByEnumTypeWrapper):
     """Who started an instance."""
@@ -195,7 +195,7 @@ STARTED_BY_HEADGATE: StartedBy.ValueType  # 1
 STARTED_BY_UPSTREAM: StartedBy.ValueType  # 2
 """DataWorks itself, when the parent ended."""
 STARTED_BY_OPERATOR: StartedBy.ValueType  # 3
-"""Somebody else, in the console or by another tool."""
+"""A person in the console, or another tool."""
 Global___StartedBy: _TypeAlias = StartedBy  # noqa: Y015
 
 class _StoppedBy:
@@ -211,8 +211,8 @@ class _StoppedByEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StoppedBy.V
     STOPPED_BY_ANOTHER_JOB: _StoppedBy.ValueType  # 2
     """A stop call of another job, see stopped_by_job."""
     STOPPED_BY_OPERATOR: _StoppedBy.ValueType  # 3
-    """Somebody else, in the console or by another tool. Of a DataWorks instance this is known only where upstream's
-    ModifyUser changed with its end, and includes one that somebody set to failed.
+    """A person in the console, or another tool. Of a DataWorks instance this is known only where upstream's
+    ModifyUser changed with its end, and includes one that was set to failed there.
     """
 
 class StoppedBy(_StoppedBy, metaclass=_StoppedByEnumTypeWrapper):
@@ -225,8 +225,8 @@ STOPPED_BY_HEADGATE: StoppedBy.ValueType  # 1
 STOPPED_BY_ANOTHER_JOB: StoppedBy.ValueType  # 2
 """A stop call of another job, see stopped_by_job."""
 STOPPED_BY_OPERATOR: StoppedBy.ValueType  # 3
-"""Somebody else, in the console or by another tool. Of a DataWorks instance this is known only where upstream's
-ModifyUser changed with its end, and includes one that somebody set to failed.
+"""A person in the console, or another tool. Of a DataWorks instance this is known only where upstream's
+ModifyUser changed with its end, and includes one that was set to failed there.
 """
 Global___StoppedBy: _TypeAlias = StoppedBy  # noqa: Y015
 
@@ -339,7 +339,7 @@ class Job(_message.Message):
     """A piece of work that headgate has promised to do, and all it knows of it.
 
     It stays below 2 MiB, so that a message may show it twice within the 4 MiB that gRPC clients take by default. Once it has
-    768 KiB, messages of upstream are told in short; above 1 MiB no date runs again; above 1.375 MiB it ends with
+    768 KiB, messages of upstream are shortened; above 1 MiB no date runs again; above 1.375 MiB it ends with
     JOB_TOO_LARGE.
     """
 
@@ -416,7 +416,7 @@ class Job(_message.Message):
     empty where the default one has no name.
     """
     creator: _builtins.str
-    """Who submitted it: the caller's name, "anonymous" where callers are not told apart."""
+    """Who submitted it: the caller's name, "anonymous" where no callers are named."""
     priority: _builtins.int
     """0 to 9, larger is more urgent."""
     @_builtins.property
@@ -505,7 +505,7 @@ class Job(_message.Message):
 
     @_builtins.property
     def eta_time(self) -> _timestamp_pb2.Timestamp:
-        """When it is expected to end, the p50_end_time of its forecast; absent when that can't be told, and where the forecast is."""
+        """When it is expected to end, the p50_end_time of its forecast; absent when that is not known, and where the forecast is."""
 
     @_builtins.property
     def ttl_after_end(self) -> _duration_pb2.Duration:
@@ -573,7 +573,7 @@ Global___Job: _TypeAlias = Job  # noqa: Y015
 class JobForecast(_message.Message):
     """When a backfill is expected to end, from its own dates so far: how long they ran and how much that differs, what lay
     between them (waits for quota and for reads among it), how often they failed, and how many dates are left. Taken for
-    granted is that no date fails for good where that ends the job, and that nobody pauses it.
+    granted is that no date fails for good where that ends the job, and that it is not paused.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -713,9 +713,9 @@ class InstanceRun(_message.Message):
 
     @_builtins.property
     def failure_digest(self) -> Global___FailureDigest:
-        """Why it failed: the failing task and the end of its log. Told by a RUN_CHANGED of its own soon after the one that says
+        """Why it failed: the failing task and the end of its log. In a RUN_CHANGED of its own soon after the one of
         FAILED, so that nothing waits for it but the job's end, and that for a bounded time. Absent where upstream could not
-        be asked in that time, and where the worker is told not to ask.
+        be asked in that time, and where the worker is set not to ask.
         """
 
     @_builtins.property
@@ -725,8 +725,8 @@ class InstanceRun(_message.Message):
     @_builtins.property
     def dry_run_tasks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of tasks that upstream ended by dry run although the run SUCCEEDED, at most 5 of 64 characters: they did nothing,
-        as where the account lacks a permission. Told by a WARNING; empty where there are none, and where the worker is not
-        told to look.
+        as where the account lacks a permission. With a WARNING; empty where there are none, and where the worker is not
+        set to look.
         """
 
     def __init__(
@@ -900,7 +900,7 @@ class UpstreamOperation(_message.Message):
 
     @_builtins.property
     def workflow_instance_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The instances it made, as upstream told or as the search found them; empty while unknown. In no promised order:
+        """The instances it made, by upstream's reply or by the search; empty while unknown. In no promised order:
         which date an id belongs to is read from the instance.
         """
 

@@ -817,7 +817,7 @@ class Cause(_message.Message):
 
     @_builtins.property
     def expected_clear_time(self) -> _timestamp_pb2.Timestamp:
-        """When it is expected to be over; absent when that can't be told."""
+        """When it is expected to be over; absent when that is not known."""
 
     @_builtins.property
     def deadline_time(self) -> _timestamp_pb2.Timestamp:

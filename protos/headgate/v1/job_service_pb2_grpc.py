@@ -32,11 +32,11 @@ class JobServiceStub:
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
 
-    A request of any service has at most 512 KiB; GetServerInfo tells this limit and others. One that is larger is refused
+    A request of any service has at most 512 KiB; GetServerInfo has this limit and others. One that is larger is refused
     with INVALID_ARGUMENT, FIELD_INVALID, which names the field that makes it so, or above 1 MiB with RESOURCE_EXHAUSTED by
     gRPC itself. Fields that this version does not know are left out of what is recorded.
 
-    Where callers are told apart, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
+    Where callers are named, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
     TOKEN_EXPIRED), PERMISSION_DENIED (RIGHT_MISSING, CONNECTION_DENIED, JOB_DENIED), which comes before NOT_FOUND, and
     RESOURCE_EXHAUSTED (CALLER_LIMIT); lists, counts and feeds show the jobs that the caller may see.
 
@@ -136,11 +136,11 @@ class JobServiceServicer:
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
 
-    A request of any service has at most 512 KiB; GetServerInfo tells this limit and others. One that is larger is refused
+    A request of any service has at most 512 KiB; GetServerInfo has this limit and others. One that is larger is refused
     with INVALID_ARGUMENT, FIELD_INVALID, which names the field that makes it so, or above 1 MiB with RESOURCE_EXHAUSTED by
     gRPC itself. Fields that this version does not know are left out of what is recorded.
 
-    Where callers are told apart, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
+    Where callers are named, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
     TOKEN_EXPIRED), PERMISSION_DENIED (RIGHT_MISSING, CONNECTION_DENIED, JOB_DENIED), which comes before NOT_FOUND, and
     RESOURCE_EXHAUSTED (CALLER_LIMIT); lists, counts and feeds show the jobs that the caller may see.
 
@@ -293,7 +293,7 @@ class JobServiceServicer:
 
     def PauseJob(self, request, context):
         """Stops a job from starting anything new; what runs upstream runs on, and so does what upstream starts by itself: a
-        child that was told to wait for a parent may begin when the parent ends. Cancel, or DRAIN, keeps such a child back.
+        child that waits for a parent may begin when the parent ends. Cancel, or DRAIN, keeps such a child back.
 
         Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is terminal or being cancelled.
         """
@@ -311,7 +311,7 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateJob(self, request, context):
-        """Changes a job that has not ended (AIP-134). The change is one UPDATED event, which tells the values before and after.
+        """Changes a job that has not ended (AIP-134). The change is one UPDATED event, with the values before and after.
 
         Its worker goes by the new values from its next step on; a call that is on its way to upstream goes out as it was.
         With a request_id it is safe to repeat: a repeat answers with the job as it stands. What has these values already is
@@ -488,11 +488,11 @@ class JobService:
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
 
-    A request of any service has at most 512 KiB; GetServerInfo tells this limit and others. One that is larger is refused
+    A request of any service has at most 512 KiB; GetServerInfo has this limit and others. One that is larger is refused
     with INVALID_ARGUMENT, FIELD_INVALID, which names the field that makes it so, or above 1 MiB with RESOURCE_EXHAUSTED by
     gRPC itself. Fields that this version does not know are left out of what is recorded.
 
-    Where callers are told apart, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
+    Where callers are named, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
     TOKEN_EXPIRED), PERMISSION_DENIED (RIGHT_MISSING, CONNECTION_DENIED, JOB_DENIED), which comes before NOT_FOUND, and
     RESOURCE_EXHAUSTED (CALLER_LIMIT); lists, counts and feeds show the jobs that the caller may see.
 

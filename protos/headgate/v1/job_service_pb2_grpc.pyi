@@ -33,11 +33,11 @@ class JobServiceStub:
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
 
-    A request of any service has at most 512 KiB; GetServerInfo tells this limit and others. One that is larger is refused
+    A request of any service has at most 512 KiB; GetServerInfo has this limit and others. One that is larger is refused
     with INVALID_ARGUMENT, FIELD_INVALID, which names the field that makes it so, or above 1 MiB with RESOURCE_EXHAUSTED by
     gRPC itself. Fields that this version does not know are left out of what is recorded.
 
-    Where callers are told apart, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
+    Where callers are named, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
     TOKEN_EXPIRED), PERMISSION_DENIED (RIGHT_MISSING, CONNECTION_DENIED, JOB_DENIED), which comes before NOT_FOUND, and
     RESOURCE_EXHAUSTED (CALLER_LIMIT); lists, counts and feeds show the jobs that the caller may see.
 
@@ -162,7 +162,7 @@ class JobServiceStub:
     """
     PauseJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.PauseJobRequest, _job_pb2.Job]
     """Stops a job from starting anything new; what runs upstream runs on, and so does what upstream starts by itself: a
-    child that was told to wait for a parent may begin when the parent ends. Cancel, or DRAIN, keeps such a child back.
+    child that waits for a parent may begin when the parent ends. Cancel, or DRAIN, keeps such a child back.
 
     Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is terminal or being cancelled.
     """
@@ -172,7 +172,7 @@ class JobServiceStub:
     Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is not paused.
     """
     UpdateJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.UpdateJobRequest, _job_pb2.Job]
-    """Changes a job that has not ended (AIP-134). The change is one UPDATED event, which tells the values before and after.
+    """Changes a job that has not ended (AIP-134). The change is one UPDATED event, with the values before and after.
 
     Its worker goes by the new values from its next step on; a call that is on its way to upstream goes out as it was.
     With a request_id it is safe to repeat: a repeat answers with the job as it stands. What has these values already is
@@ -236,11 +236,11 @@ class JobServiceAsyncStub(JobServiceStub):
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
 
-    A request of any service has at most 512 KiB; GetServerInfo tells this limit and others. One that is larger is refused
+    A request of any service has at most 512 KiB; GetServerInfo has this limit and others. One that is larger is refused
     with INVALID_ARGUMENT, FIELD_INVALID, which names the field that makes it so, or above 1 MiB with RESOURCE_EXHAUSTED by
     gRPC itself. Fields that this version does not know are left out of what is recorded.
 
-    Where callers are told apart, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
+    Where callers are named, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
     TOKEN_EXPIRED), PERMISSION_DENIED (RIGHT_MISSING, CONNECTION_DENIED, JOB_DENIED), which comes before NOT_FOUND, and
     RESOURCE_EXHAUSTED (CALLER_LIMIT); lists, counts and feeds show the jobs that the caller may see.
 
@@ -362,7 +362,7 @@ class JobServiceAsyncStub(JobServiceStub):
     """
     PauseJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.PauseJobRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Stops a job from starting anything new; what runs upstream runs on, and so does what upstream starts by itself: a
-    child that was told to wait for a parent may begin when the parent ends. Cancel, or DRAIN, keeps such a child back.
+    child that waits for a parent may begin when the parent ends. Cancel, or DRAIN, keeps such a child back.
 
     Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is terminal or being cancelled.
     """
@@ -372,7 +372,7 @@ class JobServiceAsyncStub(JobServiceStub):
     Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is not paused.
     """
     UpdateJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.UpdateJobRequest, _job_pb2.Job]  # type: ignore[assignment]
-    """Changes a job that has not ended (AIP-134). The change is one UPDATED event, which tells the values before and after.
+    """Changes a job that has not ended (AIP-134). The change is one UPDATED event, with the values before and after.
 
     Its worker goes by the new values from its next step on; a call that is on its way to upstream goes out as it was.
     With a request_id it is safe to repeat: a repeat answers with the job as it stands. What has these values already is
@@ -435,11 +435,11 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     """The durable record of work, and the only place where events live. True of every call: errors carry ErrorInfo, and
     RetryInfo where waiting helps; a reply shows every write that was acknowledged before the call began.
 
-    A request of any service has at most 512 KiB; GetServerInfo tells this limit and others. One that is larger is refused
+    A request of any service has at most 512 KiB; GetServerInfo has this limit and others. One that is larger is refused
     with INVALID_ARGUMENT, FIELD_INVALID, which names the field that makes it so, or above 1 MiB with RESOURCE_EXHAUSTED by
     gRPC itself. Fields that this version does not know are left out of what is recorded.
 
-    Where callers are told apart, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
+    Where callers are named, every call of every service can fail with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
     TOKEN_EXPIRED), PERMISSION_DENIED (RIGHT_MISSING, CONNECTION_DENIED, JOB_DENIED), which comes before NOT_FOUND, and
     RESOURCE_EXHAUSTED (CALLER_LIMIT); lists, counts and feeds show the jobs that the caller may see.
 
@@ -613,7 +613,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_job_pb2.Job, _abc.Awaitable[_job_pb2.Job]]:
         """Stops a job from starting anything new; what runs upstream runs on, and so does what upstream starts by itself: a
-        child that was told to wait for a parent may begin when the parent ends. Cancel, or DRAIN, keeps such a child back.
+        child that waits for a parent may begin when the parent ends. Cancel, or DRAIN, keeps such a child back.
 
         Errors: as CancelJob, and FAILED_PRECONDITION, STATE_CONFLICT: the job is terminal or being cancelled.
         """
@@ -635,7 +635,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_service_pb2.UpdateJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_pb2.Job, _abc.Awaitable[_job_pb2.Job]]:
-        """Changes a job that has not ended (AIP-134). The change is one UPDATED event, which tells the values before and after.
+        """Changes a job that has not ended (AIP-134). The change is one UPDATED event, with the values before and after.
 
         Its worker goes by the new values from its next step on; a call that is on its way to upstream goes out as it was.
         With a request_id it is safe to repeat: a repeat answers with the job as it stands. What has these values already is

@@ -345,7 +345,7 @@ class ListTaskInstancesRequest(_message.Message):
     task_type: _builtins.str
     """Only of this type, such as "ODPS_SQL"."""
     history_of_id: _builtins.int
-    """All runs of this task instance, a row each, told apart by run_number; else the latest run of each is listed."""
+    """All runs of this task instance, a row each, by run_number; else the latest run of each is listed."""
     trigger_type: _builtins.str
     """Only triggered so: Scheduler or Manual."""
     trigger_recurrence: _builtins.str

@@ -107,7 +107,7 @@ class WatchJobResponse(_message.Message):
     """Where to continue a WatchJobs stream; empty in WatchJob, and until the first snapshots are complete."""
     incarnation: _builtins.str
     """Which history the revision belongs to: a digest of the event at `revision`. Send it back with the next
-    start_revision; should the store have lost acknowledged events in a failover, that is told instead of rewritten.
+    start_revision; should the store have lost acknowledged events in a failover, the stream ends with HISTORY_LOST.
     """
     @_builtins.property
     def snapshot(self) -> _job_pb2.Job:
@@ -168,7 +168,7 @@ class Progress(_message.Message):
 
     @_builtins.property
     def next_upstream_poll_time(self) -> _timestamp_pb2.Timestamp:
-        """When it will be read next, by what the worker planned last; absent when that can't be told, and in streams that are
+        """When it will be read next, by what the worker planned last; absent when that is not known, and in streams that are
         not about one job.
         """
 

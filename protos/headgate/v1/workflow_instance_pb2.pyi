@@ -690,7 +690,7 @@ class WorkflowInstance(_message.Message):
     """Account id of who changed it last."""
     workflow_parameters: _builtins.str
     """Workflow parameters as text; "k=v k2=v2" or a JSON object, by kind of workflow. Cut off in replies with several rows
-    where all of them would be more than 2 MiB; GetWorkflowInstance tells them whole.
+    where all of them would be more than 2 MiB; GetWorkflowInstance has them whole.
     """
     upstream_request_id: _builtins.str
     """DataWorks' RequestId of that read, for a support ticket."""

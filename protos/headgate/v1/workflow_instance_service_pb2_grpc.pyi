@@ -33,8 +33,8 @@ class WorkflowInstanceServiceStub:
 
     True of every call: errors carry google.rpc.ErrorInfo with domain "headgate" and one of the reasons in docs/errors.md,
     and RetryInfo where waiting helps. A write is durable before it is answered; what becomes of it is the job's story, so
-    upstream's refusal of a write is never an RPC error but the job's `error`. Losing the connection changes nothing. Who may not call is told as JobService
-    says.
+    upstream's refusal of a write is never an RPC error but the job's `error`. Losing the connection changes nothing.
+    Errors of rights and shares are those of JobService.
     """
 
     @_typing.overload
@@ -152,7 +152,7 @@ class WorkflowInstanceServiceStub:
 
     The rules of JobService.WatchJob hold for every end, without a revision: to come back is to open the stream again,
     and the present rows are sent first. JOB_TERMINAL comes when until_terminal is set and every instance was read
-    ended. An instance that can't be read for now is told as `unreadable`, and its row is sent again when it can be.
+    ended. An instance that can't be read for now is sent as `unreadable`, and its row is sent again when it can be.
     Closing the stream affects nothing.
 
     Errors:
@@ -169,8 +169,8 @@ class WorkflowInstanceServiceAsyncStub(WorkflowInstanceServiceStub):
 
     True of every call: errors carry google.rpc.ErrorInfo with domain "headgate" and one of the reasons in docs/errors.md,
     and RetryInfo where waiting helps. A write is durable before it is answered; what becomes of it is the job's story, so
-    upstream's refusal of a write is never an RPC error but the job's `error`. Losing the connection changes nothing. Who may not call is told as JobService
-    says.
+    upstream's refusal of a write is never an RPC error but the job's `error`. Losing the connection changes nothing.
+    Errors of rights and shares are those of JobService.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -285,7 +285,7 @@ class WorkflowInstanceServiceAsyncStub(WorkflowInstanceServiceStub):
 
     The rules of JobService.WatchJob hold for every end, without a revision: to come back is to open the stream again,
     and the present rows are sent first. JOB_TERMINAL comes when until_terminal is set and every instance was read
-    ended. An instance that can't be read for now is told as `unreadable`, and its row is sent again when it can be.
+    ended. An instance that can't be read for now is sent as `unreadable`, and its row is sent again when it can be.
     Closing the stream affects nothing.
 
     Errors:
@@ -301,8 +301,8 @@ class WorkflowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
 
     True of every call: errors carry google.rpc.ErrorInfo with domain "headgate" and one of the reasons in docs/errors.md,
     and RetryInfo where waiting helps. A write is durable before it is answered; what becomes of it is the job's story, so
-    upstream's refusal of a write is never an RPC error but the job's `error`. Losing the connection changes nothing. Who may not call is told as JobService
-    says.
+    upstream's refusal of a write is never an RPC error but the job's `error`. Losing the connection changes nothing.
+    Errors of rights and shares are those of JobService.
     """
 
     @_abc_1.abstractmethod
@@ -469,7 +469,7 @@ class WorkflowInstanceServiceServicer(metaclass=_abc_1.ABCMeta):
 
         The rules of JobService.WatchJob hold for every end, without a revision: to come back is to open the stream again,
         and the present rows are sent first. JOB_TERMINAL comes when until_terminal is set and every instance was read
-        ended. An instance that can't be read for now is told as `unreadable`, and its row is sent again when it can be.
+        ended. An instance that can't be read for now is sent as `unreadable`, and its row is sent again when it can be.
         Closing the stream affects nothing.
 
         Errors:

@@ -17,7 +17,7 @@ class Clock(Protocol):
         ...
 
     def learn(self, store_ms: int) -> None:
-        """Take over what the store has just said."""
+        """Take over the store's time as just answered."""
         ...
 
 

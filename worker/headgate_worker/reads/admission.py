@@ -72,7 +72,7 @@ class ReadAdmission:
         return await upstream.admit(call, patience_ms=patience_ms, rank=rank, held=held)
 
     def _again_seconds(self, verdict: QuotaVerdict, creator: str) -> float | None:
-        """In how many seconds the quota is asked again; None when what it said is the last word."""
+        """In how many seconds the quota is asked again; None when its answer is final."""
         if isinstance(verdict, Slot):
             return self._seconds_until(verdict.at_ms)
         if creator and isinstance(verdict, Crowded | Later):

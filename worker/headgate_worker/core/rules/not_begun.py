@@ -1,7 +1,7 @@
 """What is to be stopped only as long as it has not begun, and the reads that show that, right before the stop.
 
 A halt, a recall and a drain let run what runs. Upstream may have started a child whose parent's end was read late, and
-a stop can't be told to spare it: so the first instance of each chain is read, and what waits behind it goes with it.
+a stop can't spare it: so the first instance of each chain is read, and what waits behind it goes with it.
 Between the read and the stop an instance may still begin; `attribution` finds that out.
 """
 

@@ -1,7 +1,7 @@
 """The survey: which dates of a backfill have instances already, looked up before anything is created.
 
 Reads only, one date after the other; what was found so far is in the hints, and losing them begins the survey anew. A
-long one tells its progress by a few events. Its result is one event, committed before the first create is intended, and
+long one shows its progress by a few events. Its result is one event, committed before the first create is intended, and
 never asked for again: from then on the job's own instances would be found too.
 """
 
@@ -28,7 +28,7 @@ MOST_PAGES: Final = 20
 """Pages of one date that are walked: upstream's filter is fuzzy, so that longer names show up too."""
 
 LEAST_TOLD: Final = 50
-"""A survey of fewer dates is over soon: its progress is not told."""
+"""A survey of fewer dates is over soon: its progress is not shown."""
 
 TENTHS: Final = 10
 """Into how many parts a survey is divided for those who watch it."""
@@ -98,7 +98,7 @@ def absorb_survey(view: View, call: ListInstances, outcome: OutcomeOf[InstancePa
 
 
 def _progress(before: View, after: View) -> tuple[pb.JobEvent, ...]:
-    """What a watcher is told on the way, at most nine times: each time that another tenth of the dates is looked up."""
+    """Progress for watchers, at most nine times: each time that another 10 % of the dates are looked up."""
     planned = [run for run in after.runs if run.state == pb.RUN_STATE_PLANNED]
     done, earlier = (sum(not _is_open(view, run) for run in planned) for view in (after, before))
     if len(planned) < LEAST_TOLD or done * TENTHS // len(planned) == earlier * TENTHS // len(planned):
