@@ -17,7 +17,6 @@ MIRRORS: Final = ("tests/protos/", "tests/server/", "tests/worker/", "tests/clie
 DECISIONS: Final = (ast.If, ast.IfExp, ast.BoolOp, ast.Compare, ast.Match, ast.While, ast.ExceptHandler)
 
 EXCEPTIONS: Final[dict[str, str]] = {
-    "client/headgate_cli/actions/confirming/confirmation.py": "held by tests/cli/scenarios/test_manners.py",
     "client/headgate_cli/commands/deployment.py": (
         "declares what can be typed: tests/cli/scenarios/test_documented_commands.py"
     ),
@@ -30,19 +29,11 @@ EXCEPTIONS: Final[dict[str, str]] = {
     "client/headgate_cli/commands/submits.py": (
         "declares what can be typed: tests/cli/scenarios/test_documented_commands.py"
     ),
-    "client/headgate_client/api/admin.py": "sends one request per method: tests/client/scenarios/test_with_server.py",
-    "client/headgate_client/api/backfills.py": (
-        "sends one request per method: tests/client/scenarios/test_with_server.py"
-    ),
-    "client/headgate_client/api/client.py": "sends one request per method: tests/client/scenarios/test_with_server.py",
+    "client/headgate_client/api/admin.py": "sends one request per method: tests/client/api/test_submitting.py",
+    "client/headgate_client/api/backfills.py": ("sends one request per method: tests/client/api/test_submitting.py"),
     "client/headgate_client/api/flow_instances.py": (
-        "sends one request per method: tests/client/scenarios/test_with_server.py"
+        "sends one request per method: tests/client/api/test_submitting.py"
     ),
-    "client/headgate_client/api/jobs.py": "sends one request per method: tests/client/scenarios/test_with_server.py",
-    "client/headgate_client/api/workflow_instances.py": (
-        "sends one request per method: tests/client/scenarios/test_with_server.py"
-    ),
-    "protos/headgate/backfill/end_forecast.py": "held by tests/acceptance/test_end_forecast.py",
     "protos/headgate_redis/connection.py": "held by tests/protos/redis/test_pipeline.py",
     "server/headgate_server/services/flow_instances.py": (
         "asks one room and answers: tests/server/instances/test_instance_stream.py"

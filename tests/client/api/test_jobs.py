@@ -1,32 +1,17 @@
-"""The client against a real server and a real Redis: what steers jobs, and what follows many of them."""
+"""What steers jobs, and what follows many of them, against a real server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 
 import pytest
 
 from headgate import pb
 from headgate.backfill.dates import to_message
-from headgate.reasons import Reason
 from headgate.store import keys
-from headgate_cli.dev.redis_server import RedisServer
 from headgate_client import Client, EventItem, HeadgateError, JobFailed, JobNeedsAttention
-from tests.server.instance_rows import RUNNING, SUCCESS, answering
 from tests.server.jobs.test_resolve import in_doubt
 from tests.server.jobs.test_retry import ended, states
-from tests.server.world import DAY, World, backfill, serving
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with RedisServer() as redis, serving(redis.url, watch_poll_min=0.1, watch_poll_max=0.3) as found:
-        yield found
-
-
-@pytest.fixture
-async def client(world: World) -> AsyncIterator[Client]:
-    async with Client(world.address) as found:
-        yield found
+from tests.server.world import DAY, World, backfill
 
 
 async def refused(call: Awaitable[object]) -> HeadgateError:
@@ -169,24 +154,3 @@ async def test_a_job_is_run_and_watched_in_one_stream(world: World, client: Clie
                 revisions.append(item.revision)
     assert job_id == "orders"
     assert revisions == [2, 3]
-
-
-async def test_watched_instances_come_again_after_they_could_not_be_read(world: World, client: Client) -> None:
-    async with answering(world.redis) as upstream:
-        upstream.set(5, RUNNING, status_raw="Running")
-        told = []
-        async with client.workflow_instances.watch([5]) as changes:
-            async for change in changes:
-                kind = change.WhichOneof("payload")
-                if kind == "progress":
-                    continue
-                told.append((kind, change.workflow_instance.status))
-                if len(told) == 1:
-                    upstream.refuse(5, Reason.UPSTREAM_UNAVAILABLE)
-                elif kind == "unreadable":
-                    upstream.errors.clear()
-                else:
-                    upstream.set(5, SUCCESS)
-    rows = [status for kind, status in told if kind == "workflow_instance"]
-    assert rows == [RUNNING, RUNNING, SUCCESS]
-    assert [kind for kind, _ in told].count("unreadable") == 1
