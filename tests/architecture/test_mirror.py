@@ -29,23 +29,13 @@ EXCEPTIONS: Final[dict[str, str]] = {
     "client/headgate_cli/commands/submits.py": (
         "declares what can be typed: tests/cli/scenarios/test_documented_commands.py"
     ),
-    "client/headgate_client/api/admin.py": "sends one request per method: tests/client/api/test_submitting.py",
     "client/headgate_client/api/backfills.py": ("sends one request per method: tests/client/api/test_submitting.py"),
-    "client/headgate_client/api/flow_instances.py": (
-        "sends one request per method: tests/client/api/test_submitting.py"
-    ),
-    "protos/headgate_redis/connection.py": "held by tests/protos/redis/test_pipeline.py",
     "server/headgate_server/services/flow_instances.py": (
         "asks one room and answers: tests/server/instances/test_instance_stream.py"
     ),
     "server/headgate_server/services/workflow_instances.py": (
         "asks one room and answers: tests/server/instances/test_instance_stream.py"
     ),
-    "server/headgate_server/store/acceptance.py": "one script, by its answers: tests/contract/test_accept_script.py",
-    "server/headgate_server/store/job_checks.py": (
-        "reads for a check of the store: tests/server/reports/test_job_checks.py"
-    ),
-    "worker/headgate_worker/app.py": "puts a process together: tests/worker/scenarios/test_process.py",
 }
 """By module: why it has no test file of its own, and which one holds it."""
 
