@@ -289,7 +289,13 @@ def _is_local(address: str | None) -> bool:
 
 def _instance_row(one: Instance) -> dict[str, Any]:
     known = {"parents": list(one.parents), "named": one.named, "stop_asked": one.run.stop_asked}
-    return instance_json(one, modern=True) | {"run": one.run.number, "visible_at_ms": one.visible_at, **known}
+    times = {"started_at_ms": one.run.started_at, "finished_at_ms": one.run.finished_at}
+    return instance_json(one, modern=True) | {
+        "run": one.run.number,
+        "visible_at_ms": one.visible_at,
+        **times,
+        **known,
+    }
 
 
 def _fault_row(fault: RunFault | CallFault, left: int) -> dict[str, Any]:

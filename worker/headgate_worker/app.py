@@ -141,10 +141,12 @@ def _assemble(
         stack.push_async_callback(close, blocking)
         return LeasedWorker(redis, blocking, functions, options, worker_id)
 
+    ticks = lane(keys.TICKS, {queue_entries.TICK: engine.tick}, settings.tick_slots)
+    store.on_wake = ticks.expect
     return WorkerParts(
         store,
         _reaper(settings, store, clock, jitter, connections, worker_id),
-        lane(keys.TICKS, {queue_entries.TICK: engine.tick}, settings.tick_slots),
+        ticks,
         lane(keys.READS, {queue_entries.READ: reader.read}, 2 * settings.read_slots, is_shared=True),
         SampledCheck(SampledJobs(redis), jitter, sample=settings.self_check_jobs),
         worker_id,

@@ -111,8 +111,11 @@ async def test_a_job_is_taken_by_one_tick_at_a_time_and_comes_again(store: Store
     assert isinstance(await store.begin(job_id), Taken)
 
 
-async def test_a_job_has_one_next_tick_and_none_after_its_end(store: Store, redis: Redis) -> None:
-    job_id = await submit(store, backfill_job(seed_backfill()))
+async def test_a_job_has_one_next_tick_that_its_process_knows_of_and_none_after_its_end(
+    store: Store, redis: Redis
+) -> None:
+    job_id, known = await submit(store, backfill_job(seed_backfill())), list[int]()
+    store.on_wake = known.append
     for _ in range(3):
         found = await taken(store, job_id)
         await store.commit(change(found, wake_ms=3_600_000, lease_ms=0))
@@ -124,6 +127,7 @@ async def test_a_job_has_one_next_tick_and_none_after_its_end(store: Store, redi
     await store.commit(change(found, RUNNING, SUCCEEDED, lease_ms=0))
     assert await redis.zcard(keys.TICKS) == 0
     assert await redis.keys("arq:job:*") == []
+    assert known == [3_600_000] * 3
 
 
 async def test_a_lease_that_ended_while_the_store_was_away_is_its_owners_for_a_little_longer(

@@ -29,6 +29,7 @@ from headgate_worker.queue.claim_scripts import (
     QueueKeys,
     RenewClaimsArguments,
 )
+from headgate_worker.queue.kick_list import KickList
 from headgate_worker.queue.lane_shares import ClaimSharedArguments, LaneShares
 
 _log = logging.getLogger(__name__)
@@ -106,7 +107,7 @@ class LeasedWorker(Worker):
         self._options = options
         self._functions = functions
         self._redis = redis
-        self._blocking = blocking
+        self._kicks = KickList(blocking, keys.kick(options.queue), options.poll_seconds)
         self._owner = owner
         self._stopping = asyncio.Event()
         self._slot_free = asyncio.Event()
@@ -127,14 +128,22 @@ class LeasedWorker(Worker):
         """Claim nothing more; `main` returns when the running entries have ended or were cut off."""
         self._stopping.set()
         self._slot_free.set()
+        self._kicks.stop()
+
+    def expect(self, delay_ms: int) -> None:
+        """Claim again in so many ms at the latest: an entry that this process has just scheduled is due then."""
+        self._kicks.expect(delay_ms)
 
     async def main(self) -> None:
         """Claim and run until stopped. Redis may go and come back; the loop does not end for that."""
         async with asyncio.TaskGroup() as group:
             renewing = group.create_task(self._renew_leases(), name=f"renew {self._options.queue}")
             group.create_task(self._end_claims(), name=f"end {self._options.queue}")
-            while not self._stopping.is_set():
-                await self._claim_or_wait(group)
+            try:
+                while not self._stopping.is_set():
+                    await self._claim_or_wait(group)
+            finally:
+                await self._kicks.drop()
             await self._drain()
             self._drained = True  # and cancelled: a cancellation alone may be dropped, see Tick.keep
             renewing.cancel()
@@ -145,16 +154,18 @@ class LeasedWorker(Worker):
             free = self._options.slots - len(self.running)
             if free <= 0:
                 self._slot_free.clear()
+                await self._kicks.drop()
                 await self._slot_free.wait()
                 return
             self._slot_free.clear()
+            self._kicks.forget()
             claimed, next_ms, are_held = await self._claim_entries(free)
             for entry_id, definition in claimed:
                 self._begin(group, entry_id, definition)
             if are_held:
                 await self._slot_or(lane_shares.FAR_SECONDS)
             elif len(claimed) < free:
-                await self._sleep(next_ms)
+                await self._kicks.wait(next_ms)
         except STORE_AWAY as error:
             _log.warning("lane %s: the store is away (%s)", self._options.queue, type(error).__name__)
             await self._pause(1.0)
@@ -201,21 +212,6 @@ class LeasedWorker(Worker):
             now = asyncio.get_running_loop().time()
             self._left = {entry_id: until for entry_id, until in self._left.items() if until > now}
         return tuple(self._left)
-
-    async def _sleep(self, next_ms: int) -> None:
-        """Sleep until a kick, the next due entry, or the poll delay, whichever is first."""
-        longest = self._options.poll_seconds
-        seconds = longest if next_ms < 0 else min(longest, max(0.005, next_ms / 1000))
-        kick = asyncio.ensure_future(self._blocking.blpop([keys.kick(self._options.queue)], timeout=seconds))  # type: ignore[arg-type]
-        stop = asyncio.ensure_future(self._stopping.wait())
-        try:
-            await asyncio.wait((kick, stop), return_when=asyncio.FIRST_COMPLETED)
-            if kick.done():
-                kick.result()
-        finally:
-            kick.cancel()
-            stop.cancel()
-            await asyncio.gather(kick, stop, return_exceptions=True)
 
     async def _pause(self, seconds: float) -> None:
         try:

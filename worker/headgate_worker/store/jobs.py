@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError
@@ -30,7 +30,7 @@ from headgate.store import (
     snapshot,
 )
 from headgate.store.charges import RecountAnswer, RecountArguments, RecountKeys
-from headgate.store.commit import Commit, CommitOutcome, Damaged
+from headgate.store.commit import Commit, CommitOutcome, Committed, Damaged
 from headgate.store.late_ticks import ReapArguments, ReapKeys, RequeueArguments, RequeueKeys
 from headgate.store.leases import (
     BeginAnswer,
@@ -73,6 +73,10 @@ RECOUNTED_JOBS: Final = 500
 _LOST_REPLY: Final = (RedisConnectionError, RedisTimeoutError, OSError)
 
 
+def _ignored(delay_ms: int) -> None:
+    """Nothing waits for entries in this process."""
+
+
 class Store:
     """Jobs in Redis, as a worker needs them.
 
@@ -106,6 +110,7 @@ class Store:
         self._forget = redis.register_script(deletion.FORGET_SCRIPT)
         self._give_up = redis.register_script(leases.GIVE_UP_SCRIPT)
         self.given_up = 0
+        self.on_wake: Callable[[int], None] = _ignored
 
     @property
     def cautious(self) -> bool:
@@ -152,6 +157,13 @@ class Store:
         return snapshot.job_of(kept, first)
 
     async def commit(self, change: Commit) -> CommitOutcome:
+        """Commit as `_commit_patiently` says, and tell `on_wake` in how many ms the job's next entry is due."""
+        answer = await self._commit_patiently(change)
+        if change.wake is not None and isinstance(answer, Committed):
+            self.on_wake(change.wake.delay_ms)
+        return answer
+
+    async def _commit_patiently(self, change: Commit) -> CommitOutcome:
         """Run the commit script, patiently: what it compares makes every repeat safe.
 
         After a lost reply the log says whether the change was applied. An effect upstream whose outcome could not be
