@@ -10,17 +10,22 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, fields
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import generate_latest
 from redis.asyncio import Redis
 
+from headgate.process import exposure
 from headgate.process.exposure import EXPLAINED, VARIABLE, Exposure
 from headgate.process.wait_bounds import WaitBounds
 from headgate.store import keys, queue_entries
 from headgate_ops import http_endpoint
 from headgate_redis.clock import StoreClock
 from headgate_worker.core.model.view import Policy
+from headgate_worker.notifications import rule_file
+from headgate_worker.notifications.notifier import FollowedRules, Notifier, NotifierParts
+from headgate_worker.notifications.webhook_sender import WebhookSender
 from headgate_worker.ports.store import STORE_AWAY
 from headgate_worker.process import metrics
 from headgate_worker.process.settings import Settings
@@ -29,12 +34,14 @@ from headgate_worker.reads.reader import Reader
 from headgate_worker.store.clients import blocking_client, check_store, close, command_client
 from headgate_worker.store.job_checks import SampledJobs
 from headgate_worker.store.jobs import Store
+from headgate_worker.store.notifications import RedisNotifications
 from headgate_worker.store.randomness import SystemJitter
 from headgate_worker.ticks.engine import Engine
 from headgate_worker.ticks.fault_injection import crash_point
 from headgate_worker.ticks.reaper import Reaper
 from headgate_worker.ticks.sampled_check import SampledCheck
 from headgate_worker.ticks.tick import TickLimits
+from headgate_worker.upstream import connection_file
 from headgate_worker.upstream.connections import Connections, connect
 
 _log = logging.getLogger(__name__)
@@ -75,6 +82,7 @@ class WorkerParts:
     ticks: LeasedWorker
     reads: LeasedWorker
     checks: SampledCheck
+    notifier: Notifier | None
     worker_id: str
 
 
@@ -92,6 +100,7 @@ async def run(
         ValueError: a setting of the upstream makes no sense.
     """
     async with AsyncExitStack() as stack:
+        followed = _followed(settings)
         redis = command_client(settings.redis_url.get_secret_value(), connections=64)
         stack.push_async_callback(close, redis)
         await check_store(redis)
@@ -100,10 +109,11 @@ async def run(
         connections = await connect(settings, redis, clock)
         store.default_connection = connections.default
         stack.push_async_callback(connections.aclose)
-        for one in connections.exposures:
+        exposures = connections.exposures | (rule_file.exposures(followed.current) if followed else frozenset())
+        for one in exposures:
             _log.warning("%s is meant by %s: %s", one.value, VARIABLE, EXPLAINED[one])
-        parts = _assemble(settings, redis, store, clock, connections, stack)
-        address = await _open_ops_port(settings, parts, connections.exposures, stack)
+        parts = _assemble(settings, redis, store, clock, connections, followed, stack)
+        address = await _open_ops_port(settings, parts, exposures, stack)
         await _work(parts, stop, lambda: ready(address))
 
 
@@ -113,6 +123,7 @@ def _assemble(
     store: Store,
     clock: StoreClock,
     connections: Connections,
+    followed: FollowedRules | None,
     stack: AsyncExitStack,
 ) -> WorkerParts:
     jitter = SystemJitter()
@@ -149,8 +160,27 @@ def _assemble(
         ticks,
         lane(keys.READS, {queue_entries.READ: reader.read}, 2 * settings.read_slots, is_shared=True),
         SampledCheck(SampledJobs(redis), jitter, sample=settings.self_check_jobs),
+        None if followed is None else _notifier(settings, followed, clock, worker_id, stack),
         worker_id,
     )
+
+
+def _followed(settings: Settings) -> FollowedRules | None:
+    if not settings.notifications:
+        return None
+    read, meant = connection_file.environment(), exposure.parse(settings.allow_insecure)
+    return FollowedRules(Path(settings.notifications), lambda path: rule_file.load(path, read, meant))
+
+
+def _notifier(
+    settings: Settings, followed: FollowedRules, clock: StoreClock, worker_id: str, stack: AsyncExitStack
+) -> Notifier:
+    redis = command_client(settings.redis_url.get_secret_value(), connections=2)
+    stack.push_async_callback(close, redis)
+    parts = NotifierParts(RedisNotifications(redis), followed, WebhookSender, clock, SystemJitter(), worker_id)
+    notifier = Notifier(parts)
+    stack.push_async_callback(notifier.aclose)
+    return notifier
 
 
 def _reaper(
@@ -170,7 +200,8 @@ async def _open_ops_port(
             return f"the store can't be written ({type(error).__name__})"
         return ""
 
-    registry = metrics.registry(parts.ticks, parts.reads, parts.reaper, parts.checks, exposures)
+    told = None if parts.notifier is None else parts.notifier.counts
+    registry = metrics.registry(parts.ticks, parts.reads, parts.reaper, parts.checks, exposures, told)
     host, _, port = settings.ops_listen.rpartition(":")
     pages = http_endpoint.pages(wrong, lambda: generate_latest(registry))
     real_port = await stack.enter_async_context(http_endpoint.serving(host or "0.0.0.0", int(port), pages))
@@ -181,6 +212,7 @@ async def _work(parts: WorkerParts, stop: asyncio.Event, ready: Callable[[], Non
     async with asyncio.TaskGroup() as group:
         reaper = group.create_task(parts.reaper.run(), name="reaper")
         checks = group.create_task(parts.checks.run(), name="self-checks")
+        notifier = None if parts.notifier is None else group.create_task(parts.notifier.run(), name="notifier")
         lanes = [group.create_task(lane.main(), name=lane.queue_name) for lane in (parts.ticks, parts.reads)]
         ready()
         await stop.wait()
@@ -191,6 +223,8 @@ async def _work(parts: WorkerParts, stop: asyncio.Event, ready: Callable[[], Non
         await asyncio.wait(lanes)
         parts.reaper.stopped = True
         reaper.cancel()
+        if notifier is not None:
+            notifier.cancel()
     try:
         await parts.store.forget_worker(parts.worker_id)
     except STORE_AWAY:

@@ -23,6 +23,8 @@ class Exposure(Enum):
     """Callers' tokens travel to the gRPC port from elsewhere, without TLS."""
     PLAINTEXT_UPSTREAM = "plaintext-upstream"
     """Calls to a cloud elsewhere are signed and not encrypted, and neither are its answers."""
+    PLAINTEXT_WEBHOOK = "plaintext-webhook"
+    """Notifications to an endpoint elsewhere are not encrypted."""
 
 
 EXPLAINED: Final = {
@@ -32,6 +34,8 @@ EXPLAINED: Final = {
     "or listen on 127.0.0.1 (HEADGATE_LISTEN)",
     Exposure.PLAINTEXT_UPSTREAM: "an upstream on another machine is called by http://, so that whoever stands between "
     "reads and changes the answers: give it an https:// address (HEADGATE_DATAWORKS_ENDPOINT, HEADGATE_CONNECTIONS)",
+    Exposure.PLAINTEXT_WEBHOOK: "notifications go to another machine by http://, and can be read on their way: "
+    "give the endpoint an https:// address (HEADGATE_NOTIFICATIONS)",
 }
 """Each for people, with what to do about it."""
 
@@ -85,10 +89,19 @@ def of_upstream(url: str) -> frozenset[Exposure]:
     Args:
         url: its address; what does not begin with http:// is called by https.
     """
+    return frozenset({Exposure.PLAINTEXT_UPSTREAM}) if _is_open(url) else frozenset()
+
+
+def of_webhook(url: str) -> frozenset[Exposure]:
+    """What a worker does in the open with an endpoint of notifications."""
+    return frozenset({Exposure.PLAINTEXT_WEBHOOK}) if _is_open(url) else frozenset()
+
+
+def _is_open(url: str) -> bool:
     scheme, separator, rest = url.strip().partition("://")
     if not separator or scheme.lower() != "http":
-        return frozenset()
+        return False
     authority = rest.partition("/")[0].rpartition("@")[2]
     host = authority.partition("]")[0].strip("[") if authority.startswith("[") else authority.partition(":")[0]
     # 0.0.0.0 as a destination is this machine.
-    return frozenset() if is_local(host) or host == "0.0.0.0" else frozenset({Exposure.PLAINTEXT_UPSTREAM})
+    return not (is_local(host) or host == "0.0.0.0")

@@ -56,6 +56,12 @@ RECOUNTED: Final = f"{STORED}:recounted"
 CHECKED: Final = "hg:checked"
 """String that exists for a day after a worker has begun to check a sample of all jobs."""
 
+NOTIFIER: Final = "hg:notifier"
+"""Hash of which worker sends the notifications: owner, until (ms, end of the lease), fence (rises with each owner)."""
+
+NOTIFIED: Final = "hg:notified"
+"""Hash of how far notifications were sent: name of an endpoint to the id of an entry of the feed."""
+
 PROBE: Final = "hg:probe"
 """String that a server writes to see whether writing works."""
 

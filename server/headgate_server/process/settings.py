@@ -65,7 +65,8 @@ class Settings(BaseSettings):
     allow_insecure: Annotated[str, AfterValidator(_insecure)] = Field(
         "",
         description="What is meant to be open beyond this machine, with commas between: open (no callers are named), "
-        "plaintext-tokens (no TLS), plaintext-upstream (workers). A start refuses what is not named.",
+        "plaintext-tokens (no TLS), plaintext-upstream and plaintext-webhook (workers). "
+        "A start refuses what is not named.",
     )
     ops_listen: Address = Field(
         "0.0.0.0:8080", description="Address of the HTTP port for health and metrics; port 0 takes a free one."

@@ -32,7 +32,7 @@ def test_beyond_it_callers_are_named_and_tokens_are_encrypted(host: str) -> None
     ["", "dataworks.example", "https://a.example", "http://127.0.0.1:18080", "http://[::1]:1/a", "http://0.0.0.0:1/"],
 )
 def test_an_upstream_that_is_encrypted_or_here_is_not_in_the_open(url: str) -> None:
-    assert not exposure.of_upstream(url)
+    assert not exposure.of_upstream(url) and not exposure.of_webhook(url)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,7 @@ def test_an_upstream_that_is_encrypted_or_here_is_not_in_the_open(url: str) -> N
 )
 def test_any_other_upstream_is(url: str) -> None:
     assert exposure.of_upstream(url) == {Exposure.PLAINTEXT_UPSTREAM}
+    assert exposure.of_webhook(url) == {Exposure.PLAINTEXT_WEBHOOK}
 
 
 def test_only_what_is_not_meant_is_refused_and_told_with_the_word_for_it() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sized
+from collections.abc import Collection, Iterator, Mapping, Sized
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Gauge
@@ -42,6 +42,45 @@ class CheckCounts(Protocol):
     findings: int
 
 
+class NotificationCounts(Protocol):
+    """Notifications: what became of them, and of the feed that they are made of."""
+
+    gaps: int
+    gone: int
+    leads: bool
+
+    @property
+    def by_outcome(self) -> Mapping[tuple[str, str], int]:
+        """By endpoint and outcome."""
+
+    @property
+    def waiting(self) -> Mapping[str, int]:
+        """By endpoint."""
+
+
+class _Notifications(Collector):
+    def __init__(self, counts: NotificationCounts) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Family]:
+        found = self._counts
+        said = "Notifications that were delivered or dropped, and requests for them that failed."
+        done = CounterMetricFamily("headgate_worker_notifications", said, labels=["endpoint", "outcome"])
+        for (endpoint, outcome), count in list(found.by_outcome.items()):
+            done.add_metric([endpoint, outcome], count)
+        waits = "Notifications that wait, or are under way, at this worker."
+        waiting = GaugeMetricFamily("headgate_worker_notifications_waiting", waits, labels=["endpoint"])
+        for endpoint, count in list(found.waiting.items()):
+            waiting.add_metric([endpoint], count)
+        yield from (done, waiting)
+        gaps = "How often events were gone from the feed before they were looked at."
+        yield CounterMetricFamily("headgate_worker_notification_gaps", gaps, value=found.gaps)
+        gone = "Events that were not told since their job was deleted by then."
+        yield CounterMetricFamily("headgate_worker_notification_jobs_gone", gone, value=found.gone)
+        leads = "Whether this worker sends the notifications."
+        yield GaugeMetricFamily("headgate_worker_notifier", leads, value=int(found.leads))
+
+
 class _Parts(Collector):
     def __init__(self, ticks: LaneCounts, reads: LaneCounts, reaper: ReaperCounts, checks: CheckCounts) -> None:
         self._checks = checks
@@ -73,10 +112,14 @@ def registry(
     reaper: ReaperCounts,
     checks: CheckCounts,
     exposures: Collection[Exposure] = (),
+    notifications: NotificationCounts | None = None,
 ) -> CollectorRegistry:
     """The figures of one worker."""
     found = CollectorRegistry()
     found.register(_Parts(ticks, reads, reaper, checks))
+    if notifications is not None:
+        found.register(_Notifications(notifications))
     shown = Gauge("headgate_insecure", "Whether this is open beyond the machine.", ["fact"], registry=found)
-    shown.labels(Exposure.PLAINTEXT_UPSTREAM.value).set(Exposure.PLAINTEXT_UPSTREAM in exposures)
+    for fact in (Exposure.PLAINTEXT_UPSTREAM, Exposure.PLAINTEXT_WEBHOOK):
+        shown.labels(fact.value).set(fact in exposures)
     return found

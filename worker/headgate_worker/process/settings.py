@@ -46,10 +46,14 @@ class Settings(BaseSettings):
     connections: str = Field(
         default="", description="TOML file of named connections; empty means the DataWorks above only."
     )
+    notifications: str = Field(
+        default="", description="TOML file of endpoints and rules of notifications; empty means that none are sent."
+    )
     allow_insecure: Annotated[str, AfterValidator(_insecure)] = Field(
         default="",
-        description="What is meant to be open beyond this machine: plaintext-upstream (an http:// upstream); servers' "
-        "words may stand here, too. A start refuses what is not named.",
+        description="What is meant to be open beyond this machine: plaintext-upstream (an http:// upstream), "
+        "plaintext-webhook (an http:// endpoint of notifications); servers' words may stand here, too. A start refuses "
+        "what is not named.",
     )
     tick_slots: int = Field(default=100, ge=1, le=1000, description="Ticks that run side by side.")
     read_slots: int = Field(
