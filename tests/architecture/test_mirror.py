@@ -17,25 +17,10 @@ MIRRORS: Final = ("tests/protos/", "tests/server/", "tests/worker/", "tests/clie
 DECISIONS: Final = (ast.If, ast.IfExp, ast.BoolOp, ast.Compare, ast.Match, ast.While, ast.ExceptHandler)
 
 EXCEPTIONS: Final[dict[str, str]] = {
-    "client/headgate_cli/commands/deployment.py": (
-        "declares what can be typed: tests/cli/scenarios/test_documented_commands.py"
-    ),
-    "client/headgate_cli/commands/instances.py": (
-        "declares what can be typed: tests/cli/scenarios/test_documented_commands.py"
-    ),
-    "client/headgate_cli/commands/jobs.py": (
-        "declares what can be typed: tests/cli/scenarios/test_documented_commands.py"
-    ),
-    "client/headgate_cli/commands/submits.py": (
-        "declares what can be typed: tests/cli/scenarios/test_documented_commands.py"
-    ),
-    "client/headgate_client/api/backfills.py": ("sends one request per method: tests/client/api/test_submitting.py"),
-    "server/headgate_server/services/flow_instances.py": (
-        "asks one room and answers: tests/server/instances/test_instance_stream.py"
-    ),
-    "server/headgate_server/services/workflow_instances.py": (
-        "asks one room and answers: tests/server/instances/test_instance_stream.py"
-    ),
+    "client/headgate_cli/commands/deployment.py": "a flag picks free ports: tests/cli/actions/test_demo.py",
+    "client/headgate_cli/commands/instances.py": "a flag picks read or watch: tests/cli/actions/test_following.py",
+    "client/headgate_cli/commands/jobs.py": "flags pick the form of a watch: tests/cli/actions/test_chart.py",
+    "client/headgate_cli/commands/submits.py": "a flag picks plan or submit: tests/cli/actions/test_submits.py",
 }
 """By module: why it has no test file of its own, and which one holds it."""
 

@@ -105,6 +105,7 @@ class Script:
     calls: list[tuple[str, Message]] = field(default_factory=list)
     jobs: dict[str, pb.Job] = field(default_factory=dict)
     metadata: list[dict[str, Any]] = field(default_factory=list)
+    seconds_left: float = 0.0
 
     def play(self, plans: Iterable[Plan]) -> None:
         self.plans = iter(plans)
@@ -277,6 +278,11 @@ class Backfills(backfill_service_pb2_grpc.BackfillServiceServicer):
             await fail(context, self.script.failures.pop(0), "STORE_UNAVAILABLE")
         return job
 
+    async def PlanBackfill(self, request: pb.PlanBackfillRequest, context: Context) -> pb.BackfillPlan:
+        self.script.calls.append(("PlanBackfill", request))
+        self.script.seconds_left = context.time_remaining()
+        return pb.BackfillPlan()
+
 
 @dataclass(frozen=True)
 class Running:
@@ -293,7 +299,7 @@ async def serve(log: tuple[pb.JobEvent, ...] = (), options: ClientOptions = OPTI
     script = Script(log or make_log(6))
     server = grpc.aio.server()
     job_service_pb2_grpc.add_JobServiceServicer_to_server(Jobs(script), server)  # type: ignore[abstract]  # the rest answers UNIMPLEMENTED
-    backfill_service_pb2_grpc.add_BackfillServiceServicer_to_server(Backfills(script), server)  # type: ignore[abstract]  # as above
+    backfill_service_pb2_grpc.add_BackfillServiceServicer_to_server(Backfills(script), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

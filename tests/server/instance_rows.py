@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -16,7 +16,6 @@ from headgate.reasons import Reason
 from headgate.store import keys, queue_entries
 from headgate_server.errors import status
 from headgate_server.errors.exceptions import Refused
-from tests.server.instances.test_upstream_reads import take_question
 
 RUNNING = pb.WORKFLOW_INSTANCE_STATUS_RUNNING
 SUCCESS = pb.WORKFLOW_INSTANCE_STATUS_SUCCESS
@@ -112,3 +111,31 @@ async def rest(call: Any, *, seconds: float = 10) -> list[Any]:
             if message.WhichOneof("payload") != "progress":
                 found.append(message)
     return found
+
+
+async def take_question(redis: "Redis", *, seconds: int = 5) -> queue_entries.ReadRequest:
+    """As a worker does: kicked, it reads the definition of the entry."""
+    popped: Any = await redis.blpop([keys.kick(keys.READS)], timeout=seconds)  # type: ignore[misc]
+    assert popped is not None
+    raw = await redis.get(keys.arq_job(popped[1].decode()))
+    assert raw is not None
+    definition = queue_entries.decode(raw)
+    assert definition["f"] == queue_entries.READ
+    return queue_entries.parse_read(definition["a"])
+
+
+async def answer(redis: "Redis", ok: bool, payload: bytes) -> queue_entries.ReadRequest:
+    asked = await take_question(redis)
+    await redis.rpush(asked.reply_to, queue_entries.encode_reply(queue_entries.ReadReply(asked.id, ok, payload)))  # type: ignore[misc]
+    return asked
+
+
+async def both(
+    call: Awaitable[Any], worker: Awaitable[queue_entries.ReadRequest]
+) -> tuple[Any, queue_entries.ReadRequest]:
+    found, asked = await asyncio.gather(call, worker)
+    return found, asked
+
+
+def instance(id_: int, **given: Any) -> pb.WorkflowInstance:
+    return pb.WorkflowInstance(id=id_, name="seed", status_raw="Running", **given)

@@ -202,19 +202,6 @@ async def test_too_many_instances_are_refused(
     call.cancel()
 
 
-async def test_flows_are_watched_the_same_way(quick: World, upstream: Upstream) -> None:
-    upstream.rows["2-1"] = pb.FlowInstance(instance_id="2-1", status=pb.FLOW_INSTANCE_STATUS_RUNNING)
-    upstream.refuse("2-2", Reason.UPSTREAM_QPS)
-    stub = FlowInstanceServiceStub(quick.channel)
-    call: Any = stub.WatchFlowInstances(pb.WatchFlowInstancesRequest(instance_ids=["2-1", "2-2"]))
-
-    found = {message.WhichOneof("payload"): message for message in [await call.read(), await call.read()]}
-
-    assert found["flow_instance"].flow_instance.instance_id == "2-1"
-    assert found["unreadable"].unreadable.instance_id == "2-2"
-    call.cancel()
-
-
 def row(state: int, *, changed: int, observed: int) -> pb.WorkflowInstance:
     found = pb.WorkflowInstance(id=5, status=state)  # type: ignore[arg-type]
     found.started_time.FromSeconds(changed)

@@ -1,12 +1,10 @@
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 import pytest
-from google.protobuf.duration_pb2 import Duration
 from google.type.date_pb2 import Date
-from redis.asyncio import Redis
 
 from headgate import pb
 from headgate.reasons import Reason
@@ -15,37 +13,10 @@ from headgate_server.errors import status
 from headgate_server.errors.exceptions import Refused
 from headgate_server.requests import validator
 from tests.server.auth.test_permissions import refused
+from tests.server.instance_rows import answer, both, instance, take_question
 from tests.server.world import World, fields_of, reason_of, serving, until
 
 Answer = Callable[[queue_entries.ReadRequest], queue_entries.ReadReply]
-
-
-async def take_question(redis: "Redis", *, seconds: int = 5) -> queue_entries.ReadRequest:
-    """As a worker does: kicked, it reads the definition of the entry."""
-    popped: Any = await redis.blpop([keys.kick(keys.READS)], timeout=seconds)  # type: ignore[misc]
-    assert popped is not None
-    raw = await redis.get(keys.arq_job(popped[1].decode()))
-    assert raw is not None
-    definition = queue_entries.decode(raw)
-    assert definition["f"] == queue_entries.READ
-    return queue_entries.parse_read(definition["a"])
-
-
-async def answer(redis: "Redis", ok: bool, payload: bytes) -> queue_entries.ReadRequest:
-    asked = await take_question(redis)
-    await redis.rpush(asked.reply_to, queue_entries.encode_reply(queue_entries.ReadReply(asked.id, ok, payload)))  # type: ignore[misc]
-    return asked
-
-
-async def both(
-    call: Awaitable[Any], worker: Awaitable[queue_entries.ReadRequest]
-) -> tuple[Any, queue_entries.ReadRequest]:
-    found, asked = await asyncio.gather(call, worker)
-    return found, asked
-
-
-def instance(id_: int, **given: Any) -> pb.WorkflowInstance:
-    return pb.WorkflowInstance(id=id_, name="seed", status_raw="Running", **given)
 
 
 async def test_a_read_is_answered_by_a_worker(world: World) -> None:
@@ -156,47 +127,6 @@ async def test_a_hundred_reads_get_their_own_answers(world: World) -> None:
     found, _ = await asyncio.gather(asyncio.gather(*calls), work())
 
     assert [row.id for row in found] == list(range(1, 101))
-
-
-async def observe(world: World, id_: int, *, age_seconds: int) -> pb.WorkflowInstance:
-    seen = instance(id_)
-    now, _ = await world.redis.time()
-    seen.observe_time.seconds = now - age_seconds
-    await world.redis.set(keys.observation("", id_), seen.SerializeToString())
-    return seen
-
-
-async def test_a_recent_observation_needs_no_worker(world: World) -> None:
-    seen = await observe(world, 5, age_seconds=10)
-    request = pb.GetWorkflowInstanceRequest(id=5, max_staleness=Duration(seconds=60))
-
-    assert await world.instances.GetWorkflowInstance(request) == seen
-    assert await world.redis.llen(keys.kick(keys.READS)) == 0  # type: ignore[misc]
-
-
-async def test_an_old_observation_does_not_serve(world: World) -> None:
-    await observe(world, 5, age_seconds=100)
-    request = pb.GetWorkflowInstanceRequest(id=5, max_staleness=Duration(seconds=60))
-
-    found, _ = await both(
-        world.instances.GetWorkflowInstance(request), answer(world.redis, True, instance(5).SerializeToString())
-    )
-
-    assert found == instance(5)
-
-
-async def test_a_batch_is_served_from_observations_only_if_all_are_recent(world: World) -> None:
-    seen = [await observe(world, 5, age_seconds=1), await observe(world, 6, age_seconds=100)]
-    fresh = pb.BatchGetWorkflowInstancesRequest(ids=[5, 6], max_staleness=Duration(seconds=60))
-    loose = pb.BatchGetWorkflowInstancesRequest(ids=[6, 5], max_staleness=Duration(seconds=600))
-
-    reply = await world.instances.BatchGetWorkflowInstances(loose)
-    assert list(reply.workflow_instances) == seen[::-1]
-    _, asked = await both(
-        world.instances.BatchGetWorkflowInstances(fresh),
-        answer(world.redis, True, pb.BatchGetWorkflowInstancesResponse().SerializeToString()),
-    )
-    assert asked.method == "BatchGetWorkflowInstances"
 
 
 async def test_a_question_vanishes_by_itself(world: World) -> None:

@@ -16,7 +16,7 @@ from headgate import pb
 from headgate.backfill import dates
 from headgate.store import keys, queue_entries
 from headgate_server.jobs.plan import with_conflicts, with_quota
-from tests.server.instances.test_upstream_reads import take_question
+from tests.server.instance_rows import take_question
 from tests.server.scenarios.test_overlap import holding
 from tests.server.world import DAY, World, detail, fields_of, reason_of, serving, status_of
 

@@ -17,7 +17,7 @@ from headgate.reasons import Reason
 from headgate.store import keys, queue_entries
 from headgate_server.errors import status
 from headgate_server.errors.exceptions import Refused
-from tests.server.instances.test_upstream_reads import take_question
+from tests.server.instance_rows import take_question
 from tests.server.world import World, backfill
 
 Answer = Callable[[Any], Any]
