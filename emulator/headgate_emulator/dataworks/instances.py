@@ -43,7 +43,8 @@ class Tag:
 class Instance:
     """A workflow instance. Times and `biz_date` are epoch ms; `parents` must end before it may start.
 
-    `named` says that a Start has named it (or that it was created with auto start): it waits in the queue.
+    `named` says that a Start has named it (or that it was created with auto start): it waits in the queue. `paused` are
+    ids of task instances that were suspended.
     """
 
     id: int
@@ -66,6 +67,7 @@ class Instance:
     named: bool = False
     run: Run = field(default_factory=Run)
     past: tuple[Run, ...] = ()
+    paused: frozenset[int] = frozenset()
 
     @property
     def status(self) -> Status:
@@ -94,7 +96,7 @@ class Scheduled:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What Start and Stop answer for one id; a success carries no message (seed 000)."""
+    """What Start, Stop and writes about task instances answer for one id; a success carries no message (seed 000)."""
 
     success: bool
     message: str | None = None

@@ -15,12 +15,14 @@ _TEXTS: Mapping[Language, Mapping[str, str]] = {
         "absent": "The instance does not exist.",
         "not_startable": "workflowInstance[{id}] cannot be started, its status is {status}",
         "not_stoppable": "workflowInstance[{id}] cannot be stopped, its status is {status}",
+        "wrong_status": "taskInstance[{id}] does not allow this, its status is {status}",
     },
     "zh": {
         "blocked": "由于并行度配置，请等待父实例workflowInstance[{id}]运行结束",
         "absent": "该实例不存在。",
         "not_startable": "workflowInstance[{id}]无法启动，当前状态为{status}",
         "not_stoppable": "workflowInstance[{id}]无法停止，当前状态为{status}",
+        "wrong_status": "taskInstance[{id}]不允许该操作，当前状态为{status}",
     },
 }
 
@@ -43,3 +45,8 @@ def not_startable(language: Language, instance: int, status: str) -> str:
 def not_stoppable(language: Language, instance: int, status: str) -> str:
     """The instance has ended."""
     return _TEXTS[language]["not_stoppable"].format(id=instance, status=status)
+
+
+def wrong_status(language: Language, task_instance: int, status: str) -> str:
+    """The task instance's status does not allow what is asked."""
+    return _TEXTS[language]["wrong_status"].format(id=task_instance, status=status)

@@ -7,6 +7,7 @@ from headgate_emulator.dataworks import replies
 from headgate_emulator.dataworks import requests as wire
 from headgate_emulator.dataworks.listing import listed
 from headgate_emulator.dataworks.replies import Json
+from headgate_emulator.dataworks.task_writes import ACTS, TaskAct, on_tasks
 from headgate_emulator.dataworks.tasks import listed_tasks, task_row
 from headgate_emulator.dataworks.world import World
 
@@ -86,6 +87,13 @@ def _task_log(world: World, request: wire.GetTaskInstanceLog, now: int) -> Json:
     return {"TaskInstanceLog": task_row(owner, request.id, now, run_number=request.run_number).log}
 
 
+def _task_write(act: TaskAct) -> Operation:
+    def called(world: World, request: wire.OnInstances, now: int) -> Json:
+        return {"SuccessInfo": replies.success_info(on_tasks(world, act, request.ids, now))}
+
+    return _operation(wire.OnInstances, called, writes=True)
+
+
 OPERATIONS: Mapping[str, Operation] = {
     "CreateWorkflowInstances": _operation(wire.CreateWorkflowInstances, _create, writes=True),
     "GetCreateWorkflowInstancesResult": _operation(wire.OperationResult, _creation, writes=False),
@@ -99,4 +107,5 @@ OPERATIONS: Mapping[str, Operation] = {
     "ListTaskInstances": _operation(wire.ListTaskInstances, _list_tasks, writes=False),
     "GetTaskInstance": _operation(wire.GetInstance, _get_task, writes=False),
     "GetTaskInstanceLog": _operation(wire.GetTaskInstanceLog, _task_log, writes=False),
+    **{name: _task_write(act) for name, act in ACTS.items()},
 }

@@ -53,7 +53,7 @@ def rerunning_json(rerunning: Rerunning) -> Json:
 
 
 def success_info(entries: Mapping[int, Entry]) -> Json:
-    """SuccessInfo of Start and Stop: keys are the ids as text, a success has no Message (seed 000)."""
+    """SuccessInfo of Start, Stop and task writes: keys are the ids as text, a success has no Message (seed 000)."""
     return {
         str(identity): _present(Success=entry.success, Message=entry.message) for identity, entry in entries.items()
     }

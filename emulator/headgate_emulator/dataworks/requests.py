@@ -111,7 +111,7 @@ class OperationResult(Request):
 
 
 class OnInstances(Request):
-    """Start or stop these instances."""
+    """Start or stop these instances, or do one thing to these task instances."""
 
     ids: Json[Ids]
 

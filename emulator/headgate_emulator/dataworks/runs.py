@@ -56,7 +56,8 @@ class Run:
     """How far one run has come.
 
     `step` grows with every change, so that an alarm set for an earlier step is recognised as stale.
-    `number` counts the runs of an instance from 1.
+    `number` counts the runs of an instance from 1. Tasks before the one of index `first` have not run again: they stand
+    as in the run before. `granted` are indexes of tasks that failed and were set to success.
     """
 
     number: int = 1
@@ -68,6 +69,8 @@ class Run:
     started_at: int | None = None
     finished_at: int | None = None
     stop_asked: bool = False
+    first: int = 0
+    granted: frozenset[int] = frozenset()
 
     @property
     def over(self) -> bool:
@@ -106,9 +109,19 @@ def ask_stop(run: Run, *, freeze: bool) -> Run:
     return replace(run, stop_asked=True, step=run.step + (1 if freeze else 0))
 
 
-def again(run: Run) -> Run:
-    """The run that follows `run` after a rerun, not begun."""
-    return Run(number=run.number + 1)
+def again(run: Run, *, first: int = 0) -> Run:
+    """The run that follows `run` after a rerun from its task of index `first` on, not begun."""
+    return Run(number=run.number + 1, first=first)
+
+
+def grant(run: Run, index: int) -> Run:
+    """Set a failed task of an ended run to success."""
+    return replace(run, granted=run.granted | {index})
+
+
+def redeem(run: Run, at: int) -> Run:
+    """End a failed run in Success after all, once its last task was set to success."""
+    return replace(run, status=Status.SUCCESS, step=run.step + 1, entered_at=at)
 
 
 def _enter(run: Run, at: int) -> Run:

@@ -1,7 +1,8 @@
 """Derive the task instances of an instance: which runs now, which has ended, what its log says.
 
 Pure, and nothing is stored: the tasks of a run share its Running time equally, one after another. If the run
-is to fail, the failing task takes the last share and those after it never run.
+is to fail, the failing task takes the last share and those after it never run. A run that began at a later task has the
+tasks before it from the run before.
 """
 
 from collections.abc import Iterable, Mapping
@@ -40,7 +41,9 @@ def trigger_type(row: TaskRow) -> str:
 
 
 def trigger_recurrence(row: TaskRow) -> str:
-    """How its recurrence was treated; Skip marks a dry run."""
+    """How its recurrence was treated; Skip marks a dry run, Pause one that was suspended (assumed)."""
+    if row.task.id in row.instance.paused:
+        return "Pause"
     return "Skip" if row.dry_run else "Normal"
 
 
@@ -62,7 +65,10 @@ def rows_of(instance: Instance, run: Run, now: int) -> list[TaskRow]:
     """The tasks of one run, in running order."""
     failing = _failing_index(instance, run)
     last = len(instance.tasks) - 1 if failing is None else failing
-    return [_row(instance, run, index, last, failing == index, now) for index, _ in enumerate(instance.tasks)]
+    before = next((one for one in instance.past if one.number == run.number - 1), None) if run.first else None
+    earlier = rows_of(instance, before, now)[: run.first] if before is not None else []
+    own = range(len(earlier), len(instance.tasks))
+    return [*earlier, *(_row(instance, run, index, last, failing == index, now) for index in own)]
 
 
 def listed_tasks(instances: Iterable[Instance], query: ListTaskInstances, now: int) -> Paged[TaskRow]:
@@ -91,13 +97,14 @@ def _failing_index(instance: Instance, run: Run) -> int | None:
     if failure is None or not instance.tasks:
         return None
     names = [task.spec.name for task in instance.tasks]
-    return names.index(failure.task_name) if failure.task_name in names else len(names) - 1
+    named = names.index(failure.task_name) if failure.task_name in names else len(names) - 1
+    return max(named, run.first)
 
 
 def _row(instance: Instance, run: Run, index: int, last: int, fails: bool, now: int) -> TaskRow:
     task = instance.tasks[index]
     started, finished = _span(run, index, last, now)
-    status = _status(run, started, finished, fails)
+    status = Status.SUCCESS if index in run.granted else _status(run, started, finished, fails)
     failure = run.plan.failure if run.plan and fails else None
     dry_run = bool(run.plan and run.plan.runs_dry(task.spec.name))
     return TaskRow(
@@ -117,9 +124,9 @@ def _span(run: Run, index: int, last: int, now: int) -> tuple[int | None, int | 
     """When the task's share of the run began and ended; None for what has not happened."""
     if run.plan is None or run.started_at is None or index > last:
         return None, None
-    share = run.plan.running_ms / (last + 1)
-    begins = run.started_at + round(share * index)
-    ends = run.started_at + round(share * (index + 1))
+    share = run.plan.running_ms / (last + 1 - run.first)
+    begins = run.started_at + round(share * (index - run.first))
+    ends = run.started_at + round(share * (index + 1 - run.first))
     until = now if run.finished_at is None else run.finished_at
     if begins > until or begins == until < ends:
         return None, None

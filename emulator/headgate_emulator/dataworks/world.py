@@ -30,7 +30,7 @@ from headgate_emulator.dataworks.requests import (
     RerunWorkflowInstances,
 )
 from headgate_emulator.dataworks.rules import Rules
-from headgate_emulator.dataworks.runs import Run, again, ask_stop, begin, end, proceed
+from headgate_emulator.dataworks.runs import Run, again, ask_stop, begin, end, grant, proceed, redeem
 from headgate_emulator.dataworks.statuses import Status
 from headgate_emulator.fault_book import FaultBook
 from headgate_emulator.faults import DelayCreate, FailCreate, StuckStop
@@ -184,6 +184,27 @@ class World:
             raise ApiError("InvalidStatus", 400, f"The instance is {instance.status}.")
         self._rerun(instance, now)
 
+    def rerun_task(self, identity: int, index: int, now: int) -> None:
+        """Run an ended instance again from its task of `index` on; the tasks before it stay as they are."""
+        self._rerun(self.instance(identity, now), now, first=index)
+
+    def grant_task(self, identity: int, index: int, now: int) -> None:
+        """Set a failed task to success: the instance goes on behind it, or ends in Success after its last one."""
+        instance = self.instance(identity, now)
+        instance = replace(instance, run=grant(instance.run, index))
+        if index + 1 < len(instance.tasks):
+            self._rerun(instance, now, first=index + 1)
+            return
+        self._set_run(instance, redeem(instance.run, now), now)
+        self._release_children(identity, now)
+
+    def pause_task(self, identity: int, task_instance: int, now: int, *, paused: bool) -> None:
+        """Suspend a task instance, or resume it. That is shown, and holds nothing back."""
+        instance = self.instance(identity, now)
+        others = instance.paused - {task_instance}
+        chosen = others | {task_instance} if paused else others
+        self._state.instances[identity] = replace(instance, paused=chosen, modify_time=now)
+
     def finish_one(self, identity: int, outcome: Status, now: int) -> None:
         """End a running instance with `outcome` (Success or Failure), as a user of the console would."""
         instance = self.instance(identity, now)
@@ -273,8 +294,9 @@ class World:
         self._set_run(instance, proceed(instance.run, at), at)
         self._release_children(identity, at)
 
-    def _rerun(self, instance: Instance, at: int) -> None:
-        fresh = replace(instance, past=(*instance.past, instance.run)[-MAX_PAST_RUNS:], run=again(instance.run))
+    def _rerun(self, instance: Instance, at: int, *, first: int = 0) -> None:
+        past = (*instance.past, instance.run)[-MAX_PAST_RUNS:]
+        fresh = replace(instance, past=past, run=again(instance.run, first=first))
         self._state.instances[instance.id] = fresh
         self._begin(instance.id, at)
 
