@@ -13,6 +13,7 @@ from headgate.v1.flow_instance_service_pb2 import *  # noqa: F403
 from headgate.v1.job_pb2 import *  # noqa: F403
 from headgate.v1.job_report_pb2 import *  # noqa: F403
 from headgate.v1.job_service_pb2 import *  # noqa: F403
+from headgate.v1.task_instance_pb2 import *  # noqa: F403
 from headgate.v1.task_instance_service_pb2 import *  # noqa: F403
 from headgate.v1.watch_pb2 import *  # noqa: F403
 from headgate.v1.workflow_instance_pb2 import *  # noqa: F403

@@ -199,7 +199,7 @@ class ServerParts:
             "headgate.v1.WorkflowInstanceService": WorkflowInstanceService(submitter, self.reading, instances),
             "headgate.v1.FlowInstanceService": FlowInstanceService(submitter, self.reading, instances),
             "google.longrunning.Operations": OperationsService(self.store, self.hub, changer, self.streams),
-            "headgate.v1.TaskInstanceService": TaskInstanceService(self.reading),
+            "headgate.v1.TaskInstanceService": TaskInstanceService(submitter, self.reading),
             "headgate.v1.AdminService": AdminService(limits, facts, checker),
         }
 

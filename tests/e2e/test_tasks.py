@@ -62,3 +62,26 @@ async def test_a_failed_date_is_looked_into_from_the_command_line(deployment: De
     assert short.out == " code 1\n"
     assert "this is a part of the log" in short.err
     assert (unknown.status, nowhere.status) == (4, 2)
+
+
+async def test_a_failed_task_is_repaired_and_its_instance_succeeds(deployment: Deployment) -> None:
+    target = deployment.endpoints.target
+    await add_fault(deployment, kind="fail_run", task_name="load_orders", log=LOG)
+    async with Client(target) as client:
+        failed = await (await client.backfills.create(seed_backfill())).result(raise_on_failure=False)
+        instance = failed.runs[0].workflow_instance_id
+        (task,) = [one async for one in client.tasks.list(instance, status="Failure")]
+        checked = await client.tasks.rerun([task.id], validate_only=True)
+        rerun = await headgate("task", "rerun", str(task.id), "--comment", "table is back", "--wait", target=target)
+        again = await client.tasks.get(task.id)
+        refused = await (await client.tasks.set_success([task.id, 5])).result(raise_on_failure=False)
+        stopped = await headgate("task", "stop", str(task.id), "--until", "Started", target=target)
+        suspended = await headgate("task", "suspend", str(task.id), "--wait", target=target)
+        resumed = await headgate("task", "resume", str(task.id), "--wait", target=target)
+
+    assert checked.job is not None
+    assert rerun.status == 0, rerun
+    assert (again.status, again.run_number) == ("Success", 2)
+    assert [run.state for run in refused.runs] == [pb.RUN_STATE_SUCCEEDED, pb.RUN_STATE_FAILED]
+    assert stopped.status == 2
+    assert (suspended.status, resumed.status) == (0, 0)

@@ -1,6 +1,7 @@
 """Submit work, show the job, and watch it if asked to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from headgate import pb
 from headgate_cli.actions.run_command import act
@@ -72,6 +73,33 @@ def rerun(
 ) -> None:
     """Submit a rerun."""
     submit(lambda: pb.RerunWorkflowInstancesRequest(spec=specs.rerun(instance_ids, flags, path)), submission, server)
+
+
+_TASK_WRITES: Mapping[str, tuple[Callable[..., SubmitRequest], Callable[..., Any]]] = {
+    "rerun": (pb.RerunTaskInstancesRequest, pb.RerunTaskInstancesSpec),
+    "set-success": (pb.SetSuccessTaskInstancesRequest, pb.SetSuccessTaskInstancesSpec),
+    "stop": (pb.StopTaskInstancesRequest, pb.StopTaskInstancesSpec),
+    "suspend": (pb.SuspendTaskInstancesRequest, pb.SuspendTaskInstancesSpec),
+    "resume": (pb.ResumeTaskInstancesRequest, pb.ResumeTaskInstancesSpec),
+}
+"""By command of `headgate task`: its request and spec."""
+
+
+def task_write(
+    command: str,
+    task_instance_ids: Sequence[str],
+    comment: str,
+    submission: SubmitFlags,
+    server: ServerFlags,
+    **fields: bool,
+) -> None:
+    """Submit a write about task instances; `fields` are more of its spec."""
+    request, spec = _TASK_WRITES[command]
+
+    def made() -> SubmitRequest:
+        return request(spec=spec(ids=ids(task_instance_ids, "ID"), comment=comment, **fields))
+
+    submit(made, submission, server)
 
 
 def adhoc(path: str, submission: SubmitFlags, server: ServerFlags) -> None:

@@ -1,14 +1,17 @@
-"""Commands that read task instances."""
+"""Commands about task instances: reads, and writes that make jobs."""
 
 from typing import Annotated
 
 import typer
 
 from headgate_cli.input.flag_groups import expanded
-from headgate_cli.input.parameters import ConnectionFlag, ServerFlags
-from headgate_cli.input.spec_parameters import EnvType, ProjectId
+from headgate_cli.input.parameters import ConnectionFlag, ServerFlags, SubmitFlags
+from headgate_cli.input.spec_parameters import Comment, EnvType, ProjectId
 
 _TASK_INSTANCE = Annotated[int, typer.Argument(metavar="TASK_INSTANCE", help="Task instance id, see `task list`.")]
+_TASK_INSTANCES = Annotated[
+    list[str], typer.Argument(metavar="ID...", help="Task instance ids, see `task list`; comma lists are fine.")
+]
 _WORD = "upstream's own word"
 
 task = typer.Typer(help="DataWorks task instances and their logs.", no_args_is_help=True)
@@ -96,3 +99,101 @@ def log(
     from headgate_cli.actions import tasks
 
     tasks.log(id, run_number, max_length, connection, server)
+
+
+@task.command("rerun")
+@expanded
+def rerun(
+    *,
+    ids: _TASK_INSTANCES,
+    comment: Comment = "",
+    use_latest_config: Annotated[
+        bool, typer.Option("--use-latest-config", help="Run by what the tasks are configured with now.")
+    ] = False,
+    submission: SubmitFlags,
+    server: ServerFlags,
+) -> None:
+    """Run task instances again, and follow the new runs to their end.
+
+    Example:
+    headgate task rerun 1000341554602 --comment "table is back" --wait
+    """
+    from headgate_cli.actions import submits
+
+    submits.task_write("rerun", ids, comment, submission, server, use_latest_config=use_latest_config)
+
+
+@task.command("set-success")
+@expanded
+def set_success(
+    *,
+    ids: _TASK_INSTANCES,
+    comment: Comment = "",
+    submission: SubmitFlags,
+    server: ServerFlags,
+) -> None:
+    """Set failed task instances to success, so that what waits for them runs.
+
+    Example:
+    headgate task set-success 1000341554602 --wait
+    """
+    from headgate_cli.actions import submits
+
+    submits.task_write("set-success", ids, comment, submission, server)
+
+
+@task.command("stop")
+@expanded
+def stop(
+    *,
+    ids: _TASK_INSTANCES,
+    comment: Comment = "",
+    submission: SubmitFlags,
+    server: ServerFlags,
+) -> None:
+    """Stop task instances; the job is done when each was read ended.
+
+    Example:
+    headgate task stop 1000341554602 --wait
+    """
+    from headgate_cli.actions import submits
+
+    submits.task_write("stop", ids, comment, submission, server)
+
+
+@task.command("suspend")
+@expanded
+def suspend(
+    *,
+    ids: _TASK_INSTANCES,
+    comment: Comment = "",
+    submission: SubmitFlags,
+    server: ServerFlags,
+) -> None:
+    """Suspend task instances: upstream does not run them until they are resumed.
+
+    Example:
+    headgate task suspend 1000341554602
+    """
+    from headgate_cli.actions import submits
+
+    submits.task_write("suspend", ids, comment, submission, server)
+
+
+@task.command("resume")
+@expanded
+def resume(
+    *,
+    ids: _TASK_INSTANCES,
+    comment: Comment = "",
+    submission: SubmitFlags,
+    server: ServerFlags,
+) -> None:
+    """Resume task instances that were suspended.
+
+    Example:
+    headgate task resume 1000341554602
+    """
+    from headgate_cli.actions import submits
+
+    submits.task_write("resume", ids, comment, submission, server)

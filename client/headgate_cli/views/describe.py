@@ -155,8 +155,8 @@ def run_line(run: pb.InstanceRun) -> str:
 
 
 def instance(run: pb.InstanceRun) -> str:
-    """Return the id of a run's upstream instance; empty while unknown."""
-    return str(run.workflow_instance_id or clean(run.flow_instance_id))
+    """Return the id of a run's upstream instance, or of its task instance; empty while unknown."""
+    return str(run.workflow_instance_id or run.task_instance_id or clean(run.flow_instance_id))
 
 
 def run_detail(run: pb.InstanceRun) -> str:

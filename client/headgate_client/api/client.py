@@ -51,7 +51,7 @@ class Client:
         self.workflow_instances = WorkflowInstances(self._channel, caller, self.jobs)
         self.backfills = Backfills(self._channel, caller, self.jobs)
         self.flows = Flows(self._channel, caller, self.jobs)
-        self.tasks = Tasks(self._channel, caller)
+        self.tasks = Tasks(self._channel, caller, self.jobs)
         self.admin = Admin(self._channel, caller)
 
     @classmethod

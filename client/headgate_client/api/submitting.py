@@ -16,6 +16,7 @@ from headgate import pb
 from headgate.backfill.reprocess import surveys
 from headgate.v1.backfill_service_pb2_grpc import BackfillServiceStub
 from headgate.v1.flow_instance_service_pb2_grpc import FlowInstanceServiceStub
+from headgate.v1.task_instance_service_pb2_grpc import TaskInstanceServiceStub
 from headgate.v1.workflow_instance_service_pb2_grpc import WorkflowInstanceServiceStub
 from headgate_client.rpc.unary_caller import UnaryCaller
 from headgate_client.values.conversions import duration
@@ -29,6 +30,11 @@ SubmitRequest = (
     | pb.CreateBackfillRequest
     | pb.TriggerFlowRequest
     | pb.CancelFlowInstanceRequest
+    | pb.RerunTaskInstancesRequest
+    | pb.SetSuccessTaskInstancesRequest
+    | pb.StopTaskInstancesRequest
+    | pb.SuspendTaskInstancesRequest
+    | pb.ResumeTaskInstancesRequest
 )
 """A request that makes a job."""
 
@@ -99,6 +105,7 @@ class SubmitCalls:
         self._caller = caller
         instances = WorkflowInstanceServiceStub(channel)
         flows = FlowInstanceServiceStub(channel)
+        tasks = TaskInstanceServiceStub(channel)
         self._methods: dict[type[Any], Method] = {
             pb.CreateWorkflowInstancesRequest: ("CreateWorkflowInstances", instances.CreateWorkflowInstances),
             pb.StartWorkflowInstancesRequest: ("StartWorkflowInstances", instances.StartWorkflowInstances),
@@ -111,6 +118,11 @@ class SubmitCalls:
             pb.CreateBackfillRequest: ("CreateBackfill", BackfillServiceStub(channel).CreateBackfill),
             pb.TriggerFlowRequest: ("TriggerFlow", flows.TriggerFlow),
             pb.CancelFlowInstanceRequest: ("CancelFlowInstance", flows.CancelFlowInstance),
+            pb.RerunTaskInstancesRequest: ("RerunTaskInstances", tasks.RerunTaskInstances),
+            pb.SetSuccessTaskInstancesRequest: ("SetSuccessTaskInstances", tasks.SetSuccessTaskInstances),
+            pb.StopTaskInstancesRequest: ("StopTaskInstances", tasks.StopTaskInstances),
+            pb.SuspendTaskInstancesRequest: ("SuspendTaskInstances", tasks.SuspendTaskInstances),
+            pb.ResumeTaskInstancesRequest: ("ResumeTaskInstances", tasks.ResumeTaskInstances),
         }
 
     async def submit(self, request: SubmitRequest, options: SubmitOptions) -> pb.Job:
@@ -138,6 +150,11 @@ _RUN_FIELDS: dict[type[Any], str] = {
     pb.CreateBackfillRequest: "backfill",
     pb.TriggerFlowRequest: "trigger_flow",
     pb.CancelFlowInstanceRequest: "cancel_flow_instance",
+    pb.RerunTaskInstancesRequest: "rerun_tasks",
+    pb.SetSuccessTaskInstancesRequest: "set_success_tasks",
+    pb.StopTaskInstancesRequest: "stop_tasks",
+    pb.SuspendTaskInstancesRequest: "suspend_tasks",
+    pb.ResumeTaskInstancesRequest: "resume_tasks",
 }
 
 

@@ -14,6 +14,7 @@ from google.rpc import status_pb2 as _status_pb2
 from google.type import date_pb2 as _date_pb2
 from headgate.v1 import backfill_pb2 as _backfill_pb2
 from headgate.v1 import flow_instance_pb2 as _flow_instance_pb2
+from headgate.v1 import task_instance_pb2 as _task_instance_pb2
 from headgate.v1 import workflow_instance_pb2 as _workflow_instance_pb2
 import builtins as _builtins
 import sys
@@ -113,13 +114,15 @@ class _RunStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunState.Val
     RUN_STATE_PLANNED: _RunState.ValueType  # 1
     """Wanted; nothing was asked of upstream yet."""
     RUN_STATE_CREATING: _RunState.ValueType  # 2
-    """A create that covers it was asked for."""
+    """A create that covers it was asked for; of a task instance, the job's one call."""
     RUN_STATE_CREATED: _RunState.ValueType  # 3
     """It exists upstream and was not started."""
     RUN_STATE_BLOCKED: _RunState.ValueType  # 4
     """Upstream answered that it waits for a parent, see blocked_by_id. Not an error."""
     RUN_STATE_STARTING: _RunState.ValueType  # 5
-    """A start was accepted; it was not seen running yet."""
+    """A start was accepted; it was not seen running yet. Of a task instance, the job's call was accepted, and its effect was
+    not seen yet.
+    """
     RUN_STATE_RUNNING: _RunState.ValueType  # 6
     """It was seen started and not ended."""
     RUN_STATE_SUCCEEDED: _RunState.ValueType  # 7
@@ -145,13 +148,15 @@ RUN_STATE_UNSPECIFIED: RunState.ValueType  # 0
 RUN_STATE_PLANNED: RunState.ValueType  # 1
 """Wanted; nothing was asked of upstream yet."""
 RUN_STATE_CREATING: RunState.ValueType  # 2
-"""A create that covers it was asked for."""
+"""A create that covers it was asked for; of a task instance, the job's one call."""
 RUN_STATE_CREATED: RunState.ValueType  # 3
 """It exists upstream and was not started."""
 RUN_STATE_BLOCKED: RunState.ValueType  # 4
 """Upstream answered that it waits for a parent, see blocked_by_id. Not an error."""
 RUN_STATE_STARTING: RunState.ValueType  # 5
-"""A start was accepted; it was not seen running yet."""
+"""A start was accepted; it was not seen running yet. Of a task instance, the job's call was accepted, and its effect was
+not seen yet.
+"""
 RUN_STATE_RUNNING: RunState.ValueType  # 6
 """It was seen started and not ended."""
 RUN_STATE_SUCCEEDED: RunState.ValueType  # 7
@@ -380,6 +385,11 @@ class Job(_message.Message):
     BACKFILL_FIELD_NUMBER: _builtins.int
     TRIGGER_FLOW_FIELD_NUMBER: _builtins.int
     CANCEL_FLOW_INSTANCE_FIELD_NUMBER: _builtins.int
+    RERUN_TASKS_FIELD_NUMBER: _builtins.int
+    SET_SUCCESS_TASKS_FIELD_NUMBER: _builtins.int
+    STOP_TASKS_FIELD_NUMBER: _builtins.int
+    SUSPEND_TASKS_FIELD_NUMBER: _builtins.int
+    RESUME_TASKS_FIELD_NUMBER: _builtins.int
     RUNS_FIELD_NUMBER: _builtins.int
     COUNTS_FIELD_NUMBER: _builtins.int
     OPERATIONS_FIELD_NUMBER: _builtins.int
@@ -452,8 +462,30 @@ class Job(_message.Message):
         """CancelFlowInstance."""
 
     @_builtins.property
+    def rerun_tasks(self) -> _task_instance_pb2.RerunTaskInstancesSpec:
+        """RerunTaskInstances."""
+
+    @_builtins.property
+    def set_success_tasks(self) -> _task_instance_pb2.SetSuccessTaskInstancesSpec:
+        """SetSuccessTaskInstances."""
+
+    @_builtins.property
+    def stop_tasks(self) -> _task_instance_pb2.StopTaskInstancesSpec:
+        """StopTaskInstances."""
+
+    @_builtins.property
+    def suspend_tasks(self) -> _task_instance_pb2.SuspendTaskInstancesSpec:
+        """SuspendTaskInstances."""
+
+    @_builtins.property
+    def resume_tasks(self) -> _task_instance_pb2.ResumeTaskInstancesSpec:
+        """ResumeTaskInstances."""
+
+    @_builtins.property
     def runs(self) -> _containers.RepeatedCompositeFieldContainer[Global___InstanceRun]:
-        """One row per upstream instance; in a backfill one per business date, oldest first."""
+        """One row per upstream instance; in a backfill one per business date, oldest first; one per task instance where the job
+        is about those.
+        """
 
     @_builtins.property
     def counts(self) -> Global___RunCounts:
@@ -539,6 +571,11 @@ class Job(_message.Message):
         backfill: _backfill_pb2.BackfillSpec | None = ...,
         trigger_flow: _flow_instance_pb2.TriggerFlowSpec | None = ...,
         cancel_flow_instance: _flow_instance_pb2.CancelFlowInstanceSpec | None = ...,
+        rerun_tasks: _task_instance_pb2.RerunTaskInstancesSpec | None = ...,
+        set_success_tasks: _task_instance_pb2.SetSuccessTaskInstancesSpec | None = ...,
+        stop_tasks: _task_instance_pb2.StopTaskInstancesSpec | None = ...,
+        suspend_tasks: _task_instance_pb2.SuspendTaskInstancesSpec | None = ...,
+        resume_tasks: _task_instance_pb2.ResumeTaskInstancesSpec | None = ...,
         runs: _abc.Iterable[Global___InstanceRun] | None = ...,
         counts: Global___RunCounts | None = ...,
         operations: _abc.Iterable[Global___UpstreamOperation] | None = ...,
@@ -559,11 +596,11 @@ class Job(_message.Message):
         survey_time: _timestamp_pb2.Timestamp | None = ...,
         forecast: Global___JobForecast | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["adhoc", b"adhoc", "backfill", b"backfill", "cancel", b"cancel", "cancel_flow_instance", b"cancel_flow_instance", "counts", b"counts", "create", b"create", "create_time", b"create_time", "deadline_time", b"deadline_time", "end_time", b"end_time", "error", b"error", "eta_time", b"eta_time", "expire_time", b"expire_time", "forecast", b"forecast", "rerun", b"rerun", "spec", b"spec", "start", b"start", "start_time", b"start_time", "stop", b"stop", "survey_time", b"survey_time", "trigger_flow", b"trigger_flow", "ttl_after_end", b"ttl_after_end", "update_time", b"update_time", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adhoc", b"adhoc", "backfill", b"backfill", "cancel", b"cancel", "cancel_flow_instance", b"cancel_flow_instance", "counts", b"counts", "create", b"create", "create_time", b"create_time", "deadline_time", b"deadline_time", "end_time", b"end_time", "error", b"error", "eta_time", b"eta_time", "expire_time", b"expire_time", "forecast", b"forecast", "rerun", b"rerun", "rerun_tasks", b"rerun_tasks", "resume_tasks", b"resume_tasks", "set_success_tasks", b"set_success_tasks", "spec", b"spec", "start", b"start", "start_time", b"start_time", "stop", b"stop", "stop_tasks", b"stop_tasks", "survey_time", b"survey_time", "suspend_tasks", b"suspend_tasks", "trigger_flow", b"trigger_flow", "ttl_after_end", b"ttl_after_end", "update_time", b"update_time", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adhoc", b"adhoc", "backfill", b"backfill", "cancel", b"cancel", "cancel_flow_instance", b"cancel_flow_instance", "connection", b"connection", "counts", b"counts", "create", b"create", "create_time", b"create_time", "creator", b"creator", "deadline_time", b"deadline_time", "end_time", b"end_time", "error", b"error", "eta_time", b"eta_time", "etag", b"etag", "expire_time", b"expire_time", "forecast", b"forecast", "labels", b"labels", "name", b"name", "operations", b"operations", "priority", b"priority", "rerun", b"rerun", "revision", b"revision", "runs", b"runs", "spec", b"spec", "start", b"start", "start_time", b"start_time", "state", b"state", "stop", b"stop", "survey_time", b"survey_time", "trigger_flow", b"trigger_flow", "ttl_after_end", b"ttl_after_end", "uid", b"uid", "until", b"until", "update_time", b"update_time", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adhoc", b"adhoc", "backfill", b"backfill", "cancel", b"cancel", "cancel_flow_instance", b"cancel_flow_instance", "connection", b"connection", "counts", b"counts", "create", b"create", "create_time", b"create_time", "creator", b"creator", "deadline_time", b"deadline_time", "end_time", b"end_time", "error", b"error", "eta_time", b"eta_time", "etag", b"etag", "expire_time", b"expire_time", "forecast", b"forecast", "labels", b"labels", "name", b"name", "operations", b"operations", "priority", b"priority", "rerun", b"rerun", "rerun_tasks", b"rerun_tasks", "resume_tasks", b"resume_tasks", "revision", b"revision", "runs", b"runs", "set_success_tasks", b"set_success_tasks", "spec", b"spec", "start", b"start", "start_time", b"start_time", "state", b"state", "stop", b"stop", "stop_tasks", b"stop_tasks", "survey_time", b"survey_time", "suspend_tasks", b"suspend_tasks", "trigger_flow", b"trigger_flow", "ttl_after_end", b"ttl_after_end", "uid", b"uid", "until", b"until", "update_time", b"update_time", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_spec: _TypeAlias = _typing.Literal["create", "start", "stop", "rerun", "adhoc", "backfill", "trigger_flow", "cancel_flow_instance"]  # noqa: Y015
+    _WhichOneofReturnType_spec: _TypeAlias = _typing.Literal["create", "start", "stop", "rerun", "adhoc", "backfill", "trigger_flow", "cancel_flow_instance", "rerun_tasks", "set_success_tasks", "stop_tasks", "suspend_tasks", "resume_tasks"]  # noqa: Y015
     _WhichOneofArgType_spec: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_spec) -> _WhichOneofReturnType_spec | None: ...
 
@@ -655,6 +692,8 @@ class InstanceRun(_message.Message):
     DRY_RUN_TASKS_FIELD_NUMBER: _builtins.int
     STOPPED_BY_FIELD_NUMBER: _builtins.int
     STOPPED_BY_JOB_FIELD_NUMBER: _builtins.int
+    TASK_INSTANCE_ID_FIELD_NUMBER: _builtins.int
+    TASK_RUN_NUMBER_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Position in the job's runs, from 0; never changes."""
     workflow_instance_id: _builtins.int
@@ -687,6 +726,12 @@ class InstanceRun(_message.Message):
     """Who stopped it, where it is STOPPED and that is known; unspecified otherwise."""
     stopped_by_job: _builtins.str
     """Name of the other job whose call stopped it: "jobs/{job_id}"; empty unless stopped_by is ANOTHER_JOB."""
+    task_instance_id: _builtins.int
+    """Task instance id, of a job that is about task instances; 0 otherwise."""
+    task_run_number: _builtins.int
+    """Which run of the task instance was its latest before this job's call, from 1; 0 before that was read. Only a run after
+    it can be this job's.
+    """
     @_builtins.property
     def biz_date(self) -> _date_pb2.Date:
         """Business date; absent where the instance has none or it was not read yet."""
@@ -755,10 +800,12 @@ class InstanceRun(_message.Message):
         dry_run_tasks: _abc.Iterable[_builtins.str] | None = ...,
         stopped_by: Global___StoppedBy.ValueType = ...,
         stopped_by_job: _builtins.str = ...,
+        task_instance_id: _builtins.int = ...,
+        task_run_number: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["biz_date", b"biz_date", "error", b"error", "failure_digest", b"failure_digest", "finished_time", b"finished_time", "observe_time", b"observe_time", "parent_end_time", b"parent_end_time", "started_time", b"started_time", "stop_time", b"stop_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "biz_date", b"biz_date", "blocked_by_id", b"blocked_by_id", "dry_run_tasks", b"dry_run_tasks", "error", b"error", "failure_digest", b"failure_digest", "finished_time", b"finished_time", "flow_instance_id", b"flow_instance_id", "index", b"index", "observe_time", b"observe_time", "operation_index", b"operation_index", "parent_end_time", b"parent_end_time", "recalls", b"recalls", "retries", b"retries", "started_by", b"started_by", "started_time", b"started_time", "state", b"state", "stop_time", b"stop_time", "stopped_by", b"stopped_by", "stopped_by_job", b"stopped_by_job", "upstream_message", b"upstream_message", "upstream_status", b"upstream_status", "workflow_instance_id", b"workflow_instance_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "biz_date", b"biz_date", "blocked_by_id", b"blocked_by_id", "dry_run_tasks", b"dry_run_tasks", "error", b"error", "failure_digest", b"failure_digest", "finished_time", b"finished_time", "flow_instance_id", b"flow_instance_id", "index", b"index", "observe_time", b"observe_time", "operation_index", b"operation_index", "parent_end_time", b"parent_end_time", "recalls", b"recalls", "retries", b"retries", "started_by", b"started_by", "started_time", b"started_time", "state", b"state", "stop_time", b"stop_time", "stopped_by", b"stopped_by", "stopped_by_job", b"stopped_by_job", "task_instance_id", b"task_instance_id", "task_run_number", b"task_run_number", "upstream_message", b"upstream_message", "upstream_status", b"upstream_status", "workflow_instance_id", b"workflow_instance_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

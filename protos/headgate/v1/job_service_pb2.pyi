@@ -17,6 +17,7 @@ from headgate.v1 import event_pb2 as _event_pb2
 from headgate.v1 import flow_instance_service_pb2 as _flow_instance_service_pb2
 from headgate.v1 import job_pb2 as _job_pb2
 from headgate.v1 import job_report_pb2 as _job_report_pb2
+from headgate.v1 import task_instance_service_pb2 as _task_instance_service_pb2
 from headgate.v1 import watch_pb2 as _watch_pb2
 from headgate.v1 import workflow_instance_service_pb2 as _workflow_instance_service_pb2
 import builtins as _builtins
@@ -405,6 +406,11 @@ class RunJobRequest(_message.Message):
     BACKFILL_FIELD_NUMBER: _builtins.int
     TRIGGER_FLOW_FIELD_NUMBER: _builtins.int
     CANCEL_FLOW_INSTANCE_FIELD_NUMBER: _builtins.int
+    RERUN_TASKS_FIELD_NUMBER: _builtins.int
+    SET_SUCCESS_TASKS_FIELD_NUMBER: _builtins.int
+    STOP_TASKS_FIELD_NUMBER: _builtins.int
+    SUSPEND_TASKS_FIELD_NUMBER: _builtins.int
+    RESUME_TASKS_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
     PROGRESS_INTERVAL_FIELD_NUMBER: _builtins.int
     mode: _watch_pb2.WatchMode.ValueType
@@ -442,6 +448,26 @@ class RunJobRequest(_message.Message):
         """CancelFlowInstance."""
 
     @_builtins.property
+    def rerun_tasks(self) -> _task_instance_service_pb2.RerunTaskInstancesRequest:
+        """RerunTaskInstances."""
+
+    @_builtins.property
+    def set_success_tasks(self) -> _task_instance_service_pb2.SetSuccessTaskInstancesRequest:
+        """SetSuccessTaskInstances."""
+
+    @_builtins.property
+    def stop_tasks(self) -> _task_instance_service_pb2.StopTaskInstancesRequest:
+        """StopTaskInstances."""
+
+    @_builtins.property
+    def suspend_tasks(self) -> _task_instance_service_pb2.SuspendTaskInstancesRequest:
+        """SuspendTaskInstances."""
+
+    @_builtins.property
+    def resume_tasks(self) -> _task_instance_service_pb2.ResumeTaskInstancesRequest:
+        """ResumeTaskInstances."""
+
+    @_builtins.property
     def progress_interval(self) -> _duration_pb2.Duration:
         """Longest silence, 1 s to 5 min; absent means 15 s."""
 
@@ -456,14 +482,19 @@ class RunJobRequest(_message.Message):
         backfill: _backfill_service_pb2.CreateBackfillRequest | None = ...,
         trigger_flow: _flow_instance_service_pb2.TriggerFlowRequest | None = ...,
         cancel_flow_instance: _flow_instance_service_pb2.CancelFlowInstanceRequest | None = ...,
+        rerun_tasks: _task_instance_service_pb2.RerunTaskInstancesRequest | None = ...,
+        set_success_tasks: _task_instance_service_pb2.SetSuccessTaskInstancesRequest | None = ...,
+        stop_tasks: _task_instance_service_pb2.StopTaskInstancesRequest | None = ...,
+        suspend_tasks: _task_instance_service_pb2.SuspendTaskInstancesRequest | None = ...,
+        resume_tasks: _task_instance_service_pb2.ResumeTaskInstancesRequest | None = ...,
         mode: _watch_pb2.WatchMode.ValueType = ...,
         progress_interval: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["adhoc", b"adhoc", "backfill", b"backfill", "cancel_flow_instance", b"cancel_flow_instance", "create", b"create", "progress_interval", b"progress_interval", "request", b"request", "rerun", b"rerun", "start", b"start", "stop", b"stop", "trigger_flow", b"trigger_flow"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adhoc", b"adhoc", "backfill", b"backfill", "cancel_flow_instance", b"cancel_flow_instance", "create", b"create", "progress_interval", b"progress_interval", "request", b"request", "rerun", b"rerun", "rerun_tasks", b"rerun_tasks", "resume_tasks", b"resume_tasks", "set_success_tasks", b"set_success_tasks", "start", b"start", "stop", b"stop", "stop_tasks", b"stop_tasks", "suspend_tasks", b"suspend_tasks", "trigger_flow", b"trigger_flow"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adhoc", b"adhoc", "backfill", b"backfill", "cancel_flow_instance", b"cancel_flow_instance", "create", b"create", "mode", b"mode", "progress_interval", b"progress_interval", "request", b"request", "rerun", b"rerun", "start", b"start", "stop", b"stop", "trigger_flow", b"trigger_flow"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adhoc", b"adhoc", "backfill", b"backfill", "cancel_flow_instance", b"cancel_flow_instance", "create", b"create", "mode", b"mode", "progress_interval", b"progress_interval", "request", b"request", "rerun", b"rerun", "rerun_tasks", b"rerun_tasks", "resume_tasks", b"resume_tasks", "set_success_tasks", b"set_success_tasks", "start", b"start", "stop", b"stop", "stop_tasks", b"stop_tasks", "suspend_tasks", b"suspend_tasks", "trigger_flow", b"trigger_flow"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["create", "start", "stop", "rerun", "adhoc", "backfill", "trigger_flow", "cancel_flow_instance"]  # noqa: Y015
+    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["create", "start", "stop", "rerun", "adhoc", "backfill", "trigger_flow", "cancel_flow_instance", "rerun_tasks", "set_success_tasks", "stop_tasks", "suspend_tasks", "resume_tasks"]  # noqa: Y015
     _WhichOneofArgType_request: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_request) -> _WhichOneofReturnType_request | None: ...
 

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from headgate.v1 import job_pb2 as headgate_dot_v1_dot_job__pb2
 from headgate.v1 import task_instance_service_pb2 as headgate_dot_v1_dot_task__instance__service__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -26,7 +27,15 @@ if _version_not_supported:
 
 
 class TaskInstanceServiceStub:
-    """Reads task instances and their logs, each time afresh. True of every call: as WorkflowInstanceService.
+    """Reads task instances and their logs, each time afresh, and repairs, stops or holds single ones. True of every call:
+    as WorkflowInstanceService.
+
+    True of every write: the job reads each task instance first, and leaves out what is already as it is to be. Then
+    one call names the others, after its intent is on record, and upstream's answer for each is told in its run: what
+    it refuses is FAILED with UPSTREAM_REFUSED. After a lost reply each task instance is read again, by its status and
+    run number; a rerun whose effect does not show needs a person (ResolveJob), the other calls are sent again for
+    those that do not show it. A cancel takes back nothing that was sent: the job lets go of it, or follows it to its
+    end with mode DRAIN.
     """
 
     def __init__(self, channel):
@@ -50,10 +59,43 @@ class TaskInstanceServiceStub:
                 request_serializer=headgate_dot_v1_dot_task__instance__service__pb2.GetTaskInstanceLogRequest.SerializeToString,
                 response_deserializer=headgate_dot_v1_dot_task__instance__service__pb2.TaskInstanceLog.FromString,
                 _registered_method=True)
+        self.RerunTaskInstances = channel.unary_unary(
+                '/headgate.v1.TaskInstanceService/RerunTaskInstances',
+                request_serializer=headgate_dot_v1_dot_task__instance__service__pb2.RerunTaskInstancesRequest.SerializeToString,
+                response_deserializer=headgate_dot_v1_dot_job__pb2.Job.FromString,
+                _registered_method=True)
+        self.SetSuccessTaskInstances = channel.unary_unary(
+                '/headgate.v1.TaskInstanceService/SetSuccessTaskInstances',
+                request_serializer=headgate_dot_v1_dot_task__instance__service__pb2.SetSuccessTaskInstancesRequest.SerializeToString,
+                response_deserializer=headgate_dot_v1_dot_job__pb2.Job.FromString,
+                _registered_method=True)
+        self.StopTaskInstances = channel.unary_unary(
+                '/headgate.v1.TaskInstanceService/StopTaskInstances',
+                request_serializer=headgate_dot_v1_dot_task__instance__service__pb2.StopTaskInstancesRequest.SerializeToString,
+                response_deserializer=headgate_dot_v1_dot_job__pb2.Job.FromString,
+                _registered_method=True)
+        self.SuspendTaskInstances = channel.unary_unary(
+                '/headgate.v1.TaskInstanceService/SuspendTaskInstances',
+                request_serializer=headgate_dot_v1_dot_task__instance__service__pb2.SuspendTaskInstancesRequest.SerializeToString,
+                response_deserializer=headgate_dot_v1_dot_job__pb2.Job.FromString,
+                _registered_method=True)
+        self.ResumeTaskInstances = channel.unary_unary(
+                '/headgate.v1.TaskInstanceService/ResumeTaskInstances',
+                request_serializer=headgate_dot_v1_dot_task__instance__service__pb2.ResumeTaskInstancesRequest.SerializeToString,
+                response_deserializer=headgate_dot_v1_dot_job__pb2.Job.FromString,
+                _registered_method=True)
 
 
 class TaskInstanceServiceServicer:
-    """Reads task instances and their logs, each time afresh. True of every call: as WorkflowInstanceService.
+    """Reads task instances and their logs, each time afresh, and repairs, stops or holds single ones. True of every call:
+    as WorkflowInstanceService.
+
+    True of every write: the job reads each task instance first, and leaves out what is already as it is to be. Then
+    one call names the others, after its intent is on record, and upstream's answer for each is told in its run: what
+    it refuses is FAILED with UPSTREAM_REFUSED. After a lost reply each task instance is read again, by its status and
+    run number; a rerun whose effect does not show needs a person (ResolveJob), the other calls are sent again for
+    those that do not show it. A cancel takes back nothing that was sent: the job lets go of it, or follows it to its
+    end with mode DRAIN.
     """
 
     def ListTaskInstances(self, request, context):
@@ -96,6 +138,100 @@ class TaskInstanceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RerunTaskInstances(self, request, context):
+        """Runs task instances that have ended again.
+
+        Returns the job at once. With until FINISHED, the default, the job follows each new run to its end: SUCCEEDED or
+        FAILED. What a rerun starts besides is up to upstream: tasks behind it that have not run go on when it succeeds.
+
+        Errors:
+        * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
+        * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+        * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
+        * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
+        or GetJob that one.
+        * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+        * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetSuccessTaskInstances(self, request, context):
+        """Sets failed task instances to success, so that what waits for them runs.
+
+        Returns the job at once. The job is done when each was read in Success. One that is in Success already is left out.
+
+        Errors:
+        * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
+        * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+        * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
+        * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
+        or GetJob that one.
+        * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+        * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StopTaskInstances(self, request, context):
+        """Stops task instances that run.
+
+        Returns the job at once. Stopping is asynchronous upstream: the job is done when each was read ended, and a run
+        is STOPPED then. One that has ended already is left out.
+
+        Errors:
+        * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
+        * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+        * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
+        * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
+        or GetJob that one.
+        * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+        * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SuspendTaskInstances(self, request, context):
+        """Suspends task instances: upstream does not run them until they are resumed.
+
+        Returns the job at once. The job is done when upstream has accepted it. One that is shown as paused already is
+        left out.
+
+        Errors:
+        * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
+        * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+        * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
+        * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
+        or GetJob that one.
+        * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+        * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeTaskInstances(self, request, context):
+        """Resumes task instances that were suspended.
+
+        Returns the job at once. The job is done when upstream has accepted it. One that is not shown as paused is left
+        out.
+
+        Errors:
+        * INVALID_ARGUMENT, FIELD_INVALID: a BadRequest names every field; mend the request.
+        * INVALID_ARGUMENT, REQUEST_ID_REUSED: the request_id was used with another body; use a fresh one.
+        * NOT_FOUND, JOB_DELETED: the request_id was used, and its job is gone; a fresh one makes another job.
+        * ALREADY_EXISTS, JOB_EXISTS: the job_id is taken; the metadata carries the other job's state. Choose another id,
+        or GetJob that one.
+        * RESOURCE_EXHAUSTED, CALLER_LIMIT: wait as RetryInfo says.
+        * UNAVAILABLE, STORE_UNAVAILABLE or STORE_FULL: nothing was acknowledged; repeat with the same request_id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TaskInstanceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -114,6 +250,31 @@ def add_TaskInstanceServiceServicer_to_server(servicer, server):
                     request_deserializer=headgate_dot_v1_dot_task__instance__service__pb2.GetTaskInstanceLogRequest.FromString,
                     response_serializer=headgate_dot_v1_dot_task__instance__service__pb2.TaskInstanceLog.SerializeToString,
             ),
+            'RerunTaskInstances': grpc.unary_unary_rpc_method_handler(
+                    servicer.RerunTaskInstances,
+                    request_deserializer=headgate_dot_v1_dot_task__instance__service__pb2.RerunTaskInstancesRequest.FromString,
+                    response_serializer=headgate_dot_v1_dot_job__pb2.Job.SerializeToString,
+            ),
+            'SetSuccessTaskInstances': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetSuccessTaskInstances,
+                    request_deserializer=headgate_dot_v1_dot_task__instance__service__pb2.SetSuccessTaskInstancesRequest.FromString,
+                    response_serializer=headgate_dot_v1_dot_job__pb2.Job.SerializeToString,
+            ),
+            'StopTaskInstances': grpc.unary_unary_rpc_method_handler(
+                    servicer.StopTaskInstances,
+                    request_deserializer=headgate_dot_v1_dot_task__instance__service__pb2.StopTaskInstancesRequest.FromString,
+                    response_serializer=headgate_dot_v1_dot_job__pb2.Job.SerializeToString,
+            ),
+            'SuspendTaskInstances': grpc.unary_unary_rpc_method_handler(
+                    servicer.SuspendTaskInstances,
+                    request_deserializer=headgate_dot_v1_dot_task__instance__service__pb2.SuspendTaskInstancesRequest.FromString,
+                    response_serializer=headgate_dot_v1_dot_job__pb2.Job.SerializeToString,
+            ),
+            'ResumeTaskInstances': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeTaskInstances,
+                    request_deserializer=headgate_dot_v1_dot_task__instance__service__pb2.ResumeTaskInstancesRequest.FromString,
+                    response_serializer=headgate_dot_v1_dot_job__pb2.Job.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'headgate.v1.TaskInstanceService', rpc_method_handlers)
@@ -123,7 +284,15 @@ def add_TaskInstanceServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TaskInstanceService:
-    """Reads task instances and their logs, each time afresh. True of every call: as WorkflowInstanceService.
+    """Reads task instances and their logs, each time afresh, and repairs, stops or holds single ones. True of every call:
+    as WorkflowInstanceService.
+
+    True of every write: the job reads each task instance first, and leaves out what is already as it is to be. Then
+    one call names the others, after its intent is on record, and upstream's answer for each is told in its run: what
+    it refuses is FAILED with UPSTREAM_REFUSED. After a lost reply each task instance is read again, by its status and
+    run number; a rerun whose effect does not show needs a person (ResolveJob), the other calls are sent again for
+    those that do not show it. A cancel takes back nothing that was sent: the job lets go of it, or follows it to its
+    end with mode DRAIN.
     """
 
     @staticmethod
@@ -197,6 +366,141 @@ class TaskInstanceService:
             '/headgate.v1.TaskInstanceService/GetTaskInstanceLog',
             headgate_dot_v1_dot_task__instance__service__pb2.GetTaskInstanceLogRequest.SerializeToString,
             headgate_dot_v1_dot_task__instance__service__pb2.TaskInstanceLog.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RerunTaskInstances(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headgate.v1.TaskInstanceService/RerunTaskInstances',
+            headgate_dot_v1_dot_task__instance__service__pb2.RerunTaskInstancesRequest.SerializeToString,
+            headgate_dot_v1_dot_job__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetSuccessTaskInstances(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headgate.v1.TaskInstanceService/SetSuccessTaskInstances',
+            headgate_dot_v1_dot_task__instance__service__pb2.SetSuccessTaskInstancesRequest.SerializeToString,
+            headgate_dot_v1_dot_job__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StopTaskInstances(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headgate.v1.TaskInstanceService/StopTaskInstances',
+            headgate_dot_v1_dot_task__instance__service__pb2.StopTaskInstancesRequest.SerializeToString,
+            headgate_dot_v1_dot_job__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SuspendTaskInstances(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headgate.v1.TaskInstanceService/SuspendTaskInstances',
+            headgate_dot_v1_dot_task__instance__service__pb2.SuspendTaskInstancesRequest.SerializeToString,
+            headgate_dot_v1_dot_job__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeTaskInstances(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headgate.v1.TaskInstanceService/ResumeTaskInstances',
+            headgate_dot_v1_dot_task__instance__service__pb2.ResumeTaskInstancesRequest.SerializeToString,
+            headgate_dot_v1_dot_job__pb2.Job.FromString,
             options,
             channel_credentials,
             insecure,

@@ -68,6 +68,13 @@ _READS: Final = (
 )
 _FLOW_READS: Final = ("GetFlowInstance", "ListFlowInstances", "WatchFlowInstances")
 _TASK_READS: Final = ("ListTaskInstances", "GetTaskInstance")
+_TASK_WRITES: Final = (
+    "RerunTaskInstances",
+    "SetSuccessTaskInstances",
+    "StopTaskInstances",
+    "SuspendTaskInstances",
+    "ResumeTaskInstances",
+)
 
 RULES: Final[Mapping[str, AccessRule]] = {
     **_rules(_JOBS, Right.READ, Scope.JOB, "GetJob", "WatchJob", "ListJobEvents", "ExplainJob", "GetJobReport"),
@@ -82,6 +89,7 @@ RULES: Final[Mapping[str, AccessRule]] = {
     **_rules(_FLOWS, Right.READ, Scope.CONNECTION, *_FLOW_READS),
     **_rules(_FLOWS, Right.WRITE, Scope.CONNECTION, "TriggerFlow", "CancelFlowInstance"),
     **_rules(_TASKS, Right.READ, Scope.CONNECTION, *_TASK_READS),
+    **_rules(_TASKS, Right.WRITE, Scope.CONNECTION, *_TASK_WRITES),
     **_rules(_FLOWS, Right.PAYLOADS, Scope.CONNECTION, "GetFlowTaskInstanceLog"),
     **_rules(_TASKS, Right.PAYLOADS, Scope.CONNECTION, "GetTaskInstanceLog"),
     **_rules(_BACKFILLS, Right.PLAN, Scope.CONNECTION, "PlanBackfill"),

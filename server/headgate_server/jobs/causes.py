@@ -187,9 +187,17 @@ def upstream(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:
     """Runs that upstream has accepted and holds back."""
     waiting = [run for run in job.runs if run.state in RUN_FRONTIER and run.upstream_status in _UPSTREAM_WAITS]
     for run in waiting[:MOST_RUNS]:
-        said = f"instance {run.workflow_instance_id} is in {run.upstream_status}"
-        kind, subject = _UPSTREAM_WAITS[run.upstream_status], str(run.workflow_instance_id)
+        said = f"{_instance(run)} is in {run.upstream_status}"
+        kind, subject = _UPSTREAM_WAITS[run.upstream_status], _subject(run)
         yield _of_run(kind, subject, said, run, time_of(run, "observe_time"), runs=1)
+
+
+def _subject(run: pb.InstanceRun) -> str:
+    return run.flow_instance_id or str(run.workflow_instance_id or run.task_instance_id)
+
+
+def _instance(run: pb.InstanceRun) -> str:
+    return f"{'task ' if run.task_instance_id else ''}instance {_subject(run)}"
 
 
 def running(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:
@@ -197,7 +205,7 @@ def running(job: pb.Job, _: Facts) -> Iterator[pb.Cause]:
     found = [run for run in job.runs if run.state in RUN_FRONTIER and run.upstream_status not in _UPSTREAM_WAITS]
     if found:
         first = min(found, key=lambda run: (not run.HasField("started_time"), run.started_time.ToNanoseconds()))
-        subject = first.flow_instance_id or str(first.workflow_instance_id)
+        subject = _subject(first)
         said = f"{len(found)} of {len(job.runs)} runs run"
         yield _of_run(pb.CAUSE_KIND_RUNNING, subject, said, first, time_of(first, "started_time"), runs=len(found))
 

@@ -128,6 +128,11 @@ def _cancelled_run(runs: Any, spec: pb.CancelFlowInstanceSpec, _days: Sequence[d
     _add_row(runs, 0, pb.RUN_STATE_CREATED).flow_instance_id = spec.flow_instance_id
 
 
+def _per_task(runs: Any, spec: Any, _days: Sequence[date]) -> None:
+    for index, id_ in enumerate(spec.ids):
+        _add_row(runs, index, pb.RUN_STATE_PLANNED).task_instance_id = id_
+
+
 def _create_days(spec: pb.CreateWorkflowInstancesSpec) -> Sequence[date]:
     if spec.type != pb.WORKFLOW_INSTANCE_TYPE_SUPPLEMENT_DATA:
         return ()
@@ -155,6 +160,11 @@ KINDS: Final[Mapping[type[Message], JobKind]] = {
     pb.CreateBackfillRequest: JobKind("backfill", _finished, _per_date, date_rules.days),
     pb.TriggerFlowRequest: JobKind("trigger_flow", _finished, _triggered_run),
     pb.CancelFlowInstanceRequest: JobKind("cancel_flow_instance", _finished, _cancelled_run),
+    pb.RerunTaskInstancesRequest: JobKind("rerun_tasks", _finished, _per_task),
+    pb.SetSuccessTaskInstancesRequest: JobKind("set_success_tasks", _finished, _per_task),
+    pb.StopTaskInstancesRequest: JobKind("stop_tasks", _finished, _per_task),
+    pb.SuspendTaskInstancesRequest: JobKind("suspend_tasks", _finished, _per_task),
+    pb.ResumeTaskInstancesRequest: JobKind("resume_tasks", _finished, _per_task),
 }
 """Every request that makes a job."""
 

@@ -21,8 +21,14 @@ _UNDECIDED: Final = frozenset(
 )
 """Outcomes that a person can decide; the others are known."""
 
-_NAMELESS: Final = frozenset({"rerun", "cancel_flow_instance"})
+_TASKS: Final = frozenset({"rerun_tasks", "set_success_tasks", "stop_tasks", "suspend_tasks", "resume_tasks"})
+"""Kinds of job about task instances."""
+
+_NAMELESS: Final = frozenset({"rerun", "cancel_flow_instance"}) | _TASKS
 """Kinds of job whose calls make no instances, so that none can be named."""
+
+_RERUNS: Final = frozenset({"rerun", "rerun_tasks"})
+"""Kinds of job whose call starts what it names."""
 
 _WORDS: Final[Mapping[pb.Resolution.ValueType, str]] = {
     pb.RESOLUTION_EXECUTED: "it was executed",
@@ -80,6 +86,8 @@ def _executed(job: pb.Job, request: pb.ResolveJobRequest, event: pb.JobEvent) ->
     row.workflow_instance_ids.extend(request.workflow_instance_ids)
     if job.WhichOneof("spec") == "rerun":
         _put(event, job, {pb.RUN_STATE_CREATED: pb.RUN_STATE_STARTING})
+    if job.WhichOneof("spec") in _TASKS:
+        _put(event, job, {pb.RUN_STATE_CREATING: pb.RUN_STATE_STARTING})
 
 
 def _not_executed(job: pb.Job, request: pb.ResolveJobRequest, event: pb.JobEvent) -> None:
@@ -102,7 +110,7 @@ def _put(event: pb.JobEvent, job: pb.Job, changes: Mapping[pb.RunState.ValueType
             row = event.runs.add()
             row.CopyFrom(run)
             row.state = state
-            if state == pb.RUN_STATE_STARTING:
+            if state == pb.RUN_STATE_STARTING and job.WhichOneof("spec") in _RERUNS:
                 row.started_by = pb.STARTED_BY_HEADGATE
     if event.runs:
         changed = {run.index: run for run in event.runs}

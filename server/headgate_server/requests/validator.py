@@ -208,6 +208,11 @@ def _tasks(request: pb.ListTaskInstancesRequest) -> Iterator[Violation]:
     yield from date_rules.missing("biz_date", request.biz_date)
 
 
+def _task_write(request: Any) -> Iterator[Violation]:
+    if request.until == pb.UNTIL_STARTED:
+        yield "until", "can be ACCEPTED or FINISHED; only a rerun starts anything"
+
+
 def _update(request: pb.UpdateJobRequest) -> Iterator[Violation]:
     yield from update_rules.update(request, _field_rules)
 
@@ -229,6 +234,10 @@ _RULES: Final[Mapping[type[Message], Callable[[Any], Iterator[Violation]]]] = {
     pb.TriggerFlowRequest: flow_rules.trigger,
     pb.CancelFlowInstanceRequest: flow_rules.cancel,
     pb.ListFlowInstancesRequest: flow_rules.listing,
+    pb.SetSuccessTaskInstancesRequest: _task_write,
+    pb.StopTaskInstancesRequest: _task_write,
+    pb.SuspendTaskInstancesRequest: _task_write,
+    pb.ResumeTaskInstancesRequest: _task_write,
     pb.RunJobRequest: _run_job,
     pb.UpdateJobRequest: _update,
 }

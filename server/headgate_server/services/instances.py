@@ -11,15 +11,22 @@ from headgate_server.ports.reads import UpstreamReads
 from headgate_server.requests import validator
 
 
-class InstanceService:
-    """Instances of one kind: writes become jobs, reads go to workers."""
+class SubmitService:
+    """A service some of whose calls make jobs."""
 
-    def __init__(self, submitter: Submitter, reading: UpstreamReads, watching: InstanceWatch) -> None:
+    def __init__(self, submitter: Submitter) -> None:
         self._submitter = submitter
-        self._reads = reading
-        self._watching = watching
 
     async def submit(self, request: Message, call: Call) -> bytes:
         """Every call that makes a job."""
         validator.check(request)
         return (await self._submitter.submit(request, call)).body
+
+
+class InstanceService(SubmitService):
+    """Instances of one kind: writes become jobs, reads go to workers."""
+
+    def __init__(self, submitter: Submitter, reading: UpstreamReads, watching: InstanceWatch) -> None:
+        super().__init__(submitter)
+        self._reads = reading
+        self._watching = watching

@@ -1,17 +1,26 @@
-"""TaskInstanceService: reads go to workers."""
+"""TaskInstanceService: writes become jobs, reads go to workers."""
 
 from __future__ import annotations
 
 from headgate import pb
+from headgate_server.jobs.submit import Submitter
 from headgate_server.ports.call import Call
 from headgate_server.ports.reads import UpstreamReads
 from headgate_server.requests import validator
+from headgate_server.services.instances import SubmitService
 
 
-class TaskInstanceService:
-    """DataWorks task instances, read only."""
+class TaskInstanceService(SubmitService):
+    """DataWorks task instances."""
 
-    def __init__(self, reading: UpstreamReads) -> None:
+    rerun_task_instances = SubmitService.submit
+    set_success_task_instances = SubmitService.submit
+    stop_task_instances = SubmitService.submit
+    suspend_task_instances = SubmitService.submit
+    resume_task_instances = SubmitService.submit
+
+    def __init__(self, submitter: Submitter, reading: UpstreamReads) -> None:
+        super().__init__(submitter)
         self._reads = reading
 
     async def list_task_instances(self, request: pb.ListTaskInstancesRequest, call: Call) -> bytes:

@@ -35,6 +35,11 @@ SHOWN: Final = {
     "RerunWorkflowInstancesSpec": "project_id workflow_id env_type ids name status biz_date start_trigger_time "
     "end_trigger_time filter",
     "RunPolicy": "start_time end_time type immediately",
+    "RerunTaskInstancesSpec": "ids comment use_latest_config",
+    "SetSuccessTaskInstancesSpec": "ids comment",
+    "StopTaskInstancesSpec": "ids comment",
+    "SuspendTaskInstancesSpec": "ids comment",
+    "ResumeTaskInstancesSpec": "ids comment",
     "StartWorkflowInstancesSpec": "ids comment",
     "StopWorkflowInstancesSpec": "ids comment",
     "Tag": "key value",

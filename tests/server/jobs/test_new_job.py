@@ -92,3 +92,16 @@ def test_every_kind_of_submit_is_a_spec_of_a_job() -> None:
     words = {kind.word for kind in KINDS.values()}
 
     assert words <= {field.name for field in pb.Job.DESCRIPTOR.oneofs_by_name["spec"].fields}
+
+
+@pytest.mark.parametrize("word", ["Rerun", "SetSuccess", "Stop", "Suspend", "Resume"])
+def test_rows_of_a_write_about_tasks_are_its_task_instances(word: str) -> None:
+    request = getattr(pb, f"{word}TaskInstancesRequest")()
+    request.spec.ids.extend([7, 5])
+    made = new_job(request, CHANCE).job
+
+    assert [(run.task_instance_id, run.state) for run in made.runs] == [
+        (7, pb.RUN_STATE_PLANNED),
+        (5, pb.RUN_STATE_PLANNED),
+    ]
+    assert made.until == pb.UNTIL_FINISHED

@@ -207,3 +207,18 @@ def test_the_flow_instance_of_a_trigger_cannot_be_named() -> None:
 
     with pytest.raises(Refused, match="give the job up"):
         jobs_resolve.resolve(attention(trigger_flow=pb.TriggerFlowSpec(), operations=[row]), request, "me", NOW_MS)
+
+
+@pytest.mark.parametrize("kind", ["rerun_tasks", "set_success_tasks"])
+def test_a_call_about_tasks_that_was_executed_is_followed(kind: str) -> None:
+    row = pb.UpstreamOperation(index=0, outcome=pb.OPERATION_OUTCOME_AMBIGUOUS)
+    run = pb.InstanceRun(index=0, state=pb.RUN_STATE_CREATING, task_instance_id=7)
+    job = attention(runs=[run], operations=[row])
+    getattr(job, kind).ids.append(7)
+    request = pb.ResolveJobRequest(resolution=pb.RESOLUTION_EXECUTED)
+
+    event = jobs_resolve.resolve(job, request, "me", NOW_MS)
+
+    assert event.operations[0].outcome == pb.OPERATION_OUTCOME_ADOPTED
+    assert [run.state for run in event.runs] == [pb.RUN_STATE_STARTING]
+    assert (event.runs[0].started_by == pb.STARTED_BY_HEADGATE) == (kind == "rerun_tasks")

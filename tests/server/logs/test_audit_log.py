@@ -59,6 +59,11 @@ SPECS: dict[str, Any] = {
         "tasks": [TASK],
     },
     "TriggerFlow": {"flow_id": 7},
+    "RerunTaskInstances": {"ids": [5]},
+    "SetSuccessTaskInstances": {"ids": [5]},
+    "StopTaskInstances": {"ids": [5]},
+    "SuspendTaskInstances": {"ids": [5]},
+    "ResumeTaskInstances": {"ids": [5]},
     "CancelFlowInstance": {"flow_instance_id": "2809-20190808093200"},
 }
 """What methods ask for that take no backfill and name no job."""

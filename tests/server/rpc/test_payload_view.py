@@ -42,6 +42,8 @@ STEERS: Final = ("UpdateJob", "PauseJob", "ResumeJob", "CancelJob", "RetryJob", 
 SUBMITS: Final = {
     *("CreateBackfill", "RunJob", "TriggerFlow", "CancelFlowInstance", "ExecuteAdhocWorkflowInstance"),
     *("CreateWorkflowInstances", "StartWorkflowInstances", "StopWorkflowInstances", "RerunWorkflowInstances"),
+    *("RerunTaskInstances", "SetSuccessTaskInstances", "StopTaskInstances"),
+    *("SuspendTaskInstances", "ResumeTaskInstances"),
 }
 """They answer with their caller's own job, or with that of a backfill which was joined."""
 

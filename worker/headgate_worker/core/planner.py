@@ -49,6 +49,7 @@ from headgate_worker.core.rules import (
     surveying,
 )
 from headgate_worker.core.rules.flow import flows
+from headgate_worker.core.rules.task import tasks
 
 Rule = Callable[[View], Step | None]
 
@@ -75,6 +76,7 @@ def _begin(view: View) -> Step | None:
 
 RULES: Final[tuple[Rule, ...]] = (
     *flows.RULES,
+    *tasks.RULES,
     # What is done already is done in time, even if the look at it comes late.
     job_end.conclude,
     cancelling.overdue,
@@ -119,12 +121,18 @@ def _plan_call(view: View) -> Step:
         return Wait(_latest_ms(view))
     if view.now_ms < view.hints.retry_at_ms:
         return Wait(min([view.hints.retry_at_ms, *_bounds_ms(view)]), view.hints.retry_at_ms)
-    for rule in flows.CALLING_RULES if view.kind in flows.KINDS else CALLING_RULES:
+    for rule in _calling_rules(view.kind):
         step = rule(view)
         if step is not None:
             return step
     look_ms = _next_look_ms(view)
     return Wait(min([*filter(None, [look_ms]), _latest_ms(view)]), look_ms)
+
+
+def _calling_rules(kind: str) -> tuple[Rule, ...]:
+    if kind in tasks.KINDS:
+        return tasks.CALLING_RULES
+    return flows.CALLING_RULES if kind in flows.KINDS else CALLING_RULES
 
 
 def _latest_ms(view: View) -> int:
@@ -146,6 +154,7 @@ def _next_look_ms(view: View) -> int:
     times = [
         observing.next_look_ms(view),
         flows.next_look_ms(view),
+        tasks.next_look_ms(view),
         view.hints.operation_poll_at_ms,
         view.hints.place_at_ms,
         retrying.next_look_ms(view),
@@ -158,6 +167,8 @@ def absorb(view: View, act: Act, outcome: Outcome) -> Change:
     """What the outcome of an act's call changes. `view.job` may have moved on since the act was planned."""
     if isinstance(act.call, FlowCall):
         return flows.absorb(view, act, outcome)
+    if view.kind in tasks.KINDS:
+        return tasks.absorb(view, act, outcome)
     return _ABSORBERS[type(act.call)](view, act.call, act.subject, outcome)
 
 
@@ -194,4 +205,4 @@ _ABSORBERS: Final[Mapping[type, Absorber]] = dict(
         of_subject(GetTaskLog, diagnosis.absorb_log),
     )
 )
-"""Every kind of call that a rule makes, each with what takes its reply; those of flows are `flows`'."""
+"""Every kind of call that a rule makes, each with what takes its reply; but those of flows and tasks."""

@@ -10,7 +10,7 @@ import pytest
 from headgate import pb
 from headgate_emulator.app import RunningEmulator
 from headgate_emulator.faults import MalformedReply, Shape
-from headgate_worker.core.model import calls, flow_calls
+from headgate_worker.core.model import calls, flow_calls, task_calls
 from headgate_worker.core.model.calls import ACTIONS, NOT_REPEATABLE, FailureKind
 from headgate_worker.ports.upstreams import Upstream
 from headgate_worker.upstream.dataworks.client import DataWorks
@@ -29,7 +29,15 @@ from tests.worker.upstream.dataworks.specs import (
 from tests.worker.upstream.dataworks.test_client import created
 from tests.worker.upstream.dataworks.test_client import emulator as emulator
 
-READ_EITHER_WAY = {calls.ExecuteAdhoc, calls.StartInstances, calls.StopInstances}
+TASK_WRITES = (
+    task_calls.RerunTasks,
+    task_calls.SetSuccessTasks,
+    task_calls.StopTasks,
+    task_calls.SuspendTasks,
+    task_calls.ResumeTasks,
+)
+
+READ_EITHER_WAY = {calls.ExecuteAdhoc, calls.StartInstances, calls.StopInstances, *TASK_WRITES[3:]}
 """Their replies have ids and booleans only, which are taken as text too: older calls answer so."""
 
 CODES = {
@@ -74,6 +82,7 @@ async def every_call(emulator: RunningEmulator, dataworks: Upstream) -> list[cal
         tasks,
         calls.GetTask(task),
         calls.GetTaskLog(task),
+        *(kind((task,)) for kind in TASK_WRITES),
     ]
     return found
 

@@ -30,10 +30,14 @@ def to_be_sent_again(job: pb.Job, operation: pb.UpstreamOperation) -> bool:
 
 def done(job: pb.Job) -> bool:
     """Whether every intended operation is done, or given up before it was sent, and every instance is on its row."""
-    closed = MADE | {pb.OPERATION_OUTCOME_REFUSED}
-    settled = all(op.outcome in closed or _given_up(job, op) for op in job.operations)
     begun = bool(job.operations) or job.HasField("survey_time")  # a survey may leave nothing to be made
-    return begun and settled and not unplaced(job)
+    return begun and each_done(job) and not unplaced(job)
+
+
+def each_done(job: pb.Job) -> bool:
+    """Whether each operation, if there are any, is done, or given up before it was sent."""
+    closed = MADE | {pb.OPERATION_OUTCOME_REFUSED}
+    return all(op.outcome in closed or _given_up(job, op) for op in job.operations)
 
 
 def _given_up(job: pb.Job, operation: pb.UpstreamOperation) -> bool:

@@ -1,4 +1,4 @@
-"""Calls to DataWorks as values, and what comes of them; calls to EnOS stand in `flow_calls`.
+"""Calls to DataWorks as values, and what comes of them; those to EnOS are `flow_calls`, writes on tasks `task_calls`.
 
 An adapter turns a call into exactly one request and whatever happens into an outcome; it raises nothing for what an
 upstream may do. What an outcome means for a job is decided in this package.
@@ -12,7 +12,8 @@ from enum import Enum
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from headgate import pb
-from headgate_worker.core.model import flow_calls
+from headgate_worker.core.model import flow_calls, task_calls
+from headgate_worker.core.model.upstream_call import PerInstance as PerInstance
 from headgate_worker.core.model.upstream_call import UpstreamCall
 
 Body_co = TypeVar("Body_co", covariant=True)
@@ -48,7 +49,7 @@ class GetCreateResult(UpstreamCall["OperationResult"]):
 
 
 @dataclass(frozen=True, slots=True)
-class StartInstances(UpstreamCall[dict[int, "PerInstance"]]):
+class StartInstances(UpstreamCall[dict[int, PerInstance]]):
     """StartWorkflowInstances for 1 to 100 ids. Safe to repeat by intent: read, then start what is still NotRun.
 
     The reply says by id what became of each; an id may be missing.
@@ -59,7 +60,7 @@ class StartInstances(UpstreamCall[dict[int, "PerInstance"]]):
 
 
 @dataclass(frozen=True, slots=True)
-class StopInstances(UpstreamCall[dict[int, "PerInstance"]]):
+class StopInstances(UpstreamCall[dict[int, PerInstance]]):
     """StopWorkflowInstances for 1 to 100 ids. Safe to repeat by intent. The reply is as that of StartInstances."""
 
     ids: tuple[int, ...]
@@ -188,13 +189,18 @@ ACTIONS: Mapping[type, str] = {
     GetTask: "GetTaskInstance",
     GetTaskLog: "GetTaskInstanceLog",
     **flow_calls.ACTIONS,
+    **task_calls.ACTIONS,
 }
 """Upstream's own name of each call."""
 
-WRITES = flow_calls.WRITES | {CreateInstances, StartInstances, StopInstances, ExecuteAdhoc, RerunInstances}
+WRITES = (
+    flow_calls.WRITES
+    | task_calls.WRITES
+    | {CreateInstances, StartInstances, StopInstances, ExecuteAdhoc, RerunInstances}
+)
 """Calls that change something upstream; they are counted against the write quota."""
 
-NOT_REPEATABLE = flow_calls.NOT_REPEATABLE | {CreateInstances, ExecuteAdhoc, RerunInstances}
+NOT_REPEATABLE = flow_calls.NOT_REPEATABLE | task_calls.WRITES | {CreateInstances, ExecuteAdhoc, RerunInstances}
 """Calls that need an intent on record before they go out: a lost reply leaves them ambiguous."""
 
 
@@ -213,14 +219,6 @@ class OperationResult:
     status: OperationStatus
     instance_ids: tuple[int, ...] = ()
     failure_message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PerInstance:
-    """A reply to a start or stop, of one instance. Decide on `success`; `message` may be there either way."""
-
-    success: bool
-    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ from headgate.backfill import dates
 
 
 def label(run: pb.InstanceRun) -> str:
-    """A run in a sentence: its date, or else its instance."""
-    if run.HasField("biz_date"):
+    """A run in a sentence: its task instance, its date, or else its instance."""
+    if run.HasField("biz_date") and not run.task_instance_id:
         return dates.from_message(run.biz_date).isoformat()
+    if run.task_instance_id:
+        return f"task instance {run.task_instance_id}"
     return f"instance {run.workflow_instance_id or run.flow_instance_id}"
 
 

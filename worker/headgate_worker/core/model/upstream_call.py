@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Body = TypeVar("Body")
@@ -11,3 +12,11 @@ class UpstreamCall(Generic[Body]):
     """A call whose reply has a body of type `Body`; the subclasses are frozen values."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PerInstance:
+    """What a write about several instances said about one. Decide on `success`; `message` may be there either way."""
+
+    success: bool
+    message: str = ""

@@ -148,14 +148,15 @@ def absorb_create(view: View, subject: int, outcome: OutcomeOf[int | str]) -> Ch
         upstream_request_ids=[*operation.upstream_request_ids, *filter(None, [outcome.request_id])],
     )
     if isinstance(outcome, Failure):
-        return _not_created(view, operation, outcome)
+        return not_executed(view, operation, outcome)
     if isinstance(outcome.body, int):
         return made(view, operation, (outcome.body,))
     accepted = operation_with(operation, outcome=pb.OPERATION_OUTCOME_ACCEPTED, operation_id=str(outcome.body))
     return Change((operation_changed(accepted, message=f"{operation.action} accepted"),), view.hints.settled())
 
 
-def _not_created(view: View, operation: pb.UpstreamOperation, failure: Failure) -> Change:
+def not_executed(view: View, operation: pb.UpstreamOperation, failure: Failure) -> Change:
+    """What a failed call that is not safe to repeat changes: it is sent again, searched for, or given up."""
     hints = poll_schedule.after_failure(view, failure)
     if failure.kind in (FailureKind.THROTTLED, FailureKind.FROZEN, FailureKind.TRANSIENT):
         row = operation_with(operation, outcome=pb.OPERATION_OUTCOME_NOT_SENT)

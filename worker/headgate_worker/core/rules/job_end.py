@@ -10,7 +10,7 @@ from headgate.backfill import date_retries
 from headgate.backfill.reprocess import is_left_alone
 from headgate.job.lifecycle import RUN_TERMINAL
 from headgate.reasons import Reason
-from headgate_worker.core.facts.operations import MADE, done
+from headgate_worker.core.facts.operations import MADE, done, each_done
 from headgate_worker.core.facts.runs import BAD, UNSTARTED, all_terminal
 from headgate_worker.core.model import errors
 from headgate_worker.core.model.event_text import by_whom, label
@@ -20,6 +20,7 @@ from headgate_worker.core.rules import diagnosis
 from headgate_worker.core.rules.cancelling import BY_DEADLINE, unconfirmed
 from headgate_worker.core.rules.failure_policy import awaiting
 from headgate_worker.core.rules.stopping import cancelling
+from headgate_worker.core.rules.task import kinds
 
 
 def _accepted(view: View) -> bool:
@@ -47,6 +48,8 @@ def _made(view: View) -> bool:
     if view.kind == "rerun":
         known = MADE | {pb.OPERATION_OUTCOME_REFUSED}
         return bool(view.job.operations) and all(op.outcome in known for op in view.job.operations)
+    if view.kind in kinds.KINDS:
+        return each_done(view.job)  # what is as it is to be needs no call
     return done(view.job)
 
 
@@ -72,8 +75,14 @@ def conclude(view: View) -> Step | None:
 
 def _failed(view: View) -> list[pb.InstanceRun]:
     """The runs that did not come to what the job wanted. A stop job wants ends, whichever."""
-    bad = {pb.RUN_STATE_UNRESOLVED} if view.kind == "stop" else BAD | {pb.RUN_STATE_SKIPPED, pb.RUN_STATE_STOPPED}
+    bad = _BAD_ENDS.get(view.kind, BAD | {pb.RUN_STATE_SKIPPED, pb.RUN_STATE_STOPPED})
     return [run for run in view.runs if run.state in bad and not is_left_alone(run)]
+
+
+_BAD_ENDS: Final[Mapping[str, frozenset[pb.RunState.ValueType]]] = {
+    "stop": frozenset({pb.RUN_STATE_UNRESOLVED}),
+    kinds.STOP: BAD,  # a stop of a task instance that was refused has failed
+}
 
 
 def _success(view: View) -> Step:

@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.date_pb2 import Date
 
 from headgate import pb
-from headgate_worker.core.model import calls
+from headgate_worker.core.model import calls, task_calls
 from headgate_worker.upstream.dataworks.client import DataWorks
 from tests.worker.upstream.dataworks.requests.conftest import Sent
 from tests.worker.upstream.dataworks.specs import FEBRUARY_5, failure_of, seed_spec
@@ -49,6 +49,17 @@ async def test_create_of_seed_000_has_its_parameters(sent: Sent) -> None:
         (calls.GetCreateResult("d860"), "GET", {"OperationId": "d860"}, {}),
         (calls.StartInstances((1, 2)), "POST", {}, {"Ids": "[1,2]"}),
         (calls.StopInstances((1,), "why not"), "POST", {}, {"Ids": "[1]", "Comment": "why not"}),
+        (
+            task_calls.RerunTasks((1, 2), "why", use_latest_config=True),
+            "POST",
+            {},
+            {"Ids": "[1,2]", "Comment": "why", "UseLatestConfig": "True"},
+        ),
+        (task_calls.RerunTasks((1,)), "POST", {}, {"Ids": "[1]"}),
+        (task_calls.SetSuccessTasks((1,)), "POST", {}, {"Ids": "[1]"}),
+        (task_calls.StopTasks((1,), "why"), "POST", {}, {"Ids": "[1]", "Comment": "why"}),
+        (task_calls.SuspendTasks((1,)), "POST", {}, {"Ids": "[1]"}),
+        (task_calls.ResumeTasks((1,)), "POST", {}, {"Ids": "[1]"}),
         (calls.GetInstance(1000341554601), "GET", {"Id": "1000341554601"}, {}),
         (
             calls.ListInstances(257880, FEBRUARY_5),

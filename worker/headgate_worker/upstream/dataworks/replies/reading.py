@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from google.protobuf import timestamp_pb2
 
 from headgate import pb
-from headgate_worker.core.model import calls
+from headgate_worker.core.model import calls, task_calls
 from headgate_worker.core.model.upstream_call import Body, UpstreamCall
 from headgate_worker.upstream.dataworks.replies import rows, task_rows
 from headgate_worker.upstream.dataworks.replies.fields import MalformedDataWorksReply, Members
@@ -76,7 +76,9 @@ _RERUN_STATUSES = {"Success": calls.OperationStatus.DONE, "Failure": calls.Opera
 
 
 def _per_instance(
-    call: calls.StartInstances | calls.StopInstances, reply: Members, reading: DataWorksReplyContext
+    call: calls.StartInstances | calls.StopInstances | task_calls.TaskWrite,
+    reply: Members,
+    reading: DataWorksReplyContext,
 ) -> dict[int, calls.PerInstance]:
     """Only ids that were asked about; one that the reply leaves out is left out here."""
     info = reply.member("SuccessInfo")
@@ -183,5 +185,6 @@ _READERS: Mapping[type, _Reader] = dict(
         _reads(calls.ListTasks, _tasks),
         _reads(calls.GetTask, _task),
         _reads(calls.GetTaskLog, _log),
+        *(_reads(kind, _per_instance) for kind in task_calls.ACTIONS),
     )
 )

@@ -13,7 +13,7 @@ from typing import Any
 from alibabacloud_dataworks_public20240518 import models as sdk
 
 from headgate import pb
-from headgate_worker.core.model import calls
+from headgate_worker.core.model import calls, task_calls
 from headgate_worker.upstream.dataworks import words
 from headgate_worker.upstream.dataworks.dates import midnight_millis
 from headgate_worker.upstream.dataworks.requests import adhoc, backfill
@@ -181,6 +181,27 @@ def _task_log(call: calls.GetTaskLog) -> Any:
     return sdk.GetTaskInstanceLogRequest(id=call.id, run_number=call.run_number or None)
 
 
+def _rerun_tasks(call: task_calls.RerunTasks) -> Any:
+    latest = call.use_latest_config or None
+    return sdk.RerunTaskInstancesRequest(ids=list(call.ids), comment=call.comment or None, use_latest_config=latest)
+
+
+def _set_success_tasks(call: task_calls.SetSuccessTasks) -> Any:
+    return sdk.SetSuccessTaskInstancesRequest(ids=list(call.ids), comment=call.comment or None)
+
+
+def _stop_tasks(call: task_calls.StopTasks) -> Any:
+    return sdk.StopTaskInstancesRequest(ids=list(call.ids), comment=call.comment or None)
+
+
+def _suspend_tasks(call: task_calls.SuspendTasks) -> Any:
+    return sdk.SuspendTaskInstancesRequest(ids=list(call.ids), comment=call.comment or None)
+
+
+def _resume_tasks(call: task_calls.ResumeTasks) -> Any:
+    return sdk.ResumeTaskInstancesRequest(ids=list(call.ids), comment=call.comment or None)
+
+
 _BUILDERS: Mapping[type, tuple[str, Callable[[Any], Any]]] = {
     calls.CreateInstances: ("create_workflow_instances", _create),
     calls.GetCreateResult: ("get_create_workflow_instances_result", _create_result),
@@ -194,4 +215,9 @@ _BUILDERS: Mapping[type, tuple[str, Callable[[Any], Any]]] = {
     calls.ListTasks: ("list_task_instances", _tasks),
     calls.GetTask: ("get_task_instance", _task),
     calls.GetTaskLog: ("get_task_instance_log", _task_log),
+    task_calls.RerunTasks: ("rerun_task_instances", _rerun_tasks),
+    task_calls.SetSuccessTasks: ("set_success_task_instances", _set_success_tasks),
+    task_calls.StopTasks: ("stop_task_instances", _stop_tasks),
+    task_calls.SuspendTasks: ("suspend_task_instances", _suspend_tasks),
+    task_calls.ResumeTasks: ("resume_task_instances", _resume_tasks),
 }
