@@ -10,7 +10,7 @@ from headgate.job import event_log
 from headgate.job.lifecycle import JOB_TERMINAL
 from headgate.store import date_claims, queue_entries
 from headgate.store.commit import Commit, Committed, Wake
-from headgate_server.jobs import update
+from headgate_server.jobs import resolve, update
 from headgate_worker.core.model.steps import timestamp
 from tests.simulator.chance import Chance
 from tests.simulator.store import ModelStore
@@ -114,6 +114,9 @@ class Callers:
             return
         row = pb.UpstreamOperation()
         row.CopyFrom(unknown[0])
+        if any(run.task_instance_id for run in job.runs):
+            self._resolve_tasks(job, row)
+            return
         ids = self._made_by(row)
         row.outcome = pb.OPERATION_OUTCOME_CONFIRMED if ids else pb.OPERATION_OUTCOME_NOT_SENT
         row.workflow_instance_ids.extend(ids)
@@ -123,6 +126,13 @@ class Callers:
         )
         event.event_time.CopyFrom(self._now())
         self.commit_event(event)
+
+    def _resolve_tasks(self, job: pb.Job, row: pb.UpstreamOperation) -> None:
+        named = {run.task_instance_id for run in job.runs if run.operation_index == row.index}
+        executed = any(row.action in self._upstream.instances[one].written for one in named)
+        resolution = pb.RESOLUTION_EXECUTED if executed else pb.RESOLUTION_NOT_EXECUTED
+        request = pb.ResolveJobRequest(resolution=resolution, operation_index=row.index)
+        self.commit_event(resolve.resolve(job, request, "caller", self._timeline.now_ms))
 
     def _made_by(self, operation: pb.UpstreamOperation) -> list[int]:
         known = {one for op in self._store.record.job.operations for one in op.workflow_instance_ids}

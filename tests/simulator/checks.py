@@ -227,11 +227,31 @@ class Checks:
         if job.cancel.mode == pb.CANCEL_MODE_DETACH or "JOB_POISONED" in str(job.error):
             return True
         cancelled = job.HasField("cancel")
-        if cancelled and self._kind in ("stop", "rerun"):
+        if cancelled and self._kind in ("stop", "rerun", "tasks"):
             return True
         return not cancelled and job.until != pb.UNTIL_FINISHED
 
+    def _check_tasks(self, job: pb.Job) -> None:
+        """A task instance runs again by the job once at most, and a run of its own is told as it is."""
+        for run in job.runs:
+            one = self._upstream.instances.get(run.task_instance_id)
+            if one is None or one.touched:
+                continue
+            if one.runs_by_job > 1:
+                raise Broken(f"task instance {one.id} was run again {one.runs_by_job} times")
+            wants_success = self._task_kind(job) in ("rerun_tasks", "set_success_tasks")
+            if wants_success and run.state == pb.RUN_STATE_SUCCEEDED and one.status != SUCCESS:
+                raise Broken(f"run {run.index} SUCCEEDED and its task did not")
+            if run.state == pb.RUN_STATE_SKIPPED and one.runs_by_job:
+                raise Broken(f"run {run.index} is SKIPPED and its task runs")
+
+    @staticmethod
+    def _task_kind(job: pb.Job) -> str:
+        return job.WhichOneof("spec") or ""
+
     def _check_successes(self, job: pb.Job) -> None:
+        if self._kind == "tasks":
+            return self._check_tasks(job)
         for run in job.runs:
             one = self._upstream.instances.get(run.workflow_instance_id)
             if run.state == pb.RUN_STATE_SUCCEEDED and (one is None or not one.ever_succeeded):
@@ -240,6 +260,7 @@ class Checks:
                 raise Broken(f"run {run.index} FAILED and its instance succeeded")
             if one is not None and not one.operation and not is_left_alone(run):
                 raise Broken(f"run {run.index} took a stranger's instance")
+        return None
 
     def mine(self) -> list[Instance]:
         """The instances that are the job's."""
@@ -285,7 +306,11 @@ class Checks:
                 raise Broken(f"run {run.index} is SKIPPED and {one.id} was started by {one.started_by}")
 
     def _check_end(self, job: pb.Job) -> None:
-        if job.state == pb.JOB_STATE_SUCCEEDED and job.until == pb.UNTIL_FINISHED and self._kind != "stop":
+        if (
+            job.state == pb.JOB_STATE_SUCCEEDED
+            and job.until == pb.UNTIL_FINISHED
+            and self._kind not in ("stop", "tasks")
+        ):
             bad = [run.index for run in job.runs if run.state != pb.RUN_STATE_SUCCEEDED and not is_left_alone(run)]
             if bad:
                 raise Broken(f"SUCCEEDED with runs {bad} that did not")
@@ -305,7 +330,12 @@ class Checks:
 
     def _check_told(self, job: pb.Job) -> None:
         """Without faults, every failure is told with its task and log, and every success with what ran dry of it."""
-        if self.faults or self._kind == "stop" or job.HasField("cancel") or any(one.touched for one in self.mine()):
+        if (
+            self.faults
+            or self._kind in ("stop", "tasks")
+            or job.HasField("cancel")
+            or any(one.touched for one in self.mine())
+        ):
             return
         for run in job.runs:
             failed = run.state == pb.RUN_STATE_FAILED and run.upstream_status == "Failure"

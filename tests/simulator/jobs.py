@@ -14,7 +14,7 @@ from tests.simulator.upstream import FAILURE, NOT_RUN, RUNNING, SUCCESS, Instanc
 NAME = "nightly"
 FIRST = date(2025, 2, 1)
 
-_KINDS = ("backfill",) * 10 + ("create", "create", "start", "start", "stop", "adhoc", "rerun")
+_KINDS = ("backfill",) * 10 + ("create", "create", "start", "start", "stop", "adhoc", "rerun", "tasks")
 _REPROCESS = (pb.REPROCESS_UNSPECIFIED,) * 4 + (pb.REPROCESS_MISSING_ONLY, pb.REPROCESS_MISSING_AND_FAILED) * 2
 _UNTILS = (pb.UNTIL_FINISHED,) * 4 + (pb.UNTIL_STARTED, pb.UNTIL_ACCEPTED)
 
@@ -165,6 +165,25 @@ def _rerun(chance: Chance, upstream: ModelUpstream, job: pb.Job) -> None:
         job.until = pb.UNTIL_ACCEPTED
 
 
+def _tasks(chance: Chance, upstream: ModelUpstream, job: pb.Job) -> None:
+    """A write about the task of each of some instances, which has the instance's id."""
+    kind = chance.pick(
+        ("rerun_tasks", "rerun_tasks", "set_success_tasks", "stop_tasks", "suspend_tasks", "resume_tasks")
+    )
+    made = upstream.make("before", [FIRST] * chance.pick((1, 1, 3)), visible_ms=0, operation="before")
+    hour_ago = upstream.timeline.now_ms - 3_600_000
+    for one in made:
+        if kind == "stop_tasks":
+            upstream.begin(one, "operator")
+            continue
+        one.status, one.started_ms, one.finished_ms, one.run_number = FAILURE, hour_ago, hour_ago + 1, 1
+        one.paused = kind == "resume_tasks"
+    getattr(job, kind).ids.extend(one.id for one in made)
+    job.until = chance.pick((pb.UNTIL_FINISHED, pb.UNTIL_ACCEPTED))
+    for one in made:
+        job.runs.add(task_instance_id=one.id, state=pb.RUN_STATE_PLANNED)
+
+
 _MAKERS = {
     "backfill": _backfill,
     "create": _create,
@@ -172,4 +191,5 @@ _MAKERS = {
     "stop": _stop,
     "adhoc": _adhoc,
     "rerun": _rerun,
+    "tasks": _tasks,
 }

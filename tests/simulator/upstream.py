@@ -22,6 +22,7 @@ from headgate_worker.core.model.calls import (
     GetCreateResult,
     GetInstance,
     GetRerunResult,
+    GetTask,
     GetTaskLog,
     InstancePage,
     ListInstances,
@@ -35,6 +36,8 @@ from headgate_worker.core.model.calls import (
     TaskPage,
 )
 from headgate_worker.core.model.steps import timestamp
+from headgate_worker.core.model.task_calls import ACTIONS as TASK_ACTIONS
+from headgate_worker.core.model.task_calls import ResumeTasks, SetSuccessTasks, StopTasks, SuspendTasks, TaskWrite
 from headgate_worker.core.model.upstream_call import Body, UpstreamCall
 from tests.simulator.chance import Chance
 from tests.simulator.rules import Rules
@@ -81,6 +84,9 @@ class Instance:
     stopped_running: bool = False
     modify_user: str = OWN_USER
     stopped_by: str = ""
+    paused: bool = False
+    written: set[str] = field(default_factory=set)
+    runs_by_job: int = 0
     ended_by: str = ""
 
 
@@ -122,6 +128,8 @@ class ModelUpstream:
             ListInstances: self._list,
             ExecuteAdhoc: lambda call: self._adhoc(call.spec),
             RerunInstances: lambda call: self._rerun(call.spec),
+            GetTask: lambda call: self._task(call.id),
+            **dict.fromkeys(TASK_ACTIONS, self._write_tasks),
         }
         found: Body | Failure = answers[type(call)](call)
         return found
@@ -314,6 +322,39 @@ class ModelUpstream:
         wanted = (call.filter.status or task.status, call.filter.trigger_recurrence or task.trigger_recurrence)
         found = (task,) if wanted == (task.status, task.trigger_recurrence) else ()
         return TaskPage(found, len(found))
+
+    def _task(self, task_id: int) -> pb.TaskInstance | Failure:
+        """The one task of an instance, which has its id."""
+        one = self.instances.get(task_id)
+        if one is None:
+            return Failure(FailureKind.NOT_FOUND, "TaskInstance.NotFound", "no such task instance")
+        task = pb.TaskInstance(id=one.id, task_name="task", status=_WORDS[one.status], run_number=one.run_number)
+        task.trigger_recurrence = "Pause" if one.paused else "Normal"
+        task.observe_time.FromMilliseconds(self.timeline.now_ms)
+        if one.started_ms:
+            task.started_time.CopyFrom(timestamp(one.started_ms))
+        if one.finished_ms:
+            task.finished_time.CopyFrom(timestamp(one.finished_ms))
+        return task
+
+    def _write_tasks(self, call: TaskWrite) -> dict[int, PerInstance]:
+        return {one: self._write_task(call, self.instances[one]) for one in call.ids}
+
+    def _write_task(self, call: TaskWrite, one: Instance) -> PerInstance:
+        one.written.add(TASK_ACTIONS[type(call)])
+        if isinstance(call, StopTasks):
+            return self.stop(one.id)
+        if isinstance(call, SuspendTasks | ResumeTasks):
+            one.paused = isinstance(call, SuspendTasks)
+            return PerInstance(success=True)
+        if one.status not in ENDED or (isinstance(call, SetSuccessTasks) and one.status != FAILURE):
+            return PerInstance(success=False, message=f"its status is {_WORDS[one.status]}")
+        if isinstance(call, SetSuccessTasks):
+            one.status, one.ever_succeeded = SUCCESS, True
+            return PerInstance(success=True)
+        one.runs_by_job += 1
+        self.begin(one, "job")
+        return PerInstance(success=True)
 
     def _shown(self, one: Instance) -> pb.WorkflowInstance:
         seen = pb.WorkflowInstance(id=one.id, name=one.name, type=one.kind, status=one.status)
