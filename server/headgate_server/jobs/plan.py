@@ -15,7 +15,7 @@ from headgate.backfill.reprocess import surveys
 from headgate.quota.limits import READ, WRITE
 from headgate.reasons import Reason
 from headgate.store import connection_names, keys
-from headgate.store.date_claims import Hold, hold_of
+from headgate.store.date_claims import Hold, hold_of_new
 from headgate_server.errors.exceptions import Refused
 from headgate_server.errors.status import bad_request, describe
 from headgate_server.jobs import plan_token
@@ -95,7 +95,7 @@ class BackfillPlanner:
     async def _held(self, spec: pb.BackfillSpec, connection: str) -> Mapping[str, str]:
         if spec.overlap == pb.OVERLAP_ALLOW:
             return {}
-        hold = _hold(spec, connection)
+        hold = hold_of_new(connection, spec, date_rules.days(spec))
         return await self._holds.held(hold) if hold is not None else {}
 
 
@@ -110,15 +110,6 @@ def _plain(request: pb.PlanBackfillRequest) -> pb.PlanBackfillRequest:
     return plain
 
 
-def _hold(spec: pb.BackfillSpec, connection: str) -> Hold | None:
-    """The dates that the backfill would take."""
-    minding = pb.BackfillSpec()
-    minding.CopyFrom(spec)
-    minding.overlap = pb.OVERLAP_REJECT
-    runs = [pb.InstanceRun(biz_date=dates.to_message(day)) for day in date_rules.days(spec)]
-    return hold_of(pb.Job(connection=connection, backfill=minding, runs=runs))
-
-
 def with_conflicts(plan: pb.BackfillPlan, overlap: pb.Overlap.ValueType, held: Mapping[str, str]) -> pb.BackfillPlan:
     """The plan as it is beside other active backfills. Pure.
 
@@ -127,7 +118,9 @@ def with_conflicts(plan: pb.BackfillPlan, overlap: pb.Overlap.ValueType, held: M
         overlap: what to do about them.
         held: the dates that others hold, "yyyymmdd" to job id.
     """
-    slots = {dates.from_message(slot.biz_date).strftime("%Y%m%d"): slot for slot in plan.slots}
+    if not held:
+        return plan  # without naming each of a thousand dates, for which others would wait
+    slots = {dates.compact(slot.biz_date): slot for slot in plan.slots}
     taken = {day: job_id for day, job_id in held.items() if day in slots}
     for day, job_id in taken.items():
         slots[day].existing_job = keys.job_name(job_id)
