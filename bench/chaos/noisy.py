@@ -110,9 +110,8 @@ async def noisy_tenant(trial: Trial, size: Noisy | None = None) -> Report:
     with tempfile.TemporaryDirectory(prefix="headgate-callers-") as name:
         path = Path(name) / "callers.toml"
         path.write_text(_entry("noisy", NOISY) + _entry("good", GOOD, 'connections = [""]\n'))
-        async with Stage(
-            Plan(workers=1, environment={"HEADGATE_CALLERS": str(path), "HEADGATE_MAX_CONNECTION_CALLS": "250"})
-        ) as stage:
+        environment = {"HEADGATE_CALLERS": str(path), "HEADGATE_MAX_CONNECTION_CALLS": "250"}
+        async with Stage(Plan(workers=1, environment=environment, emulator_apart=True)) as stage:
             once = ClientOptions(token=GOOD, retry=RetryPolicy(max_attempts=1))
             client = await stage.client(once)
             handle = await client.jobs.submit(adhoc("quiet"))

@@ -31,6 +31,7 @@ from headgate_emulator.settings import Settings as EmulatorSettings
 _ADDRESS = r"[^\s:]+:\d+"
 _SERVER_READY = re.compile(rf"headgate server ready grpc=(?P<grpc>{_ADDRESS}) ops=(?P<ops>{_ADDRESS})")
 _WORKER_READY = re.compile(rf"headgate worker ready ops=(?P<ops>{_ADDRESS})")
+_EMULATOR_READY = re.compile(rf"(?P<http>http://{_ADDRESS})")
 _CROWD_READY = re.compile(r"crowd ready streams=(?P<streams>\d+)")
 
 IMPATIENT = ClientOptions(retry=RetryPolicy(max_attempts=1))
@@ -50,6 +51,12 @@ SHORT = {
 MANY_CALLS = {"HEADGATE_MAX_CONNECTION_CALLS": "10000"}
 """Experiments put all of their streams on few connections."""
 
+CREATE_SECONDS = 0.2
+"""How long a create takes upstream."""
+
+LEDGER_ROWS = 1_000_000
+"""How many calls the emulator remembers."""
+
 FEW_SLOTS = {"HEADGATE_TICK_SLOTS": "16"}
 """As many ticks side by side as a part of a core can carry: more would only wait longer, and die with their worker."""
 
@@ -66,6 +73,8 @@ class Plan:
         run_seconds: how long a run takes upstream.
         environment: more variables for servers and workers.
         redis: the program of Redis; None for the one that is found.
+        emulator_apart: whether the emulator is a process of its own, so that what it does is not measured where an
+            experiment measures how long calls take. Then there is no `Stage.emulator`.
     """
 
     workers: int = 3
@@ -75,6 +84,7 @@ class Plan:
     run_seconds: float = 0.5
     environment: Mapping[str, str] = field(default_factory=dict)
     redis: Path | None = None
+    emulator_apart: bool = False
 
 
 @dataclass(slots=True)
@@ -104,8 +114,10 @@ class Stage:
         self.workers: list[Process] = []
         self.redis = RedisServer(appendonly=True, appendfsync=plan.fsync, binary=plan.redis)
         self.emulator: RunningEmulator
+        self.upstream_url = ""
         self.truth: Truth
         self.proxy: Proxy
+        self._emulator_process: Process | None = None
         self._open = AsyncExitStack()
         self._started: list[Process] = []
         self._numbers = itertools.count()
@@ -125,16 +137,39 @@ class Stage:
 
     async def _set_up(self) -> None:
         await self._open.enter_async_context(self.redis)
-        settings = EmulatorSettings(
-            listen="127.0.0.1:0", run_seconds=self.plan.run_seconds, create_seconds=0.2, ledger_rows=1_000_000
-        )
-        self.emulator = await self._open.enter_async_context(serve(settings))
+        self.upstream_url = await (self._emulate_apart() if self.plan.emulator_apart else self._emulate())
         self.proxy = await self._open.enter_async_context(Proxy(self.redis.port))
         self.truth = await self._open.enter_async_context(Truth(self.redis.url))
         self._open.push_async_callback(self._clear)
         servers = [self.add_server() for _ in range(self.plan.servers)]
         workers = [self.add_worker() for _ in range(self.plan.workers)]
         await asyncio.gather(*servers, *workers)
+
+    async def _emulate(self) -> str:
+        settings = EmulatorSettings(
+            listen="127.0.0.1:0",
+            run_seconds=self.plan.run_seconds,
+            create_seconds=CREATE_SECONDS,
+            ledger_rows=LEDGER_ROWS,
+        )
+        self.emulator = await self._open.enter_async_context(serve(settings))
+        return self.emulator.url
+
+    async def _emulate_apart(self) -> str:
+        own = {
+            "HEADGATE_EMULATOR_LISTEN": "127.0.0.1:0",
+            "HEADGATE_EMULATOR_RUN_SECONDS": str(self.plan.run_seconds),
+            "HEADGATE_EMULATOR_CREATE_SECONDS": str(CREATE_SECONDS),
+            "HEADGATE_EMULATOR_LEDGER_ROWS": str(LEDGER_ROWS),
+        }
+        self._open.push_async_callback(self._stop_emulator)
+        launch = ProcessLaunch("emulator", "headgate_emulator", _EMULATOR_READY, self.environment(**own))
+        self._emulator_process = await Process.start(launch)
+        return self._emulator_process.addresses["http"]
+
+    async def _stop_emulator(self) -> None:
+        if self._emulator_process is not None:
+            await self._emulator_process.stop(grace=10.0)
 
     async def _clear(self) -> None:
         running = [process for process in self._started if process.returncode is None]
@@ -200,7 +235,7 @@ class Stage:
             "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "testsecret",
             "HEADGATE_REDIS_URL": self.proxy.url if self.plan.proxied else self.redis.url,
             "HEADGATE_OPS_LISTEN": "127.0.0.1:0",
-            "HEADGATE_DATAWORKS_ENDPOINT": self.emulator.url,
+            "HEADGATE_DATAWORKS_ENDPOINT": self.upstream_url,
             **self.plan.environment,
             **more,
         }
