@@ -241,9 +241,12 @@ class InstancePoller:
     async def _fail(self, instance: InstanceKey, watched: Watched, error: ServerError) -> int:
         """Pass a failed read to the watchers; in how many ms the next try is due."""
         watched.failures += 1
-        told = status.translate(error) or Status()
+        told = status.translate(error)
+        if told is None:
+            _log.error("instance %s can't be read", instance.id, exc_info=error)
+            told = Status()
         if not status.is_passing(told):
-            watched.fail(error)
+            watched.fail(told)
             return self._pace.max_ms
         wait_ms = max(self._pace.after_failures_ms(watched.failures), min(status.retry_ms(told), self._pace.max_ms))
         watched.lack(told)

@@ -11,7 +11,7 @@ from typing import Final
 
 from google.rpc.status_pb2 import Status
 
-from headgate_server.errors.exceptions import ServerError
+from headgate_server.errors.exceptions import Relayed
 from headgate_server.ports.instance_kinds import InstanceKind, Row, differ
 
 _UNSENT: Final = (0, 0)
@@ -33,7 +33,7 @@ class Watched:
         self.wanted_ms = 0
         self.seen_ms = 0
         self.next_ms = 0
-        self.error: ServerError | None = None
+        self.error: Status | None = None
         self._kind = kind
         self._id = id_
         self._row: Row | None = None
@@ -73,9 +73,12 @@ class Watched:
         self._missing = why
         self.wake_viewers()
 
-    def fail(self, error: ServerError) -> None:
-        """Take that it can't be read at all; every stream that watches it ends with that."""
-        self.error = error
+    def fail(self, why: Status) -> None:
+        """Take that it can't be read at all; every stream that watches it ends with that.
+
+        Not the exception: its traceback would hold this instance and every stream that ended by it, in cycles.
+        """
+        self.error = why
         self.wake_viewers()
 
     def wake_viewers(self) -> None:
@@ -107,12 +110,12 @@ class Viewer:
         """What is to be sent now.
 
         Raises:
-            ServerError: an instance can't be read at all.
+            Relayed: an instance can't be read at all.
         """
         self._woken.clear()
         for at, watched in enumerate(self._watched):
             if watched.error is not None:
-                raise watched.error
+                raise Relayed(watched.error.SerializeToString())
             messages, self._sent[at] = watched.news(self._sent[at])
             yield from messages
 

@@ -1,16 +1,20 @@
 """One watched instance and its viewers: each is sent what it has not sent, the newest row only."""
 
 import asyncio
+import gc
+from contextlib import suppress
 
 import pytest
 from google.rpc.status_pb2 import Status
 
 from headgate import pb
-from headgate_server.errors.exceptions import StoreUnavailable
+from headgate_server.errors.exceptions import Relayed
 from headgate_server.instances.subscription import Viewer, Watched
 from headgate_server.ports.clock import timestamp
 from headgate_server.ports.instance_kinds import WORKFLOW
 from tests.server.instance_rows import RUNNING, SUCCESS
+
+GONE = Status(code=5, message="no such instance")
 
 
 def take(watched: Watched, ms: int, state: pb.WorkflowInstanceStatus.ValueType = RUNNING) -> None:
@@ -90,10 +94,31 @@ def test_an_end_is_believed_when_it_was_seen_late_enough() -> None:
 def test_an_error_ends_the_stream_of_every_watcher() -> None:
     found = watched()
     viewer = Viewer([found], draining=False)
-    found.fail(StoreUnavailable())
+    found.fail(GONE)
 
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(Relayed) as told:
         sent(viewer)
+    assert told.value.status == GONE.SerializeToString()
+
+
+def test_streams_that_end_by_an_error_leave_no_cycle_for_the_collector() -> None:
+    def end() -> None:
+        found = watched()
+        found.fail(GONE)
+        viewer = Viewer([found], draining=False)
+        with suppress(Relayed):
+            sent(viewer)
+        found.viewers.discard(viewer)
+
+    end()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            end()
+        assert gc.collect() < 20
+    finally:
+        gc.enable()
 
 
 def test_a_viewer_of_several_tells_of_all_together() -> None:
