@@ -125,9 +125,7 @@ def unary(
             async with asyncio.timeout(seconds):
                 return _weighed(await ask(parse(raw, call), call), caller, guard)
         except BaseException as error:
-            if await ending.refuses(context, error, guard):
-                return b""
-            raise
+            return await ending.refuse(context, error, guard)
         finally:
             ending.tell()
 
@@ -175,8 +173,7 @@ def stream(
             del raw  # so that it does not stay as long as the stream
             await streaming
         except BaseException as error:
-            if not await ending.refuses(context, error, guard):
-                raise
+            await ending.refuse(context, error, guard)
         finally:
             ending.tell()
             if isinstance(permit, StreamPermit):
@@ -208,8 +205,7 @@ def exchange(method: str, answer: Callable[[bytes], bytes], observer: Observer, 
             while (raw := await context.read()) is not grpc.aio.EOF:
                 await context.write(answer(raw))
         except BaseException as error:
-            if not await ending.refuses(context, error):
-                raise
+            await ending.refuse(context, error)
         finally:
             slots.pending.leave(context)
             ending.tell()
@@ -287,25 +283,23 @@ class _Ending:
         self._is_served = True
         return raw
 
-    async def refuses(self, context: Any, error: BaseException, guard: MethodGuard | None = None) -> bool:
-        """Whether the call is answered with what went wrong; if not, that passes through.
+    async def refuse(self, context: Any, error: BaseException, guard: MethodGuard | None = None) -> bytes:
+        """Answer the call with what went wrong; the answer's body, of which nothing is sent.
 
-        It passes through where the call has ended already, or its caller is gone. An answer is set instead of raised by
-        `context.abort`, which costs grpc a quarter of a millisecond and leaves cycles of some 40 objects: the collector
-        stops all calls for tens of milliseconds to find those of a thousand refusals.
+        The status is set instead of raised by `context.abort`, which costs grpc a quarter of a millisecond and leaves
+        cycles of some 40 objects: the collector stops all calls for tens of milliseconds to find those of a thousand.
 
         Args:
             context: the call.
             error: what went wrong.
             guard: what let the call in.
-        """
-        if isinstance(error, Exception) and not isinstance(error, grpc.aio.BaseError):
-            await self._refuse(context, error, guard)
-            return True
-        self.code = context.code().name if isinstance(error, grpc.aio.AbortError) else "CANCELLED"
-        return False
 
-    async def _refuse(self, context: Any, error: Exception, guard: MethodGuard | None) -> None:
+        Raises:
+            BaseException: the call has ended already, or its caller is gone.
+        """
+        if not isinstance(error, Exception) or isinstance(error, grpc.aio.BaseError):
+            self.code = context.code().name if isinstance(error, grpc.aio.AbortError) else "CANCELLED"
+            raise error
         found = _status(error, self._method)
         self._why = status.reason_of(found)
         code = status.CODES[found.code]
@@ -314,6 +308,7 @@ class _Ending:
         if guard is not None and self._why == Reason.CALLER_LIMIT.name:
             await guard.hold_limited(self.caller, context)
         _answer(context, code, found.message, ((status.DETAILS_KEY, found.SerializeToString()),))
+        return b""
 
     def deny(self, context: Any, denial: Denial) -> bytes:
         """End a call that may not be made, without the cost of an exception; access control logs it."""
