@@ -159,6 +159,12 @@ def test_the_overlap_policy_says_what_becomes_of_held_dates(
     assert bool(plan.upstream_calls) is sent
 
 
+def test_where_no_date_is_held_none_is_looked_at() -> None:
+    plan = pb.BackfillPlan(slots=[pb.PlanSlot()])  # a slot whose date can't be read
+
+    assert with_conflicts(plan, pb.OVERLAP_REJECT, {}) is plan
+
+
 NOON = 1_739_073_600_000  # 2025-02-09, noon in Asia/Shanghai
 MIDNIGHT = NOON + 12 * 3_600_000
 
