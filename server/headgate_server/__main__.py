@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from headgate_server import app
 from headgate_server.errors.exceptions import ServerError
 from headgate_server.process import log_format, settings, supervisor
-from headgate_server.process.runtime_tuning import tune
+from headgate_server.process.runtime_tuning import settle, tune
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +56,7 @@ async def _serve(found: settings.Settings) -> None:
     if supervisor.is_one_of_several():
         loop.add_reader(sys.stdin.fileno(), stop.set)  # readable at its end only: the parent has ended
     async with app.running(found) as serving:
+        settle()
         line = f"headgate server ready grpc=127.0.0.1:{serving.grpc_port} ops=127.0.0.1:{serving.ops_port}"
         print(line, flush=True)  # noqa: T201 - the parent waits for this line
         await stop.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -16,6 +17,15 @@ def tune() -> None:
     tune_collector()
     leave_no_core()
     _take_turns_less_often()
+
+
+def settle() -> None:
+    """Take what is there once the process is ready out of the collector's sight: modules, descriptors, handlers.
+
+    They stay as long as the process, and to look at them is most of what a collection of all objects costs where few
+    streams are open, 20 to 60 ms for which every call waits.
+    """
+    gc.freeze()
 
 
 def _take_turns_less_often() -> None:
