@@ -229,7 +229,9 @@ class InstancePoller:
             _log.exception("instance %s can't be read", instance.id)
             wait_ms = self._pace.max_ms
         finally:
-            self._shares.has_read(instance, caller)
+            following = self._shares.has_read(instance, caller)
+            if following is not None and (waits := self._watched.get(following)) is not None:
+                waits.due = 0.0
             watched.is_read = False
             watched.due = asyncio.get_running_loop().time() + wait_ms / 1000
             self._woken.set()

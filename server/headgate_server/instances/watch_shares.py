@@ -23,14 +23,16 @@ MAX_INSTANCES: Final = 12_500
 MAX_INSTANCES_OF_CONNECTION: Final = 10_000
 """Most instances of one connection that one process watches."""
 
-SIDE_BY_SIDE: Final = 128
-"""Most reads of one process that are under way for watchers; one caller has half of them, two have a third each."""
+SIDE_BY_SIDE: Final = 32
+"""Most reads of one process that are under way for watchers; one caller has half of them, two have a third each. At
+300 ms a read 16 are 53 a second, more than any edition's quota of reads; and another caller's read waits in the worker
+behind those that are under way."""
 
 RETRY_SECONDS: Final = 5.0
 """When a stream that found no room may come back."""
 
-BUSY_SECONDS: Final = 0.2
-"""When an instance is looked at again whose caller has as many reads under way as it may have."""
+BUSY_SECONDS: Final = 1.0
+"""When an instance is looked at again whose caller has as many reads under way as it may have, if none ends before."""
 
 
 class WatchShares:
@@ -48,6 +50,7 @@ class WatchShares:
         self._connections: Counter[str] = Counter()
         self._callers: dict[InstanceKey, dict[str, Caller]] = {}
         self._reading: Counter[str] = Counter()
+        self._waiting: dict[str, dict[InstanceKey, None]] = {}
 
     def enter(self, caller: Caller, instances: Sequence[InstanceKey]) -> None:
         """Count the instances of a stream in.
@@ -68,6 +71,7 @@ class WatchShares:
         """Count the instances of a stream out."""
         own = self._watched[caller.name]
         for instance in instances:
+            self._waiting.get(_counted(caller, instance), {}).pop(instance, None)
             own[instance] -= 1
             if not own[instance]:
                 del own[instance], self._callers[instance][caller.name]
@@ -83,16 +87,26 @@ class WatchShares:
         for caller in self._callers.get(instance, {}).values():
             who = _counted(caller, instance)
             if self._reading[who] >= SIDE_BY_SIDE - self._reading.total():
+                self._waiting.setdefault(who, {})[instance] = None
                 continue
             if not self._reads.draw(caller, 1):
                 self._reading[who] += 1
+                self._waiting.get(who, {}).pop(instance, None)
                 return caller
             waits.append(self._apart_seconds(caller))
         return max(waits)
 
-    def has_read(self, instance: InstanceKey, caller: Caller) -> None:
-        """The read of an instance for a caller is over."""
-        self._reading[_counted(caller, instance)] -= 1
+    def has_read(self, instance: InstanceKey, caller: Caller) -> InstanceKey | None:
+        """The read of an instance for a caller is over; which one was told longest ago to wait for that."""
+        who = _counted(caller, instance)
+        self._reading[who] -= 1
+        waiting = self._waiting.get(who)
+        if not waiting:
+            self._waiting.pop(who, None)
+            return None
+        found = next(iter(waiting))
+        del waiting[found]
+        return found
 
     def _apart_seconds(self, caller: Caller) -> float:
         """How far apart the reads of an instance are when all that a caller watches share what it may have read."""

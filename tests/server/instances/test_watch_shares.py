@@ -126,11 +126,30 @@ def test_reads_under_way_for_one_caller_leave_some_for_another() -> None:
     assert shares.reader(keys_of("", 1)[0]) == noisy
 
 
+def test_an_instance_that_waits_for_a_read_to_end_is_next_and_one_that_is_left_is_not() -> None:
+    shares, half = WatchShares(ReadShares()), watch_shares.SIDE_BY_SIDE // 2
+    noisy, instances = caller("noisy"), keys_of("", *range(1, 100))
+    shares.enter(noisy, instances)
+    for instance in instances:
+        shares.reader(instance)
+    shares.leave(noisy, instances[half : half + 2])
+
+    found = [shares.has_read(instance, noisy) for instance in instances[:3]]
+
+    assert found == instances[half + 2 : half + 5]
+
+
 def test_what_a_caller_may_have_read_is_spread_over_what_it_watches() -> None:
     noisy, instances = caller("noisy", upstream_reads_per_minute=60), keys_of("", *range(1, 121))
     shares = WatchShares(ReadShares(lambda: 0.0), lambda: 0.5)
     shares.enter(noisy, instances)
 
-    found = [shares.reader(instance) for instance in instances]
+    def read(instance: InstanceKey) -> Caller | float:
+        who = shares.reader(instance)
+        if isinstance(who, Caller):
+            shares.has_read(instance, who)
+        return who
+
+    found = [read(instance) for instance in instances]
 
     assert found == [noisy] * 60 + [120.0] * 60
