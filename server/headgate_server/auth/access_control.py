@@ -183,6 +183,10 @@ class MethodGuard:
         if size >= rate_limit.READ_CALL_BYTES:
             self._access.owe(caller, size / rate_limit.READ_CALL_BYTES)
 
+    def weigh_watch(self, caller: Caller, instances: int) -> None:
+        """Count the opening of a watch by its instances, also of one that is refused afterwards."""
+        self._access.owe(caller, instances // rate_limit.CALL_INSTANCES)
+
     async def hold(self, seconds: float, context: Any) -> None:
         """Hold the answer to a denied call back."""
         await self._access.held.hold(seconds, context.time_remaining())

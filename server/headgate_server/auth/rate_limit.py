@@ -12,6 +12,10 @@ READ_CALL_BYTES: Final = 65_536
 """Bytes that are read from the store for a list, and of any answer, that count as one call more. To read and to write
 so many takes the server about as long as a call does."""
 
+CALL_INSTANCES: Final = 4
+"""Instances that a watch is opened of that count as one call more: each is looked up, and read by a worker where it was
+not lately, so that a caller whose watches end and are opened again at once would keep all of them busy."""
+
 BURST_SECONDS: Final = 1.0
 """How long a bucket takes to fill: a caller that was silent may make so many calls at once, one at least."""
 

@@ -16,11 +16,17 @@ class ReadMeter(Protocol):
     def weigh_read(self, caller: Caller, size: int, /) -> None:
         """Count so many bytes."""
 
+    def weigh_watch(self, caller: Caller, instances: int, /) -> None:
+        """Count the opening of a watch of so many instances."""
+
 
 class _Unmetered:
     """Stands in where callers have no shares."""
 
     def weigh_read(self, caller: Caller, size: int, /) -> None:
+        """Nothing."""
+
+    def weigh_watch(self, caller: Caller, instances: int, /) -> None:
         """Nothing."""
 
 
@@ -53,6 +59,10 @@ class Call:
     def has_read(self, size: int) -> None:
         """Count bytes that were read from the store for the call, beyond what it answers."""
         self.meter.weigh_read(self.caller, size)
+
+    def watches(self, instances: int) -> None:
+        """Count instances that the call is about to watch."""
+        self.meter.weigh_watch(self.caller, instances)
 
 
 class Observer(Protocol):

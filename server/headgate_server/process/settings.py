@@ -123,7 +123,8 @@ class Settings(BaseSettings):
     caller_calls_per_second: Rate = Field(
         500.0,
         description="Most calls a second per caller and process, where its entry does not say; each 4 KiB of a "
-        "request, and each 64 KiB of an answer and of jobs that are read for a list, count as one more; 0: no limit.",
+        "request, each 64 KiB of an answer and of jobs that are read for a list, and each 4 instances that a watch is "
+        "opened of, count as one more; 0: no limit.",
     )
     caller_max_watches: Count = Field(
         5_000, description="Most open streams per caller and process, where its entry does not say; 0: no limit."

@@ -36,4 +36,5 @@ class FlowInstanceService(InstanceService):
     async def watch_flow_instances(self, request: pb.WatchFlowInstancesRequest, call: Call, sink: ReplySink) -> None:
         """WatchFlowInstances."""
         validator.check(request)
+        call.watches(len(request.instance_ids))
         await self._watching.follow(FLOW, request.instance_ids, request, sink, call.caller)

@@ -49,4 +49,5 @@ class WorkflowInstanceService(InstanceService):
     ) -> None:
         """WatchWorkflowInstances."""
         validator.check(request)
+        call.watches(len(request.ids))
         await self._watching.follow(WORKFLOW, request.ids, request, sink, call.caller)

@@ -1,4 +1,4 @@
-"""What counts as more than one call: large answers, and lists of what is large, on a real server."""
+"""What counts as more than one call: large answers, lists of what is large, and watches of many, on a real server."""
 
 from pathlib import Path
 
@@ -43,3 +43,20 @@ async def test_large_answers_and_reads_count_as_several_calls(redis_url: str, tm
     assert 23 <= calls[1] <= 27
     assert 11 <= calls[2] <= 14
     assert calls[3] <= 0
+
+
+async def test_a_watch_counts_by_its_instances_also_where_it_is_refused(redis_url: str, tmp_path: Path) -> None:
+    few = entry("few", rights=["read"], calls_per_second=0.1, max_watched_instances=10)
+    one = entry("one", rights=["read"], calls_per_second=0.1)
+    async with serving(redis_url, callers=write(tmp_path / "callers.toml", few + one)) as world:
+        many = pb.WatchWorkflowInstancesRequest(ids=range(1, 81))
+        error = await refused(world.instances.WatchWorkflowInstances(many, metadata=known("few")).read())
+        assert metadata_of(error)["quota"] == "watched_instances"
+        call = world.instances.WatchWorkflowInstances(pb.WatchWorkflowInstancesRequest(ids=[1]), metadata=known("one"))
+        await call.read()
+        waits = [await owed_seconds(world, name) for name in ("few", "one")]
+        call.cancel()
+
+    calls = [wait / 10 - 1 for wait in waits]
+    assert 19 <= calls[0] <= 21  # 80 instances, four of which are a call
+    assert calls[1] <= 0
