@@ -1,4 +1,8 @@
-"""A noisy tenant: one caller does each harmful thing of the field report, and another must not notice."""
+"""A noisy tenant: one caller does each harmful thing of the field report, and another must not notice.
+
+Each noise is first sent to a bare server that refuses it all (`refuser`), which says what of the other's waiting is the
+machine's: the noise is made, sent and refused on the cores that headgate, its worker and its Redis run on.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import re
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +28,7 @@ from headgate import pb
 from headgate_client import Client, ClientOptions, HeadgateError, RetryPolicy
 
 READY: Final = re.compile(r"noise ready")
+REFUSER_READY: Final = re.compile(r"refuser ready grpc=(?P<grpc>\S+)")
 NOISY, GOOD = (f"hg_{hashlib.sha256(name.encode()).hexdigest()[:43]}" for name in ("noisy", "good"))
 
 
@@ -33,7 +38,8 @@ class Noisy:
 
     Args:
         quiet: how long the good caller is alone at first.
-        slower: how many times the quiet p99 the good caller's may be.
+        slower: how many times the quiet p99 the good caller's may be; the one beside a bare server that refuses the
+            noise, where that is longer.
         floor: a quiet p99 below this counts as this much: what the machine itself does in a bad moment.
         kinds: which noises.
     """
@@ -102,6 +108,7 @@ class _NoiseResult:
     noise: str
     good: Good
     growth: float
+    refused: float = 0.0
 
 
 async def noisy_tenant(trial: Trial, size: Noisy | None = None) -> Report:
@@ -118,12 +125,14 @@ async def noisy_tenant(trial: Trial, size: Noisy | None = None) -> Report:
             instance = (await handle.result()).runs[0].workflow_instance_id
             quiet = await _alone(Good(client, instance), size)
             trial.say(f"alone: p99 {1000 * quantile(quiet.seconds, 0.99):.1f} ms, {dict(quiet.told)}")
-            seen = [await _beside(trial, stage, Good(client, instance), kind, size) for kind in size.kinds]
+            refuser = await stage.beside("refuser", REFUSER_READY)
+            seen = [await _twice(trial, stage, refuser, Good(client, instance), kind, size) for kind in size.kinds]
             exits = stage.exits()
     was = quantile(quiet.seconds, 0.99)
     checks = [*(check for one in seen for check in _checks(one, size, was)), exits]
     figures: dict[str, Figure] = {"p99 alone, ms": 1000 * was}
     figures |= {f"noise of {one.kind}": one.noise for one in seen}
+    figures |= {f"p99 beside {one.kind} at a refuser, ms": 1000 * one.refused for one in seen}
     figures |= {f"p99 beside {one.kind}, ms": 1000 * quantile(one.good.seconds, 0.99) for one in seen}
     words = f"{size.per_second:g} calls/s of one caller, {len(seen)} noises of another, {size.seconds:g} s each"
     return Report(words, tuple(checks), figures)
@@ -138,11 +147,18 @@ async def _alone(good: Good, size: Noisy) -> Good:
     return good
 
 
-async def _beside(trial: Trial, stage: Stage, good: Good, kind: str, size: Noisy) -> _NoiseResult:
+async def _twice(trial: Trial, stage: Stage, refuser: Process, good: Good, kind: str, size: Noisy) -> _NoiseResult:
+    """A noise at a bare server that refuses it, then at headgate."""
+    alone = await _beside(trial, stage, refuser.addresses["grpc"], Good(good.client, good.instance), kind, size)
+    seen = await _beside(trial, stage, stage.servers[0].addresses["grpc"], good, kind, size)
+    return replace(seen, refused=quantile(alone.good.seconds, 0.99))
+
+
+async def _beside(trial: Trial, stage: Stage, target: str, good: Good, kind: str, size: Noisy) -> _NoiseResult:
     server, stop = stage.servers[0], asyncio.Event()
     before, peak = rss_mb(server.pid), 0.0
-    noise = await stage.beside("noises", READY, server.addresses["grpc"], kind, str(size.seconds), NOISY)
-    word = re.sub("[^a-z0-9]+", "-", kind.lower())
+    noise = await stage.beside("noises", READY, target, kind, str(size.seconds), NOISY)
+    word = re.sub("[^a-z0-9]+", "-", f"{kind}-{target[-5:]}".lower())
     calling = asyncio.create_task(good.steadily(word, size.per_second, stop))
     while noise.returncode is None:
         peak = max(peak, rss_mb(server.pid))
@@ -151,7 +167,7 @@ async def _beside(trial: Trial, stage: Stage, good: Good, kind: str, size: Noisy
     stop.set()
     await calling
     told = _told(noise)
-    trial.say(f"{kind}: {told}; p99 {1000 * quantile(good.seconds, 0.99):.1f} ms, {dict(good.told)}")
+    trial.say(f"{kind} at {target}: {told}; p99 {1000 * quantile(good.seconds, 0.99):.1f} ms, {dict(good.told)}")
     return _NoiseResult(kind, told, good, peak - before)
 
 
@@ -168,7 +184,7 @@ def _checks(seen: _NoiseResult, size: Noisy, was: float) -> list[Check]:
         at_most(
             f"good caller's p99 beside {seen.kind}, as times the quiet one",
             size.slower,
-            quantile(seen.good.seconds, 0.99) / max(size.floor, was),
+            quantile(seen.good.seconds, 0.99) / max(size.floor, was, seen.refused),
         ),
         at_most(f"growth of the server beside {seen.kind}, MB", size.megabytes, seen.growth),
     ]
