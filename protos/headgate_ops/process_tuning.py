@@ -9,7 +9,7 @@ COLLECTOR: Final = (50_000, 1, 1)
 """When the garbage collector looks for cycles: after 50,000 new objects, and at older ones every second time.
 
 With Python's 700 one event to 1,000 watchers makes it look five times, and every second tick once; what is on its way
-then counts as old and is looked at again and again. A rejected call leaves a cycle of 9 kB, so about 10 MB may be kept.
+then counts as old and is looked at again and again. A call leaves cycles of five objects, which grpc makes.
 All objects are looked at after 200,000 new ones (Python: 85,000), so cycles of broken streams are found not much later.
 """
 
