@@ -21,9 +21,16 @@ from headgate_worker.store.clients import UnfitStore
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a worker; 0 after a drain, 1 when the store is unfit or away, 2 for a bad setting."""
     parser = argparse.ArgumentParser("headgate worker", description="Settings are HEADGATE_* variables.")
-    parser.parse_args(argv)
+    parser.add_argument(
+        "--test-notifications",
+        metavar="FILE",
+        help="send a sample of each rule of the file, and exit; 1 if one is not taken",
+    )
+    given = parser.parse_args(argv)
     try:
         settings = Settings()
+        if given.test_notifications:
+            return _test_notifications(settings.model_copy(update={"notifications": given.test_notifications}))
         tune_collector()
         leave_no_core()
         configure(settings.log_level, settings.log_format)
@@ -45,6 +52,13 @@ async def _until_signalled(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await app.run(settings, stop=stop, ready=_announce)
+
+
+def _test_notifications(settings: Settings) -> int:
+    found = asyncio.run(app.send_samples(settings))
+    for one in found:
+        sys.stdout.write(f"rule {one.rule} to endpoint {one.endpoint}: {one.problem or 'delivered'}\n")
+    return int(any(one.problem for one in found))
 
 
 def _announce(ops_address: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import secrets
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, fields
@@ -23,8 +24,9 @@ from headgate.store import keys, queue_entries
 from headgate_ops import http_endpoint
 from headgate_redis.clock import StoreClock
 from headgate_worker.core.model.view import Policy
-from headgate_worker.notifications import rule_file
+from headgate_worker.notifications import rule_file, samples
 from headgate_worker.notifications.notifier import FollowedRules, Notifier, NotifierParts
+from headgate_worker.notifications.samples import SampleOutcome
 from headgate_worker.notifications.webhook_sender import WebhookSender
 from headgate_worker.ports.store import STORE_AWAY
 from headgate_worker.process import metrics
@@ -163,6 +165,16 @@ def _assemble(
         None if followed is None else _notifier(settings, followed, clock, worker_id, stack),
         worker_id,
     )
+
+
+async def send_samples(settings: Settings) -> list[SampleOutcome]:
+    """Send a sample of each rule of the file of notifications; needs no store.
+
+    Raises:
+        ValueError: the file makes no sense.
+    """
+    followed = _followed(settings)
+    return [] if followed is None else await samples.send_samples(followed.current, int(time.time() * 1000))
 
 
 def _followed(settings: Settings) -> FollowedRules | None:

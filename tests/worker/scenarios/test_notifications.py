@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import aiohttp
@@ -19,7 +22,7 @@ from headgate_emulator.app import RunningEmulator
 from headgate_worker.process.settings import Settings
 from headgate_worker.store.jobs import Store
 from tests.worker.conftest import RunWorker, eventually
-from tests.worker.notifications.receiver import Received, receiving
+from tests.worker.notifications.receiver import Received, receiving, statuses
 from tests.worker.scenarios.test_process import environment, process, ready
 from tests.worker.submitting import backfill_job, seed_backfill, submit
 
@@ -123,6 +126,23 @@ async def test_a_worker_that_is_killed_after_a_delivery_is_followed_by_one_that_
 
     assert one.said["id"] == other.said["id"] and one.said["subject"] == f"jobs/{job_id}"
     assert "T0K3N" not in logged
+
+
+async def test_a_sample_of_each_rule_is_sent_without_a_store(tmp_path: Path) -> None:
+    async with receiving(statuses(200, 403)) as receiver:
+        file = write(tmp_path / "notifications.toml", receiver.url, 'states = ["FAILED"]')
+        command = (sys.executable, "-m", "headgate_worker", "--test-notifications", str(file))
+        found = []
+        for _ in range(2):
+            ran = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+            out, errors = await ran.communicate()
+            found.append((ran.returncode, out.decode(), errors.decode()))
+
+    assert found == [
+        (0, "rule r to endpoint ops: delivered\n", ""),
+        (1, "rule r to endpoint ops: status 403\n", ""),
+    ]
+    assert "a sample" in receiver.requests[0].said["text"]
 
 
 @pytest.mark.parametrize(
