@@ -17,10 +17,12 @@ from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
+from google.type.date_pb2 import Date
 
 from headgate import pb
 from headgate.job import event_log
 from headgate.messages import filters, views
+from headgate.messages.feed_entries import entry_of, event_of
 from headgate.quota import limits
 from headgate.store import commit, queue_entries, snapshot
 from headgate_server.auth import callers
@@ -30,6 +32,8 @@ from headgate_server.ports import feed
 from headgate_server.requests import validator
 from headgate_server.requests.fast_validator import FastValidator
 from headgate_worker.core.model import calls, flow_calls, hints_codec
+from headgate_worker.notifications import forms, notification, rules
+from headgate_worker.notifications.rules import Form, WebhookEndpoint
 from headgate_worker.upstream.dataworks.replies import fields, reading
 from headgate_worker.upstream.enos import graph
 from headgate_worker.upstream.enos import replies as enos_replies
@@ -141,6 +145,26 @@ def enos_reply(raw: bytes) -> None:
     graph.graph_of(_json(raw))
 
 
+def feed_entry(raw: bytes) -> None:
+    """An entry of the feed, as a worker reads it for notifications; what it says is told, or it says nothing."""
+    event = event_of(entry_of((b"1-0", (b"i", b"a", b"r", b"1", b"e", raw))))
+    if event is None or not event.HasField("job"):
+        return
+    for form in Form:
+        with suppress(notification.UntellableEvent):
+            told = notification.of_event(_RULE, form, event, rules.as_of(event.job, event), event.state)
+            forms.request_of(told, WebhookEndpoint(name="e", url="https://a", form=form, secret="s"), "headgate", 1)
+
+
+def webhook_reply(raw: bytes) -> None:
+    """What an endpoint of notifications may answer."""
+    for form in Form:
+        forms.refusal(form, raw)
+
+
+_RULE: Final = rules.Rule("r", "e", filters.parse(""), text="{job} {error} {labels.team}")
+
+
 def _json(raw: bytes) -> Any:
     try:
         return json.loads(raw)
@@ -160,7 +184,8 @@ _FLOW_CALLS: Final[tuple[Any, ...]] = (flow_calls.GetFlow("1"), flow_calls.GetFl
 _ENOS: Final = enos_replies.EnosReplyContext(Timestamp(), (UTC, UTC))
 
 TARGETS: Final[Mapping[str, Callable[[bytes], object]]] = {
-    target.__name__: target for target in (filter_text, tokens, queue_entry, stored_row, dataworks_reply, enos_reply)
+    target.__name__: target
+    for target in (filter_text, tokens, queue_entry, stored_row, dataworks_reply, enos_reply, feed_entry, webhook_reply)
 }
 """Those that take bytes alone, by name."""
 
@@ -177,5 +202,15 @@ SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = {
         b'{"PagingInfo":{"TotalCount":1,"WorkflowInstances":[{"Id":1,"Status":"Success"}]},"Success":true,"Status":"Success"}',
     ),
     "enos_reply": (b'{"code":0,"data":{"instanceId":"1","status":"running","graph":"{\\"flows\\":[]}"}}',),
+    "feed_entry": (
+        pb.JobEvent(
+            revision=1,
+            type=pb.EVENT_TYPE_ACCEPTED,
+            message="accepted",
+            job=pb.Job(name="jobs/a", uid="u", labels={"team": "orders"}, runs=[pb.InstanceRun(index=1)]),
+            runs=[pb.InstanceRun(index=1, biz_date=Date(year=2025, month=2, day=5))],
+        ).SerializeToString(),
+    ),
+    "webhook_reply": (b'{"errcode":0,"errmsg":"ok"}', b'{"code":19021,"msg":"sign match fail"}'),
 }
 """Bytes that each of them likes, from which others are made."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from headgate import pb
 from headgate.store import keys
 from headgate_redis.clock import StoreClock
 from headgate_worker.notifications import rule_file, schedule
@@ -249,8 +250,26 @@ async def test_a_job_that_is_gone_is_not_told_and_counted(
 
     await notifier.round()
 
-    assert notifier.counts.gone == 1 and receiver.requests == []
-    assert f"event 1 of {job_id} is not told by ops: the job is gone" in caplog.messages
+    assert notifier.counts.untold == 1 and receiver.requests == []
+    assert f"event 1 of {job_id} is not told by ops: the job is gone, or can't be read" in caplog.messages
+
+
+async def test_an_event_that_cant_be_told_holds_up_no_other(
+    make: Make, store: Store, redis: Redis, receiver: Receiver
+) -> None:
+    notifier = make()
+    await notifier.round()
+    event = pb.JobEvent(revision=1, type=pb.EVENT_TYPE_ACCEPTED, state=pb.JOB_STATE_QUEUED, job=pb.Job(uid="u"))
+    event.event_time.seconds = 10**15  # beyond all calendars
+    body = event.SerializeToString()
+    await redis.rpush(keys.log("broken"), body)  # type: ignore[misc]
+    await redis.xadd(keys.FEED, {"i": "broken", "r": "1", "e": body})
+    await submit_one(store)
+
+    await notifier.round()
+    await eventually(settled(notifier, 1))
+
+    assert notifier.counts.untold == 1 and len(receiver.requests) == 1
 
 
 async def test_a_changed_file_holds_and_a_broken_one_changes_nothing(

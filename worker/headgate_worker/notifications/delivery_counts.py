@@ -16,7 +16,7 @@ class DeliveryCounts:
         by_outcome: by endpoint and outcome.
         waiting: by endpoint, notifications that wait or are under way here.
         gaps: how often entries of the feed were gone before they were looked at.
-        gone: events whose job was gone before they were told.
+        untold: events whose job was gone before they were told, or that can't be read.
         leads: whether this worker leads.
     """
 
@@ -24,5 +24,5 @@ class DeliveryCounts:
         self.by_outcome: Counter[tuple[str, str]] = Counter()
         self.waiting: Counter[str] = Counter()
         self.gaps = 0
-        self.gone = 0
+        self.untold = 0
         self.leads = False

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import Error, MessageToDict
 
 from headgate import pb
 from headgate.backfill import dates
@@ -22,6 +22,10 @@ _JOB_FIELDS: Final = (
     *("name", "uid", "revision", "state", "connection", "creator", "priority"),
     *("create_time", "start_time", "update_time", "end_time", "deadline_time", "counts"),
 )
+
+
+class UntellableEvent(ValueError):
+    """An event, or its job, with what JSON can't say: a damaged row, such as a time beyond the year 9999."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,17 @@ def of_event(rule: Rule, form: Form, event: pb.JobEvent, job: pb.Job, before: pb
         event: the event.
         job: as it was after the event.
         before: its state before.
+
+    Raises:
+        UntellableEvent: it can't be written as JSON.
     """
+    try:
+        return _of_event(rule, form, event, job, before)
+    except (ValueError, Error) as error:
+        raise UntellableEvent(str(error)) from None
+
+
+def _of_event(rule: Rule, form: Form, event: pb.JobEvent, job: pb.Job, before: pb.JobState.ValueType) -> Notification:
     said = {"rule": rule.name, "job": _job(job), "event": _event(event, before)}
     return Notification(
         f"{job.uid}.{event.revision}.{rule.name}",

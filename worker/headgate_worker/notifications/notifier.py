@@ -20,6 +20,7 @@ from headgate_ops import file_stamp
 from headgate_worker.notifications import notification, rules
 from headgate_worker.notifications.delivery_counts import DeliveryCounts
 from headgate_worker.notifications.endpoint_queue import DeliveryContext, EndpointQueue
+from headgate_worker.notifications.notification import UntellableEvent
 from headgate_worker.notifications.rules import Rule, RuleSet, WebhookEndpoint
 from headgate_worker.notifications.webhook_sender import Sender
 from headgate_worker.ports.clock import Clock, Jitter
@@ -214,14 +215,20 @@ class Notifier:
 
     def _put(self, entry: FeedEntry, event: pb.JobEvent, found: Sequence[Rule], at: JobAtEvent | None) -> None:
         if at is None:
-            self.counts.gone += 1
-            names = ", ".join(rule.name for rule in found)
-            _log.warning("event %d of %s is not told by %s: the job is gone", entry.revision, entry.job_id, names)
+            self._leave_out(entry, found, "the job is gone, or can't be read")
             return
         then = rules.as_of(at.job, event)
         for rule in rules.matching(found, event, then, at.before):
             queue = self._queues[rule.endpoint]
-            queue.put(notification.of_event(rule, queue.endpoint.form, event, then, at.before))
+            try:
+                queue.put(notification.of_event(rule, queue.endpoint.form, event, then, at.before))
+            except UntellableEvent as error:  # a damaged row holds up no other
+                self._leave_out(entry, [rule], str(error))
+
+    def _leave_out(self, entry: FeedEntry, found: Sequence[Rule], why: str) -> None:
+        self.counts.untold += 1
+        names = ", ".join(rule.name for rule in found)
+        _log.warning("event %d of %s is not told by %s: %s", entry.revision, entry.job_id, names, why)
 
     def _tell_gap(self, until: FeedId) -> None:
         self.counts.gaps += 1

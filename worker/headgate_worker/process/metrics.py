@@ -46,7 +46,7 @@ class NotificationCounts(Protocol):
     """Notifications: what became of them, and of the feed that they are made of."""
 
     gaps: int
-    gone: int
+    untold: int
     leads: bool
 
     @property
@@ -75,8 +75,8 @@ class _Notifications(Collector):
         yield from (done, waiting)
         gaps = "How often events were gone from the feed before they were looked at."
         yield CounterMetricFamily("headgate_worker_notification_gaps", gaps, value=found.gaps)
-        gone = "Events that were not told since their job was deleted by then."
-        yield CounterMetricFamily("headgate_worker_notification_jobs_gone", gone, value=found.gone)
+        untold = "Events that were not told since their job was deleted by then, or can't be read."
+        yield CounterMetricFamily("headgate_worker_notification_untold", untold, value=found.untold)
         leads = "Whether this worker sends the notifications."
         yield GaugeMetricFamily("headgate_worker_notifier", leads, value=int(found.leads))
 
