@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate import pb
 from headgate.backfill import dates
-from headgate_worker.core.facts.create_windows import DEFAULT_AHEAD, all_ranges, next_ranges
+from headgate_worker.core.facts.create_windows import DEFAULT_AHEAD, all_ranges, made_ms, next_ranges
 from tests.worker.core.building import day, spec
 
 FIRST = date(2024, 1, 1)
@@ -49,3 +50,42 @@ def test_a_window_is_filled_when_it_is_half_empty(unfinished: int, asked: int) -
     planned = [day(n) for n in range(9)]
 
     assert dates.span(next_ranges(spec(max_created_ahead=4), planned, unfinished)) == asked
+
+
+@pytest.mark.parametrize(
+    ("run_ms", "took_ms", "least"),
+    [
+        (0, None, 30),  # nothing is known
+        (60_000, None, 30),
+        (1_500, None, 15),  # ten lanes end 67 dates while a create is made: as early as is allowed
+        (1_500, 2_000, 30),  # 13 dates end meanwhile
+        (1_500, 4_000, 23),
+        (1_500, 60_000, 15),  # slower than assumed counts as what is assumed
+        (1_500, -70_000, 30),  # upstream's clock is behind: a create takes a second at least
+    ],
+)
+def test_dates_that_are_short_are_created_in_large_calls_where_creates_are_quick(
+    run_ms: int, took_ms: int | None, least: int
+) -> None:
+    of, planned = spec(), [day(n) for n in range(100)]
+    of.default_run_properties.parallelism = 10
+    sizes = [dates.span(next_ranges(of, planned, DEFAULT_AHEAD - n, run_ms, took_ms)) for n in range(DEFAULT_AHEAD)]
+
+    assert next(size for size in sizes if size) == least
+
+
+def at(ms: int) -> Timestamp:
+    return Timestamp(seconds=ms // 1000, nanos=ms % 1000 * 1_000_000)
+
+
+def test_how_long_a_create_takes_is_seen_at_its_first_begin() -> None:
+    job = pb.Job(operations=[pb.UpstreamOperation(index=n, intent_time=at(n * 10_000)) for n in range(3)])
+    assert made_ms(job) is None
+
+    job.runs.add(index=0, operation_index=0, started_time=at(4_000))
+    job.runs.add(index=1, operation_index=0, started_time=at(3_000))
+    assert made_ms(job) == 3_000
+
+    job.operations[1].early_start_time.CopyFrom(at(12_500))
+    job.runs.add(index=2, operation_index=1, started_time=at(10_000))
+    assert made_ms(job) == 2_500

@@ -14,7 +14,7 @@ from headgate import pb
 from headgate.backfill import dates, marker
 from headgate.job.lifecycle import RUN_TERMINAL
 from headgate_worker.core.facts import poll_schedule
-from headgate_worker.core.facts.create_windows import Ranges, create_spec, next_ranges
+from headgate_worker.core.facts.create_windows import Ranges, create_spec, made_ms, next_ranges
 from headgate_worker.core.facts.durations import typical_ms
 from headgate_worker.core.facts.job_kinds import date_key, newest_first
 from headgate_worker.core.facts.operations import OPEN, made, refused, to_be_sent_again
@@ -82,7 +82,7 @@ def _next_operation(view: View) -> pb.UpstreamOperation | None:
 
 def _next_ranges(view: View) -> Ranges:
     unfinished = sum(run.state not in RUN_TERMINAL and run.state != pb.RUN_STATE_PLANNED for run in view.runs)
-    return next_ranges(view.job.backfill, _planned(view), unfinished, typical_ms(view))
+    return next_ranges(view.job.backfill, _planned(view), unfinished, typical_ms(view), made_ms(view.job))
 
 
 def _planned(view: View) -> list[date]:
