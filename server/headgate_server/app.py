@@ -28,6 +28,7 @@ from headgate_server.jobs.plan import BackfillPlanner
 from headgate_server.jobs.submit import Submitter
 from headgate_server.logs import audit_log
 from headgate_server.logs.damaged_rows import Damage
+from headgate_server.planning.plan_stream import PlanStreams
 from headgate_server.ports.address import parse_address
 from headgate_server.ports.instance_kinds import PollPace
 from headgate_server.process.metrics import Metrics
@@ -195,7 +196,9 @@ class ServerParts:
                 streams=self.streams,
                 clock=self.clock,
             ),
-            "headgate.v1.BackfillService": BackfillService(submitter, planner),
+            "headgate.v1.BackfillService": BackfillService(
+                submitter, planner, PlanStreams(planner, self.reading, facts, self.clock)
+            ),
             "headgate.v1.WorkflowInstanceService": WorkflowInstanceService(submitter, self.reading, instances),
             "headgate.v1.FlowInstanceService": FlowInstanceService(submitter, self.reading, instances),
             "google.longrunning.Operations": OperationsService(self.store, self.hub, changer, self.streams),

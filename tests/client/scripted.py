@@ -299,7 +299,7 @@ async def serve(log: tuple[pb.JobEvent, ...] = (), options: ClientOptions = OPTI
     script = Script(log or make_log(6))
     server = grpc.aio.server()
     job_service_pb2_grpc.add_JobServiceServicer_to_server(Jobs(script), server)  # type: ignore[abstract]  # the rest answers UNIMPLEMENTED
-    backfill_service_pb2_grpc.add_BackfillServiceServicer_to_server(Backfills(script), server)
+    backfill_service_pb2_grpc.add_BackfillServiceServicer_to_server(Backfills(script), server)  # type: ignore[abstract]  # the rest answers UNIMPLEMENTED
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

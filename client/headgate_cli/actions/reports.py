@@ -1,7 +1,6 @@
 """What the command about reports does: ask for one, show how far it has come, write it."""
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,14 +9,14 @@ from pathlib import Path
 
 import typer
 from google.protobuf.json_format import MessageToJson
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from headgate import pb
+from headgate_cli.actions.progress.progress_bar import ProgressBar
 from headgate_cli.actions.run_command import reach_server
 from headgate_cli.input.arguments import span
 from headgate_cli.input.parameters import ServerAccess
 from headgate_cli.process.exit_codes import JOB_NOT_SUCCEEDED, OK, UsageFault
-from headgate_cli.views.output import Printer, clean
+from headgate_cli.views.output import Printer
 from headgate_cli.views.report import text
 from headgate_cli.views.report.comma_separated import comma_separated
 from headgate_cli.views.report.markdown import markdown
@@ -58,29 +57,15 @@ def _checked(options: ReportOptions) -> timedelta | None:
     return span(options.timeout, "--timeout")
 
 
-class ReportProgressBar:
-    """How far a verification has come: a bar on standard error at a terminal, nothing in a pipe."""
+class ReportProgressBar(ProgressBar):
+    """How far a verification has come."""
 
     def __init__(self, printer: Printer) -> None:
-        columns = (TextColumn("verifying"), BarColumn(), MofNCompleteColumn(), TextColumn("dates"), TimeElapsedColumn())
-        waiting = TextColumn("{task.description}", style="dim")
-        self._drawn = printer.errors.is_terminal and sys.stderr.isatty()
-        self._progress = Progress(*columns, waiting, console=printer.errors, transient=True)
-        self._task = self._progress.add_task("", total=None)
-
-    def __enter__(self) -> "ReportProgressBar":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._drawn:
-            self._progress.stop()
+        super().__init__("verifying", printer)
 
     def show(self, now: pb.ReportProgress) -> None:
         """Show how far it has come."""
-        if self._drawn:
-            self._progress.start()
-            waiting = clean(now.waiting_for)
-            self._progress.update(self._task, total=now.dates_total, completed=now.dates_done, description=waiting)
+        self.update(now.dates_done, now.dates_total, now.waiting_for)
 
 
 def _json(found: pb.JobReport) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from headgate import pb
+from headgate_cli.actions.progress.progress_bar import ProgressBar
 from headgate_cli.actions.run_command import act
 from headgate_cli.actions.watching import follow
 from headgate_cli.input import enums, specs
@@ -12,21 +13,34 @@ from headgate_cli.input.parameters import ServerFlags, SubmitFlags
 from headgate_cli.input.spec_parameters import CreationFlags, PolicyFlags, RerunFlags, RunFlags
 from headgate_cli.views.describe import job_line
 from headgate_cli.views.output import Printer
-from headgate_cli.views.plans import PLAN_COLUMNS, plan_lines, plan_rows
+from headgate_cli.views.plans import PLAN_COLUMNS, plan_lines, plan_rows, progress_said, reused_said
 from headgate_client import Client, SubmitOptions, SubmitRequest
 
 
-def plan(flags: RunFlags, policy: PolicyFlags, path: str, submission: SubmitFlags, server: ServerFlags) -> None:
-    """Show what a backfill would do."""
+def plan(
+    flags: RunFlags, policy: PolicyFlags, path: str, max_staleness: str, submission: SubmitFlags, server: ServerFlags
+) -> None:
+    """Show what a backfill would do, and until then how far the look-up of its dates is."""
 
     async def work(client: Client, printer: Printer) -> None:
-        spec = specs.backfill(flags, policy, path)
-        found = await client.backfills.plan(spec, connection=submission.connection)
+        spec, last = specs.backfill(flags, policy, path), pb.PlanProgress()
+        stale = span(max_staleness, "--max-staleness")
+        with ProgressBar("looking up", printer) as bar:
+
+            def show(now: pb.PlanProgress) -> None:
+                last.CopyFrom(now)
+                bar.update(now.dates_done, now.dates_total, progress_said(now))
+
+            found = await client.backfills.plan_large(
+                spec, connection=submission.connection, max_staleness=stale, on_progress=show
+            )
         if printer.as_json:
             return printer.document(found)
         printer.table(PLAN_COLUMNS, plan_rows(found))
         for line in plan_lines(found):
             printer.line(line)
+        if last.dates_reused:
+            printer.note(reused_said(last))
         return None
 
     act(server, work)

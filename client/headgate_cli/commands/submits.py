@@ -29,6 +29,12 @@ def backfill(
     spec: Spec = "",
     plan: Annotated[bool, typer.Option("--plan", help="Only show what would happen, date by date.")] = False,
     plan_token: Annotated[str, typer.Option(help="What --plan gave: do exactly that, or fail.")] = "",
+    max_staleness: Annotated[
+        str,
+        typer.Option(
+            metavar="SPAN", help="With --plan: how long ago a date may have been looked up; default 5m, 0s: now."
+        ),
+    ] = "",
     submission: SubmitFlags,
     server: ServerFlags,
 ) -> None:
@@ -42,7 +48,7 @@ def backfill(
     from headgate_cli.actions import submits
 
     if plan:
-        submits.plan(flags, policy, spec, submission, server)
+        submits.plan(flags, policy, spec, max_staleness, submission, server)
     else:
         submits.backfill(flags, policy, spec, plan_token, submission, server)
 

@@ -54,6 +54,21 @@ def _existing(ids: Sequence[int]) -> str:
     return str(ids[0]) if len(set(ids)) == 1 else f"{len(set(ids))} instances"
 
 
+def progress_said(now: pb.PlanProgress) -> str:
+    """Return what a plan waits for, or when its look-up of the dates is expected to end."""
+    if now.waiting_for:
+        return now.waiting_for
+    known = f"{now.dates_reused} known from before" if now.dates_reused else ""
+    end = f"done about {clock(now.expected_end_time)[:-2]}" if now.HasField("expected_end_time") else ""
+    return ", ".join(part for part in (end, known) if part)
+
+
+def reused_said(now: pb.PlanProgress) -> str:
+    """Return that dates were not looked up for this plan, and how they would be."""
+    count = f"{now.dates_reused} date{' was' if now.dates_reused == 1 else 's were'}"
+    return f"{count} looked up by an earlier plan, minutes ago; --max-staleness 0s looks all of them up now"
+
+
 def plan_lines(plan: pb.BackfillPlan) -> Iterator[str | Text]:
     """Yield what a plan comes to: dates, calls, time, warnings."""
     creates = sum(slot.action == pb.PLAN_ACTION_CREATE for slot in plan.slots)

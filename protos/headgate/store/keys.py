@@ -184,6 +184,11 @@ def durations(target: str) -> str:
     return f"hg:took:{target}"
 
 
+def survey(digest: str) -> str:
+    """Hash with what plans have found of dates, "yyyymmdd" to JSON; `digest` names the backfill, see `kept_survey`."""
+    return f"hg:survey:{digest}"
+
+
 def child_release(connection: str) -> str:
     """String with what workers have seen of when upstream begins children by itself, on a connection: JSON."""
     return f"hg:children:{connection}"

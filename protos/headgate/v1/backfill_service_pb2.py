@@ -33,7 +33,7 @@ from headgate.v1 import job_pb2 as headgate_dot_v1_dot_job__pb2
 from headgate.v1 import workflow_instance_pb2 as headgate_dot_v1_dot_workflow__instance__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"headgate/v1/backfill_service.proto\x12\x0bheadgate.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x16google/type/date.proto\x1a\x1fheadgate/v1/admin_service.proto\x1a\x1aheadgate/v1/backfill.proto\x1a\x15headgate/v1/job.proto\x1a#headgate/v1/workflow_instance.proto\"\x87\x01\n\x13PlanBackfillRequest\x12/\n\x04spec\x18\x01 \x01(\x0b\x32\x19.headgate.v1.BackfillSpecB\x06\xbaH\x03\xc8\x01\x01\x12?\n\nconnection\x18\x02 \x01(\tB+\xbaH(r&2$^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$\"\xd2\x01\n\x08PlanSlot\x12#\n\x08\x62iz_date\x18\x01 \x01(\x0b\x32\x11.google.type.Date\x12\'\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x17.headgate.v1.PlanAction\x12\x13\n\x0b\x65xisting_id\x18\x03 \x01(\x03\x12\x17\n\x0f\x65xisting_status\x18\x04 \x01(\t\x12\x14\n\x0c\x65xisting_job\x18\x05 \x01(\t\x12\x34\n\x11\x65xpected_duration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x81\x03\n\x0c\x42\x61\x63kfillPlan\x12$\n\x05slots\x18\x01 \x03(\x0b\x32\x15.headgate.v1.PlanSlot\x12@\n\x0eupstream_calls\x18\x02 \x03(\x0b\x32(.headgate.v1.CreateWorkflowInstancesSpec\x12\x1f\n\x17\x65xpected_upstream_reads\x18\x03 \x01(\x03\x12 \n\x18\x65xpected_upstream_writes\x18\x04 \x01(\x03\x12%\n\tquota_now\x18\x05 \x01(\x0b\x32\x12.headgate.v1.Quota\x12\x34\n\x11\x65xpected_makespan\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nplan_token\x18\x07 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x08warnings\x18\t \x03(\x0b\x32\x12.google.rpc.Status\"\x87\x03\n\x15\x43reateBackfillRequest\x12/\n\x04spec\x18\x01 \x01(\x0b\x32\x19.headgate.v1.BackfillSpecB\x06\xbaH\x03\xc8\x01\x01\x12\x33\n\nrequest_id\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a\x32\x18^[A-Za-z0-9_.:-]{0,128}$\x12;\n\x06job_id\x18\x03 \x01(\tB+\xbaH(r&2$^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12(\n\x07options\x18\x05 \x01(\x0b\x32\x17.headgate.v1.JobOptions\x12?\n\nconnection\x18\x06 \x01(\tB+\xbaH(r&2$^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$\x12+\n\x05until\x18\x07 \x01(\x0e\x32\x12.headgate.v1.UntilB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1c\n\nplan_token\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 *\x98\x01\n\nPlanAction\x12\x1b\n\x17PLAN_ACTION_UNSPECIFIED\x10\x00\x12\x16\n\x12PLAN_ACTION_CREATE\x10\x01\x12\x1b\n\x17PLAN_ACTION_SKIP_EXISTS\x10\x02\x12\x1e\n\x1aPLAN_ACTION_SKIP_IN_FLIGHT\x10\x03\x12\x18\n\x14PLAN_ACTION_CONFLICT\x10\x04\x32\xa6\x01\n\x0f\x42\x61\x63kfillService\x12K\n\x0cPlanBackfill\x12 .headgate.v1.PlanBackfillRequest\x1a\x19.headgate.v1.BackfillPlan\x12\x46\n\x0e\x43reateBackfill\x12\".headgate.v1.CreateBackfillRequest\x1a\x10.headgate.v1.JobB;\n\x0bheadgate.v1P\x01Z*headgate.example/go/headgate/v1;headgatev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"headgate/v1/backfill_service.proto\x12\x0bheadgate.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x16google/type/date.proto\x1a\x1fheadgate/v1/admin_service.proto\x1a\x1aheadgate/v1/backfill.proto\x1a\x15headgate/v1/job.proto\x1a#headgate/v1/workflow_instance.proto\"\x87\x01\n\x13PlanBackfillRequest\x12/\n\x04spec\x18\x01 \x01(\x0b\x32\x19.headgate.v1.BackfillSpecB\x06\xbaH\x03\xc8\x01\x01\x12?\n\nconnection\x18\x02 \x01(\tB+\xbaH(r&2$^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$\"\xcd\x01\n\x18PlanLargeBackfillRequest\x12/\n\x04spec\x18\x01 \x01(\x0b\x32\x19.headgate.v1.BackfillSpecB\x06\xbaH\x03\xc8\x01\x01\x12?\n\nconnection\x18\x02 \x01(\tB+\xbaH(r&2$^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$\x12?\n\rmax_staleness\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xbaH\n\xaa\x01\x07\"\x03\x08\x90\x1c\x32\x00\"\x80\x01\n\x19PlanLargeBackfillResponse\x12-\n\x08progress\x18\x01 \x01(\x0b\x32\x19.headgate.v1.PlanProgressH\x00\x12)\n\x04plan\x18\x02 \x01(\x0b\x32\x19.headgate.v1.BackfillPlanH\x00\x42\t\n\x07payload\"\xb1\x01\n\x0cPlanProgress\x12\x13\n\x0b\x64\x61tes_total\x18\x01 \x01(\x05\x12\x12\n\ndates_done\x18\x02 \x01(\x05\x12\x14\n\x0c\x64\x61tes_reused\x18\x03 \x01(\x05\x12\x16\n\x0eupstream_reads\x18\x04 \x01(\x03\x12\x35\n\x11\x65xpected_end_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bwaiting_for\x18\x06 \x01(\t\"\xd2\x01\n\x08PlanSlot\x12#\n\x08\x62iz_date\x18\x01 \x01(\x0b\x32\x11.google.type.Date\x12\'\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x17.headgate.v1.PlanAction\x12\x13\n\x0b\x65xisting_id\x18\x03 \x01(\x03\x12\x17\n\x0f\x65xisting_status\x18\x04 \x01(\t\x12\x14\n\x0c\x65xisting_job\x18\x05 \x01(\t\x12\x34\n\x11\x65xpected_duration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x81\x03\n\x0c\x42\x61\x63kfillPlan\x12$\n\x05slots\x18\x01 \x03(\x0b\x32\x15.headgate.v1.PlanSlot\x12@\n\x0eupstream_calls\x18\x02 \x03(\x0b\x32(.headgate.v1.CreateWorkflowInstancesSpec\x12\x1f\n\x17\x65xpected_upstream_reads\x18\x03 \x01(\x03\x12 \n\x18\x65xpected_upstream_writes\x18\x04 \x01(\x03\x12%\n\tquota_now\x18\x05 \x01(\x0b\x32\x12.headgate.v1.Quota\x12\x34\n\x11\x65xpected_makespan\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nplan_token\x18\x07 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x08warnings\x18\t \x03(\x0b\x32\x12.google.rpc.Status\"\x87\x03\n\x15\x43reateBackfillRequest\x12/\n\x04spec\x18\x01 \x01(\x0b\x32\x19.headgate.v1.BackfillSpecB\x06\xbaH\x03\xc8\x01\x01\x12\x33\n\nrequest_id\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a\x32\x18^[A-Za-z0-9_.:-]{0,128}$\x12;\n\x06job_id\x18\x03 \x01(\tB+\xbaH(r&2$^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12(\n\x07options\x18\x05 \x01(\x0b\x32\x17.headgate.v1.JobOptions\x12?\n\nconnection\x18\x06 \x01(\tB+\xbaH(r&2$^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$\x12+\n\x05until\x18\x07 \x01(\x0e\x32\x12.headgate.v1.UntilB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1c\n\nplan_token\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 *\x98\x01\n\nPlanAction\x12\x1b\n\x17PLAN_ACTION_UNSPECIFIED\x10\x00\x12\x16\n\x12PLAN_ACTION_CREATE\x10\x01\x12\x1b\n\x17PLAN_ACTION_SKIP_EXISTS\x10\x02\x12\x1e\n\x1aPLAN_ACTION_SKIP_IN_FLIGHT\x10\x03\x12\x18\n\x14PLAN_ACTION_CONFLICT\x10\x04\x32\x8c\x02\n\x0f\x42\x61\x63kfillService\x12K\n\x0cPlanBackfill\x12 .headgate.v1.PlanBackfillRequest\x1a\x19.headgate.v1.BackfillPlan\x12\x64\n\x11PlanLargeBackfill\x12%.headgate.v1.PlanLargeBackfillRequest\x1a&.headgate.v1.PlanLargeBackfillResponse0\x01\x12\x46\n\x0e\x43reateBackfill\x12\".headgate.v1.CreateBackfillRequest\x1a\x10.headgate.v1.JobB;\n\x0bheadgate.v1P\x01Z*headgate.example/go/headgate/v1;headgatev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,6 +45,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLANBACKFILLREQUEST'].fields_by_name['spec']._serialized_options = b'\272H\003\310\001\001'
   _globals['_PLANBACKFILLREQUEST'].fields_by_name['connection']._loaded_options = None
   _globals['_PLANBACKFILLREQUEST'].fields_by_name['connection']._serialized_options = b'\272H(r&2$^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$'
+  _globals['_PLANLARGEBACKFILLREQUEST'].fields_by_name['spec']._loaded_options = None
+  _globals['_PLANLARGEBACKFILLREQUEST'].fields_by_name['spec']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_PLANLARGEBACKFILLREQUEST'].fields_by_name['connection']._loaded_options = None
+  _globals['_PLANLARGEBACKFILLREQUEST'].fields_by_name['connection']._serialized_options = b'\272H(r&2$^([a-z]([a-z0-9-]{0,61}[a-z0-9])?)?$'
+  _globals['_PLANLARGEBACKFILLREQUEST'].fields_by_name['max_staleness']._loaded_options = None
+  _globals['_PLANLARGEBACKFILLREQUEST'].fields_by_name['max_staleness']._serialized_options = b'\272H\n\252\001\007\"\003\010\220\0342\000'
   _globals['_CREATEBACKFILLREQUEST'].fields_by_name['spec']._loaded_options = None
   _globals['_CREATEBACKFILLREQUEST'].fields_by_name['spec']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CREATEBACKFILLREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -57,16 +63,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEBACKFILLREQUEST'].fields_by_name['until']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_CREATEBACKFILLREQUEST'].fields_by_name['plan_token']._loaded_options = None
   _globals['_CREATEBACKFILLREQUEST'].fields_by_name['plan_token']._serialized_options = b'\272H\005r\003\030\200 '
-  _globals['_PLANACTION']._serialized_start=1449
-  _globals['_PLANACTION']._serialized_end=1601
+  _globals['_PLANACTION']._serialized_start=1968
+  _globals['_PLANACTION']._serialized_end=2120
   _globals['_PLANBACKFILLREQUEST']._serialized_start=316
   _globals['_PLANBACKFILLREQUEST']._serialized_end=451
-  _globals['_PLANSLOT']._serialized_start=454
-  _globals['_PLANSLOT']._serialized_end=664
-  _globals['_BACKFILLPLAN']._serialized_start=667
-  _globals['_BACKFILLPLAN']._serialized_end=1052
-  _globals['_CREATEBACKFILLREQUEST']._serialized_start=1055
-  _globals['_CREATEBACKFILLREQUEST']._serialized_end=1446
-  _globals['_BACKFILLSERVICE']._serialized_start=1604
-  _globals['_BACKFILLSERVICE']._serialized_end=1770
+  _globals['_PLANLARGEBACKFILLREQUEST']._serialized_start=454
+  _globals['_PLANLARGEBACKFILLREQUEST']._serialized_end=659
+  _globals['_PLANLARGEBACKFILLRESPONSE']._serialized_start=662
+  _globals['_PLANLARGEBACKFILLRESPONSE']._serialized_end=790
+  _globals['_PLANPROGRESS']._serialized_start=793
+  _globals['_PLANPROGRESS']._serialized_end=970
+  _globals['_PLANSLOT']._serialized_start=973
+  _globals['_PLANSLOT']._serialized_end=1183
+  _globals['_BACKFILLPLAN']._serialized_start=1186
+  _globals['_BACKFILLPLAN']._serialized_end=1571
+  _globals['_CREATEBACKFILLREQUEST']._serialized_start=1574
+  _globals['_CREATEBACKFILLREQUEST']._serialized_end=1965
+  _globals['_BACKFILLSERVICE']._serialized_start=2123
+  _globals['_BACKFILLSERVICE']._serialized_end=2391
 # @@protoc_insertion_point(module_scope)

@@ -88,6 +88,118 @@ class PlanBackfillRequest(_message.Message):
 Global___PlanBackfillRequest: _TypeAlias = PlanBackfillRequest  # noqa: Y015
 
 @_typing.final
+class PlanLargeBackfillRequest(_message.Message):
+    """Request of PlanLargeBackfill."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPEC_FIELD_NUMBER: _builtins.int
+    CONNECTION_FIELD_NUMBER: _builtins.int
+    MAX_STALENESS_FIELD_NUMBER: _builtins.int
+    connection: _builtins.str
+    """Which cloud account or region; empty means the default one."""
+    @_builtins.property
+    def spec(self) -> _backfill_pb2.BackfillSpec:
+        """The backfill."""
+
+    @_builtins.property
+    def max_staleness(self) -> _duration_pb2.Duration:
+        """How long ago a date may have been looked up, 0 s to 1 h; 0 s means that each one is looked up now, and absent means
+        5 minutes.
+        """
+
+    def __init__(
+        self,
+        *,
+        spec: _backfill_pb2.BackfillSpec | None = ...,
+        connection: _builtins.str = ...,
+        max_staleness: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_staleness", b"max_staleness", "spec", b"spec"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection", b"connection", "max_staleness", b"max_staleness", "spec", b"spec"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanLargeBackfillRequest: _TypeAlias = PlanLargeBackfillRequest  # noqa: Y015
+
+@_typing.final
+class PlanLargeBackfillResponse(_message.Message):
+    """One message of PlanLargeBackfill."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def progress(self) -> Global___PlanProgress:
+        """How far the plan is."""
+
+    @_builtins.property
+    def plan(self) -> Global___BackfillPlan:
+        """The plan. Nothing follows."""
+
+    def __init__(
+        self,
+        *,
+        progress: Global___PlanProgress | None = ...,
+        plan: Global___BackfillPlan | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["payload", b"payload", "plan", b"plan", "progress", b"progress"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["payload", b"payload", "plan", b"plan", "progress", b"progress"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["progress", "plan"]  # noqa: Y015
+    _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
+
+Global___PlanLargeBackfillResponse: _TypeAlias = PlanLargeBackfillResponse  # noqa: Y015
+
+@_typing.final
+class PlanProgress(_message.Message):
+    """How far a plan is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATES_TOTAL_FIELD_NUMBER: _builtins.int
+    DATES_DONE_FIELD_NUMBER: _builtins.int
+    DATES_REUSED_FIELD_NUMBER: _builtins.int
+    UPSTREAM_READS_FIELD_NUMBER: _builtins.int
+    EXPECTED_END_TIME_FIELD_NUMBER: _builtins.int
+    WAITING_FOR_FIELD_NUMBER: _builtins.int
+    dates_total: _builtins.int
+    """How many dates are to be looked up; 0 where reprocess is ALL."""
+    dates_done: _builtins.int
+    """How many of them are done."""
+    dates_reused: _builtins.int
+    """How many of those were looked up by an earlier plan."""
+    upstream_reads: _builtins.int
+    """How many reads of upstream it took so far."""
+    waiting_for: _builtins.str
+    """Why nothing moves just now; empty while it moves."""
+    @_builtins.property
+    def expected_end_time(self) -> _timestamp_pb2.Timestamp:
+        """When the look-up is expected to end: by the quota at first, and by its own pace from then on. Absent when not known."""
+
+    def __init__(
+        self,
+        *,
+        dates_total: _builtins.int = ...,
+        dates_done: _builtins.int = ...,
+        dates_reused: _builtins.int = ...,
+        upstream_reads: _builtins.int = ...,
+        expected_end_time: _timestamp_pb2.Timestamp | None = ...,
+        waiting_for: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expected_end_time", b"expected_end_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dates_done", b"dates_done", "dates_reused", b"dates_reused", "dates_total", b"dates_total", "expected_end_time", b"expected_end_time", "upstream_reads", b"upstream_reads", "waiting_for", b"waiting_for"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanProgress: _TypeAlias = PlanProgress  # noqa: Y015
+
+@_typing.final
 class PlanSlot(_message.Message):
     """What a plan does with one business date."""
 

@@ -42,6 +42,11 @@ class BackfillServiceStub:
                 request_serializer=headgate_dot_v1_dot_backfill__service__pb2.PlanBackfillRequest.SerializeToString,
                 response_deserializer=headgate_dot_v1_dot_backfill__service__pb2.BackfillPlan.FromString,
                 _registered_method=True)
+        self.PlanLargeBackfill = channel.unary_stream(
+                '/headgate.v1.BackfillService/PlanLargeBackfill',
+                request_serializer=headgate_dot_v1_dot_backfill__service__pb2.PlanLargeBackfillRequest.SerializeToString,
+                response_deserializer=headgate_dot_v1_dot_backfill__service__pb2.PlanLargeBackfillResponse.FromString,
+                _registered_method=True)
         self.CreateBackfill = channel.unary_unary(
                 '/headgate.v1.BackfillService/CreateBackfill',
                 request_serializer=headgate_dot_v1_dot_backfill__service__pb2.CreateBackfillRequest.SerializeToString,
@@ -69,6 +74,23 @@ class BackfillServiceServicer:
         * RESOURCE_EXHAUSTED, UPSTREAM_QPS, UPSTREAM_DAILY or CALLER_LIMIT: wait as RetryInfo says, then repeat.
         * DEADLINE_EXCEEDED, DEADLINE_TOO_SHORT: repeat with more time.
         * UNAVAILABLE, WORKER_UNAVAILABLE, UPSTREAM_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlanLargeBackfill(self, request, context):
+        """Makes a plan of any size: as PlanBackfill, but lasts as long as the look-up of the dates does, and tells how far it is.
+
+        The first message tells, before anything is read, how many dates are looked up and when that ends at the present
+        quota; more follow at least every 15 s, and the last one has the plan. What was found of a date not longer ago than
+        max_staleness, by an earlier plan of the same name, is taken as it is; so a stream that was lost may be opened again
+        and goes on where it was. What passes is waited out: a quota that is used up, a worker that is away. It ends, upstream
+        too, when its caller leaves.
+
+        Errors: as PlanBackfill, and
+        * RESOURCE_EXHAUSTED, UPSTREAM_DAILY: today's allowance is spent; come back as RetryInfo says.
+        * UNAVAILABLE, WORKER_UNAVAILABLE: no date was looked up for 90 s. Safe to repeat.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,6 +131,11 @@ def add_BackfillServiceServicer_to_server(servicer, server):
                     request_deserializer=headgate_dot_v1_dot_backfill__service__pb2.PlanBackfillRequest.FromString,
                     response_serializer=headgate_dot_v1_dot_backfill__service__pb2.BackfillPlan.SerializeToString,
             ),
+            'PlanLargeBackfill': grpc.unary_stream_rpc_method_handler(
+                    servicer.PlanLargeBackfill,
+                    request_deserializer=headgate_dot_v1_dot_backfill__service__pb2.PlanLargeBackfillRequest.FromString,
+                    response_serializer=headgate_dot_v1_dot_backfill__service__pb2.PlanLargeBackfillResponse.SerializeToString,
+            ),
             'CreateBackfill': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateBackfill,
                     request_deserializer=headgate_dot_v1_dot_backfill__service__pb2.CreateBackfillRequest.FromString,
@@ -144,6 +171,33 @@ class BackfillService:
             '/headgate.v1.BackfillService/PlanBackfill',
             headgate_dot_v1_dot_backfill__service__pb2.PlanBackfillRequest.SerializeToString,
             headgate_dot_v1_dot_backfill__service__pb2.BackfillPlan.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlanLargeBackfill(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/headgate.v1.BackfillService/PlanLargeBackfill',
+            headgate_dot_v1_dot_backfill__service__pb2.PlanLargeBackfillRequest.SerializeToString,
+            headgate_dot_v1_dot_backfill__service__pb2.PlanLargeBackfillResponse.FromString,
             options,
             channel_credentials,
             insecure,

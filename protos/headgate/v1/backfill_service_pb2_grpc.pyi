@@ -52,6 +52,19 @@ class BackfillServiceStub:
       * DEADLINE_EXCEEDED, DEADLINE_TOO_SHORT: repeat with more time.
       * UNAVAILABLE, WORKER_UNAVAILABLE, UPSTREAM_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
     """
+    PlanLargeBackfill: _grpc.UnaryStreamMultiCallable[_backfill_service_pb2.PlanLargeBackfillRequest, _backfill_service_pb2.PlanLargeBackfillResponse]
+    """Makes a plan of any size: as PlanBackfill, but lasts as long as the look-up of the dates does, and tells how far it is.
+
+    The first message tells, before anything is read, how many dates are looked up and when that ends at the present
+    quota; more follow at least every 15 s, and the last one has the plan. What was found of a date not longer ago than
+    max_staleness, by an earlier plan of the same name, is taken as it is; so a stream that was lost may be opened again
+    and goes on where it was. What passes is waited out: a quota that is used up, a worker that is away. It ends, upstream
+    too, when its caller leaves.
+
+    Errors: as PlanBackfill, and
+      * RESOURCE_EXHAUSTED, UPSTREAM_DAILY: today's allowance is spent; come back as RetryInfo says.
+      * UNAVAILABLE, WORKER_UNAVAILABLE: no date was looked up for 90 s. Safe to repeat.
+    """
     CreateBackfill: _grpc.UnaryUnaryMultiCallable[_backfill_service_pb2.CreateBackfillRequest, _job_pb2.Job]
     """Creates the instances of all dates, starts them, waits for parents and follows every one to its end.
 
@@ -98,6 +111,19 @@ class BackfillServiceAsyncStub(BackfillServiceStub):
       * RESOURCE_EXHAUSTED, UPSTREAM_QPS, UPSTREAM_DAILY or CALLER_LIMIT: wait as RetryInfo says, then repeat.
       * DEADLINE_EXCEEDED, DEADLINE_TOO_SHORT: repeat with more time.
       * UNAVAILABLE, WORKER_UNAVAILABLE, UPSTREAM_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
+    """
+    PlanLargeBackfill: _aio.UnaryStreamMultiCallable[_backfill_service_pb2.PlanLargeBackfillRequest, _backfill_service_pb2.PlanLargeBackfillResponse]  # type: ignore[assignment]
+    """Makes a plan of any size: as PlanBackfill, but lasts as long as the look-up of the dates does, and tells how far it is.
+
+    The first message tells, before anything is read, how many dates are looked up and when that ends at the present
+    quota; more follow at least every 15 s, and the last one has the plan. What was found of a date not longer ago than
+    max_staleness, by an earlier plan of the same name, is taken as it is; so a stream that was lost may be opened again
+    and goes on where it was. What passes is waited out: a quota that is used up, a worker that is away. It ends, upstream
+    too, when its caller leaves.
+
+    Errors: as PlanBackfill, and
+      * RESOURCE_EXHAUSTED, UPSTREAM_DAILY: today's allowance is spent; come back as RetryInfo says.
+      * UNAVAILABLE, WORKER_UNAVAILABLE: no date was looked up for 90 s. Safe to repeat.
     """
     CreateBackfill: _aio.UnaryUnaryMultiCallable[_backfill_service_pb2.CreateBackfillRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Creates the instances of all dates, starts them, waits for parents and follows every one to its end.
@@ -148,6 +174,25 @@ class BackfillServiceServicer(metaclass=_abc_1.ABCMeta):
           * RESOURCE_EXHAUSTED, UPSTREAM_QPS, UPSTREAM_DAILY or CALLER_LIMIT: wait as RetryInfo says, then repeat.
           * DEADLINE_EXCEEDED, DEADLINE_TOO_SHORT: repeat with more time.
           * UNAVAILABLE, WORKER_UNAVAILABLE, UPSTREAM_UNAVAILABLE or STORE_UNAVAILABLE: safe to repeat.
+        """
+
+    @_abc_1.abstractmethod
+    def PlanLargeBackfill(
+        self,
+        request: _backfill_service_pb2.PlanLargeBackfillRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_backfill_service_pb2.PlanLargeBackfillResponse], _abc.AsyncIterator[_backfill_service_pb2.PlanLargeBackfillResponse]]:
+        """Makes a plan of any size: as PlanBackfill, but lasts as long as the look-up of the dates does, and tells how far it is.
+
+        The first message tells, before anything is read, how many dates are looked up and when that ends at the present
+        quota; more follow at least every 15 s, and the last one has the plan. What was found of a date not longer ago than
+        max_staleness, by an earlier plan of the same name, is taken as it is; so a stream that was lost may be opened again
+        and goes on where it was. What passes is waited out: a quota that is used up, a worker that is away. It ends, upstream
+        too, when its caller leaves.
+
+        Errors: as PlanBackfill, and
+          * RESOURCE_EXHAUSTED, UPSTREAM_DAILY: today's allowance is spent; come back as RetryInfo says.
+          * UNAVAILABLE, WORKER_UNAVAILABLE: no date was looked up for 90 s. Safe to repeat.
         """
 
     @_abc_1.abstractmethod

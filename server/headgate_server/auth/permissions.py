@@ -92,7 +92,7 @@ RULES: Final[Mapping[str, AccessRule]] = {
     **_rules(_TASKS, Right.WRITE, Scope.CONNECTION, *_TASK_WRITES),
     **_rules(_FLOWS, Right.PAYLOADS, Scope.CONNECTION, "GetFlowTaskInstanceLog"),
     **_rules(_TASKS, Right.PAYLOADS, Scope.CONNECTION, "GetTaskInstanceLog"),
-    **_rules(_BACKFILLS, Right.PLAN, Scope.CONNECTION, "PlanBackfill"),
+    **_rules(_BACKFILLS, Right.PLAN, Scope.CONNECTION, "PlanBackfill", "PlanLargeBackfill"),
     **_rules(_BACKFILLS, Right.WRITE, Scope.CONNECTION, "CreateBackfill"),
     **_rules(_ADMIN, Right.READ, Scope.CONNECTION, "GetQuota"),
     **_rules(_ADMIN, Right.READ, Scope.NOTHING, "GetServerInfo"),

@@ -10,6 +10,7 @@ import itertools
 import logging
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
 from google.protobuf.duration_pb2 import Duration
@@ -121,8 +122,12 @@ class Reads:
             Relayed: a worker answered with an error.
             StoreUnavailable: the question could not be put up.
         """
-        with self.shares.taken(call.caller, request.connection, cost):
+        with self.hold(call, request.connection, cost):
             return await self.ask_for_watchers(method, request, call, extra_seconds=extra_seconds)
+
+    def hold(self, call: Call, connection: str, cost: ReadCost) -> AbstractContextManager[None]:
+        """Hold the shares that a call takes, for `ask_for_watchers`. Raises Refused: one is used up."""
+        return self.shares.taken(call.caller, connection, cost)
 
     async def ask_for_watchers(self, method: str, request: Request, call: Call, *, extra_seconds: float = 0.0) -> bytes:
         """As `ask`, for callers that count the shares themselves."""

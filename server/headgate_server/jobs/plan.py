@@ -11,6 +11,7 @@ from google.rpc.status_pb2 import Status
 
 from headgate import pb
 from headgate.backfill import dates
+from headgate.backfill.plan_reads import PLAN
 from headgate.backfill.reprocess import surveys
 from headgate.quota.limits import READ, WRITE
 from headgate.reasons import Reason
@@ -60,12 +61,32 @@ class BackfillPlanner:
             Relayed: upstream can't be asked, or refuses.
             StoreUnavailable: Redis can't be asked.
         """
-        plain = _plain(request)
-        self._default.resolve(plain)
+        plain = self.plain(request)
         count = dates.span(plain.spec.biz_dates)
         looked_up = count if surveys(request.spec) else 0
         cost = ReadCost(reads=max(1, looked_up), plan_dates=count)
-        raw = await self._reads.ask("PlanBackfill", plain, call, extra_seconds=SECONDS_PER_DATE * looked_up, cost=cost)
+        raw = await self._reads.ask(PLAN, plain, call, extra_seconds=SECONDS_PER_DATE * looked_up, cost=cost)
+        return await self.complete(request, plain, raw)
+
+    def plain(self, request: pb.PlanBackfillRequest) -> pb.PlanBackfillRequest:
+        """The request as workers are asked it: with its dates in the fewest ranges, and its connection's own name."""
+        plain = _plain(request)
+        self._default.resolve(plain)
+        return plain
+
+    async def complete(
+        self, request: pb.PlanBackfillRequest, plain: pb.PlanBackfillRequest, raw: bytes
+    ) -> pb.BackfillPlan:
+        """A worker's plan, with what other backfills and the quota make of it, and its token.
+
+        Args:
+            request: what the caller has asked for.
+            plain: as workers were asked it.
+            raw: a BackfillPlan.
+
+        Raises:
+            StoreUnavailable: Redis can't be asked.
+        """
         held = await self._held(request.spec, plain.connection)
         plan = with_conflicts(pb.BackfillPlan.FromString(raw), request.spec.overlap, held)
         with_quota(plan, quota_status(request.connection, await self._facts.facts(request.connection)))

@@ -183,7 +183,9 @@ def _adhoc(request: pb.ExecuteAdhocWorkflowInstanceRequest) -> Iterator[Violatio
     yield from date_rules.missing("spec.biz_date", request.spec.biz_date)
 
 
-def _backfill(request: pb.CreateBackfillRequest | pb.PlanBackfillRequest) -> Iterator[Violation]:
+def _backfill(
+    request: pb.CreateBackfillRequest | pb.PlanBackfillRequest | pb.PlanLargeBackfillRequest,
+) -> Iterator[Violation]:
     yield from _backfill_spec(request.spec)
 
 
@@ -229,6 +231,7 @@ _RULES: Final[Mapping[type[Message], Callable[[Any], Iterator[Violation]]]] = {
     pb.ExecuteAdhocWorkflowInstanceRequest: _adhoc,
     pb.CreateBackfillRequest: _backfill,
     pb.PlanBackfillRequest: _backfill,
+    pb.PlanLargeBackfillRequest: _backfill,
     pb.ListWorkflowInstancesRequest: _list,
     pb.ListTaskInstancesRequest: _tasks,
     pb.TriggerFlowRequest: flow_rules.trigger,

@@ -60,6 +60,7 @@ _SECONDS: Final = {
 APART: Final = (
     "/grpc.health.v1.Health/Watch",
     "/headgate.v1.BackfillService/PlanBackfill",
+    "/headgate.v1.BackfillService/PlanLargeBackfill",
     "/headgate.v1.WorkflowInstanceService/WatchWorkflowInstances",
     "/headgate.v1.FlowInstanceService/WatchFlowInstances",
 )

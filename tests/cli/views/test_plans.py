@@ -8,7 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from headgate import pb
 from headgate.backfill import dates
 from headgate_cli.views.output import aligned
-from headgate_cli.views.plans import PLAN_COLUMNS, lasting, plan_lines, plan_rows
+from headgate_cli.views.plans import PLAN_COLUMNS, lasting, plan_lines, plan_rows, progress_said, reused_said
 
 FIRST = date(2025, 2, 5)
 
@@ -70,3 +70,14 @@ def test_what_a_plan_comes_to() -> None:
 )
 def test_a_duration_in_two_units(seconds: int, said: str) -> None:
     assert lasting(Duration(seconds=seconds)) == said
+
+
+def test_how_far_a_plan_is_and_what_it_waits_for() -> None:
+    now = pb.PlanProgress(dates_total=365, dates_done=60, dates_reused=40)
+    assert progress_said(pb.PlanProgress(dates_total=365)) == ""
+    assert progress_said(now) == "40 known from before"
+    now.expected_end_time.FromSeconds(1_739_000_000)
+    assert progress_said(now).startswith("done about ") and progress_said(now).endswith(":20, 40 known from before")
+    now.waiting_for = "UPSTREAM_QPS: used up"
+    assert progress_said(now) == "UPSTREAM_QPS: used up"
+    assert reused_said(now).startswith("40 dates were looked up by an earlier plan")

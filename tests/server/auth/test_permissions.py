@@ -68,7 +68,7 @@ def test_what_changes_something_needs_the_right_to_write() -> None:
 def test_plans_and_logs_need_rights_of_their_own() -> None:
     rights = {method.name: permissions.RULES[method.full_name].right for method in registry.methods()}
 
-    assert {name for name, right in rights.items() if right is Right.PLAN} == {"PlanBackfill"}
+    assert {name for name, right in rights.items() if right is Right.PLAN} == {"PlanBackfill", "PlanLargeBackfill"}
     assert {name for name, right in rights.items() if right is Right.PAYLOADS} == {
         name for name in rights if name.startswith("Get") and name.endswith("Log")
     }

@@ -10,10 +10,12 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import ErrorInfo
 
 from headgate import pb
 from headgate.backfill import dates
+from headgate.backfill.plan_reads import SURVEY_DATES
 from headgate.store import keys, queue_entries
 from headgate_server.jobs.plan import with_conflicts, with_quota
 from tests.server.instance_rows import take_question
@@ -26,7 +28,7 @@ SECOND = date(2025, 2, 6)
 
 
 class Planner:
-    """Answers every PlanBackfill as a worker does; `exists` are the dates that are left alone."""
+    """Answers plans as a worker does, large ones too; `exists` are the dates that are left alone."""
 
     def __init__(self, world: World) -> None:
         self._redis = world.redis
@@ -38,7 +40,11 @@ class Planner:
             asked = await take_question(self._redis, seconds=60)
             request = pb.PlanBackfillRequest.FromString(asked.request)
             self.asked.append(request)
-            answer = queue_entries.ReadReply(asked.id, True, self._plan(request).SerializeToString())
+            plan = self._plan(request)
+            made: Message = plan
+            if asked.method == SURVEY_DATES:
+                made = pb.PlanProgress(dates_done=len(plan.slots), upstream_reads=len(plan.slots))
+            answer = queue_entries.ReadReply(asked.id, True, made.SerializeToString())
             await self._redis.rpush(asked.reply_to, queue_entries.encode_reply(answer))  # type: ignore[misc]
 
     def _plan(self, request: pb.PlanBackfillRequest) -> pb.BackfillPlan:

@@ -15,6 +15,7 @@ from headgate.store import queue_entries
 from headgate.store.commit import Commit, CommitOutcome
 from headgate.store.observations import KeptObservation
 from headgate_worker.core.model.calls import StopRecord
+from headgate_worker.core.model.kept_survey import KeptDate
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +217,22 @@ class CheckStore(CheckReads, Protocol):
         """At most so many jobs, each once, drawn from all that there are."""
 
 
+class SurveyStore(Protocol):
+    """Port: keeps what plans have found of dates, for plans of the next minutes."""
+
+    async def of(self, survey: str, days: Sequence[str]) -> Mapping[str, KeptDate]:
+        """What is kept of dates, "yyyymmdd" each, of a survey; dates without a record are left out."""
+
+    async def keep(self, survey: str, found: Mapping[str, KeptDate]) -> None:
+        """Keep what was found of dates, "yyyymmdd" each."""
+
+
 class ReadStore(Protocol):
     """Port: answers reads, and keeps what they have brought."""
+
+    @property
+    def kept_surveys(self) -> SurveyStore:
+        """What plans have found."""
 
     @property
     def shared_reads(self) -> InstanceReads:

@@ -23,3 +23,8 @@ def retryable(status: Status, seconds: float) -> Status:
     detail.Pack(info)
     status.details.append(detail)
     return status
+
+
+def has_retry(status: Status) -> bool:
+    """Whether a repeat may help, after the time that the status tells."""
+    return any(detail.Is(RetryInfo.DESCRIPTOR) for detail in status.details)

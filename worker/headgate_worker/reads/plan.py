@@ -1,4 +1,4 @@
-"""Answering PlanBackfill: what the dates have upstream, which creates would be sent, and what it all would take.
+"""Answering plans: what the dates have upstream, which creates would be sent, and what it all would take.
 
 The decisions are those of the rules that run backfills, asked before the job exists. Nothing is recorded or sent but
 reads. Other backfills, the quota and the token are the server's.
@@ -8,53 +8,52 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import date
 from statistics import median
 from typing import Final, Protocol
 
+from google.protobuf.message import Message
 from google.type.date_pb2 import Date
 
 from headgate import pb
 from headgate.backfill import dates, reprocess
+from headgate.backfill.plan_reads import PLAN, PLAN_SURVEYED, SURVEY_DATES
 from headgate.reasons import Reason
 from headgate.store.date_claims import target
 from headgate_worker.core import forecast
 from headgate_worker.core.facts import create_windows
 from headgate_worker.core.facts.durations import RECENT
 from headgate_worker.core.model import errors
+from headgate_worker.core.model.kept_survey import KeptDate, survey_digest
 from headgate_worker.core.model.view import Policy, Sighting
-from headgate_worker.core.rules import surveying
-from headgate_worker.core.rules.surveying import UNSEEN
+from headgate_worker.ports.store import SurveyStore
 from headgate_worker.reads.ask import Ask
-from headgate_worker.reads.errors import ReadFailed
-
-SIDE_BY_SIDE: Final = 8
-"""Most dates that one plan looks up at the same time."""
+from headgate_worker.reads.date_survey import DateFound, DateSurvey, SurveyAsked, SurveyResult
+from headgate_worker.reads.errors import has_retry
 
 MOST_BYTES: Final = 1024 * 1024
 """About how long the creates of a plan may be, in bytes: a reply may take 4 MiB."""
 
-PLAN: Final = "PlanBackfill"
-"""Name of the RPC."""
+ANSWER_SECONDS: Final = 0.5
+"""What a part of a survey leaves of its time for its answer."""
 
 
-class Durations(Protocol):
-    """Port: how long backfills took."""
+class PlanStore(Protocol):
+    """Port: how long backfills took, and what plans have found of dates."""
+
+    @property
+    def kept_surveys(self) -> SurveyStore:
+        """What plans have found."""
+        ...
+
+    async def now_ms(self) -> int:
+        """The store's clock."""
+        ...
 
     async def durations(self, target: str) -> tuple[int, ...]:
         """How long the last dates of a target took, in ms."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What a date has upstream: its latest instance, how long those took that succeeded, and what that has cost."""
-
-    sighting: Sighting = UNSEEN
-    took_ms: tuple[int, ...] = ()
-    reads: int = 0
 
 
 class PlanReader:
@@ -62,69 +61,105 @@ class PlanReader:
 
     Args:
         known: raises what its owner raises when there is no connection of a name.
+        store: knows how long backfills took, and what earlier plans have found.
         policy: the numbers by which this worker would run them.
     """
 
-    def __init__(self, ask: Ask, known: Callable[[str], object], durations: Durations, policy: Policy) -> None:
-        self._ask = ask
+    def __init__(self, ask: Ask, known: Callable[[str], object], store: PlanStore, policy: Policy) -> None:
+        self._dates = DateSurvey(ask)
         self._known = known
-        self._durations = durations
+        self._store = store
         self._policy = policy
 
+    def methods(self) -> Mapping[str, Callable[[bytes, float, str], Awaitable[Message]]]:
+        """What answers each method: the request as bytes, the seconds left, and for whom its survey reads."""
+        return {PLAN: self.plan, SURVEY_DATES: self.survey, PLAN_SURVEYED: self.plan_surveyed}
+
     async def plan(self, raw: bytes, left: float, creator: str) -> pb.BackfillPlan:
-        """The answer to a request, given as bytes, within the seconds left, for whom its survey reads."""
+        """PlanBackfill: each date is looked up now."""
         request = pb.PlanBackfillRequest.FromString(raw)
         self._known(request.connection)
-        days = list(map(dates.to_message, dates.chosen(request.spec)))
-        surveys = reprocess.surveys(request.spec)
-        found = await self._survey(request, days, left, creator) if surveys else [_Found()] * len(days)
-        took_ms = [one for seen in found for one in seen.took_ms][-RECENT:]
-        took_ms = took_ms or list(await self._durations.durations(target(request.connection, request.spec)))
+        days = _days(request.spec)
+        found = dict.fromkeys(days, DateFound())
+        if reprocess.surveys(request.spec):
+            survey = await self._dates.look_up(_wanted(request, left, creator), days)
+            found = survey.whole(days)
+        return await self._planned(request.spec, request.connection, found)
+
+    async def survey(self, raw: bytes, left: float, creator: str) -> pb.PlanProgress:
+        """A part of PlanLargeBackfill: look up the dates of the request, but for those that are fresh on record.
+
+        What is found goes on record, so that asking again goes on where this ends. Where some dates could not be looked
+        up in time, the answer has fewer dates_done than dates_total.
+
+        Raises:
+            ReadFailed: no further date could be looked up, or one never can be.
+        """
+        request = pb.PlanLargeBackfillRequest.FromString(raw)
+        self._known(request.connection)
+        days = _days(request.spec)
+        fresh, survey = await self._fresh_or_read(request, days, left - ANSWER_SECONDS, creator)
+        if survey.failed is not None and not (survey.found and has_retry(survey.failed.status)):
+            raise survey.failed
+        return pb.PlanProgress(
+            dates_total=len(days),
+            dates_done=len(fresh) + len(survey.found),
+            dates_reused=len(fresh),
+            upstream_reads=sum(seen.reads for seen in survey.found.values()),
+        )
+
+    async def plan_surveyed(self, raw: bytes, left: float, creator: str) -> pb.BackfillPlan:
+        """The end of PlanLargeBackfill: the plan of dates that are on record, but for some at most."""
+        request = pb.PlanLargeBackfillRequest.FromString(raw)
+        self._known(request.connection)
+        days = _days(request.spec)
+        fresh, survey = await self._fresh_or_read(request, days, left - ANSWER_SECONDS, creator)
+        return await self._planned(request.spec, request.connection, {**fresh, **survey.whole(days, beside=fresh)})
+
+    async def _fresh_or_read(
+        self, request: pb.PlanLargeBackfillRequest, days: Sequence[date], left: float, creator: str
+    ) -> tuple[Mapping[date, DateFound], SurveyResult]:
+        """What is fresh on record of dates, and what a look-up of the others has brought, which goes on record."""
+        began_ms = await self._store.now_ms()
+        digest, kept_surveys = survey_digest(request.spec, request.connection), self._store.kept_surveys
+        kept = await kept_surveys.of(digest, [_word(day) for day in days])
+        oldest_ms = began_ms - request.max_staleness.ToMilliseconds()
+        fresh = {
+            day: DateFound(one.sighting, one.took_ms, one.reads)
+            for day in days
+            if (one := kept.get(_word(day))) is not None and one.at_ms >= oldest_ms
+        }
+        survey = await self._dates.look_up(_wanted(request, left, creator), [day for day in days if day not in fresh])
+        new = {
+            _word(day): KeptDate(began_ms, seen.sighting, seen.took_ms, seen.reads)
+            for day, seen in survey.found.items()
+        }
+        await kept_surveys.keep(digest, new)
+        return fresh, survey
+
+    async def _planned(
+        self, spec: pb.BackfillSpec, connection: str, found: Mapping[date, DateFound]
+    ) -> pb.BackfillPlan:
+        days = sorted(found)
+        took_ms = [one for day in days for one in found[day].took_ms][-RECENT:]
+        took_ms = took_ms or list(await self._store.durations(target(connection, spec)))
         run_ms = int(median(took_ms)) if took_ms else 0
-        slots = [_slot(day, seen.sighting, run_ms) for day, seen in zip(days, found, strict=True)]
-        reads = sum(seen.reads for seen in found)
+        slots = [_slot(dates.to_message(day), found[day].sighting, run_ms) for day in days]
+        reads = sum(seen.reads for seen in found.values())
         # A forecast takes up to seconds of computing, and ticks go on beside it.
-        return await asyncio.to_thread(planned, request.spec, slots, run_ms, reads, self._policy)
-
-    async def _survey(
-        self, request: pb.PlanBackfillRequest, days: list[Date], left: float, creator: str
-    ) -> list[_Found]:
-        semaphore, deadline = asyncio.Semaphore(SIDE_BY_SIDE), time.monotonic() + left
-
-        async def one(day: Date) -> _Found:
-            async with semaphore:
-                return await self._look_up(request, day, deadline, creator)
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(day)) for day in days]
-        except* ReadFailed as failed:
-            first = failed.exceptions[0]
-        else:
-            return [task.result() for task in tasks]
-        raise first
-
-    async def _look_up(self, request: pb.PlanBackfillRequest, day: Date, deadline: float, creator: str) -> _Found:
-        found = _Found()
-        while (page := found.sighting.next_page) and page <= surveying.MOST_PAGES:
-            call = surveying.search(request.spec, day, page)
-            body = await self._ask(request.connection, call, max(0.1, deadline - time.monotonic()), creator)
-            took_ms = tuple(_took_ms(one) for one in surveying.of_date(request.spec, day, body) if _is_measured(one))
-            sighting = surveying.look(request.spec, day, found.sighting, body)
-            found = _Found(sighting, found.took_ms + took_ms, found.reads + 1)
-        if page:
-            said = f"too many instances of similar names on {dates.from_message(day)}"
-            raise ReadFailed(errors.status(Reason.SURVEY_TOO_LARGE, said))
-        return found
+        return await asyncio.to_thread(planned, spec, slots, run_ms, reads, self._policy)
 
 
-def _is_measured(seen: pb.WorkflowInstance) -> bool:
-    done = seen.status == pb.WORKFLOW_INSTANCE_STATUS_SUCCESS
-    return done and seen.HasField("started_time") and seen.HasField("finished_time") and _took_ms(seen) > 0
+def _wanted(request: pb.PlanBackfillRequest | pb.PlanLargeBackfillRequest, left: float, creator: str) -> SurveyAsked:
+    return SurveyAsked(request.spec, request.connection, time.monotonic() + left, creator)
 
 
-def _took_ms(seen: pb.WorkflowInstance) -> int:
-    return int(seen.finished_time.ToMilliseconds() - seen.started_time.ToMilliseconds())
+def _days(spec: pb.BackfillSpec) -> list[date]:
+    return list(dates.chosen(spec))
+
+
+def _word(day: date) -> str:
+    return day.strftime("%Y%m%d")
 
 
 def _slot(day: Date, found: Sighting, run_ms: int) -> pb.PlanSlot:

@@ -36,7 +36,7 @@ from headgate_worker.reads.errors import ReadFailed, retryable
 from headgate_worker.reads.flows import FlowReader
 from headgate_worker.reads.list_cursor import ListCursor
 from headgate_worker.reads.page_tokens import BadPageToken
-from headgate_worker.reads.plan import PLAN, PlanReader
+from headgate_worker.reads.plan import PlanReader
 from headgate_worker.reads.tasks import TaskReader
 
 _log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class Reader:
             **FlowReader(self._call).methods(),
             **TaskReader(self._call).methods(),
         }
-        self._plans = PlanReader(self._call, self._upstream, store, policy)
+        self._surveys = PlanReader(self._call, self._upstream, store, policy).methods()
         self._admission = ReadAdmission(clock)
 
     async def read(self, *arguments: Any, caller: Any = "", **_: Any) -> None:
@@ -117,8 +117,8 @@ class Reader:
             return queue_entries.ReadReply(asked.id, ok=False, payload=status.SerializeToString())
 
     async def _made(self, asked: queue_entries.ReadRequest, left: float) -> Message:
-        if asked.method == PLAN:
-            return await self._plans.plan(asked.request, left, asked.caller)
+        if (survey := self._surveys.get(asked.method)) is not None:
+            return await survey(asked.request, left, asked.caller)
         return await self._methods[asked.method](asked.request, left)
 
     async def _call(self, connection: str, call: UpstreamCall[Body], left: float, creator: str = "", /) -> Body:

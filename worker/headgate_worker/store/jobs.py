@@ -52,6 +52,7 @@ from headgate_redis.row_errors import is_damage
 from headgate_worker.ports.store import Busy, LateTicks, LeaseResult, Taken, Unreadable
 from headgate_worker.store.child_releases import ChildReleases
 from headgate_worker.store.clients import refuses_writes
+from headgate_worker.store.kept_surveys import KeptSurveys
 from headgate_worker.store.shared_reads import SharedReads
 from headgate_worker.store.stop_records import Stops
 
@@ -92,6 +93,7 @@ class Store:
         self.shared_reads = SharedReads(redis)
         self.stops = Stops(redis)
         self.child_releases = ChildReleases(redis)
+        self.kept_surveys = KeptSurveys(redis)
         self._redis: Any = redis  # its stubs mix the answers of the blocking and the async client
         self.lease_ms = lease_ms
         self.default_connection = ""
