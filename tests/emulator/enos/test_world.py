@@ -138,3 +138,11 @@ def test_a_date_may_run_longer_and_fail_in_a_task() -> None:
 
     assert [statuses(world, 29), statuses(world, 30)] == [["RUNNING"], ["FAIL"]]
     assert (world.instances[0].fail_task, world.instances[0].fail_log) == ("tass", "no table")
+
+
+def test_a_task_instance_is_found_with_its_flow_instance() -> None:
+    world = world_of()
+    first, second = triggered(world), triggered(world, NOW_MS + 60_000)
+
+    one, task = world.task(f"104890-{second.partition('-')[2]}", NOW_MS)
+    assert (one.id, task.name) == (second, "tass") and first != second

@@ -134,7 +134,27 @@ async def test_indexes_have_the_job_where_its_state_says_so() -> None:
     store.indexes |= {"due": None, "expiring": b"1"}
     store.states = {pb.JOB_STATE_RUNNING: b"5"}
 
-    assert subjects(await check(store, "a")) == ["index due", "index expiring", "index of QUEUED", "index of RUNNING"]
+    assert [(one.subject, one.said) for one in (await check(store, "a")).findings] == [
+        ("index due", "lacks the job"),
+        ("index expiring", "has the job and should not"),
+        ("index of QUEUED", "lacks the job"),
+        ("index of RUNNING", "has the job and should not"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("revision", "said"),
+    [
+        (b"4", "has 3 events, and the job is at revision 4"),
+        (b"9" * 18, f"has 3 events, and the job is at revision {'9' * 18}"),
+        (b"9" * 19, "has 3 events, and the job is at revision 0"),
+    ],
+)
+async def test_a_log_of_another_length_than_the_revision_says_both(revision: bytes, said: str) -> None:
+    store = stored()
+    store.columns["rev"] = revision
+
+    assert [(one.subject, one.said) for one in (await check(store, "a")).findings] == [("log", said)]
 
 
 async def test_a_log_is_folded_until_it_can_not_be() -> None:

@@ -89,6 +89,7 @@ def test_why_no_connection_came_about_is_told_in_one_line(error: Exception, said
         ("a  b\n\tc", 500, "a b c"),
         ("a\x1b[31m\u202eb", 500, "a [31m b"),
         ("abcdef", 6, "abcdef"),
+        ("a b c", 5, "a b c"),
         ("abcdefg", 6, "abcde…"),
         ("描述" * 4, 6, "描述描述描…"),
         ("a" + " " * 50 + "b", 6, "a"),
@@ -103,6 +104,12 @@ def test_one_line_is_printable_and_bounded(text: str, length: int, line: str) ->
 def test_what_is_no_json_or_too_wide_is_refused(body: bytes | str) -> None:
     with pytest.raises(ValueError):
         load_json(body)
+
+
+def test_a_body_may_have_as_many_lists_as_the_bound() -> None:
+    body = b"[" + b",".join([b"[]"] * (MAX_NESTS - 1)) + b"]"
+
+    assert load_json(body) == [[]] * (MAX_NESTS - 1)
 
 
 def test_a_body_is_decoded_in_any_unicode() -> None:
