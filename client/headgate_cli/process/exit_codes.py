@@ -17,7 +17,7 @@ EXIT_STATUSES = {
     NOT_FOUND: "no such job or instance",
     REFUSED: "the server refused for another reason: state, rights, quota",
     INTERRUPTED: "interrupted with Ctrl-C, or not confirmed",
-    READER_GONE: "nobody read the output to its end, as with head",
+    READER_GONE: "the reader closed the pipe before the end of the output, as head does",
 }
 """What each exit status means, for help and documents."""
 
