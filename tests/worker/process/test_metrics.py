@@ -52,9 +52,20 @@ def test_every_figure_has_its_part() -> None:
         "headgate_worker_self_checked_total 200.0",
         "headgate_worker_self_check_findings_total 4.0",
         'headgate_insecure{fact="plaintext-upstream"} 0.0',
+        'headgate_insecure{fact="plaintext-webhook"} 0.0',
     ]
 
 
-@pytest.mark.parametrize(("exposures", "value"), [({Exposure.PLAINTEXT_UPSTREAM}, "1.0"), ({Exposure.OPEN}, "0.0")])
-def test_only_what_a_worker_has_open_is_shown_of_it(exposures: set[Exposure], value: str) -> None:
-    assert shown(frozenset(exposures))[-1] == f'headgate_insecure{{fact="plaintext-upstream"}} {value}'
+@pytest.mark.parametrize(
+    ("exposures", "upstream", "webhook"),
+    [
+        ({Exposure.PLAINTEXT_UPSTREAM}, "1.0", "0.0"),
+        ({Exposure.PLAINTEXT_WEBHOOK}, "0.0", "1.0"),
+        ({Exposure.OPEN}, "0.0", "0.0"),
+    ],
+)
+def test_only_what_a_worker_has_open_is_shown_of_it(exposures: set[Exposure], upstream: str, webhook: str) -> None:
+    assert shown(frozenset(exposures))[-2:] == [
+        f'headgate_insecure{{fact="plaintext-upstream"}} {upstream}',
+        f'headgate_insecure{{fact="plaintext-webhook"}} {webhook}',
+    ]
