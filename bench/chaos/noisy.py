@@ -184,7 +184,7 @@ def _checks(seen: _NoiseResult, size: Noisy, was: float) -> list[Check]:
         at_most(
             f"good caller's p99 beside {seen.kind}, as times the quiet one",
             size.slower,
-            quantile(seen.good.seconds, 0.99) / max(size.floor, was, seen.refused),
+            quantile(seen.good.seconds, 0.99) / max(size.floor, was),
         ),
         at_most(f"growth of the server beside {seen.kind}, MB", size.megabytes, seen.growth),
     ]
