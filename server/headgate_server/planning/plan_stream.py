@@ -23,18 +23,13 @@ from headgate_server.ports.call import Call, ReplySink
 from headgate_server.ports.clock import StoreTime, timestamp
 from headgate_server.ports.facts import ConnectionFacts
 from headgate_server.ports.reads import ReadCost
+from headgate_server.progress.progress_stream import with_progress
 
 STALENESS_MS: Final = 5 * 60 * 1000
 """How long ago a date may have been looked up where the caller does not say."""
 
 SLACK_MS: Final = 15_000
 """How much older the survey's own finds may be for the plan: the clocks of worker and server tick apart."""
-
-LOOK_SECONDS: Final = 0.25
-"""How often is looked whether a survey has moved on."""
-
-SILENT_LOOKS: Final = 40
-"""After so many looks without a change, progress is sent all the same."""
 
 LEAST_SEEN: Final = 10
 """Dates that have to be looked up before the end is expected by the survey's own pace."""
@@ -80,29 +75,18 @@ class PlanStreams:
         rate = _read_rate(quota_status(request.connection, await self._facts.facts(request.connection)))
         pace = SurveyPace(total=len(days))
         with self._reads.hold(call, plain.connection, ReadCost(reads=len(days), plan_dates=len(days))):
-            survey = RemoteSurvey(self._reads, question, call, pace)
-            task = asyncio.create_task(_raw_plan(survey, days), name="survey")
-            try:
-                await self._tell(pace, rate, task, sink)
-                raw = await task
-            finally:
-                task.cancel()
-                await asyncio.wait([task])
+            survey, began = RemoteSurvey(self._reads, question, call, pace), asyncio.get_running_loop().time()
+            raw = await with_progress(
+                _raw_plan(survey, days),
+                lambda: (pace.done, pace.reads, pace.waiting_for),
+                lambda: self._send_progress(pace, rate, began, sink),
+            )
         return await self._planner.complete(asked, plain, raw)
 
-    async def _tell(self, pace: SurveyPace, rate: float, task: asyncio.Task[bytes], sink: ReplySink) -> None:
-        """Send how far it is, at once and whenever it has moved on, until it has ended."""
-        began, told, silent = asyncio.get_running_loop().time(), None, 0
-        while not task.done():
-            seconds = asyncio.get_running_loop().time() - began
-            standing = (pace.done, pace.reads, pace.waiting_for)
-            silent += 1
-            if standing != told or silent >= SILENT_LOOKS:
-                left = left_seconds(pace, rate, seconds)
-                end = None if left is None else timestamp(self._clock.now_ms() + int(1000 * left))
-                await sink.write(pb.PlanLargeBackfillResponse(progress=_progress(pace, end)).SerializeToString())
-                told, silent = standing, 0
-            await asyncio.wait([task], timeout=LOOK_SECONDS)
+    async def _send_progress(self, pace: SurveyPace, rate: float, began: float, sink: ReplySink) -> None:
+        left = left_seconds(pace, rate, asyncio.get_running_loop().time() - began)
+        end = None if left is None else timestamp(self._clock.now_ms() + int(1000 * left))
+        await sink.write(pb.PlanLargeBackfillResponse(progress=_progress(pace, end)).SerializeToString())
 
 
 async def _raw_plan(survey: RemoteSurvey, days: list[date]) -> bytes:

@@ -15,6 +15,7 @@ from headgate_server.ports.call import Call, ReplySink
 from headgate_server.ports.clock import StoreTime
 from headgate_server.ports.jobs import LogPage, LogReader
 from headgate_server.ports.reads import UpstreamReads
+from headgate_server.progress.progress_stream import with_progress
 from headgate_server.reports import verifier
 from headgate_server.reports.history import InstanceHistory
 from headgate_server.reports.job_report import report
@@ -32,12 +33,6 @@ MOST_SECONDS: Final = 3600.0
 
 MARGIN_SECONDS: Final = 1.0
 """How long before its caller's deadline it ends, so that the report still arrives."""
-
-LOOK_SECONDS: Final = 0.25
-"""Seconds between two looks whether a verification has moved on."""
-
-SILENT_LOOKS: Final = 40
-"""After so many looks without a change, progress is sent all the same."""
 
 
 class JobReports:
@@ -94,25 +89,16 @@ class JobReports:
     async def _verified(self, job: pb.Job, history: InstanceHistory, call: Call, sink: ReplySink) -> Sightings:
         asked = verifier.questions(job, {run.index: _ids(history, run.index) for run in job.runs})
         pace = VerificationProgress(total=len(asked))
-        task = asyncio.create_task(self._verifier.verify(job, asked, call, pace, _until(call)), name="verify")
-        try:
-            await _tell(pace, task, sink)
-            return await task
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
+        return await with_progress(
+            self._verifier.verify(job, asked, call, pace, _until(call)),
+            lambda: (pace.done, pace.waiting_for),
+            lambda: _send_progress(pace, sink),
+        )
 
 
-async def _tell(pace: VerificationProgress, task: asyncio.Task[Sightings], sink: ReplySink) -> None:
-    """Send how far it has come, at once and whenever it has moved on, until it has ended."""
-    told, silent = None, 0
-    while not task.done():
-        now = pb.ReportProgress(dates_total=pace.total, dates_done=pace.done, waiting_for=pace.waiting_for)
-        silent += 1
-        if now != told or silent >= SILENT_LOOKS:
-            await sink.write(pb.GetJobReportResponse(progress=now).SerializeToString())
-            told, silent = now, 0
-        await asyncio.wait([task], timeout=LOOK_SECONDS)
+async def _send_progress(pace: VerificationProgress, sink: ReplySink) -> None:
+    now = pb.ReportProgress(dates_total=pace.total, dates_done=pace.done, waiting_for=pace.waiting_for)
+    await sink.write(pb.GetJobReportResponse(progress=now).SerializeToString())
 
 
 def _until(call: Call) -> float:
