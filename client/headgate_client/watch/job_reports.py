@@ -5,9 +5,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from headgate import pb
-from headgate_client.rpc.errors import HeadgateError
 from headgate_client.rpc.options import WatchOptions
-from headgate_client.rpc.stream import SilentStream, Stream, open_stream
+from headgate_client.rpc.stream import Stream, open_stream
 from headgate_client.rpc.unary_caller import UnaryCaller
 from headgate_client.watch.reconnecting import Reconnecting
 
@@ -37,15 +36,7 @@ class ReportReader:
         Raises HeadgateError when asking again would not help, or the patience of the options is over.
         """
         reconnecting = Reconnecting(self._caller, watch, None)
-        while True:
-            try:
-                return await self._once(request, watch, on_progress, seconds, reconnecting)
-            except SilentStream as silence:
-                await reconnecting.wait(str(silence), 0.0, silence)
-            except HeadgateError as error:
-                if not error.is_retryable:
-                    raise
-                await reconnecting.wait(error.code.name, error.retry_after or 0.0, error)
+        return await reconnecting.until_read(lambda: self._once(request, watch, on_progress, seconds, reconnecting))
 
     async def _once(
         self,
@@ -54,7 +45,7 @@ class ReportReader:
         on_progress: OnProgress | None,
         seconds: float | None,
         reconnecting: Reconnecting,
-    ) -> pb.JobReport:
+    ) -> pb.JobReport | None:
         ask = partial(self._stub.GetJobReport, timeout=seconds)
         options, silence = self._caller.options, watch.longest_silence
         stream: Stream[pb.GetJobReportResponse] = open_stream("GetJobReport", ask, request, options, silence)
@@ -67,4 +58,4 @@ class ReportReader:
                     on_progress(message.progress)
         finally:
             stream.close()
-        return report
+        return report if report.name else None

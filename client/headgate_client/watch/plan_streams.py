@@ -4,9 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from headgate import pb
-from headgate_client.rpc.errors import HeadgateError
 from headgate_client.rpc.options import WatchOptions
-from headgate_client.rpc.stream import SilentStream, Stream, open_stream
+from headgate_client.rpc.stream import Stream, open_stream
 from headgate_client.rpc.unary_caller import UnaryCaller
 from headgate_client.watch.reconnecting import Reconnecting
 
@@ -32,19 +31,7 @@ class PlanStreamReader:
         Raises HeadgateError when asking again would not help, or the patience of the options is over.
         """
         reconnecting = Reconnecting(self._caller, watch, None)
-        while True:
-            try:
-                plan = await self._once(request, watch, on_progress, reconnecting)
-            except SilentStream as silence:
-                await reconnecting.wait(str(silence), 0.0, silence)
-            except HeadgateError as error:
-                if not error.is_retryable:
-                    raise
-                await reconnecting.wait(error.code.name, error.retry_after or 0.0, error)
-            else:
-                if plan is not None:
-                    return plan
-                await reconnecting.wait("the stream ended without a plan", 0.0)
+        return await reconnecting.until_read(lambda: self._once(request, watch, on_progress, reconnecting))
 
     async def _once(
         self,

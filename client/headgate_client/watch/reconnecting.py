@@ -1,12 +1,16 @@
 """Wait between one stream and the next: longer from failure to failure, and not for ever."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import grpc
 
 from headgate_client.rpc.errors import HeadgateError
 from headgate_client.rpc.options import WatchOptions
+from headgate_client.rpc.stream import SilentStream
 from headgate_client.rpc.unary_caller import UnaryCaller
+
+Answer = TypeVar("Answer")
 
 OnReconnect = Callable[[str, float], None]
 """Called with why a stream is opened again, and in how many seconds."""
@@ -26,6 +30,26 @@ class Reconnecting:
         """Take note of a sign of life."""
         self._failures = 0
         self._trouble_since = None
+
+    async def until_read(self, read: Callable[[], Awaitable[Answer | None]]) -> Answer:
+        """Return what `read` reads of a stream that it opens, which it does again where that stream is lost.
+
+        `read` returns None where its stream ended without an answer. Raises HeadgateError when asking again
+        would not help, or the patience of the options is over.
+        """
+        while True:
+            try:
+                answer = await read()
+            except SilentStream as silence:
+                await self.wait(str(silence), 0.0, silence)
+            except HeadgateError as error:
+                if not error.is_retryable:
+                    raise
+                await self.wait(error.code.name, error.retry_after or 0.0, error)
+            else:
+                if answer is not None:
+                    return answer
+                await self.wait("the stream ended without an answer", 0.0)
 
     async def wait(self, cause: str, at_least: float, error: Exception | None = None) -> None:
         """Wait until the next try, `at_least` that many seconds.

@@ -28,11 +28,15 @@ class Reports(job_service_pb2_grpc.JobServiceServicer):
     def __init__(self, *failures: tuple[grpc.StatusCode, str]) -> None:
         self.failures = list(failures)
         self.seconds: list[float | None] = []
+        self.empty_ends = 0
 
     async def GetJobReport(
         self, request: pb.GetJobReportRequest, context: Context
     ) -> AsyncIterator[pb.GetJobReportResponse]:
         self.seconds.append(context.time_remaining())
+        if self.empty_ends:
+            self.empty_ends -= 1
+            return
         if request.verify:
             yield pb.GetJobReportResponse(progress=pb.ReportProgress(dates_total=2, dates_done=1))
         yield pb.GetJobReportResponse(report=FIRST)
@@ -83,3 +87,11 @@ async def test_what_can_not_be_mended_is_raised_at_once() -> None:
 
     assert caught.value.reason == "STATE_CONFLICT"
     assert len(reports.seconds) == 1
+
+
+async def test_a_stream_that_ends_without_a_report_is_opened_again() -> None:
+    async with serving() as (client, reports):
+        reports.empty_ends = 1
+        assert await client.jobs.report("orders-2025") == WHOLE
+
+    assert len(reports.seconds) == 2
