@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 from headgate.reasons import Reason
 from headgate.store.audit import Origin
 from headgate.store.lives import Life
-from headgate_ops import file_stamp
+from headgate_ops.file_stamp import FileStamps
 from headgate_server.auth import callers_file, denials, permissions, rate_limit
 from headgate_server.auth.callers import Callers, Proof, token_in
 from headgate_server.auth.denials import Denial
@@ -83,7 +83,7 @@ class AccessControl:
     ) -> None:
         self._path = path
         self._read = read
-        self._stamp = file_stamp.stamp(path)
+        self._stamps = FileStamps(path)
         self._written = self.callers = read(path)
         self._default_connection = ""
         self.jobs = jobs
@@ -106,10 +106,8 @@ class AccessControl:
 
     async def look(self) -> None:
         """Read the file if it has changed; a broken one changes nothing."""
-        stamp = await asyncio.to_thread(file_stamp.stamp, self._path)
-        if stamp == self._stamp:
+        if not await self._stamps.have_changed():
             return
-        self._stamp = stamp
         try:
             self._written = await asyncio.to_thread(self._read, self._path)
         except ValueError as error:

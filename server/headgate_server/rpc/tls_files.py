@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import grpc
 
-from headgate_ops.file_stamp import stamp
+from headgate_ops.file_stamp import FileStamps
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class TlsFiles:
 
     def __init__(self, certificate: Path, key: Path, authorities: Path | None) -> None:
         self._paths = (certificate, key, authorities)
-        self._stamps = self._look_at()
+        self._stamps = FileStamps(*(path for path in self._paths if path is not None))
         self._content = self._read()
         self._fresh: Any = None
 
@@ -74,10 +74,8 @@ class TlsFiles:
 
     async def look(self) -> None:
         """Read the files if one has changed; broken ones change nothing."""
-        stamps = await asyncio.to_thread(self._look_at)
-        if stamps == self._stamps:
+        if not await self._stamps.have_changed():
             return
-        self._stamps = stamps
         try:
             content = await asyncio.to_thread(self._read)
         except UnsoundFiles as error:
@@ -90,9 +88,6 @@ class TlsFiles:
     def _take(self) -> Any:
         fresh, self._fresh = self._fresh, None
         return fresh
-
-    def _look_at(self) -> tuple[tuple[int, ...], ...]:
-        return tuple(stamp(path) for path in self._paths if path is not None)
 
     def _read(self) -> Content:
         content = self._bytes()

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from headgate_ops.file_stamp import stamp
+from headgate_ops.file_stamp import FileStamps, stamp
 
 
 def test_a_file_that_is_not_there_has_an_empty_stamp(tmp_path: Path) -> None:
@@ -38,3 +38,16 @@ def test_a_longer_file_of_the_same_time_has_another_stamp(tmp_path: Path) -> Non
     os.utime(path, ns=times)
 
     assert stamp(path) != before
+
+
+async def test_each_change_of_followed_files_is_told_once(tmp_path: Path) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    first.write_text("a")
+    stamps = FileStamps(first, second)
+    assert not await stamps.have_changed()
+
+    second.write_text("b")
+
+    assert [await stamps.have_changed() for _ in range(2)] == [True, False]
+    first.unlink()
+    assert [await stamps.have_changed() for _ in range(2)] == [True, False]

@@ -16,7 +16,7 @@ from typing import Final
 
 from headgate import pb
 from headgate.messages.feed_entries import FeedEntry, FeedId, event_of
-from headgate_ops import file_stamp
+from headgate_ops.file_stamp import FileStamps
 from headgate_worker.notifications import notification, rules
 from headgate_worker.notifications.delivery_counts import DeliveryCounts
 from headgate_worker.notifications.endpoint_queue import DeliveryContext, EndpointQueue
@@ -55,15 +55,13 @@ class FollowedRules:
     def __init__(self, path: Path, read: Callable[[Path], RuleSet]) -> None:
         self._path = path
         self._read = read
-        self._stamp = file_stamp.stamp(path)
+        self._stamps = FileStamps(path)
         self.current = read(path)
 
     async def look(self) -> bool:
         """Read the file if it has changed; whether other rules hold now. A broken one changes nothing."""
-        stamp = await asyncio.to_thread(file_stamp.stamp, self._path)
-        if stamp == self._stamp:
+        if not await self._stamps.have_changed():
             return False
-        self._stamp = stamp
         try:
             self.current = await asyncio.to_thread(self._read, self._path)
         except ValueError as error:
