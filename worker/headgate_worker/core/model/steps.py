@@ -12,7 +12,7 @@ from headgate import pb
 from headgate.job import event_log
 from headgate.process.caller_rules import WORKER
 from headgate_worker.core.model import record_size
-from headgate_worker.core.model.calls import Call, StartInstances
+from headgate_worker.core.model.calls import Call, Outcome, StartInstances
 from headgate_worker.core.model.event_text import described
 from headgate_worker.core.model.view import Hints, View
 
@@ -138,6 +138,13 @@ def operation_with(operation: pb.UpstreamOperation, **fields: object) -> pb.Upst
     changed.CopyFrom(operation)
     _replace(changed, fields)
     return changed
+
+
+def with_request_id(operation: pb.UpstreamOperation, outcome: Outcome) -> pb.UpstreamOperation:
+    """A copy of an operation's row with the id of the request whose outcome this is, where upstream has told it."""
+    return operation_with(
+        operation, upstream_request_ids=[*operation.upstream_request_ids, *filter(None, [outcome.request_id])]
+    )
 
 
 def _replace(message: Message, fields: Mapping[str, object]) -> None:

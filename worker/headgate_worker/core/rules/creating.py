@@ -36,6 +36,7 @@ from headgate_worker.core.model.steps import (
     operation_with,
     run_with,
     timestamp,
+    with_request_id,
 )
 from headgate_worker.core.model.view import View
 from headgate_worker.core.rules.failure_policy import awaiting, halted
@@ -142,11 +143,7 @@ def _call(view: View, operation: pb.UpstreamOperation) -> Call:
 
 def absorb_create(view: View, subject: int, outcome: OutcomeOf[int | str]) -> Change:
     """What became of a call that makes instances."""
-    operation = view.job.operations[subject]
-    operation = operation_with(
-        operation,
-        upstream_request_ids=[*operation.upstream_request_ids, *filter(None, [outcome.request_id])],
-    )
+    operation = with_request_id(view.job.operations[subject], outcome)
     if isinstance(outcome, Failure):
         return not_executed(view, operation, outcome)
     if isinstance(outcome.body, int):

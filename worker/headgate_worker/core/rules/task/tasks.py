@@ -24,6 +24,7 @@ from headgate_worker.core.model.steps import (
     run_with,
     runs_changed,
     timestamp,
+    with_request_id,
 )
 from headgate_worker.core.model.task_calls import ACTIONS, TaskWrite
 from headgate_worker.core.model.view import View
@@ -97,11 +98,7 @@ def _covered(view: View, operation: pb.UpstreamOperation) -> list[pb.InstanceRun
 
 def absorb_write(view: View, call: TaskWrite, subject: int, outcome: OutcomeOf[dict[int, PerInstance]]) -> Change:
     """What upstream said of the call, and of each task instance."""
-    operation = view.job.operations[subject]
-    operation = operation_with(
-        operation,
-        upstream_request_ids=[*operation.upstream_request_ids, *filter(None, [outcome.request_id])],
-    )
+    operation = with_request_id(view.job.operations[subject], outcome)
     if isinstance(outcome, Failure):
         return not_executed(view, operation, outcome)
     rows = [_answered(view, run, outcome.body) for run in task_runs.searched_for(view, operation)]
